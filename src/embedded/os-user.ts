@@ -1,0 +1,131 @@
+import { chown, lstat, readFile, readdir, stat } from 'node:fs/promises';
+import { dirname, join, parse } from 'node:path';
+import { AppError } from '../kernel/errors.ts';
+import type { Log } from '../kernel/log.ts';
+import { plainEnvironment, run, type Finished, type RunOptions } from './processes.ts';
+
+// PostgreSQL refuses to run as root. When we are root its programs run as another OS user, who needs a way to the
+// cluster and to the programs. Folders that are closed to that user are passed with a Linux capability, not by
+// changing their modes: they belong to the person, and a closed home directory is closed on purpose.
+
+/** The OS user that PostgreSQL runs as when we are root. */
+export interface OsUser {
+  name: string;
+  uid: number;
+  gid: number;
+}
+
+/** Runs PostgreSQL's programs as the user that they need. */
+export interface PostgresRunner {
+  /** Undefined when the programs run as ourselves. */
+  user: OsUser | undefined;
+  run(file: string, args: readonly string[], timeout?: number): Promise<Finished>;
+}
+
+/** Mode bits as `stat` has them for others; the owner's are 6 higher, the group's 3 higher. */
+const READ = 4;
+const EXECUTE = 1;
+
+async function allows(user: OsUser, path: string, bits: number): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found) return true; // What does not exist is somebody else's error message.
+  const shift = found.uid === user.uid ? 6 : found.gid === user.gid ? 3 : 0;
+  return ((found.mode >> shift) & bits) === bits;
+}
+
+/** The first folder above `path` that the user may not pass. */
+async function blockedAbove(user: OsUser, path: string): Promise<string | undefined> {
+  const { root } = parse(path);
+  const above: string[] = [];
+  for (let at = dirname(path); ; at = dirname(at)) {
+    above.unshift(at);
+    if (at === root) break;
+  }
+  for (const folder of above) if (!(await allows(user, folder, EXECUTE))) return folder;
+  return undefined;
+}
+
+/** The user to run as: the owner of an existing cluster, else `postgres`, else `nobody`. Undefined: ourselves. */
+async function chooseUser(cluster: string): Promise<OsUser | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const owner = await stat(cluster).catch(() => undefined);
+  if (owner && owner.uid !== 0) return { name: `uid ${owner.uid}`, uid: owner.uid, gid: owner.gid };
+  const lines = (await readFile('/etc/passwd', 'utf8').catch(() => '')).split('\n');
+  for (const name of ['postgres', 'nobody']) {
+    const [, , uid, gid] = lines.find((line) => line.startsWith(`${name}:`))?.split(':') ?? [];
+    // `>>> 0`: macOS writes the user nobody as -2.
+    if (uid && gid && uid !== '0') return { name, uid: Number(uid) >>> 0, gid: Number(gid) >>> 0 };
+  }
+  throw new AppError(
+    'PostgreSQL does not run as root, and this system has neither a user "postgres" nor a user "nobody". ' +
+      'Start as an ordinary user, or set DATABASE_URL to a PostgreSQL of your own.',
+    { code: 'POSTGRES_NO_USER', verdict: 'fail' },
+  );
+}
+
+/** Gives a folder and all that is in it to a user. */
+export async function giveTo(user: OsUser | undefined, path: string): Promise<void> {
+  if (!user) return;
+  await chown(path, user.uid, user.gid);
+  if (!(await lstat(path)).isDirectory()) return;
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    if (!entry.isSymbolicLink()) await giveTo(user, join(path, entry.name));
+  }
+}
+
+/** `true` starts in milliseconds; whatever takes longer than this hangs. */
+const PROBE_MS = 10_000;
+
+/**
+ * The arguments of `setpriv` that let `user` pass closed folders. `dac_read_search` grants passing and reading only.
+ * Containers commonly withhold it from root and leave the wider `dac_override`, which root there has anyway.
+ */
+async function capabilityArguments(user: OsUser, blocked: string, log: Log): Promise<string[]> {
+  const tried: string[] = [];
+  for (const capability of ['dac_read_search', 'dac_override']) {
+    const args = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
+    args.push(`--inh-caps=+${capability}`, `--ambient-caps=+${capability}`);
+    // Without it access(2), with which initdb looks for its own program, ignores the capabilities of ordinary users.
+    args.push('--securebits=+no_setuid_fixup', '--');
+    const { code, output } = await run('setpriv', [...args, 'true'], { cwd: '/', timeout: PROBE_MS });
+    if (code === 0) {
+      log.debug({ folder: blocked, user: user.name, capability }, 'PostgreSQL passes a closed folder');
+      return args;
+    }
+    tried.push(output);
+  }
+  throw new AppError(
+    `PostgreSQL does not run as root, and the OS user ${user.name} that it runs as instead cannot pass the folder ` +
+      `${blocked} (the program "setpriv" could not help: ${tried[0]}). Start as an ordinary user, or keep DATA_DIR ` +
+      `and the program where others may pass (chmod o+x ${blocked}), or set DATABASE_URL to a PostgreSQL of your own.`,
+    { code: 'POSTGRES_BLOCKED', verdict: 'fail' },
+  );
+}
+
+/**
+ * Chooses how PostgreSQL's programs are run for this cluster. `needed` are files of the program that its user must
+ * be able to reach and read.
+ */
+export async function postgresRunner(cluster: string, needed: string[], log: Log): Promise<PostgresRunner> {
+  const user = await chooseUser(cluster);
+  // The current folder may be closed to the user; the root folder is not.
+  const options = (timeout?: number): RunOptions => ({
+    cwd: parse(cluster).root,
+    env: plainEnvironment(),
+    ...(timeout && { timeout }),
+  });
+  if (!user) return { user, run: (file, args, timeout) => run(file, args, options(timeout)) };
+
+  let blocked: string | undefined;
+  for (const path of [cluster, ...needed]) blocked ??= await blockedAbove(user, path);
+  for (const path of needed) if (!(await allows(user, path, READ))) blocked ??= path;
+  if (blocked) {
+    const prefix = await capabilityArguments(user, blocked, log);
+    return {
+      user,
+      run: (file, args, timeout) => run('setpriv', [...prefix, file, ...args], options(timeout)),
+    };
+  }
+  const { uid, gid } = user;
+  return { user, run: (file, args, timeout) => run(file, args, { ...options(timeout), uid, gid }) };
+}

@@ -1,0 +1,91 @@
+import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../kernel/clock.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { Log } from '../kernel/log.ts';
+import { endProcess, findProcesses, processCommand, processStart } from './processes.ts';
+import { temporalVersion } from './temporal-cli.ts';
+
+/** The server's state; SQLite keeps two more files with this name and a suffix. */
+const DB_FILE = 'temporal.db';
+const VERSION_FILE = 'temporal.db.version';
+const PID_FILE = 'temporal.pid';
+const PORTS_FILE = 'temporal.ports';
+
+/** The server has no long work to finish; after this it hangs. Part of the 10 s that a Ctrl-C may take. */
+export const GRACE_MS = 5_000;
+
+async function readJson<T>(file: string): Promise<Partial<T>> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Partial<T>;
+  } catch {
+    return {}; // Missing, or half written when its writer was killed: the same as never written.
+  }
+}
+
+/** What tells the running server from another process with the same id: written beside its data. */
+export async function recordServer(dir: string, pid: number): Promise<void> {
+  const start = await processStart(pid);
+  await writeFile(join(dir, PID_FILE), JSON.stringify({ pid, start }), { mode: 0o600 });
+}
+
+/** The argument that names our state file: the whole of it, since other paths may end in the same words. */
+export function dbArgument(dir: string): string {
+  return `--db-filename=${join(dir, DB_FILE)}`;
+}
+
+/** Ends the servers that killed processes of ours left running on this folder. */
+export async function endOrphans(dir: string, log: Log): Promise<void> {
+  const { pid: recorded, start } = await readJson<{ pid: number; start: string }>(join(dir, PID_FILE));
+  // By file name too: the starter may have been killed before it could write the pid down.
+  const pids = new Set(await findProcesses('start-dev', dbArgument(dir)));
+  if (recorded && start && (await processStart(recorded)) === start) {
+    if ((await processCommand(recorded))?.includes('start-dev')) pids.add(recorded);
+  }
+  for (const pid of pids) {
+    log.info({ pid }, 'ending a Temporal server that an earlier run left behind');
+    if (await endProcess(pid, GRACE_MS)) continue;
+    throw new AppError(
+      `A Temporal server of an earlier run (process ${pid}) still uses ${dir} and cannot be ended. End it and ` +
+        'start again.',
+      { code: 'TEMPORAL_ORPHAN', verdict: 'fail' },
+    );
+  }
+}
+
+/** The ports used last, so that bookmarks of the web page keep working. */
+export function lastPorts(dir: string): Promise<Partial<{ port: number; uiPort: number }>> {
+  return readJson(join(dir, PORTS_FILE));
+}
+
+/** Remembers the ports for the next start. */
+export async function rememberPorts(dir: string, ports: { port: number; uiPort: number }): Promise<void> {
+  await writeFile(join(dir, PORTS_FILE), JSON.stringify(ports));
+}
+
+/** The file belongs to the server inside the CLI; two CLIs may hold the same one. */
+function serverVersion(version: string): string {
+  return /\(Server ([^,)\s]+)/.exec(version)?.[1] ?? version.trim();
+}
+
+/**
+ * The development server creates its file and never migrates it: one of another version is moved aside. What is lost
+ * with it are runs under way and their history; schedules are made again from the declared collectors.
+ */
+export async function setAsideOtherVersion(dir: string, cli: string, clock: Clock, log: Log): Promise<void> {
+  const current = serverVersion((await temporalVersion(cli)) ?? 'unknown');
+  const written = await readFile(join(dir, VERSION_FILE), 'utf8').catch(() => undefined);
+  const previous = written === undefined ? current : written.trim();
+  if (previous !== current) {
+    const suffix = `${previous}-${new Date(clock.now()).toISOString().replaceAll(/[^0-9]/g, '')}`;
+    for (const name of await readdir(dir)) {
+      if (![DB_FILE, `${DB_FILE}-wal`, `${DB_FILE}-shm`].includes(name)) continue;
+      await rename(join(dir, name), join(dir, name.replace(DB_FILE, `${DB_FILE}.${suffix}`)));
+    }
+    log.warn(
+      { previous, current, movedTo: join(dir, `${DB_FILE}.${suffix}`) },
+      'the Temporal server has another version: its old state was moved aside, schedules are made again',
+    );
+  }
+  await writeFile(join(dir, VERSION_FILE), `${current}\n`);
+}

@@ -1,0 +1,79 @@
+import type { PublishedSet } from '../store/runs.ts';
+import type { PageRecord } from '../store/stage.ts';
+
+export type Assessment =
+  | {
+      readonly state: 'whole';
+      readonly at: number;
+      readonly expires: number | undefined;
+      readonly pages: number;
+    }
+  | {
+      readonly state: 'torn';
+      readonly why: string;
+      /** Pages to read again. */
+      readonly stale: readonly number[];
+      /** ms: ESI holds the same inconsistent set until then; before, reading again gives the same and is not allowed. */
+      readonly notBefore: number | undefined;
+    };
+
+/**
+ * Whether staged pages are one whole set. All pages of a set show the same Last-Modified, the same page count, and all
+ * but the last are equally long. Where the cache turned over in the middle, the pages of the older set are stale.
+ */
+export function assess(records: readonly PageRecord[]): Assessment {
+  const newest = Math.max(...records.map((r) => r.lastModified ?? 0));
+  const fresh = records.filter((r) => (r.lastModified ?? 0) === newest);
+  const expires = fresh.find((r) => r.expires !== undefined)?.expires;
+  const old = records.filter((r) => (r.lastModified ?? 0) !== newest).map((r) => r.page);
+  const torn = (why: string, stale: readonly number[], notBefore?: number): Assessment => ({
+    state: 'torn',
+    why,
+    stale,
+    notBefore,
+  });
+  const all = records.map((r) => r.page);
+  if (old.length > 0) return torn(`${old.length} of ${records.length} pages are of an older set`, old);
+  const counts = new Set(fresh.map((r) => r.pages));
+  if (counts.size > 1)
+    return torn(`pages disagree on how many there are (${[...counts].join(', ')})`, all, expires);
+  const pages = fresh[0]?.pages ?? 0;
+  const have = new Set(all);
+  const missing = Array.from({ length: pages }, (_, i) => i + 1).filter((page) => !have.has(page));
+  // Page 1 is read again as well: it says how many pages there are now.
+  if (missing.length > 0) return torn(`${missing.length} of ${pages} pages are missing`, [1]);
+  const lengths = fresh.filter((r) => r.page < pages).map((r) => r.rows + r.rejected);
+  const full = Math.max(0, ...lengths);
+  const short = lengths.filter((n) => n < full).length;
+  if (short > 0) return torn(`${short} pages are shorter than the others: rows are missing`, all, expires);
+  return { state: 'whole', at: newest, expires, pages };
+}
+
+/** A set this much smaller than the one before is a fault more often than the truth: no real turnover comes near. */
+const COLLAPSE = 0.5;
+/** Below this, half of the rows may well go within minutes. */
+const SMALL = 1_000;
+
+/**
+ * Why a whole set is not believed, or undefined. A mass loss (or an empty answer where many rows were) is believed
+ * when a second, later set shows it too.
+ */
+export function doubtLoss(
+  counts: { before: number; gone: number },
+  at: number,
+  previous: PublishedSet | undefined,
+): string | undefined {
+  if (counts.before < SMALL || counts.gone < counts.before * COLLAPSE) return undefined;
+  if (previous?.doubt && previous.doubt.lastModified.getTime() < at) return undefined;
+  return `${counts.gone} of ${counts.before} rows would be gone; that is believed when the next set shows it too.`;
+}
+
+/** One bad row in ten means that the answer, not the rows, is wrong. Two bad rows prove nothing. */
+const REJECTED_SHARE = 0.1;
+const REJECTED_LEAST = 3;
+
+/** Why an answer with so many rows that failed validation is not believed, or undefined. */
+export function doubtRejected(rows: number, rejected: number): string | undefined {
+  if (rejected < REJECTED_LEAST || rejected <= (rows + rejected) * REJECTED_SHARE) return undefined;
+  return `${rejected} of ${rows + rejected} rows failed validation; ESI may have changed its answer. See rejected_rows.`;
+}

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { findCollector } from '../collectors/index.ts';
+import { describeError } from '../kernel/errors.ts';
+import { closeRun, findOpenRun, type RunKey } from '../store/runs.ts';
+import { begin } from './begin.ts';
+import type { Ports, StepContext } from './ports.ts';
+import { publish } from './publish.ts';
+import { readChunk } from './read-pages.ts';
+import type { Chunk, RunRef, RunSummary, Step } from './steps.ts';
+import { collectUniverse } from './universe/collect-universe.ts';
+import { resolveUnknown } from './universe/resolve.ts';
+
+/** A set that is still torn at the third reading is published as far as it was seen. */
+export const READINGS = 3;
+
+/** Chunks at once: two fill the client's twenty connections, the third keeps them full while one is written. */
+export const LANES = 3;
+
+/** The steps of a run, each of which can be repeated and can run beside a twin without harm. */
+export interface Steps {
+  begin(key: RunKey): Promise<Step>;
+  readChunk(run: RunRef, chunk: Chunk): Promise<unknown>;
+  publish(run: RunRef, final: boolean): Promise<Step>;
+  resolve(run: RunRef): Promise<unknown>;
+  /** Closes the run of a workflow run as failed, when it was opened at all. */
+  close(key: RunKey, error: string): Promise<void>;
+}
+
+/** The steps bound to real parts: what activities call, and what runs without Temporal call directly. */
+export function engineSteps(ports: Ports, context: StepContext = {}): Steps {
+  return {
+    begin(key) {
+      const collector = findCollector(key.collector);
+      return 'procedure' in collector
+        ? collectUniverse(ports, key, context)
+        : begin(ports, collector, key, context);
+    },
+    readChunk: (run, chunk) => readChunk(ports, routeCollector(run), run, chunk, context),
+    publish: (run, final) => publish(ports, routeCollector(run), run, { final }),
+    resolve: (run) => resolveUnknown(ports, routeCollector(run), run, context),
+    async close(key, error) {
+      const now = ports.clock.now();
+      const runId = await findOpenRun(ports.db.pool, key);
+      if (runId === undefined) return;
+      await closeRun(ports.db.pool, runId, { outcome: 'failed', error }, new Date(now));
+      ports.metrics.runFinished(key.collector, 'failed', 0, now);
+    },
+  };
+}
+
+function routeCollector(run: RunRef) {
+  const collector = findCollector(run.collector);
+  if ('procedure' in collector) throw new Error(`${run.collector} reads no pages`);
+  return collector;
+}
+
+/** One run in this process, without Temporal: the same steps in the same order as the workflow `collect`. */
+export async function collectTarget(
+  ports: Ports,
+  target: Pick<RunKey, 'collector' | 'target'>,
+  context: StepContext = {},
+): Promise<RunSummary> {
+  const { collector } = target;
+  const key = { ...target, workflowId: `${collector}/${target.target}`, workflowRunId: randomUUID() };
+  const steps = engineSteps(ports, context);
+  try {
+    return await runSteps(ports, steps, key, context);
+  } catch (error) {
+    await steps.close(key, describeError(error));
+    throw error;
+  }
+}
+
+async function runSteps(ports: Ports, steps: Steps, key: RunKey, context: StepContext): Promise<RunSummary> {
+  let step = await steps.begin(key);
+  for (let reading = 1; ; ) {
+    if (step.state === 'done') return step.summary;
+    if (step.state === 'wait') {
+      return { outcome: 'not-due', detail: `${step.why} before ${new Date(step.until).toISOString()}` };
+    }
+    const run = { collector: key.collector, target: key.target, runId: step.runId };
+    const final = reading >= READINGS;
+    if (step.state === 'more') {
+      step = await steps.begin(key);
+    } else if (step.state === 'resolve') {
+      await steps.resolve(run);
+      step = await steps.publish(run, final);
+    } else {
+      await ports.clock.sleep(Math.max(0, (step.notBefore ?? 0) - ports.clock.now()), context.signal);
+      await inLanes(step.chunks, (chunk) => steps.readChunk(run, chunk));
+      step = await steps.publish(run, final);
+      if (step.state === 'read') reading++;
+    }
+  }
+}
+
+async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  const queue = [...items];
+  const lane = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(LANES, items.length) }, lane));
+}

@@ -1,0 +1,32 @@
+import type { EsiAnswer, EsiRequest } from '../esi/client.ts';
+import type { SdeClient } from '../esi/sde.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { Database } from '../store/database.ts';
+
+/** What the engine works with; `main` builds it, tests build it with their own clock and servers. */
+export interface Ports {
+  readonly esi: { get(request: EsiRequest): Promise<EsiAnswer> };
+  readonly sde: SdeClient;
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly settings: EngineSettings;
+}
+
+export interface EngineSettings {
+  /** Region ids, or `all`. */
+  readonly marketRegions: readonly number[] | 'all';
+  readonly universeSource: 'sde' | 'esi';
+  /** Requests a minute that we allow ourselves: how long a set takes to read. */
+  readonly esiRateLimit: number;
+  readonly dataDir: string;
+}
+
+/** How a step tells that it lives, and hears that it is to stop. */
+export interface StepContext {
+  readonly signal?: AbortSignal;
+  readonly alive?: (detail?: unknown) => void;
+}

@@ -1,0 +1,174 @@
+import type { AnyRouteCollector } from '../collectors/define.ts';
+import { confirmSet, publishSet, type PublishPlan, type PublishResult, refuseSet } from '../store/publish.ts';
+import { readPublishedSet, readRunResult } from '../store/runs.ts';
+import type { SetSpec } from '../store/sets.ts';
+import { dropPages, type PageRecord, readPageRecords } from '../store/stage.ts';
+import { type Assessment, assess, doubtLoss, doubtRejected } from './assess.ts';
+import type { Ports } from './ports.ts';
+import { setSpec } from './set-spec.ts';
+import { chunksOf, type RunRef, type RunSummary, type Step } from './steps.ts';
+
+export interface PublishOptions {
+  /** The last reading: a set that is torn now is published as far as it was seen. */
+  readonly final: boolean;
+}
+
+/**
+ * Last step of a run: publishes what is staged when it is one whole set. A torn set gives the pages to read again; the
+ * final reading of a set that stays torn is published without believing any absence, so that the series goes on.
+ */
+export async function publish(
+  ports: Ports,
+  collector: AnyRouteCollector,
+  run: RunRef,
+  { final }: PublishOptions,
+): Promise<Step> {
+  const spec = setSpec(collector, run.target);
+  const earlier = await readRunResult(ports.db.pool, run.runId);
+  if (earlier) return { state: 'done', summary: { ...earlier, runId: run.runId } };
+  const records = await readPageRecords(ports.db.pool, run.runId);
+  if (records.length === 0) return nothingStaged(ports, run);
+  const assessment = assess(records);
+  if (assessment.state === 'torn' && !final) return readAgain(ports, run, records, assessment);
+  const previous = await readPublishedSet(ports.db.pool, run.collector, run.target);
+  const plan = await planOf(ports, spec, run, records, assessment);
+  if (plan.torn === undefined && records.every((r) => r.notModified) && records.length === previous?.pages) {
+    await confirmSet(ports.db, spec, plan);
+    return finished(ports, run, { outcome: 'unchanged' }, previous.rows);
+  }
+  const badRows = doubtRejected(plan.rows, plan.rejected);
+  if (badRows !== undefined) return refuse(ports, spec, plan, run, badRows, false);
+  const result = await publishSet(ports.db, spec, plan);
+  if (result.state !== 'twice') return told(ports, spec, plan, run, result);
+  const why = 'a key stands twice in the set';
+  if (!final) {
+    const stale = records.map((r) => r.page);
+    return readAgain(ports, run, records, { state: 'torn', why, stale, notBefore: plan.expires?.getTime() });
+  }
+  const asSeen = { ...plan, torn: why, believeAbsence: false };
+  return told(ports, spec, asSeen, run, await publishSet(ports.db, spec, asSeen));
+}
+
+/** What the store made of a set, as the run's next step. */
+async function told(
+  ports: Ports,
+  spec: SetSpec,
+  plan: PublishPlan,
+  run: RunRef,
+  result: PublishResult,
+): Promise<Step> {
+  switch (result.state) {
+    case 'published':
+    case 'unchanged': {
+      const torn = plan.torn === undefined ? {} : { outcome: 'torn' as const, detail: plan.torn };
+      return finished(ports, run, { ...result, outcome: result.state, ...torn }, plan.rows);
+    }
+    case 'superseded':
+      await confirmSet(ports.db, spec, plan);
+      return finished(ports, run, { outcome: 'unchanged', detail: 'a newer set was published meanwhile' }, 0);
+    case 'unknown-ids':
+      return { state: 'resolve', runId: run.runId };
+    case 'doubted':
+      return refuse(ports, spec, plan, run, result.why, true);
+    case 'twice':
+      throw new Error(`run ${run.runId}: keys stand twice in a set that was cleared of them`);
+  }
+}
+
+async function planOf(
+  ports: Ports,
+  spec: SetSpec,
+  run: RunRef,
+  records: readonly PageRecord[],
+  assessment: Assessment,
+): Promise<PublishPlan> {
+  const at = Math.max(...records.map((r) => r.lastModified ?? 0));
+  const expires = records.find((r) => r.lastModified === at && r.expires !== undefined)?.expires;
+  const notModified = records.filter((r) => r.notModified).map((r) => r.page);
+  const sum = (pick: (r: PageRecord) => number) => records.reduce((total, r) => total + pick(r), 0);
+  const carried = notModified.length > 0 ? await carriedRows(ports, spec, run, notModified) : 0;
+  const torn = assessment.state === 'torn' ? assessment.why : undefined;
+  return {
+    runId: run.runId,
+    at: new Date(at),
+    expires: expires === undefined ? undefined : new Date(expires),
+    pages: Math.max(...records.map((r) => r.pages)),
+    notModified,
+    rows: sum((r) => r.rows + r.rejected - r.keyless) + carried,
+    rejected: sum((r) => r.rejected),
+    // A row whose key could not be read may be any of those that seem absent.
+    believeAbsence: torn === undefined && sum((r) => r.keyless) === 0,
+    torn,
+    now: new Date(ports.clock.now()),
+    doubt: (counts, previous) => doubtLoss(counts, at, previous),
+  };
+}
+
+/** Rows of 304 pages, as the set published last had them. */
+async function carriedRows(
+  ports: Ports,
+  spec: SetSpec,
+  run: RunRef,
+  pages: readonly number[],
+): Promise<number> {
+  const previous = await readPublishedSet(ports.db.pool, spec.collector, run.target);
+  if (!previous) return 0;
+  const wanted = new Set(pages);
+  const records = await readPageRecords(ports.db.pool, previous.runId);
+  return records.filter((r) => wanted.has(r.page)).reduce((n, r) => n + r.rows + r.rejected - r.keyless, 0);
+}
+
+async function readAgain(
+  ports: Ports,
+  run: RunRef,
+  records: readonly PageRecord[],
+  torn: Assessment & { state: 'torn' },
+): Promise<Step> {
+  ports.log.info({ ...run, why: torn.why }, 'the set is torn and read again');
+  await dropPages(ports.db, run.runId, torn.stale);
+  const kept = new Set(records.map((r) => r.page).filter((page) => !torn.stale.includes(page)));
+  const pages = Math.max(...records.map((r) => r.pages));
+  const missing = Array.from({ length: pages }, (_, i) => i + 1).filter((page) => !kept.has(page));
+  return {
+    state: 'read',
+    runId: run.runId,
+    pages,
+    chunks: chunksOf(missing),
+    ...(torn.notBefore === undefined ? {} : { notBefore: torn.notBefore }),
+  };
+}
+
+/** Staging tables are unlogged: after a crash of the database server they are empty, and all is read again. */
+async function nothingStaged(ports: Ports, run: RunRef): Promise<Step> {
+  ports.log.warn({ ...run }, 'nothing is staged any more; the database server must have crashed');
+  return { state: 'read', runId: run.runId, pages: 1, chunks: [{ from: 1, to: 1 }] };
+}
+
+async function refuse(
+  ports: Ports,
+  spec: SetSpec,
+  plan: PublishPlan,
+  run: RunRef,
+  why: string,
+  doubt: boolean,
+): Promise<Step> {
+  ports.log.warn({ ...run, why }, 'the set is not believed');
+  await refuseSet(ports.db, spec, plan, why, doubt);
+  return finished(ports, run, { outcome: 'refused', detail: why }, 0);
+}
+
+function finished(ports: Ports, run: RunRef, summary: Omit<RunSummary, 'runId'>, rows: number): Step {
+  ports.metrics.runFinished(run.collector, summary.outcome, rows, ports.clock.now());
+  const { outcome, inserted = 0, changed = 0, removed = 0, detail } = summary;
+  return {
+    state: 'done',
+    summary: {
+      outcome,
+      runId: run.runId,
+      inserted,
+      changed,
+      removed,
+      ...(detail === undefined ? {} : { detail }),
+    },
+  };
+}

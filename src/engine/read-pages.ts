@@ -1,0 +1,131 @@
+import type { AnyRouteCollector } from '../collectors/define.ts';
+import { type EsiRequest, requestUrl } from '../esi/client.ts';
+import { EsiError } from '../esi/errors.ts';
+import { countRequests, type PublishedSet, readPublishedSet } from '../store/runs.ts';
+import type { SetSpec } from '../store/sets.ts';
+import {
+  readEtags,
+  readPageRecords,
+  readStagedPageNumbers,
+  type StagedPage,
+  stagePages,
+} from '../store/stage.ts';
+import type { Ports, StepContext } from './ports.ts';
+import { setSpec } from './set-spec.ts';
+import { sift } from './sift.ts';
+import type { Chunk, RunRef } from './steps.ts';
+
+/** Pages that wait for the database together; more would only fill memory. */
+const PAGES_PER_WRITE = 10;
+
+/** A collector, its target and run, and the set that stands: what it takes to read pages. */
+export interface Reading {
+  readonly ports: Ports;
+  readonly collector: AnyRouteCollector;
+  readonly spec: SetSpec;
+  readonly run: RunRef;
+  readonly previous: PublishedSet | undefined;
+  readonly context: StepContext;
+}
+
+/**
+ * Reads and stages pages of a set, as many at once as the client sends. Conditional where the last set's rows of a
+ * page can still be had: a 304 costs one token instead of two, and no work. Returns the pages staged; a page that ESI
+ * says does not exist is left out.
+ */
+export async function readPages(reading: Reading, pages: readonly number[]): Promise<StagedPage[]> {
+  const { ports, spec, run } = reading;
+  const requests = await prepare(reading, pages);
+  const done: StagedPage[] = [];
+  const ready: StagedPage[] = [];
+  let writing = Promise.resolve();
+  const write = () =>
+    stagePages(ports.db, spec, run.runId, ready.splice(0, PAGES_PER_WRITE), new Date(ports.clock.now()));
+  const results = await Promise.allSettled(
+    requests.map(async ({ page, request }) => {
+      const staged = await readPage(reading, page, request);
+      if (!staged) return;
+      ready.push(staged);
+      // Behind a write in progress pages gather, and go together with the next one.
+      writing = writing.then(() => (ready.length > 0 ? write() : undefined));
+      await writing;
+      done.push({ ...staged, kept: [], rejected: [] });
+    }),
+  );
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+  return done;
+}
+
+async function prepare(
+  { ports, collector, spec, previous, context }: Reading,
+  pages: readonly number[],
+): Promise<{ page: number; request: EsiRequest }[]> {
+  const held = previous ? await readStagedPageNumbers(ports.db.pool, previous.runId) : new Set<number>();
+  const requests = pages.map((page) => ({
+    page,
+    request: {
+      route: collector.route,
+      params: spec.targetId ? { [spec.targetId.column]: spec.targetId.id } : {},
+      query: { ...collector.query, ...(page > 1 ? { page: String(page) } : {}) },
+      signal: context.signal,
+      alive: () => context.alive?.({ page }),
+    } as EsiRequest,
+  }));
+  const urls = requests.filter(({ page }) => held.has(page)).map(({ request }) => requestUrl(request));
+  const etags = urls.length > 0 ? await readEtags(ports.db.pool, urls) : new Map<string, string>();
+  return requests.map(({ page, request }) => ({
+    page,
+    request: { ...request, etag: etags.get(requestUrl(request)) },
+  }));
+}
+
+async function readPage(
+  reading: Reading,
+  page: number,
+  request: EsiRequest,
+): Promise<StagedPage | undefined> {
+  const { ports, collector, previous, run } = reading;
+  try {
+    const answer = await ports.esi.get(request);
+    const notModified = answer.status === 304;
+    return {
+      page,
+      pages: answer.pages ?? (notModified ? (previous?.pages ?? 1) : 1),
+      url: answer.url,
+      etag: answer.etag,
+      // Without Last-Modified an answer stands for the moment it was given, in whole seconds as ESI's own.
+      lastModified: answer.lastModified ?? new Date(Math.floor(ports.clock.now() / 1_000) * 1_000),
+      expires: answer.expires,
+      notModified,
+      requests: answer.requests,
+      ...(notModified ? { kept: [], rejected: [] } : sift(collector, answer.json)),
+    };
+  } catch (error) {
+    if (!(error instanceof EsiError)) throw error;
+    await countRequests(ports.db.pool, run.runId, error.requests);
+    if (error.status === 404 && page > 1) return undefined; // the set has shrunk since page 1 was read
+    throw error;
+  }
+}
+
+/** One chunk of a run: reads what is not staged yet. Safe to repeat, and to run beside a twin. */
+export async function readChunk(
+  ports: Ports,
+  collector: AnyRouteCollector,
+  run: RunRef,
+  chunk: Chunk,
+  context: StepContext,
+): Promise<{ pages: number }> {
+  const spec = setSpec(collector, run.target);
+  const previous = await readPublishedSet(ports.db.pool, run.collector, run.target);
+  const staged = new Set((await readPageRecords(ports.db.pool, run.runId)).map((record) => record.page));
+  const missing = range(chunk.from, chunk.to).filter((page) => !staged.has(page));
+  const pages = await readPages({ ports, collector, spec, run, previous, context }, missing);
+  return { pages: pages.length };
+}
+
+/** The whole numbers from `from` to `to`, both included. */
+export function range(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
+}

@@ -1,0 +1,119 @@
+import { rm } from 'node:fs/promises';
+import type { PoolClient } from 'pg';
+import { z } from 'zod';
+import { AppError } from '../../kernel/errors.ts';
+import { STATIC_TABLE_NAMES, type StaticTableName } from '../../spec/static-tables.ts';
+import { copyInto, encodeRows } from '../../store/copy.ts';
+import { keepRejected, type RejectedRow } from '../../store/stage.ts';
+import { createStaticStage, mergeStatic, staticColumns, withFlag } from '../../store/static.ts';
+import { doubtRejected } from '../assess.ts';
+import type { Ports, StepContext } from '../ports.ts';
+import type { RunRef } from '../steps.ts';
+import { openArchive, type SdeArchive } from './sde-archive.ts';
+import { readNames, SDE_SOURCES, type SdeNames } from './sde-rows.ts';
+
+export interface ImportCounts {
+  read: number;
+  rejected: number;
+  inserted: number;
+  changed: number;
+}
+
+/** Lines that are encoded and sent together: large enough for COPY, small enough for memory. */
+const BATCH = 2_000;
+
+/**
+ * Imports an archive of the SDE into the static tables, within the caller's transaction: whoever reads meanwhile, or
+ * after a kill, sees the old universe whole. Rows that fail validation are rejected one by one.
+ * Throws AppError SDE_BROKEN when the archive cannot be read; it is removed, so that it is had anew.
+ */
+export async function importSde(
+  ports: Ports,
+  client: PoolClient,
+  run: RunRef,
+  file: string,
+  context: StepContext,
+): Promise<ImportCounts> {
+  const counts: ImportCounts = { read: 0, rejected: 0, inserted: 0, changed: 0 };
+  const archive = await openArchive(file).catch(async (error: unknown) => {
+    await rm(file, { force: true });
+    throw broken(error);
+  });
+  try {
+    const missing = STATIC_TABLE_NAMES.filter((table) => !archive.has(SDE_SOURCES[table].file));
+    if (missing.length > 0)
+      throw broken(new Error(`it has no ${missing.map((t) => SDE_SOURCES[t].file).join(', ')}`));
+    const names = await readNames(archive);
+    for (const table of STATIC_TABLE_NAMES) {
+      context.signal?.throwIfAborted();
+      context.alive?.({ table });
+      const merged = await importTable(ports, client, run, archive, names, table, counts, context);
+      counts.inserted += merged.inserted;
+      counts.changed += merged.changed;
+    }
+    return counts;
+  } finally {
+    archive.close();
+  }
+}
+
+async function importTable(
+  ports: Ports,
+  client: PoolClient,
+  run: RunRef,
+  archive: SdeArchive,
+  names: SdeNames,
+  table: StaticTableName,
+  counts: ImportCounts,
+  context: StepContext,
+) {
+  const rejected: RejectedRow[] = [];
+  let read = 0;
+  const { file, toRow } = SDE_SOURCES[table];
+  const columns = staticColumns(table);
+  async function* lines(): AsyncGenerator<string> {
+    let rows = [];
+    for await (const record of archive.records(file)) {
+      read++;
+      try {
+        rows.push(withFlag(toRow(record, names)));
+      } catch (error) {
+        if (!(error instanceof z.ZodError)) throw error;
+        rejected.push({ row: record, reason: `${file}: ${reason(error)}`, key: undefined });
+      }
+      if (rows.length < BATCH) continue;
+      context.alive?.({ table, rows: read });
+      yield encodeRows(columns, rows);
+      rows = [];
+    }
+    if (rows.length > 0) yield encodeRows(columns, rows);
+  }
+  const stage = `sde_${table}`;
+  await createStaticStage(client, table, stage);
+  await copyInto(client, stage, columns, lines());
+  const doubt = doubtRejected(read - rejected.length, rejected.length);
+  if (doubt !== undefined)
+    throw new AppError(`${file}: ${doubt}`, { code: 'SDE_BAD_SHAPE', verdict: 'fail' });
+  await keepRejected(client, run, run.runId, rejected, new Date(ports.clock.now()));
+  counts.read += read;
+  counts.rejected += rejected.length;
+  return mergeStatic(client, table, stage);
+}
+
+const reason = (error: z.ZodError) =>
+  error.issues
+    .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+    .join(', ')
+    .slice(0, 500);
+
+function broken(error: unknown): AppError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new AppError(
+    `The archive of the static data export cannot be read (${message}); it is downloaded again.`,
+    {
+      code: 'SDE_BROKEN',
+      verdict: 'retry',
+      cause: error,
+    },
+  );
+}

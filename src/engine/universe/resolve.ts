@@ -1,0 +1,125 @@
+import type { AnyRouteCollector } from '../../collectors/define.ts';
+import { EsiError } from '../../esi/errors.ts';
+import { describeError } from '../../kernel/errors.ts';
+import { STATIC_TABLES, type StaticRow, type StaticTableName } from '../../spec/static-tables.ts';
+import { readUnknownIds } from '../../store/lookups.ts';
+import { countRequests } from '../../store/runs.ts';
+import {
+  insertPlaceholders,
+  insertStructurePlaceholders,
+  touchPlaceholder,
+  upsertStatic,
+} from '../../store/static.ts';
+import type { Ports, StepContext } from '../ports.ts';
+import { setSpec } from '../set-spec.ts';
+import type { RunRef } from '../steps.ts';
+import { ESI_SOURCES } from './esi-rows.ts';
+
+/**
+ * Ids asked of ESI before a set is published. A set names a handful of new ones a week; thousands mean that the
+ * universe was never imported, and its import is quicker than asking one by one. The rest become placeholders.
+ */
+const ASKED_PER_SET = 50;
+
+/** Requests at once while resolving; the client has a ceiling of its own. */
+const LANES = 10;
+
+/** Fetches one static row and, where they are unknown, its parents. False: ESI does not know it, or does not answer. */
+export async function fetchStatic(
+  ports: Ports,
+  table: StaticTableName,
+  id: number,
+  context: StepContext,
+): Promise<{ found: boolean; requests: number }> {
+  const source = ESI_SOURCES[table];
+  let requests = 0;
+  try {
+    const { signal, alive } = context;
+    const answer = await ports.esi.get({
+      route: source.detail,
+      params: { [source.param]: id },
+      signal,
+      alive,
+    });
+    requests += answer.requests;
+    const row = source.toRow(answer.json, id);
+    requests += await fetchParents(ports, table, row, context);
+    await ports.db.transaction((client) => upsertStatic(client, table, [row]));
+    return { found: true, requests };
+  } catch (error) {
+    context.signal?.throwIfAborted();
+    if (error instanceof EsiError) requests += error.requests;
+    ports.log.info(
+      { table, id, error: describeError(error) },
+      'an id could not be resolved and gets a placeholder',
+    );
+    return { found: false, requests };
+  }
+}
+
+async function fetchParents(
+  ports: Ports,
+  table: StaticTableName,
+  row: StaticRow,
+  context: StepContext,
+): Promise<number> {
+  let requests = 0;
+  for (const [column, parent] of STATIC_TABLES[table].parents) {
+    const id = row[column];
+    if (typeof id !== 'number') continue;
+    const { key } = STATIC_TABLES[parent];
+    const known = await ports.db.pool.query(
+      `SELECT FROM ${parent} WHERE "${key}" = $1 AND NOT is_placeholder`,
+      [id],
+    );
+    if (known.rows.length > 0) continue;
+    const fetched = await fetchStatic(ports, parent, id, context);
+    requests += fetched.requests;
+  }
+  return requests;
+}
+
+/** Fetches what can be had of `ids` and makes placeholders of the rest. Returns the requests it took. */
+export async function resolveIds(
+  ports: Ports,
+  table: StaticTableName,
+  ids: readonly number[],
+  context: StepContext,
+): Promise<{ requests: number; found: number }> {
+  let requests = 0;
+  let found = 0;
+  for (let start = 0; start < ids.length; start += LANES) {
+    const batch = ids.slice(start, start + LANES);
+    const fetched = await Promise.all(batch.map((id) => fetchStatic(ports, table, id, context)));
+    const missed = batch.filter((_, i) => !fetched[i]!.found);
+    requests += fetched.reduce((n, f) => n + f.requests, 0);
+    found += batch.length - missed.length;
+    await insertPlaceholders(ports.db.pool, table, missed);
+    await touchPlaceholder(ports.db.pool, table, missed);
+  }
+  return { requests, found };
+}
+
+/**
+ * Step of a run whose rows name unknown ids: after it each of them has a row, fetched from ESI or a marked
+ * placeholder, so that publishing never waits for them. Safe to repeat.
+ */
+export async function resolveUnknown(
+  ports: Ports,
+  collector: AnyRouteCollector,
+  run: RunRef,
+  context: StepContext,
+): Promise<{ asked: number }> {
+  const spec = setSpec(collector, run.target);
+  const unknown = await readUnknownIds(ports.db.pool, spec, run.runId);
+  let left = ASKED_PER_SET;
+  for (const table of ['systems', 'types', 'stations'] as const) {
+    const ids = unknown[table];
+    const { requests } = await resolveIds(ports, table, ids.slice(0, left), context);
+    await insertPlaceholders(ports.db.pool, table, ids.slice(left));
+    await countRequests(ports.db.pool, run.runId, requests);
+    left = Math.max(0, left - ids.length);
+  }
+  await insertStructurePlaceholders(ports.db.pool, unknown.structures);
+  return { asked: ASKED_PER_SET - left };
+}

@@ -1,0 +1,36 @@
+/**
+ * What the caller should do about an error:
+ * `retry` soon and a few times, `wait` for a known time, `refresh-token` and try again, `skip-target` because this
+ * target alone is at fault, `fail` because repeating cannot help.
+ */
+export type Verdict = 'retry' | 'wait' | 'refresh-token' | 'skip-target' | 'fail';
+
+export interface AppErrorOptions {
+  /** Stable identifier for programs, e.g. `ESI_STATUS`. */
+  code: string;
+  verdict: Verdict;
+  /** For `wait`: milliseconds until a repetition makes sense. */
+  retryAfter?: number;
+  cause?: unknown;
+}
+
+/** Every error of ours. The message says what is wrong, whose it is, and what to do; never a secret, never a body. */
+export class AppError extends Error {
+  readonly code: string;
+  readonly verdict: Verdict;
+  readonly retryAfter: number | undefined;
+
+  constructor(message: string, { code, verdict, retryAfter, cause }: AppErrorOptions) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'AppError';
+    this.code = code;
+    this.verdict = verdict;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Temporal keeps 4 KB of a failure, and a person reads less: one line of at most 500 characters. */
+export function describeError(error: unknown): string {
+  const text = error instanceof Error ? error.message || error.name : String(error);
+  return text.replaceAll(/\s+/g, ' ').slice(0, 500);
+}

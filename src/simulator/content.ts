@@ -1,0 +1,49 @@
+import { packJson, type Body } from './body.ts';
+import type { Call } from './call.ts';
+import type { FaultBox } from './faults.ts';
+import type { World } from './world.ts';
+
+/** What a route has to say, before conditions, limits and headers. */
+export interface Content {
+  status: number;
+  body: Body;
+  lastModified?: Date;
+  expires?: Date;
+  pages?: number;
+  /** Names this state of the content. */
+  version: string;
+  /** A fault has spoilt it. */
+  damaged?: boolean;
+}
+
+/** What a route may look at. */
+export interface RouteContext {
+  world: World;
+  box: FaultBox;
+  now: number;
+}
+
+/** Answers a call; `id` is the number in its path. */
+export type Resolve = (context: RouteContext, call: Call, id: number) => Content;
+
+const errors = new Map<string, Body>();
+
+/** An error as ESI writes it. */
+export function failure(status: number, text: string, version = ''): Content {
+  const body = errors.get(text) ?? packJson({ error: text });
+  errors.set(text, body);
+  return { status, body, version };
+}
+
+/** The answer to a page past the last. */
+export function noSuchPage(pages: number, version: string): Content {
+  return { ...failure(404, 'Requested page does not exist!', version), pages };
+}
+
+/** The page asked for, or undefined when the number is none. */
+export function pageOf(call: Call): number | undefined {
+  const text = call.query.get('page');
+  if (text === null) return 1;
+  const page = Number(text);
+  return Number.isSafeInteger(page) && page > 0 ? page : undefined;
+}

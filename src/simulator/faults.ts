@@ -1,0 +1,157 @@
+import type { Order, Price } from './shapes.ts';
+
+/** Where and how often a fault strikes. */
+export interface FaultOptions {
+  /** A route's template or a part of the path; `sde` for the static data. Default: every ESI route, not the SDE. */
+  route?: string;
+  /** Default: until `clear()`. Counts the answers that were spoilt (for `tear`: the reads). */
+  times?: number;
+}
+
+export interface StatusFaultOptions extends FaultOptions {
+  /** Seconds, or text as it is. */
+  retryAfter?: number | string;
+  /** With the limit headers (default) or, as game-server refusals come, without. */
+  headers?: boolean;
+}
+
+/** A row as it is served, or null to leave it out. The result may be anything: that is the point. */
+export type RowChange = (row: Order | Price) => unknown;
+
+/** What can go wrong, switchable at any time. */
+export interface Faults {
+  status(code: number, options?: StatusFaultOptions): void;
+  /** 200 with a web page. */
+  html(options?: FaultOptions): void;
+  /** 200 with plain text. */
+  plainText(options?: FaultOptions): void;
+  /** Announces the whole content, sends half of it and drops the connection. */
+  truncate(options?: FaultOptions): void;
+  /** Drops the connection before an answer. */
+  reset(options?: FaultOptions): void;
+  /** Never answers until the simulator closes. */
+  hang(options?: FaultOptions): void;
+  /** An answer of this many bytes, its length not announced. */
+  oversize(bytes: number, options?: FaultOptions): void;
+  badJson(options?: FaultOptions): void;
+  /** 200 with this text. */
+  rawBody(text: string, options?: FaultOptions): void;
+  /** `[]` as this page of the orders; default every page. */
+  emptyPage(page?: number, options?: FaultOptions): void;
+  /** The region's snapshot turns between page 1 and the next page of each read. */
+  tear(options?: FaultOptions): void;
+  /** The first order of page 1 stands again in the last row of the last page. */
+  duplicateOrder(options?: FaultOptions): void;
+  /** A middle page lacks one order. */
+  dropOrder(options?: FaultOptions): void;
+  /** X-Pages says `pages` from page 2 on. */
+  wrongPages(pages: number, options?: FaultOptions): void;
+  /** The region answers, whole and consistent, without orders. */
+  emptySet(options?: FaultOptions): void;
+  /** The region answers, whole and consistent, with this share of its orders. */
+  collapse(share: number, options?: FaultOptions): void;
+  /** Changes the rows of orders and prices as they are served. */
+  mutateRows(change: RowChange, options?: FaultOptions): void;
+  /** Everything answers 503, or drops the connection. */
+  down(how?: '503' | 'reset', options?: FaultOptions): void;
+  /** /status says that only staff may log in. */
+  vip(options?: FaultOptions): void;
+  /** Shifts the Date, Last-Modified and Expires headers. */
+  clockSkew(ms: number, options?: FaultOptions): void;
+  /** Slows answers down. */
+  latency(ms: number, options?: FaultOptions): void;
+  clear(): void;
+}
+
+/** One switched-on fault. */
+export type Fault = { route: string | undefined; left: number } & FaultWhat;
+
+export type FaultWhat =
+  | { kind: 'status'; code: number; retryAfter: number | string | undefined; headers: boolean }
+  | { kind: 'body'; contentType: string; text: string }
+  | { kind: 'truncate' | 'reset' | 'hang' | 'tear' | 'duplicateOrder' | 'dropOrder' | 'vip' }
+  | { kind: 'oversize'; bytes: number }
+  | { kind: 'emptyPage'; page: number | undefined }
+  | { kind: 'wrongPages'; pages: number }
+  | { kind: 'collapse'; share: number }
+  | { kind: 'mutateRows'; change: RowChange }
+  | { kind: 'clockSkew' | 'latency'; ms: number };
+
+export type FaultKind = FaultWhat['kind'];
+export type FaultOf<K extends FaultKind> = Fault & { kind: K };
+
+/** The faults of one simulator, and the server's way to take them. */
+export interface FaultBox {
+  faults: Faults;
+  /** The first matching fault of these kinds; it counts as having struck. */
+  take<K extends FaultKind>(
+    kinds: readonly K[],
+    call: { route: string; path: string },
+    accept?: (fault: FaultOf<K>) => boolean,
+  ): FaultOf<K> | undefined;
+}
+
+function matches(fault: Fault, call: { route: string; path: string }): boolean {
+  if (fault.route === undefined) return call.route !== 'sde';
+  return call.route === fault.route || call.route.includes(fault.route) || call.path.includes(fault.route);
+}
+
+type Add = (what: FaultWhat, options?: FaultOptions) => void;
+
+function createFaults(add: Add, clear: () => void): Faults {
+  const body = (contentType: string, text: string, options?: FaultOptions) =>
+    add({ kind: 'body', contentType, text }, options);
+  const status = (code: number, { retryAfter, headers = true, ...options }: StatusFaultOptions = {}) =>
+    add({ kind: 'status', code, retryAfter, headers }, options);
+  return {
+    status,
+    html: (options) => body('text/html', '<!DOCTYPE html><html><body>Bad gateway</body></html>', options),
+    plainText: (options) => body('text/plain', 'upstream connect error or disconnect', options),
+    badJson: (options) => body('application/json', '[{"order_id": 1, "price": ', options),
+    rawBody: (text, options) => body('application/json', text, options),
+    truncate: (options) => add({ kind: 'truncate' }, options),
+    reset: (options) => add({ kind: 'reset' }, options),
+    hang: (options) => add({ kind: 'hang' }, options),
+    oversize: (bytes, options) => add({ kind: 'oversize', bytes }, options),
+    emptyPage: (page, options) => add({ kind: 'emptyPage', page }, options),
+    tear: (options) => add({ kind: 'tear' }, options),
+    duplicateOrder: (options) => add({ kind: 'duplicateOrder' }, options),
+    dropOrder: (options) => add({ kind: 'dropOrder' }, options),
+    wrongPages: (pages, options) => add({ kind: 'wrongPages', pages }, options),
+    emptySet: (options) => add({ kind: 'collapse', share: 0 }, options),
+    collapse: (share, options) => add({ kind: 'collapse', share }, options),
+    mutateRows: (change, options) => add({ kind: 'mutateRows', change }, options),
+    down: (how = '503', options = {}) =>
+      how === 'reset' ? add({ kind: 'reset' }, options) : status(503, { ...options, headers: false }),
+    vip: (options) => add({ kind: 'vip' }, options),
+    clockSkew: (ms, options) => add({ kind: 'clockSkew', ms }, options),
+    latency: (ms, options) => add({ kind: 'latency', ms }, options),
+    clear,
+  };
+}
+
+/** Makes a box without faults. */
+export function createFaultBox(): FaultBox {
+  let active: Fault[] = [];
+  const add: Add = (what, options = {}) => {
+    active.push({ ...what, route: options.route, left: options.times ?? Number.POSITIVE_INFINITY });
+  };
+  return {
+    faults: createFaults(add, () => {
+      active = [];
+    }),
+    take: <K extends FaultKind>(
+      kinds: readonly K[],
+      call: { route: string; path: string },
+      accept: (fault: FaultOf<K>) => boolean = () => true,
+    ) => {
+      const isWanted = (fault: Fault): fault is FaultOf<K> =>
+        (kinds as readonly string[]).includes(fault.kind) && matches(fault, call);
+      const found = active.filter(isWanted).find(accept);
+      if (!found) return undefined;
+      found.left--;
+      if (found.left <= 0) active = active.filter((fault) => fault !== found);
+      return found;
+    },
+  };
+}

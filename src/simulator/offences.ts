@@ -1,0 +1,215 @@
+import { ETAG_FORMAT } from './body.ts';
+import type { Call } from './call.ts';
+
+export type OffenceKind =
+  | 'too-early'
+  | 'no-user-agent'
+  | 'no-compatibility-date'
+  | 'no-gzip'
+  | 'page-beyond'
+  | 'retried-4xx'
+  | 'ignored-retry-after'
+  | 'ignored-420'
+  | 'conditional-mismatch'
+  | 'too-many-in-flight';
+
+/** Something that ESI's rules forbid. */
+export interface Offence {
+  at: Date;
+  kind: OffenceKind;
+  method: string;
+  path: string;
+  detail: string;
+}
+
+const KEPT = 10_000; // enough to see what went wrong
+const IN_FLIGHT = 20; // the politeness cap
+const RETRY_MS = 60_000; // an answer of the kind "your fault" is not worth asking again within a minute
+const GRACE_MS = 100; // requests that were sent before the refusal was read
+const PERMANENT = new Set([400, 401, 403, 404, 422]);
+const CONTACT = /@|http|discord|char/i;
+
+/** How an answer ended, for the judge. */
+export interface Outcome {
+  status: number;
+  expires: number | undefined;
+  /** Names the content: a new snapshot or list has a new one. */
+  version: string;
+  pages: number | undefined;
+  /** Spoilt on purpose: asking again is no offence. */
+  damaged: boolean;
+}
+
+interface Answered {
+  expires: number;
+  version: string;
+  order: number;
+}
+
+interface Block {
+  until: number;
+  since: number;
+}
+
+interface Memory {
+  answered: Map<string, Answered>;
+  failedAt: Map<string, number>;
+  refused: Map<string, { until: number; version: string }>;
+  pages: Map<string, { version: string; now: number; before: number }>;
+  blocked: Map<string, Block>;
+  /** The version of the page 1 that each path showed last. */
+  firsts: Map<string, string>;
+}
+
+type Add = (kind: OffenceKind, detail: string) => void;
+
+/** Watches callers and writes down what they do wrong. */
+export interface Judge {
+  list: Offence[];
+  /** Before the answer: what the request itself tells. */
+  arrive(call: Call): void;
+  answer(call: Call, outcome: Outcome): void;
+  /** A 429 or 420 was sent. */
+  refuse(call: Call, status: 420 | 429, seconds: number, now: number): void;
+  /** The answer did not arrive, or was no proper one. */
+  fail(call: Call): void;
+  leave(): void;
+}
+
+function emptyMemory(): Memory {
+  return {
+    answered: new Map(),
+    failedAt: new Map(),
+    refused: new Map(),
+    pages: new Map(),
+    blocked: new Map(),
+    firsts: new Map(),
+  };
+}
+
+function checkHeaders(call: Call, add: Add): void {
+  const agent = call.header('user-agent');
+  if (!agent || !CONTACT.test(agent)) add('no-user-agent', agent ?? 'missing');
+  if (call.route === 'sde') return;
+  if (!call.header('x-compatibility-date') && !call.query.has('compatibility_date')) {
+    add('no-compatibility-date', 'missing');
+  }
+  const encoding = call.header('accept-encoding') ?? 'missing';
+  if (!encoding.includes('gzip')) add('no-gzip', encoding);
+}
+
+function checkEarly(memory: Memory, call: Call, version: string): string | undefined {
+  const last = memory.answered.get(`${call.caller} ${call.path}`);
+  if (!last || last.version !== version || call.at >= last.expires) return undefined;
+  if ((memory.failedAt.get(call.pathname) ?? 0) > last.order) return undefined; // the read has to start again
+  return `${Math.ceil((last.expires - call.at) / 1_000)} s before Expires`;
+}
+
+function notePages(memory: Memory, call: Call, outcome: Outcome): void {
+  const known = memory.pages.get(call.pathname);
+  const now = outcome.pages ?? 1;
+  if (known?.version === outcome.version) known.now = Math.max(known.now, now);
+  else memory.pages.set(call.pathname, { version: outcome.version, now, before: known?.now ?? 0 });
+}
+
+function isBeyond(memory: Memory, call: Call, outcome: Outcome): boolean {
+  const page = Number(call.query.get('page') ?? 1);
+  const known = memory.pages.get(call.pathname);
+  const announced = known
+    ? Math.max(known.now, known.version === outcome.version ? known.before : known.now)
+    : 1;
+  return outcome.pages !== undefined && page > announced; // a shrunken region is not the caller's fault
+}
+
+/** What the caller was told about a route group, or about everything, and does not keep to. */
+function checkBlocks(memory: Memory, call: Call, add: Add): void {
+  const ignores = (key: string): boolean => {
+    const block = memory.blocked.get(key);
+    return block !== undefined && call.at < block.until && call.arrived > block.since + GRACE_MS;
+  };
+  if (ignores(call.caller)) add('ignored-420', 'the minute has not ended');
+  if (ignores(`${call.caller} ${call.group ?? call.route}`))
+    add('ignored-retry-after', call.group ?? call.route);
+}
+
+function checkArrival(memory: Memory, call: Call, add: Add): void {
+  checkHeaders(call, add);
+  if (call.route === 'sde') return;
+  checkBlocks(memory, call, add);
+  const tag = call.header('if-none-match');
+  const known = memory.answered.has(`${call.caller} ${call.path}`);
+  if (tag && !known && !ETAG_FORMAT.test(tag)) add('conditional-mismatch', tag);
+}
+
+/** Pages that came before their own page 1 belong to a torn read: each may be asked for once more. */
+function noteFirst(memory: Memory, call: Call, outcome: Outcome, order: number): void {
+  if ((call.query.get('page') ?? '1') !== '1' || memory.firsts.get(call.pathname) === outcome.version) return;
+  memory.firsts.set(call.pathname, outcome.version);
+  memory.failedAt.set(call.pathname, order);
+}
+
+/** A refusal holds for a minute, unless the content has changed since; faults do not name a content. */
+function isRetried(memory: Memory, call: Call, outcome: Outcome): boolean {
+  const refused = memory.refused.get(`${call.caller} ${call.path}`);
+  if (!refused || call.at >= refused.until) return false;
+  return refused.version === '' || outcome.version === '' || refused.version === outcome.version;
+}
+
+function checkAnswer(memory: Memory, call: Call, outcome: Outcome, add: Add): void {
+  const early =
+    call.method === 'GET' && outcome.status < 400 ? checkEarly(memory, call, outcome.version) : undefined;
+  if (early) add('too-early', early);
+  if (isRetried(memory, call, outcome)) add('retried-4xx', 'same URL within a minute');
+  if (outcome.status === 404 && isBeyond(memory, call, outcome)) add('page-beyond', call.path);
+}
+
+/** Books a proper answer, a refusal of the caller's own making, or a failure. */
+function book(memory: Memory, call: Call, outcome: Outcome, order: number): void {
+  const key = `${call.caller} ${call.path}`;
+  if (outcome.status === 200 || outcome.status === 304) {
+    notePages(memory, call, outcome);
+    noteFirst(memory, call, outcome, order);
+    if (outcome.damaged) memory.failedAt.set(call.pathname, order);
+    else memory.answered.set(key, { expires: outcome.expires ?? 0, version: outcome.version, order });
+  } else if (PERMANENT.has(outcome.status)) {
+    memory.refused.set(key, { until: call.at + RETRY_MS, version: outcome.version });
+  } else memory.failedAt.set(call.pathname, order);
+}
+
+/** Makes a judge who has seen nothing yet. */
+export function createJudge(): Judge {
+  const list: Offence[] = [];
+  const memory = emptyMemory();
+  let inFlight = 0;
+  let order = 0;
+  const adder = (call: Call) => (kind: OffenceKind, detail: string) => {
+    if (list.length >= KEPT) return;
+    list.push({ at: new Date(call.at), kind, method: call.method, path: call.path, detail });
+  };
+  return {
+    list,
+    arrive: (call) => {
+      const add = adder(call);
+      if (call.route !== 'sde' && ++inFlight > IN_FLIGHT) add('too-many-in-flight', String(inFlight));
+      checkArrival(memory, call, add);
+    },
+    answer: (call, outcome) => {
+      if (call.route === 'sde') return;
+      checkAnswer(memory, call, outcome, adder(call));
+      book(memory, call, outcome, ++order);
+    },
+    refuse: (call, status, seconds, now) => {
+      const key = status === 420 ? call.caller : `${call.caller} ${call.group ?? call.route}`;
+      memory.failedAt.set(call.pathname, ++order);
+      const known = memory.blocked.get(key);
+      if (known && known.until > now) return; // the first refusal counts
+      memory.blocked.set(key, { until: now + seconds * 1_000, since: performance.now() });
+    },
+    fail: (call) => {
+      memory.failedAt.set(call.pathname, ++order);
+    },
+    leave: () => {
+      inFlight--;
+    },
+  };
+}

@@ -1,0 +1,142 @@
+import { packJson, type Body } from './body.ts';
+import { pageCount, pageRows } from './book.ts';
+import { failure, noSuchPage, pageOf, type Content, type Resolve, type RouteContext } from './content.ts';
+import type { Kind } from './shapes.ts';
+import type { World } from './world.ts';
+
+const DAY_MS = 86_400_000;
+const ROLL_MS = (11 * 60 + 5) * 60_000; // static data rolls at 11:05 UTC
+const STATUS_CACHE_MS = 30_000;
+const META_CACHE_MS = 600_000;
+const SCHEMATIC_CACHE_MS = 3_600_000;
+
+/** What an unknown id of each kind is answered with. */
+const UNKNOWN: Record<Kind, string> = {
+  types: 'Type not found!',
+  groups: 'Group not found',
+  categories: 'Category not found',
+  marketGroups: 'Market group not found!',
+  regions: 'Region not found!',
+  constellations: 'Constellation not found!',
+  systems: 'System not found!',
+  stations: 'Station not found!',
+  schematics: 'Schematic not found',
+};
+
+/** The packed static answers of a world, thrown away whenever its static data changes. */
+const caches = new WeakMap<World, { version: number; bodies: Map<string, Body> }>();
+
+function cached(world: World, key: string, make: () => unknown): Body {
+  let cache = caches.get(world);
+  if (cache?.version !== world.staticVersion) {
+    cache = { version: world.staticVersion, bodies: new Map() };
+    caches.set(world, cache);
+  }
+  const body = cache.bodies.get(key) ?? packJson(make());
+  cache.bodies.set(key, body);
+  return body;
+}
+
+/** Times of content that changes on a fixed beat. */
+function beat(now: number, length: number, offset = 0): { lastModified: Date; expires: Date } {
+  const start = Math.floor((now - offset) / length) * length + offset;
+  return { lastModified: new Date(start), expires: new Date(start + length) };
+}
+
+function staticContent(context: RouteContext, body: Body, length = DAY_MS): Content {
+  const times = beat(context.now, length, length === DAY_MS ? ROLL_MS : 0);
+  const version = `${context.world.staticVersion}.${times.lastModified.getTime()}`;
+  return { status: 200, body, ...times, version };
+}
+
+/** A list of ids, in pages or whole. */
+export function idList(kind: Kind, paged: boolean): Resolve {
+  return (context, call) => {
+    const { world } = context;
+    const ids = [...world.universe[kind].keys()].filter((id) => !world.isForgotten(kind, id));
+    if (!paged)
+      return staticContent(
+        context,
+        cached(world, kind, () => ids),
+      );
+    const page = pageOf(call);
+    const pages = pageCount(ids);
+    if (page === undefined) return failure(400, 'page: not a positive number');
+    if (page > pages) return noSuchPage(pages, String(world.staticVersion));
+    return {
+      ...staticContent(
+        context,
+        cached(world, `${kind}?${page}`, () => pageRows(ids, page)),
+      ),
+      pages,
+    };
+  };
+}
+
+/** One row of static data. */
+export function detail(kind: Kind): Resolve {
+  return (context, _call, id) => {
+    const { world } = context;
+    const row = world.isForgotten(kind, id) ? undefined : world.universe[kind].get(id);
+    if (!row) return failure(404, UNKNOWN[kind], String(world.staticVersion));
+    if (!('schematic_name' in row))
+      return staticContent(
+        context,
+        cached(world, `${kind}/${id}`, () => row),
+      );
+    const { cycle_time, schematic_name } = row; // ESI knows no more of it
+    const body = cached(world, `${kind}/${id}`, () => ({ cycle_time, schematic_name }));
+    return staticContent(context, body, SCHEMATIC_CACHE_MS);
+  };
+}
+
+/** `/universe/structures/{structure_id}`: no token of ours opens a structure. */
+export const structure: Resolve = (_context, call) =>
+  call.header('authorization') ? failure(403, 'Forbidden') : failure(401, 'authorization not provided');
+
+/** `/status` */
+export const status: Resolve = ({ box, now }, call) => {
+  const times = beat(now, STATUS_CACHE_MS);
+  const minute = Math.floor(now / 60_000);
+  const vip = box.take(['vip'], call) ? { vip: true } : {};
+  const start = new Date(Math.floor((now - ROLL_MS) / DAY_MS) * DAY_MS + ROLL_MS - 180_000); // up three minutes before
+  const body = packJson({
+    players: 20_000 + ((minute * 37) % 5_000), // an evening's number, moving from minute to minute
+    server_version: '3528119',
+    start_time: `${start.toISOString().slice(0, 19)}Z`,
+    ...vip,
+  });
+  return { status: 200, body, ...times, version: `status.${times.lastModified.getTime()}` };
+};
+
+/** Dates of the API's contract, newest first. */
+const DATES = [
+  '2026-08-18',
+  '2026-07-21',
+  '2026-06-09',
+  '2025-12-16',
+  '2025-11-06',
+  '2025-09-30',
+  '2020-01-01',
+];
+
+/** `/meta/compatibility-dates` */
+export const compatibilityDates: Resolve = ({ world, now }) => {
+  const times = beat(now, META_CACHE_MS);
+  const body = cached(world, 'dates', () => ({ compatibility_dates: DATES }));
+  return { status: 200, body, ...times, version: `dates.${times.lastModified.getTime()}` };
+};
+
+const STATUS_SINCE = '2025-11-06'; // the first contract with this route
+
+/** `/meta/status`: every route is well. */
+export function metaStatus(templates: () => readonly string[]): Resolve {
+  return ({ world }, call) => {
+    const date = call.header('x-compatibility-date') ?? call.query.get('compatibility_date') ?? '';
+    if (date < STATUS_SINCE) return failure(404, 'Not found');
+    const body = cached(world, 'meta-status', () => ({
+      routes: templates().map((path) => ({ method: 'GET', path, status: 'OK' })),
+    }));
+    return { status: 200, body, version: `meta.${call.arrived}` }; // not cached, so never too early
+  };
+}

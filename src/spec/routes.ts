@@ -1,0 +1,53 @@
+/**
+ * What ESI's description says of the routes we ask: paging and rate group (compatibility date below). Routes without
+ * a group count against the old error limit of 100 errors a minute.
+ */
+export interface RouteFact {
+  /** Answers in numbered pages with the total in `X-Pages`. */
+  readonly paged: boolean;
+  /** Token bucket: tokens per floating window; a 2xx costs 2, a 3xx 1, a 4xx 5, a 429 or 5xx nothing. */
+  readonly group?: { readonly name: string; readonly tokens: number; readonly windowSeconds: number };
+}
+
+/** The newest date known when this was built; ESI keeps a date for at least a year. */
+export const COMPATIBILITY_DATE = '2026-08-18';
+
+/** Every published window is 15 minutes long. */
+const WINDOW = 900;
+
+export const routes = {
+  '/status': { paged: false, group: { name: 'status', tokens: 600, windowSeconds: WINDOW } },
+  '/markets/{region_id}/orders': {
+    paged: true,
+    group: { name: 'market-order', tokens: 12_000, windowSeconds: WINDOW },
+  },
+  '/markets/prices': { paged: false },
+  '/markets/groups': { paged: false },
+  '/markets/groups/{market_group_id}': { paged: false },
+  '/universe/categories': { paged: false },
+  '/universe/categories/{category_id}': { paged: false },
+  '/universe/groups': { paged: true },
+  '/universe/groups/{group_id}': { paged: false },
+  '/universe/types': { paged: true },
+  '/universe/types/{type_id}': { paged: false },
+  '/universe/regions': { paged: false },
+  '/universe/regions/{region_id}': { paged: false },
+  '/universe/constellations': { paged: false },
+  '/universe/constellations/{constellation_id}': { paged: false },
+  '/universe/systems': { paged: false },
+  '/universe/systems/{system_id}': { paged: false },
+  '/universe/stations/{station_id}': { paged: false },
+  '/universe/schematics/{schematic_id}': { paged: false },
+} as const satisfies Record<string, RouteFact>;
+
+export type Route = keyof typeof routes;
+
+/** The `{names}` in a route's path. */
+export type PathParam<R extends string> = R extends `${string}{${infer P}}${infer Rest}`
+  ? P | PathParam<Rest>
+  : never;
+
+/** `/markets/{region_id}/orders` and `{ region_id: 10000002 }` to `/markets/10000002/orders`. */
+export function fillPath(route: Route, params: Readonly<Record<string, number | string>>): string {
+  return route.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(params[name]));
+}

@@ -1,0 +1,73 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import type { PoolClient } from 'pg';
+import type { Log } from '../kernel/log.ts';
+import { PrismaClient } from './generated/client.ts';
+
+/** Postgres' type number of BIGINT. Every id of ESI fits 2^53, and so does every count of rows. */
+const INT8 = 20;
+
+function readInt8(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${text} does not fit a number exactly`);
+  return value;
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  readonly maxConnections: number;
+  readonly minConnections: number;
+  readonly log: Log;
+  /** Counts statements by what they do; see the metric db_queries_total. */
+  readonly observe?: (type: string) => void;
+}
+
+/** One pool for everything: plain SQL where rows are many, Prisma where they are few. */
+export interface Database {
+  readonly pool: pg.Pool;
+  readonly prisma: PrismaClient;
+  /** Runs `work` in one transaction on one connection; rolls back when it throws. */
+  transaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export function openDatabase(options: DatabaseOptions): Database {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.maxConnections,
+    min: options.minConnections,
+    application_name: 'eve-collector',
+    // A database that is away must not hang a caller for ever; activities come back by themselves.
+    connectionTimeoutMillis: 10_000,
+    types: {
+      getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+        oid === INT8 && format !== 'binary'
+          ? readInt8
+          : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+    },
+  });
+  // An idle connection that breaks (a restart of the server) is replaced; without a listener it would end the process.
+  pool.on('error', (error) => options.log.warn({ error: error.message }, 'lost an idle database connection'));
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+  return {
+    pool,
+    prisma,
+    async transaction(work) {
+      const client = await pool.connect();
+      try {
+        await client.query('BEGIN');
+        const result = await work(client);
+        await client.query('COMMIT');
+        client.release();
+        return result;
+      } catch (error) {
+        client.release(true); // closing the connection rolls back, also when the connection itself was the trouble
+        throw error;
+      }
+    },
+    async close() {
+      await prisma.$disconnect();
+      await pool.end();
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import type { ClientBase, Pool } from 'pg';
+
+type Queryable = Pick<ClientBase | Pool, 'query'>;
+
+/** Time series that are partitioned by month. */
+const MONTHLY = ['market_order_changes', 'market_type_series'] as const;
+
+/** Partitions made ahead: a product that is stopped over New Year still finds its month when it writes. */
+const MONTHS_AHEAD = 2;
+
+/** Any constant: makers of partitions queue on this advisory lock. */
+const PARTITION_LOCK = 7_203_178;
+
+function monthStart(date: Date, offset: number): Date {
+  return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + offset, 1));
+}
+
+const day = (date: Date) => date.toISOString().slice(0, 10);
+
+/** Makes the partitions of the month of `from` and of the coming ones. Costs one look-up when they are there. */
+export async function ensurePartitions(client: Queryable, from: Date): Promise<void> {
+  const wanted = MONTHLY.flatMap((table) =>
+    Array.from({ length: MONTHS_AHEAD + 1 }, (_, ahead) => {
+      const start = monthStart(from, ahead);
+      return {
+        table,
+        start,
+        end: monthStart(from, ahead + 1),
+        name: `${table}_${day(start).slice(0, 7).replace('-', '_')}`,
+      };
+    }),
+  );
+  const { rows } = await client.query<{ relname: string }>(
+    `SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = current_schema() AND c.relname = ANY($1)`,
+    [wanted.map((p) => p.name)],
+  );
+  const present = new Set(rows.map((row) => row.relname));
+  const missing = wanted.filter((p) => !present.has(p.name));
+  if (missing.length === 0) return;
+  // One statement, so one transaction: the lock goes with it, and a pool may run it on any connection.
+  const create = missing.map(
+    ({ table, name, start, end }) =>
+      `CREATE TABLE IF NOT EXISTS ${name} PARTITION OF ${table} FOR VALUES FROM ('${day(start)}') TO ('${day(end)}')`,
+  );
+  await client.query(`SELECT pg_advisory_xact_lock(${PARTITION_LOCK}); ${create.join('; ')}`);
+}
+
+/** Drops whole months that ended before `before`. Returns the names of the partitions dropped. */
+export async function dropPartitionsBefore(
+  client: Queryable,
+  table: (typeof MONTHLY)[number],
+  before: Date,
+): Promise<string[]> {
+  const { rows } = await client.query<{ relname: string }>(
+    `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = $1::regclass`,
+    [table],
+  );
+  const last = `${table}_${day(monthStart(before, 0)).slice(0, 7).replace('-', '_')}`;
+  const old = rows.map((row) => row.relname).filter((name) => name < last);
+  for (const name of old) await client.query(`DROP TABLE IF EXISTS ${name}`);
+  return old;
+}

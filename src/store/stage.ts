@@ -1,0 +1,224 @@
+import type { Pool, PoolClient } from 'pg';
+import { copyInto, encodeRows } from './copy.ts';
+import type { Database } from './database.ts';
+import { type SetSpec, stageTable } from './sets.ts';
+
+/** A page of a set as it was read and sifted. */
+export interface StagedPage {
+  readonly page: number;
+  /** `X-Pages` as this page said it. */
+  readonly pages: number;
+  readonly url: string;
+  readonly etag: string | undefined;
+  readonly lastModified: Date | undefined;
+  readonly expires: Date | undefined;
+  /** Answered 304: its rows are those of the same page in the set published last. */
+  readonly notModified: boolean;
+  readonly kept: readonly Readonly<Record<string, unknown>>[];
+  readonly rejected: readonly RejectedRow[];
+  readonly requests: number;
+}
+
+export interface RejectedRow {
+  readonly row: unknown;
+  readonly reason: string;
+  /** The key's values when they could be read: the row exists, though what it says is not believed. */
+  readonly key: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** What is known of a staged page without its rows. */
+export interface PageRecord {
+  readonly page: number;
+  readonly pages: number;
+  readonly etag: string | undefined;
+  readonly lastModified: number | undefined;
+  readonly expires: number | undefined;
+  readonly notModified: boolean;
+  readonly rows: number;
+  readonly rejected: number;
+  readonly keyless: number;
+}
+
+/** A page full of rubbish is told by its first hundred rows; the rest is counted. */
+const REJECTED_KEPT_PER_PAGE = 100;
+
+/** A stored row serves a person who looks for the reason; a megabyte of it would not help him. */
+const LONGEST_REJECTED = 4_000;
+
+const quoted = (columns: readonly string[]) => columns.map((c) => `"${c}"`).join(', ');
+
+/** Makes the run's stage; it is there already when an activity is repeated. Old stages of the target go. */
+export async function createStage(db: Database, spec: SetSpec, runId: number): Promise<void> {
+  await dropOldStages(db.pool, spec, runId);
+  await db.pool.query(
+    `CREATE UNLOGGED TABLE IF NOT EXISTS ${stageTable(runId)} WITH (autovacuum_enabled = false) AS
+     SELECT ${quoted(spec.columns)}, 0 AS page, false AS rejected FROM ${spec.table} WITH NO DATA`,
+  );
+}
+
+/** Stages of closed runs of this target that no published set stands on: left by runs that were killed. */
+async function dropOldStages(pool: Pool, spec: SetSpec, runId: number): Promise<void> {
+  const { rows } = await pool.query<{ run_id: number }>(
+    `SELECT r.run_id FROM collection_runs r
+      WHERE r.collector = $1 AND r.target = $2 AND r.run_id < $3 AND r.finished_at IS NOT NULL
+        AND r.run_id NOT IN (SELECT run_id FROM published_sets WHERE collector = $1 AND target = $2)
+        AND to_regclass('stage.r' || r.run_id) IS NOT NULL`,
+    [spec.collector, spec.target, runId],
+  );
+  for (const row of rows) await dropStage(pool, row.run_id);
+}
+
+export async function dropStage(db: Pick<Pool | PoolClient, 'query'>, runId: number): Promise<void> {
+  await db.query(`DROP TABLE IF EXISTS ${stageTable(runId)}`);
+  await db.query(`DELETE FROM stage.pages WHERE run_id = $1`, [runId]);
+}
+
+/**
+ * Stages pages in one transaction. A page that is staged already stays: whoever comes second, a repeated activity or
+ * a twin that was thought dead, brings nothing.
+ */
+export async function stagePages(
+  db: Database,
+  spec: SetSpec,
+  runId: number,
+  pages: readonly StagedPage[],
+  now: Date,
+): Promise<void> {
+  await db.transaction(async (client) => {
+    const fresh = await recordPages(client, runId, pages);
+    const full = fresh.filter((page) => page.kept.length + page.rejected.length > 0);
+    if (full.length === 0) return;
+    await copyInto(
+      client,
+      stageTable(runId),
+      [...spec.columns, 'page', 'rejected'],
+      full.map(
+        (page) =>
+          encodeRows(spec.columns, page.kept, `\t${page.page}\tf`) +
+          encodeRows(
+            spec.columns,
+            page.rejected.flatMap((r) => (r.key ? [r.key] : [])),
+            `\t${page.page}\tt`,
+          ),
+      ),
+    );
+    for (const page of full) await keepRejected(client, spec, runId, page.rejected, now);
+  });
+}
+
+async function recordPages(
+  client: PoolClient,
+  runId: number,
+  pages: readonly StagedPage[],
+): Promise<StagedPage[]> {
+  const records = pages.map((p) => ({
+    page: p.page,
+    pages: p.pages,
+    url: p.url,
+    etag: p.etag ?? null,
+    last_modified: p.lastModified ?? null,
+    expires: p.expires ?? null,
+    not_modified: p.notModified,
+    rows: p.kept.length,
+    rejected: p.rejected.length,
+    keyless: p.rejected.filter((r) => !r.key).length,
+    requests: p.requests,
+  }));
+  const { rows } = await client.query<{ page: number }>(
+    `INSERT INTO stage.pages (run_id, page, pages, url, etag, last_modified, expires, not_modified, rows, rejected,
+                              keyless, requests)
+     SELECT $1, p.* FROM json_to_recordset($2) AS p (page int, pages int, url text, etag text,
+            last_modified timestamptz, expires timestamptz, not_modified boolean, rows int, rejected int, keyless int,
+            requests int)
+     ON CONFLICT DO NOTHING RETURNING page`,
+    [runId, JSON.stringify(records)],
+  );
+  const fresh = new Set(rows.map((row) => row.page));
+  return pages.filter((page) => fresh.has(page.page));
+}
+
+export async function keepRejected(
+  client: Pick<PoolClient, 'query'>,
+  spec: Pick<SetSpec, 'collector' | 'target'>,
+  runId: number,
+  rejected: readonly RejectedRow[],
+  now: Date,
+): Promise<void> {
+  if (rejected.length === 0) return;
+  const kept = rejected.slice(0, REJECTED_KEPT_PER_PAGE).map(({ row, reason }) => {
+    const text = JSON.stringify(row) ?? 'null';
+    const whole = text.length <= LONGEST_REJECTED && !text.includes('\\u0000'); // jsonb has no place for U+0000
+    return { row: whole ? row : text.slice(0, LONGEST_REJECTED).replaceAll('\\u0000', ''), reason };
+  });
+  await client.query(
+    `INSERT INTO rejected_rows (run_id, collector, target, row, reason, seen_at)
+     SELECT $1, $2, $3, r.row, r.reason, $5 FROM json_to_recordset($4) AS r (row jsonb, reason text)`,
+    [runId, spec.collector, spec.target, JSON.stringify(kept), now],
+  );
+}
+
+export async function readPageRecords(db: Pick<Pool, 'query'>, runId: number): Promise<PageRecord[]> {
+  const { rows } = await db.query<{
+    page: number;
+    pages: number;
+    etag: string | null;
+    last_modified: Date | null;
+    expires: Date | null;
+    not_modified: boolean;
+    rows: number;
+    rejected: number;
+    keyless: number;
+  }>(
+    `SELECT page, pages, etag, last_modified, expires, not_modified, rows, rejected, keyless
+       FROM stage.pages WHERE run_id = $1 ORDER BY page`,
+    [runId],
+  );
+  return rows.map((row) => ({
+    page: row.page,
+    pages: row.pages,
+    etag: row.etag ?? undefined,
+    lastModified: row.last_modified?.getTime(),
+    expires: row.expires?.getTime(),
+    notModified: row.not_modified,
+    rows: row.rows,
+    rejected: row.rejected,
+    keyless: row.keyless,
+  }));
+}
+
+/** Forgets pages of a run, so that they are read again; the requests they took stay counted. */
+export async function dropPages(db: Database, runId: number, pages: readonly number[]): Promise<void> {
+  await db.transaction(async (client) => {
+    const { rows } = await client.query<{ requests: number | null }>(
+      `WITH gone AS (DELETE FROM stage.pages WHERE run_id = $1 AND page = ANY($2) RETURNING requests)
+       SELECT sum(requests)::int AS requests FROM gone`,
+      [runId, pages],
+    );
+    await client.query(`DELETE FROM ${stageTable(runId)} WHERE page = ANY($1)`, [pages]);
+    await client.query(`UPDATE collection_runs SET requests = requests + $2 WHERE run_id = $1`, [
+      runId,
+      rows[0]?.requests ?? 0,
+    ]);
+  });
+}
+
+/** ETags of published pages by URL, for the URLs asked; only those whose rows can still be had may be sent. */
+export async function readEtags(
+  db: Pick<Pool, 'query'>,
+  urls: readonly string[],
+): Promise<Map<string, string>> {
+  const { rows } = await db.query<{ url: string; etag: string }>(
+    `SELECT url, etag FROM esi_cache WHERE url = ANY($1)`,
+    [urls],
+  );
+  return new Map(rows.map((row) => [row.url, row.etag]));
+}
+
+/** The pages whose rows the stage of a published run still holds: none after a crash of the server. */
+export async function readStagedPageNumbers(db: Pick<Pool, 'query'>, runId: number): Promise<Set<number>> {
+  const { rows } = await db.query<{ page: number }>(
+    `SELECT page FROM stage.pages WHERE run_id = $1 AND to_regclass('stage.r' || $1::bigint) IS NOT NULL`,
+    [runId],
+  );
+  return new Set(rows.map((row) => row.page));
+}

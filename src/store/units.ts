@@ -1,0 +1,117 @@
+import type { Pool } from 'pg';
+import { AppError } from '../kernel/errors.ts';
+import { STATIC_TABLE_NAMES, type StaticRow, type StaticTableName } from '../spec/static-tables.ts';
+import { copyInto, encodeRows } from './copy.ts';
+import type { Database } from './database.ts';
+import { type MergeCounts, mergeStatic, staticColumns, withFlag } from './static.ts';
+
+/** One detail to fetch. */
+export interface Unit {
+  readonly table: StaticTableName;
+  readonly id: number;
+}
+
+type Queryable = Pick<Pool, 'query'>;
+
+/** Unlogged, as all staging: a crash of the server begins the import anew. */
+const unitsTable = (runId: number) => `stage.r${runId}_units`;
+const rowsTable = (runId: number, table: StaticTableName) => `stage.r${runId}_${table}`;
+
+export async function hasUnits(db: Queryable, runId: number): Promise<boolean> {
+  const { rows } = await db.query<{ found: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS found`, [
+    unitsTable(runId),
+  ]);
+  return rows[0]?.found ?? false;
+}
+
+export async function createUnits(db: Database, runId: number, units: readonly Unit[]): Promise<void> {
+  await db.transaction(async (client) => {
+    await client.query(
+      `CREATE UNLOGGED TABLE ${unitsTable(runId)} ("table" text, id bigint, done boolean NOT NULL DEFAULT false,
+       PRIMARY KEY ("table", id))`,
+    );
+    for (const table of STATIC_TABLE_NAMES) {
+      const columns = staticColumns(table).map((c) => `"${c}"`);
+      await client.query(
+        `CREATE UNLOGGED TABLE ${rowsTable(runId, table)} AS SELECT ${columns.join(', ')} FROM ${table} WITH NO DATA`,
+      );
+    }
+    const distinct = [...new Map(units.map((u) => [`${u.table}/${u.id}`, u])).values()];
+    await copyInto(
+      client,
+      unitsTable(runId),
+      ['table', 'id'],
+      [encodeRows(['table', 'id'], distinct as unknown as Record<string, unknown>[])],
+    );
+  });
+}
+
+export async function addUnits(db: Queryable, runId: number, units: readonly Unit[]): Promise<void> {
+  if (units.length === 0) return;
+  await db.query(
+    `INSERT INTO ${unitsTable(runId)} ("table", id) SELECT * FROM unnest($1::text[], $2::bigint[]) ON CONFLICT DO NOTHING`,
+    [units.map((u) => u.table), units.map((u) => u.id)],
+  );
+}
+
+export async function takeUnits(db: Queryable, runId: number, limit: number): Promise<Unit[]> {
+  const { rows } = await db.query<Unit>(
+    `SELECT "table", id FROM ${unitsTable(runId)} WHERE NOT done ORDER BY "table", id LIMIT $1`,
+    [limit],
+  );
+  return rows;
+}
+
+/** Stages the rows of fetched units and marks these as done, in one transaction. Throws AppError TWIN. */
+export async function finishUnits(
+  db: Database,
+  runId: number,
+  units: readonly Unit[],
+  rows: ReadonlyMap<StaticTableName, readonly StaticRow[]>,
+): Promise<void> {
+  await db.transaction(async (client) => {
+    const { rowCount } = await client.query(
+      `UPDATE ${unitsTable(runId)} u SET done = true FROM unnest($1::text[], $2::bigint[]) AS f ("table", id)
+        WHERE u."table" = f."table" AND u.id = f.id AND NOT u.done`,
+      [units.map((u) => u.table), units.map((u) => u.id)],
+    );
+    if (rowCount !== units.length) throw twin();
+    for (const [table, found] of rows) {
+      const columns = staticColumns(table);
+      await copyInto(client, rowsTable(runId, table), columns, [encodeRows(columns, found.map(withFlag))]);
+    }
+  });
+}
+
+export async function readUnitCounts(db: Queryable, runId: number): Promise<{ done: number; total: number }> {
+  const { rows } = await db.query<{ done: number; total: number }>(
+    `SELECT count(*) FILTER (WHERE done) AS done, count(*) AS total FROM ${unitsTable(runId)}`,
+  );
+  return rows[0] ?? { done: 0, total: 0 };
+}
+
+/** Brings all staged rows into the static tables; the caller's transaction makes it one. */
+export async function mergeUnits(
+  client: Parameters<typeof mergeStatic>[0],
+  runId: number,
+): Promise<MergeCounts> {
+  const total: MergeCounts = { inserted: 0, changed: 0 };
+  for (const table of STATIC_TABLE_NAMES) {
+    const counts = await mergeStatic(client, table, rowsTable(runId, table));
+    total.inserted += counts.inserted;
+    total.changed += counts.changed;
+  }
+  return total;
+}
+
+export async function dropUnits(db: Queryable, runId: number): Promise<void> {
+  const tables = [unitsTable(runId), ...STATIC_TABLE_NAMES.map((table) => rowsTable(runId, table))];
+  await db.query(`DROP TABLE IF EXISTS ${tables.join(', ')}`);
+}
+
+/** A twin that was thought dead has staged some of these: rolled back, what is left comes again. */
+const twin = () =>
+  new AppError('Two imports worked on the same rows; this one steps back.', {
+    code: 'TWIN',
+    verdict: 'retry',
+  });

@@ -1,0 +1,18 @@
+// A process that takes what the embedded parts give, says so, and holds it until it is killed.
+// Arguments: what to hold (`postgres`, `temporal` or `lock`), a folder, and for Temporal the CLI.
+import { lockDataDir } from '../../src/embedded/lock.ts';
+import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+
+const [what, dir = '', cliPath = ''] = process.argv.slice(2);
+
+async function hold(): Promise<object> {
+  if (what === 'lock') return lockDataDir(dir);
+  if (what === 'postgres') return startEmbeddedPostgres({ dir, log: silentLog, noSync: true });
+  return startEmbeddedTemporal({ dir, cliPath, namespace: 'default', log: silentLog });
+}
+
+process.stdout.write(`${JSON.stringify(await hold())}\n`);
+// Until it is killed, or the test that started it is gone.
+process.stdin.on('end', () => process.exit(1)).resume();

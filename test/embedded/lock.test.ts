@@ -1,0 +1,56 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { lockDataDir } from '../../src/embedded/lock.ts';
+import { startHolder, temporaryFolder } from './holder.ts';
+
+describe('lockDataDir', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  beforeEach(async () => {
+    folder = await temporaryFolder();
+  });
+  afterEach(() => folder.remove());
+
+  test('holds the folder until it is released', async () => {
+    const lock = await lockDataDir(folder.dir);
+    await expect(lockDataDir(folder.dir)).rejects.toMatchObject({ code: 'DATA_DIR_IN_USE' });
+    await lock.release();
+    expect(await readdir(folder.dir)).toEqual([]);
+    await (await lockDataDir(folder.dir)).release();
+  });
+
+  test('refuses while another process holds it, naming that process, and takes over when it was killed', async () => {
+    const other = await startHolder('lock', folder.dir);
+    await expect(lockDataDir(folder.dir)).rejects.toMatchObject({
+      code: 'DATA_DIR_IN_USE',
+      message: expect.stringContaining(`process ${other.child.pid}`) as unknown,
+    });
+    await other.kill('SIGKILL');
+    const begun = Date.now();
+    const lock = await lockDataDir(folder.dir);
+    expect(Date.now() - begun).toBeLessThan(500);
+    await lock.release();
+  });
+
+  test('is not held by a process id that was given to another program since', async () => {
+    // That process lives, but did not start at that time.
+    await writeFile(join(folder.dir, `lock.${process.ppid}.boot-1`), '');
+    const lock = await lockDataDir(folder.dir);
+    expect(await readdir(folder.dir)).toHaveLength(1);
+    await lock.release();
+  });
+
+  test('says so when the folder cannot be made', async () => {
+    await writeFile(join(folder.dir, 'file'), '');
+    const lock = lockDataDir(join(folder.dir, 'file'));
+    await expect(lock).rejects.toMatchObject({ code: 'DATA_DIR_UNWRITABLE' });
+  });
+
+  test('lets exactly one of several simultaneous starters in', async () => {
+    await writeFile(join(folder.dir, 'lock.999999999.boot-1'), ''); // left by a killed process
+    const starters = await Promise.allSettled([1, 2, 3].map(() => startHolder('lock', folder.dir)));
+    const inside = starters.filter((starter) => starter.status === 'fulfilled');
+    await Promise.all(inside.map((starter) => starter.value.kill('SIGKILL')));
+    expect(inside).toHaveLength(1);
+  });
+});

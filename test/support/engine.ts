@@ -1,0 +1,79 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Ceiling } from '../../src/esi/ceiling.ts';
+import { EsiClient, type EsiClientOptions } from '../../src/esi/client.ts';
+import { createBudget } from '../../src/esi/gate.ts';
+import { createSdeClient } from '../../src/esi/sde.ts';
+import { collectTarget } from '../../src/engine/collect-target.ts';
+import type { EngineSettings, Ports } from '../../src/engine/ports.ts';
+import type { RunSummary } from '../../src/engine/steps.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
+import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
+import { type TestClock, testClock } from './clock.ts';
+import { type TestDatabase, testDatabase } from './database.ts';
+
+export const AGENT = 'eve-collector-test (test@example.com)';
+
+export interface TestEngine {
+  readonly ports: Ports;
+  readonly sim: Simulator;
+  readonly db: TestDatabase;
+  readonly clock: TestClock;
+  /** One run without Temporal. */
+  collect(collector: string, target?: string): Promise<RunSummary>;
+  /** Moves the clock past the cache, so that ESI has a newer set. */
+  nextSet(): void;
+  /** Another client on the same database, as after a restart. */
+  restart(options?: Partial<EsiClientOptions>): Ports;
+  close(): Promise<void>;
+}
+
+/** The engine on a database of its own and the simulated ESI, with time in our hands. */
+export async function testEngine(
+  options: SimulatorOptions & { settings?: Partial<EngineSettings>; client?: Partial<EsiClientOptions> } = {},
+): Promise<TestEngine> {
+  const clock = testClock();
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'eve-engine-'));
+  const sim = await startSimulator({ clock, ...options });
+  const db = await testDatabase(new Date(clock.now()));
+  const clients: { close(): Promise<void> }[] = [];
+  const makePorts = (more: Partial<EsiClientOptions> = {}): Ports => {
+    const esi = new EsiClient({
+      baseUrl: sim.url,
+      userAgent: AGENT,
+      budget: createBudget(new Ceiling({ perMinute: 1_000_000, burst: 1_000_000 }), () => clock.now()),
+      clock,
+      log: silentLog,
+      ...options.client,
+      ...more,
+    });
+    const sde = createSdeClient({ baseUrl: sim.sdeUrl, userAgent: AGENT, dir: dataDir, clock });
+    clients.push(esi, sde);
+    const settings = {
+      marketRegions: [10000002] as number[] | 'all',
+      universeSource: 'sde' as const,
+      esiRateLimit: 1_000_000,
+      dataDir,
+      ...options.settings,
+    };
+    return { esi, sde, db, clock, log: silentLog, metrics: createMetrics(), settings };
+  };
+  const ports = makePorts();
+  return {
+    ports,
+    sim,
+    db,
+    clock,
+    collect: (collector, target = '') => collectTarget(ports, { collector, target }),
+    nextSet: () => clock.advance(((options.cacheSeconds ?? 300) + 1) * 1_000),
+    restart: makePorts,
+    async close() {
+      await Promise.all(clients.map((client) => client.close()));
+      await sim.close();
+      await db.drop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
