@@ -6,22 +6,16 @@ import { begin } from './begin.ts';
 import type { Ports, StepContext } from './ports.ts';
 import { publish } from './publish.ts';
 import { readChunk } from './read-pages.ts';
-import type { Chunk, RunRef, RunSummary, Step } from './steps.ts';
+import { type Chunk, LANES, READINGS, type RunRef, type RunSummary, type Step } from './steps.ts';
 import { collectUniverse } from './universe/collect-universe.ts';
 import { resolveUnknown } from './universe/resolve.ts';
-
-/** A set that is still torn at the third reading is published as far as it was seen. */
-export const READINGS = 3;
-
-/** Chunks at once: two fill the client's twenty connections, the third keeps them full while one is written. */
-export const LANES = 3;
 
 /** The steps of a run, each of which can be repeated and can run beside a twin without harm. */
 export interface Steps {
   begin(key: RunKey): Promise<Step>;
-  readChunk(run: RunRef, chunk: Chunk): Promise<unknown>;
+  readChunk(run: RunRef, chunk: Chunk): Promise<{ pages: number }>;
   publish(run: RunRef, final: boolean): Promise<Step>;
-  resolve(run: RunRef): Promise<unknown>;
+  resolve(run: RunRef): Promise<{ asked: number }>;
   /** Closes the run of a workflow run as failed, when it was opened at all. */
   close(key: RunKey, error: string): Promise<void>;
 }
@@ -73,7 +67,7 @@ export async function collectTarget(
 
 async function runSteps(ports: Ports, steps: Steps, key: RunKey, context: StepContext): Promise<RunSummary> {
   let step = await steps.begin(key);
-  for (let reading = 1; ; ) {
+  for (let reading = 1; ;) {
     if (step.state === 'done') return step.summary;
     if (step.state === 'wait') {
       return { outcome: 'not-due', detail: `${step.why} before ${new Date(step.until).toISOString()}` };

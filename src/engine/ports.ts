@@ -4,6 +4,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Database } from '../store/database.ts';
+import type { Retention } from '../store/maintain.ts';
 
 /** What the engine works with; `main` builds it, tests build it with their own clock and servers. */
 export interface Ports {
@@ -23,6 +24,7 @@ export interface EngineSettings {
   /** Requests a minute that we allow ourselves: how long a set takes to read. */
   readonly esiRateLimit: number;
   readonly dataDir: string;
+  readonly retention: Retention;
 }
 
 /** How a step tells that it lives, and hears that it is to stop. */

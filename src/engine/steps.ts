@@ -45,6 +45,12 @@ export type Step =
  */
 export const CHUNK = 20;
 
+/** A set that is still torn at the third reading is published as far as it was seen. */
+export const READINGS = 3;
+
+/** Chunks at once: two fill the client's twenty connections, the third keeps them full while one is written. */
+export const LANES = 3;
+
 /** The chunks that hold the given pages. */
 export function chunksOf(pages: readonly number[]): Chunk[] {
   const chunks: Chunk[] = [];

@@ -3,7 +3,7 @@ import { EsiError } from './errors.ts';
 /** A 429 from a limiter inside the game server carries no header; the docs and the old blog both speak of a minute. */
 const DEFAULT_RETRY_AFTER = 60;
 
-type Headers = Readonly<Record<string, string | string[] | undefined>>;
+export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 export function header(headers: Headers, name: string): string | undefined {
   const value = headers[name];
@@ -17,9 +17,12 @@ export function numberHeader(headers: Headers, name: string): number | undefined
   return Number(text);
 }
 
-/** `Retry-After` or the error limit's reset, in milliseconds. Nothing keeps us waiting for more than an hour at once. */
-function retryAfter(headers: Headers, name: string): number {
-  return Math.min(numberHeader(headers, name) ?? DEFAULT_RETRY_AFTER, 3_600) * 1_000;
+/**
+ * `Retry-After` or the error limit's reset, in milliseconds. Nothing keeps us waiting for more than an hour at once, and
+ * a refusal that says 0 is not answered by asking at once.
+ */
+export function retryAfter(headers: Headers, name: string): number {
+  return Math.min(Math.max(numberHeader(headers, name) ?? DEFAULT_RETRY_AFTER, 1), 3_600) * 1_000;
 }
 
 /**

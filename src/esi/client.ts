@@ -5,9 +5,10 @@ import { describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { COMPATIBILITY_DATE, type Route, fillPath } from '../spec/routes.ts';
 import { readJson } from './body.ts';
-import { classifyStatus, header, isServerTrouble, numberHeader } from './classify.ts';
+import { classifyStatus, header, isServerTrouble } from './classify.ts';
 import { downtimePhase, serverIsBack } from './downtime.ts';
 import { EsiError } from './errors.ts';
+import { type Freshness, readFreshness } from './freshness.ts';
 import type { Budget } from './gate.ts';
 
 export interface EsiRequest {
@@ -21,17 +22,13 @@ export interface EsiRequest {
   readonly alive?: (() => void) | undefined;
 }
 
-export interface EsiAnswer {
+export interface EsiAnswer extends Freshness {
   readonly status: 200 | 304;
   /** Path and query: what an ETag belongs to. */
   readonly url: string;
   /** Undefined with 304. */
   readonly json: unknown;
   readonly etag: string | undefined;
-  readonly lastModified: Date | undefined;
-  /** On our clock: ESI's `Expires` less its `Date`, so that a clock gone wrong does not ask too early. */
-  readonly expires: Date | undefined;
-  readonly pages: number | undefined;
   /** How many requests it took. */
   readonly requests: number;
 }
@@ -115,11 +112,11 @@ export class EsiClient {
    */
   async get(request: EsiRequest): Promise<EsiAnswer> {
     let requests = 0;
-    for (let tries = 1; ;) {
-      await this.admit(request);
-      requests++;
-      request.alive?.();
+    for (let tries = 1, waits = 0; ;) {
       try {
+        await this.admit(request);
+        requests++;
+        request.alive?.();
         const answer = await this.breaker.execute(() => this.once(request));
         return { ...answer, requests };
       } catch (error) {
@@ -127,8 +124,8 @@ export class EsiClient {
         request.signal?.throwIfAborted();
         if (!(error instanceof EsiError)) throw error;
         error.requests = requests;
-        // A 429 or 420 is no failure: admit() waits as long as ESI said, or hands a long wait back.
-        if (error.verdict === 'wait') continue;
+        // A 429 or 420 is no failure: admit() waits as long as ESI said, or hands a long wait back, as we do many.
+        if (error.verdict === 'wait' && error.status !== undefined && ++waits < TRIES) continue;
         if (error.verdict !== 'retry' || tries >= TRIES) throw error;
         await this.rest((this.options.backoff ?? 500) * 2 ** tries * (0.5 + Math.random() / 2), request);
         tries++;
@@ -156,9 +153,9 @@ export class EsiClient {
       const paused = await this.options.paused?.();
       if (paused !== undefined)
         throw waiting(`Paused by the operator (${paused}); "eve-collector resume" goes on.`, 10_000);
-      await this.mindDowntime(request);
       const hold = budget.hold(request.route);
       if (hold && hold.wait > PATIENCE) throw waiting(`${hold.why}.`, hold.wait);
+      await this.mindDowntime(request);
       const wait = hold?.wait ?? budget.take();
       if (wait === 0) return;
       await this.rest(wait, request);
@@ -176,6 +173,8 @@ export class EsiClient {
   private isBack(): Promise<boolean> {
     const now = this.options.clock.now();
     if (!this.statusProbe || now - this.statusProbe.at > STATUS_CACHE) {
+      const { budget } = this.options;
+      if (budget.hold('/status') || budget.take() > 0) return Promise.resolve(false);
       const back = this.once({ route: '/status' }).then(
         ({ json }) => serverIsBack(json, now),
         () => false,
@@ -207,7 +206,8 @@ export class EsiClient {
       budget.account(request.route, answer.statusCode, answer.headers);
       return await this.understand(answer, url);
     } catch (error) {
-      throw this.trouble(error, url);
+      // Whoever gave up waiting says nothing about ESI.
+      throw request.signal?.aborted ? error : this.trouble(error, url);
     } finally {
       observe?.(request.route, status, (performance.now() - started) / 1_000);
     }
@@ -235,28 +235,19 @@ export class EsiClient {
     let json: unknown;
     if (statusCode === 200) json = await readJson(answer, url, this.options.maxBody);
     else await answer.body.dump();
-    this.lastAnswer = this.options.clock.now();
+    const now = this.options.clock.now();
+    const freshness = readFreshness(headers, now, url);
+    this.lastAnswer = now;
     return {
       status: statusCode,
       url,
       json,
       etag: header(headers, 'etag'),
-      lastModified: dateHeader(header(headers, 'last-modified')),
-      expires: this.localExpires(header(headers, 'expires'), header(headers, 'date')),
-      pages: numberHeader(headers, 'x-pages'),
+      ...freshness,
     };
   }
 
-  private localExpires(expires: string | undefined, date: string | undefined): Date | undefined {
-    const end = dateHeader(expires);
-    const theirs = dateHeader(date);
-    if (!end || !theirs) return end;
-    return new Date(this.options.clock.now() + Math.max(0, end.getTime() - theirs.getTime()));
-  }
-
   private trouble(error: unknown, url: string): unknown {
-    const name = error instanceof Error ? error.name : '';
-    if (name === 'AbortError' || name === 'CancelledFailure') return error;
     const known =
       error instanceof EsiError
         ? error
@@ -281,9 +272,4 @@ export function requestUrl(request: Pick<EsiRequest, 'route' | 'params' | 'query
 
 function waiting(message: string, retryAfter: number): EsiError {
   return new EsiError(message, { code: 'ESI_WAIT', verdict: 'wait', retryAfter });
-}
-
-function dateHeader(text: string | undefined): Date | undefined {
-  const time = text === undefined ? Number.NaN : Date.parse(text);
-  return Number.isNaN(time) ? undefined : new Date(time);
 }

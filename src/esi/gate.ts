@@ -1,8 +1,6 @@
 import type { Route } from '../spec/routes.ts';
 import { routes } from '../spec/routes.ts';
-import { numberHeader } from './classify.ts';
-
-type Headers = Readonly<Record<string, string | string[] | undefined>>;
+import { type Headers, numberHeader, retryAfter } from './classify.ts';
 
 /** The old error limit counts 100 errors a minute for the whole address; with this many left, its routes rest. */
 const ERRORS_IN_RESERVE = 25;
@@ -46,27 +44,16 @@ export function createBudget(ceiling: { take(): number }, now: () => number): Bu
     },
     take: () => ceiling.take(),
     account(route, status, headers) {
-      // The defaults are those of classify.ts: a minute where ESI names no time.
-      if (status === 420) {
-        stop(
-          ALL,
-          (numberHeader(headers, 'x-esi-error-limit-reset') ?? 60) * 1_000,
-          "ESI's error limit is used up",
-        );
-      }
+      if (status === 420)
+        stop(ALL, retryAfter(headers, 'x-esi-error-limit-reset'), "ESI's error limit is used up");
       if (status === 429) {
         const group = groupOf(route);
-        const key = group === UNGROUPED ? `${UNGROUPED}` : group;
-        stop(
-          key,
-          (numberHeader(headers, 'retry-after') ?? 60) * 1_000,
-          `ESI's limit for ${group} is used up`,
-        );
+        stop(group, retryAfter(headers, 'retry-after'), `ESI's limit for ${group} is used up`);
       }
       const left = numberHeader(headers, 'x-esi-error-limit-remain');
       if (left !== undefined && left < ERRORS_IN_RESERVE) {
-        const reset = numberHeader(headers, 'x-esi-error-limit-reset') ?? 60;
-        stop(UNGROUPED, reset * 1_000, `only ${left} errors are left of ESI's hundred a minute`);
+        const reset = retryAfter(headers, 'x-esi-error-limit-reset');
+        stop(UNGROUPED, reset, `only ${left} errors are left of ESI's hundred a minute`);
       }
     },
   };

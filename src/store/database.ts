@@ -48,6 +48,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   });
   // An idle connection that breaks (a restart of the server) is replaced; without a listener it would end the process.
   pool.on('error', (error) => options.log.warn({ error: error.message }, 'lost an idle database connection'));
+  // One that breaks while it is in use fails its statement; the event beside it must not end the process either.
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  if (options.observe) pool.on('connect', (client) => observeQueries(client, options.observe!));
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
   return {
     pool,
@@ -70,4 +73,15 @@ export function openDatabase(options: DatabaseOptions): Database {
       await pool.end();
     },
   };
+}
+
+/** Counts what a connection is asked, by the statement's first word. */
+function observeQueries(client: PoolClient, observe: (type: string) => void): void {
+  const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+  client.query = ((...args: unknown[]) => {
+    const [first] = args;
+    const text = typeof first === 'string' ? first : (first as { text?: unknown } | undefined)?.text;
+    observe(typeof text === 'string' ? (/[a-z]+/i.exec(text)?.[0].toLowerCase() ?? 'other') : 'copy');
+    return query(...args);
+  }) as typeof client.query;
 }

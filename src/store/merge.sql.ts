@@ -76,7 +76,7 @@ export function archive(spec: SetSpec): string {
   return `INSERT INTO ${spec.change.versions} (${columns}, valid_from, valid_to, ended_by)
     SELECT ${list([...ownColumns(spec), ...spec.columns], 'b.')}, b."${spec.seenAt}", $1,
            CASE WHEN d.gone THEN 'closed' ${reasons} ELSE 'changed' END
-      FROM diff d JOIN ${spec.table} b ON ${join(spec.key, 'b', 'd')} WHERE d.known`;
+      FROM diff d JOIN ${spec.table} b ON ${join(spec.key, 'b', 'd')} WHERE d.known ON CONFLICT DO NOTHING`;
 }
 
 export function removeGone(spec: SetSpec): string {

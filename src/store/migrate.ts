@@ -2,7 +2,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MigrationList } from '@prisma/schema-engine-wasm';
-import { Pool } from 'pg';
+import { type ClientBase, Pool } from 'pg';
 import { AppError, describeError } from '../kernel/errors.ts';
 import { ensurePartitions } from './partitions.ts';
 import { openSchemaEngine } from './schema-engine.ts';
@@ -69,13 +69,27 @@ async function checkServer(pool: Pool): Promise<void> {
 }
 
 /**
+ * A pool of one connection in all: whatever the engine does through it happens inside one transaction. A second
+ * connection, after the first broke, would go on outside of it, and is refused.
+ */
+function oneConnection(databaseUrl: string): Pool {
+  let connections = 0;
+  const onConnect = (client: ClientBase) => {
+    client.on('error', () => undefined); // its statements fail, which is how we hear of it
+    if (++connections > 1) throw new Error('the connection to the database broke off');
+  };
+  const pool = new Pool({ connectionString: databaseUrl, max: 1, idleTimeoutMillis: 0, onConnect });
+  pool.on('error', () => undefined);
+  return pool;
+}
+
+/**
  * Applies what is missing of `prisma/migrations` and makes the partitions of the coming months: one transaction, so a
  * kill leaves nothing half done. Safe to repeat and to run in two processes at once. Returns the names of the
  * migrations applied now. Throws AppError MIGRATION_FAILED with the engine's own words.
  */
 export async function migrate(databaseUrl: string, now: Date): Promise<string[]> {
-  // One connection: whatever the engine does through the pool happens inside the transaction begun here.
-  const pool = new Pool({ connectionString: databaseUrl, max: 1, idleTimeoutMillis: 0 });
+  const pool = oneConnection(databaseUrl);
   try {
     await checkServer(pool);
     await pool.query('BEGIN');

@@ -153,9 +153,9 @@ async function mergeSnapshot(
   before: number,
 ): Promise<Merged> {
   await client.query(sql.snapshotDiff(spec, plan.runId));
+  if (!plan.believeAbsence) await client.query('DELETE FROM diff WHERE gone');
   const gone = await count(client, 'SELECT count(*) AS rows FROM diff WHERE gone');
   judge(plan, previous, { before, gone });
-  if (!plan.believeAbsence) await client.query('DELETE FROM diff WHERE gone');
   const foreign = await rejectForeign(client, spec, plan);
   if (await findUnknown(client, spec, 'diff')) throw new Rollback({ state: 'unknown-ids' });
   await client.query(sql.archive(spec), [plan.at]);

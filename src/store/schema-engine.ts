@@ -13,13 +13,22 @@ interface Glue {
 const require = createRequire(import.meta.url);
 let loading: Promise<Glue> | undefined;
 
+/** The engine bounds its wait for Prisma's own lock by ten seconds and never clears that timer: it must not keep us up. */
+function withIdleTimers(glue: Glue): WebAssembly.ModuleImports {
+  const imports: WebAssembly.ModuleImports = { ...glue };
+  const name = Object.keys(imports).find((key) => key.startsWith('__wbg_setTimeout_'));
+  if (name !== undefined)
+    imports[name] = (work: () => void, ms: number) => setTimeout(work, ms >>> 0).unref();
+  return imports;
+}
+
 /** Node does not import `.wasm` files by itself. The glue keeps one instance per process, so it is made once. */
 async function load(): Promise<Glue> {
   const glueFile = '@prisma/schema-engine-wasm/schema_engine_bg';
   const glue = (await import('@prisma/schema-engine-wasm/schema_engine_bg')) as unknown as Glue;
   const bytes = await readFile(require.resolve(glueFile).replace(/\.js$/, '.wasm'));
   const { instance } = await WebAssembly.instantiate(bytes, {
-    './schema_engine_bg.js': glue as unknown as WebAssembly.ModuleImports,
+    './schema_engine_bg.js': withIdleTimers(glue),
   });
   glue.__wbg_set_wasm(instance.exports);
   (instance.exports['__wbindgen_start'] as () => void)();

@@ -45,6 +45,9 @@ const REJECTED_KEPT_PER_PAGE = 100;
 /** A stored row serves a person who looks for the reason; a megabyte of it would not help him. */
 const LONGEST_REJECTED = 4_000;
 
+/** What JSON can write and jsonb has no place for: U+0000 and halves of characters. */
+const NOT_IN_JSONB = /\\u(?:0000|d[89a-f])/;
+
 const quoted = (columns: readonly string[]) => columns.map((c) => `"${c}"`).join(', ');
 
 /** Makes the run's stage; it is there already when an activity is repeated. Old stages of the target go. */
@@ -147,8 +150,11 @@ export async function keepRejected(
   if (rejected.length === 0) return;
   const kept = rejected.slice(0, REJECTED_KEPT_PER_PAGE).map(({ row, reason }) => {
     const text = JSON.stringify(row) ?? 'null';
-    const whole = text.length <= LONGEST_REJECTED && !text.includes('\\u0000'); // jsonb has no place for U+0000
-    return { row: whole ? row : text.slice(0, LONGEST_REJECTED).replaceAll('\\u0000', ''), reason };
+    if (text.length <= LONGEST_REJECTED && !NOT_IN_JSONB.test(text)) return { row, reason };
+    return {
+      row: text.slice(0, LONGEST_REJECTED).replaceAll(/\\u(?:0000|d[89a-f]..)|[\ud800-\udfff]/g, ''),
+      reason,
+    };
   });
   await client.query(
     `INSERT INTO rejected_rows (run_id, collector, target, row, reason, seen_at)

@@ -56,6 +56,7 @@ export async function testEngine(
       universeSource: 'sde' as const,
       esiRateLimit: 1_000_000,
       dataDir,
+      retention: { orderChanges: undefined, typeSeries: undefined, prices: undefined, runs: undefined, rejected: undefined },
       ...options.settings,
     };
     return { esi, sde, db, clock, log: silentLog, metrics: createMetrics(), settings };

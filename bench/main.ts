@@ -1,0 +1,19 @@
+import { benchMarket } from './market.ts';
+import { benchUniverse } from './universe.ts';
+
+/** Each prints a table, writes bench/results/NAME.json, and answers whether every demanded bound held. */
+const BENCHES: Readonly<Record<string, { about: string; run: () => Promise<boolean> }>> = {
+  market: { about: 'market orders: The Forge against a yardstick, all regions within a memory', run: benchMarket },
+  universe: { about: 'static data: a first and an unchanged import against a yardstick', run: benchUniverse },
+};
+
+const name = process.argv[2];
+const bench = name === undefined ? undefined : BENCHES[name];
+if (bench) {
+  if (!(await bench.run())) process.exitCode = 1;
+} else {
+  if (name !== undefined) console.error(`There is no bench "${name}".`);
+  console.log('npm run bench -- NAME');
+  for (const [each, { about }] of Object.entries(BENCHES)) console.log(`  ${each.padEnd(10)} ${about}`);
+  if (name !== undefined) process.exitCode = 2;
+}

@@ -1,0 +1,116 @@
+import {
+  type Case,
+  CASES,
+  direct,
+  type ForgeRound,
+  type Measured,
+  measureForge,
+  ORDERS,
+  type Path,
+} from './support/forge.ts';
+import { type Bound, type Line, median, rounded, writeReport } from './support/report.ts';
+import { withServers } from './support/servers.ts';
+import { measureSweep, type Sweep } from './support/sweep.ts';
+
+/** The middle one of three counts: one disturbed round does not tell. */
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
+
+/** The demanded bounds, in yardsticks. */
+const AT_MOST: Readonly<Partial<Record<Case, number>>> = {
+  'first load': 2,
+  unchanged: 1,
+  '2 % changed': 1.3,
+};
+
+/** Megabytes of log that a set without a change may write. */
+const UNCHANGED_WAL = 1;
+/** Megabytes that the process may have while it reads all regions. */
+const PEAK_MEMORY = 350;
+
+const NOTES = [
+  `Y: reading ${ORDERS} orders with 20 connections at 50 ms, then COPY into an empty copy of the table with its indexes.`,
+  'Median of the rounds; a round measures the yardstick and every case anew, on a database of its own.',
+  'WAL is the difference of pg_current_wal_lsn(); there is a CHECKPOINT before the first load only.',
+  'First load: the universe is known, structures of players are not: their placeholders are part of it.',
+  'Memory: VmHWM of a process that holds the engine alone; 50 regions in flight, 10 reading activities at once.',
+];
+
+const megabytes = (bytes: number) => rounded(bytes / 2 ** 20);
+const seconds = (rounds: readonly ForgeRound[], path: string, of: Case) =>
+  median(rounds.map((round) => round.paths[path]![of].seconds));
+const rowsOf = ({ inserted, changed, removed }: Measured) => inserted + changed + removed;
+
+/** Market orders of The Forge against the yardstick, and of all regions within a memory. */
+export async function benchMarket(): Promise<boolean> {
+  let held = false;
+  await withServers(async (servers) => {
+    const paths = [direct];
+    const rounds = await measureForge(servers, paths, ROUNDS);
+    const sweep = await measureSweep(servers, 'sweep-direct');
+    held = await writeReport({
+      name: 'market',
+      postgres: servers.postgresVersion,
+      notes: NOTES,
+      lines: [...forgeLines(rounds, paths), sweepLine(sweep)],
+      bounds: [...paths.flatMap((path) => forgeBounds(rounds, path)), sweepBound(sweep)],
+      raw: { rounds, sweep },
+    });
+  });
+  return held;
+}
+
+const yardstickOf = (rounds: readonly ForgeRound[]) => median(rounds.map((round) => round.yardstick.total));
+
+function forgeLines(rounds: readonly ForgeRound[], paths: readonly Path[]): Line[] {
+  const y = yardstickOf(rounds);
+  const read = median(rounds.map((round) => round.yardstick.read));
+  const copy = median(rounds.map((round) => round.yardstick.copy));
+  return [
+    { what: `yardstick (read ${rounded(read)} s, COPY ${rounded(copy)} s)`, seconds: rounded(y), Y: 1 },
+    ...paths.flatMap((path) =>
+      CASES.map((of) => {
+        const last = rounds.at(-1)!.paths[path.name]![of];
+        const wal = median(rounds.map((round) => round.paths[path.name]![of].wal));
+        const time = seconds(rounds, path.name, of);
+        const rows = rowsOf(last);
+        return {
+          what: `${path.name}: ${of}`,
+          seconds: rounded(time),
+          Y: rounded(time / y),
+          'WAL MB': megabytes(wal),
+          'rows touched': rows,
+          ...(rows > 0 ? { 'WAL bytes per row': Math.round(wal / rows) } : {}),
+        };
+      }),
+    ),
+  ];
+}
+
+function forgeBounds(rounds: readonly ForgeRound[], path: Path): Bound[] {
+  const y = yardstickOf(rounds);
+  const times = Object.entries(AT_MOST).map(([of, limit]) => ({
+    demand: `${path.name}: ${of}, in Y`,
+    limit,
+    measured: rounded(seconds(rounds, path.name, of as Case) / y),
+  }));
+  const wal = Math.max(...rounds.map((round) => round.paths[path.name]!['unchanged'].wal));
+  return [
+    ...times,
+    { demand: `${path.name}: unchanged, MB of WAL`, limit: UNCHANGED_WAL, measured: megabytes(wal) },
+  ];
+}
+
+function sweepLine({ seconds: time, targets, rows, peakMb }: Sweep): Line {
+  return {
+    what: `all ${targets} regions, first load`,
+    seconds: rounded(time),
+    'rows touched': rows,
+    'peak MB': rounded(peakMb),
+  };
+}
+
+const sweepBound = ({ peakMb }: Sweep): Bound => ({
+  demand: 'all regions: peak memory, MB',
+  limit: PEAK_MEMORY,
+  measured: rounded(peakMb),
+});

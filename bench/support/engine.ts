@@ -1,0 +1,81 @@
+import { EsiClient } from '../../src/esi/client.ts';
+import { createSdeClient } from '../../src/esi/sde.ts';
+import type { Ports } from '../../src/engine/ports.ts';
+import type { Clock } from '../../src/kernel/clock.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
+import { openDatabase } from '../../src/store/database.ts';
+
+const AGENT = 'eve-collector-bench (bench@example.com)';
+
+/** The ceiling lifted: no run comes near a million requests a minute. */
+const NO_CEILING = 1_000_000;
+
+/** The product's pool of a worker. */
+const CONNECTIONS = 25;
+
+const DAY = 86_400_000;
+const AFTERNOON = 14 * 3_600_000;
+
+export interface BenchClock extends Clock {
+  /** Moves the time on, so that what was read is no longer fresh. */
+  advance(ms: number): void;
+}
+
+/** Real time, moved to 14:00 UTC: at eleven the client would stand still for EVE's downtime. */
+export function benchClock(): BenchClock {
+  let offset = AFTERNOON - (Date.now() % DAY);
+  return {
+    now: () => Date.now() + offset,
+    sleep: systemClock.sleep,
+    advance: (ms) => (offset += ms),
+  };
+}
+
+export interface BenchEngine {
+  readonly ports: Ports;
+  close(): Promise<void>;
+}
+
+export interface BenchEngineOptions {
+  readonly databaseUrl: string;
+  readonly esiUrl: string;
+  readonly sdeUrl: string;
+  readonly dataDir: string;
+  readonly clock?: Clock;
+}
+
+/** The engine as the product builds it, without a ceiling. */
+export function benchEngine(options: BenchEngineOptions): BenchEngine {
+  const clock = options.clock ?? benchClock();
+  const metrics = createMetrics();
+  const db = openDatabase({
+    url: options.databaseUrl,
+    maxConnections: CONNECTIONS,
+    minConnections: 0,
+    log: silentLog,
+  });
+  const esi = new EsiClient({
+    baseUrl: options.esiUrl,
+    userAgent: AGENT,
+    budget: { hold: () => undefined, take: () => 0, account: () => undefined },
+    clock,
+    log: silentLog,
+    observe: metrics.request,
+  });
+  const sde = createSdeClient({ baseUrl: options.sdeUrl, userAgent: AGENT, dir: options.dataDir, clock });
+  const settings = {
+    marketRegions: 'all' as const,
+    universeSource: 'sde' as const,
+    esiRateLimit: NO_CEILING,
+    dataDir: options.dataDir, retention: { orderChanges: undefined, typeSeries: undefined, prices: undefined, runs: undefined, rejected: undefined }
+  };
+  return {
+    ports: { esi, sde, db, clock, log: silentLog, metrics, settings },
+    async close() {
+      await Promise.all([esi.close(), sde.close()]);
+      await db.close();
+    },
+  };
+}

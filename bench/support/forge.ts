@@ -1,0 +1,134 @@
+import { join } from 'node:path';
+import { collectTarget } from '../../src/engine/collect-target.ts';
+import type { Ports } from '../../src/engine/ports.ts';
+import type { RunSummary } from '../../src/engine/steps.ts';
+import { makeTemplate, onCopy, walOf } from './databases.ts';
+import { benchClock, benchEngine } from './engine.ts';
+import { timed } from './report.ts';
+import type { BenchServers, BenchSimulator } from './servers.ts';
+import { measureYardstick, type Yardstick } from './yardstick.ts';
+
+export const FORGE = 10_000_002;
+/** The Forge as it was counted in 2026. */
+export const ORDERS = 418_148;
+const PAGES = 419;
+
+/** Of the rows, those that change from one set to the next in the case "2 % changed". */
+const CHURN = 0.02;
+
+/** What a page is cached, and a breath. */
+const CACHE = 301_000;
+
+/** Simulated latency of an answer, in milliseconds. */
+export const LATENCY = '50';
+
+export const CASES = ['first load', 'unchanged', 'unchanged, all ETags invalid', '2 % changed'] as const;
+export type Case = (typeof CASES)[number];
+
+export interface Measured {
+  readonly seconds: number;
+  /** Bytes of write-ahead log. */
+  readonly wal: number;
+  readonly inserted: number;
+  readonly changed: number;
+  readonly removed: number;
+}
+
+/** How a target is collected: called directly, or through Temporal. */
+export type Collect = (target: string) => Promise<RunSummary>;
+export interface Path {
+  readonly name: string;
+  /** Prepares to collect with these parts, and ends what it started for that. */
+  use<T>(ports: Ports, databaseUrl: string, work: (collect: Collect) => Promise<T>): Promise<T>;
+}
+
+export const direct: Path = {
+  name: 'direct',
+  use: (ports, _databaseUrl, work) =>
+    work((target) => collectTarget(ports, { collector: 'market-orders', target })),
+};
+
+export interface ForgeRound {
+  readonly yardstick: Yardstick;
+  readonly paths: Readonly<Record<string, Readonly<Record<Case, Measured>>>>;
+}
+
+/** Rounds of the yardstick and, in turn, of every path, each on a database of its own. */
+export async function measureForge(
+  servers: BenchServers,
+  paths: readonly Path[],
+  rounds: number,
+): Promise<ForgeRound[]> {
+  const simulator = await servers.simulator(
+    ...['--orders', String(ORDERS), '--region', String(FORGE), '--universe', 'full'],
+    ...['--latency', LATENCY, '--no-limits', '--warm', '--churn', '0'],
+  );
+  await makeTemplate(servers, 'forge', simulator);
+  const done: ForgeRound[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    const yardstick = await onCopy(servers, 'forge', (url) =>
+      measureYardstick(url, simulator.url, FORGE, PAGES),
+    );
+    const results: Record<string, Record<Case, Measured>> = {};
+    for (const path of paths) {
+      results[path.name] = await onCopy(servers, 'forge', (url) => measureCases(servers, simulator, path, url));
+      console.log(`round ${round} of ${rounds}: yardstick ${yardstick.total.toFixed(2)} s, ${path.name} done`);
+    }
+    done.push({ yardstick, paths: results });
+  }
+  await simulator.stop();
+  return done;
+}
+
+async function measureCases(
+  servers: BenchServers,
+  simulator: BenchSimulator,
+  path: Path,
+  databaseUrl: string,
+): Promise<Record<Case, Measured>> {
+  const clock = benchClock();
+  const engine = benchEngine({
+    databaseUrl,
+    esiUrl: simulator.url,
+    sdeUrl: simulator.sdeUrl,
+    dataDir: join(servers.dir, 'sde'),
+    clock,
+  });
+  const { pool } = engine.ports.db;
+  /** A set later, with `churn` of its rows changed, its pages made beforehand. */
+  const nextSet = async (churn: number) => {
+    await simulator.control('churn', { share: churn });
+    await simulator.control('turn', { region: FORGE });
+    await simulator.control('warm', { region: FORGE });
+    clock.advance(CACHE);
+  };
+  try {
+    return await path.use(engine.ports, databaseUrl, async (collect) => {
+      const measure = () => measureRun(servers, collect);
+      await servers.admin('CHECKPOINT');
+      const first = await measure();
+      await nextSet(0);
+      const unchanged = await measure();
+      await nextSet(0);
+      await pool.query(`UPDATE esi_cache SET etag = '"none"'`);
+      const invalid = await measure();
+      await nextSet(CHURN);
+      const changed = await measure();
+      return {
+        'first load': first,
+        unchanged,
+        'unchanged, all ETags invalid': invalid,
+        '2 % changed': changed,
+      };
+    });
+  } finally {
+    await engine.close();
+  }
+}
+
+async function measureRun(servers: BenchServers, collect: Collect): Promise<Measured> {
+  const { wal, result } = await walOf(servers, () => timed(() => collect(`region/${FORGE}`)));
+  const { outcome, inserted = 0, changed = 0, removed = 0 } = result.result;
+  if (outcome !== 'published' && outcome !== 'unchanged') throw new Error(`a run ended as ${outcome}`);
+  return { seconds: result.seconds, wal, inserted, changed, removed };
+}

@@ -1,0 +1,107 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+
+/** A simulated ESI in a process of its own: what it costs is not ours. */
+export interface BenchSimulator {
+  readonly url: string;
+  readonly sdeUrl: string;
+  /** Steers it, see src/simulator/control.ts. */
+  control(action: string, body?: object): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface BenchServers {
+  /** Folder that goes with the bench. */
+  readonly dir: string;
+  readonly postgresVersion: string;
+  /** Connection string of a database of the server. */
+  databaseUrl(name: string): string;
+  /** One statement outside of any database of a measurement. */
+  admin<T extends object>(text: string): Promise<T[]>;
+  simulator(...args: string[]): Promise<BenchSimulator>;
+  /** Ends something with the servers, and before them. */
+  atEnd(stop: () => Promise<unknown>): void;
+}
+
+/** Runs a bench on servers of its own, and ends them all: when it is done, when it fails, and on Ctrl-C. */
+export async function withServers(work: (servers: BenchServers) => Promise<void>): Promise<void> {
+  const stops: (() => Promise<unknown>)[] = [];
+  const stopAll = async () => {
+    for (let stop = stops.pop(); stop; stop = stops.pop()) await stop().catch(() => undefined);
+  };
+  const interrupted = () => void stopAll().then(() => process.exit(130)); // as shells write "ended by SIGINT"
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  try {
+    const dir = await mkdtemp(join(tmpdir(), 'eve-bench-'));
+    stops.push(() => rm(dir, { recursive: true, force: true }));
+    await chmod(dir, 0o711); // as root PostgreSQL runs as another user, who has to pass
+    await work(await startServers(dir, stops));
+  } finally {
+    await stopAll();
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+  }
+}
+
+async function startServers(dir: string, stops: (() => Promise<unknown>)[]): Promise<BenchServers> {
+  // The product's own settings: fsync and synchronous_commit are on.
+  const postgres = await startEmbeddedPostgres({ dir: join(dir, 'postgres'), log: silentLog });
+  stops.push(() => postgres.stop());
+  const admin = new pg.Client({ connectionString: postgres.url });
+  await admin.connect();
+  stops.push(() => admin.end());
+  const { rows } = await admin.query<{ server_version: string }>('SHOW server_version');
+  return {
+    dir,
+    postgresVersion: rows[0]!.server_version,
+    databaseUrl: (name) => Object.assign(new URL(postgres.url), { pathname: `/${name}` }).href,
+    admin: async <T extends object>(text: string) => (await admin.query<T>(text)).rows,
+    async simulator(...args) {
+      const simulator = await startSimulator(args);
+      stops.push(() => simulator.stop());
+      return simulator;
+    },
+    atEnd: (stop) => stops.push(stop),
+  };
+}
+
+async function startSimulator(args: readonly string[]): Promise<BenchSimulator> {
+  const script = fileURLToPath(new URL('../../src/simulator/main.js', import.meta.url));
+  // Its standard input is a pipe: should the bench be killed, the simulator ends by itself.
+  const child = spawn(process.execPath, [script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const { url, sdeUrl } = JSON.parse(await firstLine(child)) as { url: string; sdeUrl: string };
+  return {
+    url,
+    sdeUrl,
+    async control(action, body = {}) {
+      const answer = await fetch(`${url}/__simulator/${action}`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+      });
+      if (!answer.ok) throw new Error(`the simulator refused ${action}: ${await answer.text()}`);
+    },
+    stop: () => ended(child),
+  };
+}
+
+function firstLine(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    createInterface({ input: child.stdout! }).once('line', resolve);
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`the simulator ended with ${code} before it was ready`)));
+  });
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.once('exit', () => resolve());
+    child.kill('SIGTERM');
+  });
+}

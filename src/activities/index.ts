@@ -1,0 +1,63 @@
+import { activityInfo, ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
+import { ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
+import { findCollector } from '../collectors/index.ts';
+import { engineSteps } from '../engine/collect-target.ts';
+import type { Ports } from '../engine/ports.ts';
+import type { Chunk, RunRef, Step } from '../engine/steps.ts';
+import { listTargets } from '../engine/targets.ts';
+import { AppError, describeError } from '../kernel/errors.ts';
+import { maintain } from '../store/maintain.ts';
+
+/** What workflows may call. Results are ids and counts: rows and secrets never enter a history. */
+export interface Activities {
+  /** Targets of a collector as configured now; `['']` when it takes none. */
+  targets(collector: string): Promise<string[]>;
+  begin(collector: string, target: string): Promise<Step>;
+  readChunk(run: RunRef, chunk: Chunk): Promise<{ pages: number }>;
+  publish(run: RunRef, final: boolean): Promise<Step>;
+  resolve(run: RunRef): Promise<{ asked: number }>;
+  close(collector: string, target: string, error: string): Promise<void>;
+  /** Partitions of the coming months, and what is older than it is to be kept. */
+  maintain(): Promise<{ dropped: string[] }>;
+}
+
+/** Activities are two lines each: they bind the engine's steps to Temporal's context and errors. */
+export function createActivities(ports: Ports): Activities {
+  const steps = () =>
+    engineSteps(ports, { signal: cancellationSignal(), alive: (detail) => heartbeat(detail) });
+  const key = (collector: string, target: string) => {
+    const { workflowId, runId } = activityInfo().workflowExecution!;
+    return { collector, target, workflowId, workflowRunId: runId };
+  };
+  return {
+    targets: (collector) => shell(() => listTargets(ports, findCollector(collector))),
+    begin: (collector, target) => shell(() => steps().begin(key(collector, target))),
+    readChunk: (run, chunk) => shell(() => steps().readChunk(run, chunk)),
+    publish: (run, final) => shell(() => steps().publish(run, final)),
+    resolve: (run) => shell(() => steps().resolve(run)),
+    close: (collector, target, error) => shell(() => steps().close(key(collector, target), error)),
+    maintain: () => shell(() => maintain(ports.db, ports.settings.retention, new Date(ports.clock.now()))),
+  };
+}
+
+/**
+ * The only place that turns a verdict into Temporal's words: `wait` comes back after the time the source named and
+ * counts as no failure, `fail` is not repeated, everything else is retried by the workflow's policy. Causes stay here:
+ * a history is no place for what a driver may have put into them.
+ */
+async function shell<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CancelledFailure) throw error;
+    const message = describeError(error);
+    if (!(error instanceof AppError)) throw ApplicationFailure.create({ message, type: 'Unexpected' });
+    throw ApplicationFailure.create({
+      message,
+      type: error.code,
+      nonRetryable: error.verdict === 'fail' || error.verdict === 'skip-target',
+      ...(error.retryAfter === undefined ? {} : { nextRetryDelay: error.retryAfter }),
+      ...(error.verdict === 'wait' ? { category: ApplicationFailureCategory.BENIGN } : {}),
+    });
+  }
+}

@@ -1,0 +1,26 @@
+import type { AnyCollector } from '../collectors/define.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { Ports } from './ports.ts';
+
+/** The targets of a collector as configured now: `region/10000002`, or one empty target where it takes none. */
+export async function listTargets(ports: Ports, collector: AnyCollector): Promise<string[]> {
+  if ('procedure' in collector || collector.for === undefined) return [''];
+  const { marketRegions } = ports.settings;
+  const ids = marketRegions === 'all' ? await allRegions(ports) : marketRegions;
+  return ids.map((id) => `region/${id}`);
+}
+
+async function allRegions(ports: Ports): Promise<number[]> {
+  const { rows } = await ports.db.pool.query<{ region_id: number }>(
+    `SELECT region_id FROM regions ORDER BY 1`,
+  );
+  if (rows.length > 0) return rows.map((row) => row.region_id);
+  throw new AppError(
+    'The regions are not known yet: the universe has to be imported first. That begins by itself.',
+    {
+      code: 'NO_UNIVERSE',
+      verdict: 'wait',
+      retryAfter: 15_000,
+    },
+  );
+}

@@ -1,0 +1,138 @@
+import { Command, CommanderError } from 'commander';
+import { collectors } from '../collectors/index.ts';
+import { AppError, describeError } from '../kernel/errors.ts';
+import type { Log } from '../kernel/log.ts';
+import * as commands from './commands.ts';
+import { type Config, readConfig, readEnvironment } from './config.ts';
+import { startDemo } from './demo.ts';
+import { createLog, installTemporalLog } from './log.ts';
+import { up } from './up.ts';
+import { VERSION } from './version.ts';
+
+const DONE = 0;
+const FAILED = 1;
+const WRONG_USAGE = 2;
+
+const out = (text: string) => void process.stdout.write(`${text}\n`);
+const complain = (text: string) => void process.stderr.write(`${text}\n`);
+
+function prepare(environment = readEnvironment(), level?: string): { config: Config; log: Log } {
+  const config = readConfig(environment);
+  const format = config.LOG_FORMAT ?? (process.stderr.isTTY ? 'pretty' : 'json');
+  const log = createLog(level ?? config.LOG_LEVEL, format);
+  installTemporalLog(log);
+  return { config, log };
+}
+
+/** Aborts at the first Ctrl-C or SIGTERM; the second ends the process at once. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  const stop = () => (controller.signal.aborted ? process.exit(FAILED) : controller.abort());
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  return controller.signal;
+}
+
+/** Runs a command that prints once. Logs of such commands are of interest only when something is wrong. */
+function printing(
+  work: (config: Config, log: Log) => Promise<commands.Printed>,
+): (options: { json?: boolean }) => Promise<number> {
+  return async (options) => {
+    const { config, log } = prepare(undefined, 'warn');
+    const { text, json, ok } = await work(config, log);
+    out(options.json === true ? JSON.stringify(json) : text);
+    return ok ? DONE : FAILED;
+  };
+}
+
+function program(finish: (code: number) => void): Command {
+  const app = new Command('eve-collector')
+    .description('Collects EVE Online data from ESI into PostgreSQL, on Temporal.')
+    .version(VERSION)
+    .showHelpAfterError()
+    .exitOverride();
+  const names = collectors.map((collector) => collector.name).join(', ');
+  const add = (usage: string, about: string) => app.command(usage).description(about);
+
+  add('up', 'everything on this machine: servers, migrations, schedules, workers, page').action(async () => {
+    const signal = stopSignal();
+    const { config, log } = prepare();
+    finish(await up(config, log, signal, out));
+  });
+  add('demo', 'the same as up, against the simulated ESI: no account, no network').action(async () => {
+    const signal = stopSignal();
+    const demo = await startDemo(readEnvironment());
+    try {
+      const { config, log } = prepare(demo.environment);
+      finish(await up(config, log, signal, out));
+    } finally {
+      await demo.close();
+    }
+  });
+  add('worker', 'a worker only, beside a running up or on servers that the settings name').action(
+    async () => {
+      const { config, log } = prepare();
+      await commands.workerCommand(config, log, stopSignal());
+      finish(DONE);
+    },
+  );
+  add('migrate', 'brings the database up to date')
+    .option('--json', 'print JSON')
+    .action(async (options) => finish(await printing(commands.migrateCommand)(options)));
+  add('run', `collects now and waits (${names})`)
+    .argument('<collector>', 'what to collect')
+    .argument('[targets...]', 'e.g. region/10000002; none: all')
+    .option('--no-wait', 'only start it')
+    .option('--json', 'print JSON')
+    .action(async (collector: string, targets: string[], options: { wait: boolean; json?: boolean }) => {
+      const quiet = options.json === true;
+      finish(
+        await printing((config, log) =>
+          commands.runCommand(config, log, collector, targets, { wait: options.wait, quiet }),
+        )(options),
+      );
+    });
+  add('status', 'what is collected, how fresh, and what is wrong')
+    .option('--json', 'print JSON')
+    .action(async (options) => finish(await printing(commands.statusCommand)(options)));
+  add('schedules', 'when what runs')
+    .option('--json', 'print JSON')
+    .action(async (options) => finish(await printing(commands.schedulesCommand)(options)));
+  add('pause', 'stops every ESI request of all workers')
+    .option('--reason <text>', 'kept and shown', 'by hand')
+    .option('--json', 'print JSON')
+    .action(async (options: { reason: string; json?: boolean }) =>
+      finish(await printing((config, log) => commands.pauseCommand(config, log, options.reason))(options)),
+    );
+  add('resume', 'lets requests go on')
+    .option('--json', 'print JSON')
+    .action(async (options) =>
+      finish(await printing((config, log) => commands.pauseCommand(config, log, undefined))(options)),
+    );
+  add('doctor', 'looks at settings, machine, servers and sources, and says what to do')
+    .option('--json', 'print JSON')
+    .action(async (options) => finish(await printing(commands.doctorCommand)(options)));
+  return app;
+}
+
+async function main(): Promise<number> {
+  let code = DONE;
+  try {
+    await program((result) => (code = result)).parseAsync();
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : WRONG_USAGE;
+    complain(
+      error instanceof AppError
+        ? error.message
+        : `Something went wrong that should not: ${describeError(error)}`,
+    );
+    if (!(error instanceof AppError) && error instanceof Error) complain(error.stack ?? '');
+    const usage =
+      error instanceof AppError && ['BAD_TARGET', 'UNKNOWN_COLLECTOR', 'BAD_SETTINGS'].includes(error.code);
+    return usage ? WRONG_USAGE : FAILED;
+  }
+}
+
+// An exit code alone would wait for whatever is still open; everything of ours is closed by now.
+process.exit(await main());

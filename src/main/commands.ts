@@ -1,0 +1,192 @@
+import { table } from '../cli/table.ts';
+import { collectors } from '../collectors/index.ts';
+import { lockDataDir } from '../embedded/lock.ts';
+import { startEmbeddedPostgres } from '../embedded/postgres.ts';
+import { ago } from '../http/page.ts';
+import { listen } from '../http/server.ts';
+import type { Log } from '../kernel/log.ts';
+import { writePause } from '../store/control.ts';
+import { migrate } from '../store/migrate.ts';
+import type { Config } from './config.ts';
+import { examine } from './doctor.ts';
+import { findRunning } from './endpoints.ts';
+import { runNow } from './run.ts';
+import { listSchedules } from './schedules.ts';
+import { currentStatus } from './status.ts';
+import { connectClient, connectWorker } from './temporal.ts';
+import { metricsHandler } from './up.ts';
+import { type House, scheduleSettings, wire } from './wire.ts';
+import { startWorkers } from './worker.ts';
+
+/** What a command prints: for people, and as one JSON value. `ok` false makes the exit code 1. */
+export interface Printed {
+  readonly text: string;
+  readonly json: unknown;
+  readonly ok: boolean;
+}
+
+async function withHouse<T>(config: Config, log: Log, work: (house: House) => Promise<T>): Promise<T> {
+  const house = wire(config, (await findRunning(config)).databaseUrl, log);
+  try {
+    return await work(house);
+  } finally {
+    await house.close();
+  }
+}
+
+export function statusCommand(config: Config, log: Log): Promise<Printed> {
+  return withHouse(config, log, async (house) => {
+    const status = await currentStatus(house, scheduleSettings(config));
+    const now = new Date();
+    const rows = status.targets.map((t) => [
+      t.collector,
+      t.target,
+      t.state,
+      t.rows,
+      ago(t.readAt, now),
+      t.detail,
+    ]);
+    const paused =
+      status.paused === null ? '' : `Paused: ${status.paused}. "eve-collector resume" goes on.\n\n`;
+    const text = paused + table(['collector', 'target', 'state', 'rows', 'newest set', ''], rows);
+    return { text, json: status, ok: true };
+  });
+}
+
+export function pauseCommand(config: Config, log: Log, reason: string | undefined): Promise<Printed> {
+  return withHouse(config, log, async (house) => {
+    await writePause(house.db, reason);
+    const paused = reason !== undefined;
+    const text = paused ? `Paused: no ESI request leaves any more (${reason}).` : 'Resumed.';
+    return { text, json: { paused, reason: reason ?? null }, ok: true };
+  });
+}
+
+export async function schedulesCommand(config: Config): Promise<Printed> {
+  const running = await findRunning(config);
+  const client = await connectClient(config, {
+    address: running.temporalAddress,
+    namespace: running.temporalNamespace,
+  });
+  try {
+    const found = await listSchedules(client, [...collectors.map((c) => c.name), 'maintenance']);
+    const rows = found.map((s) => [
+      s.id,
+      s.paused ? `paused (${s.note})` : 'on',
+      s.spec,
+      s.next ?? '-',
+      s.last ?? '-',
+    ]);
+    return { text: table(['schedule', 'state', 'rhythm', 'next', 'last'], rows), json: found, ok: true };
+  } finally {
+    await client.connection.close();
+  }
+}
+
+export async function runCommand(
+  config: Config,
+  log: Log,
+  collector: string,
+  targets: readonly string[],
+  options: { wait: boolean; quiet: boolean },
+): Promise<Printed> {
+  const running = await findRunning(config);
+  return withHouse(config, log, async (house) => {
+    const client = await connectClient(config, {
+      address: running.temporalAddress,
+      namespace: running.temporalNamespace,
+    });
+    try {
+      const reports = await runNow(house, client, collector, targets, options);
+      const text = reports.map(
+        (r) => `${r.workflowId}: ${r.error ?? (r.result === undefined ? 'started' : told(r.result))}`,
+      );
+      return { text: text.join('\n'), json: reports, ok: reports.every((r) => r.error === undefined) };
+    } finally {
+      await client.connection.close();
+    }
+  });
+}
+
+/** A run's summary in words. */
+function told(result: unknown): string {
+  const r = result as Record<string, unknown>;
+  if ('outcomes' in r) {
+    const outcomes = Object.entries(r['outcomes'] as Record<string, number>).map(
+      ([outcome, n]) => `${n} ${outcome}`,
+    );
+    return `${String(r['targets'])} targets: ${outcomes.join(', ')}`;
+  }
+  const counts =
+    r['inserted'] === undefined
+      ? ''
+      : ` (${Number(r['inserted'])} new, ${Number(r['changed'])} changed, ${Number(r['removed'])} gone)`;
+  return `${String(r['outcome'])}${counts}${r['detail'] === undefined ? '' : `: ${String(r['detail'])}`}`;
+}
+
+export async function doctorCommand(config: Config): Promise<Printed> {
+  const findings = await examine(config);
+  const rows = findings.map((f) => [
+    f.check,
+    f.status,
+    f.detail + (f.advice === undefined ? '' : ` ${f.advice}`),
+  ]);
+  return {
+    text: table(['check', 'state', ''], rows),
+    json: findings,
+    ok: findings.every((f) => f.status !== 'fail'),
+  };
+}
+
+/** Migrates the database that the settings name, that of a running `up`, or the embedded one, started for it. */
+export async function migrateCommand(config: Config, log: Log): Promise<Printed> {
+  const url = config.DATABASE_URL ?? (await findRunning(config).catch(() => undefined))?.databaseUrl;
+  if (url !== undefined) return migrated(await migrate(url, new Date()));
+  const lock = await lockDataDir(config.DATA_DIR);
+  try {
+    const server = await startEmbeddedPostgres({ dir: `${config.DATA_DIR}/postgres`, log });
+    try {
+      return migrated(await migrate(server.url, new Date()));
+    } finally {
+      await server.stop();
+    }
+  } finally {
+    await lock.release();
+  }
+}
+
+function migrated(applied: readonly string[]): Printed {
+  const text = applied.length === 0 ? 'The database is up to date.' : `Applied: ${applied.join(', ')}`;
+  return { text, json: { applied }, ok: true };
+}
+
+/** Workers alone, beside a running `up` or on servers that the settings name: for more hands. Ends by `signal`. */
+export async function workerCommand(config: Config, log: Log, signal: AbortSignal): Promise<void> {
+  const running = await findRunning(config);
+  const house = wire(config, running.databaseUrl, log);
+  const connection = await connectWorker(config, {
+    address: running.temporalAddress,
+    namespace: running.temporalNamespace,
+  });
+  const workers = await startWorkers(house, {
+    connection,
+    namespace: running.temporalNamespace,
+    esiRateLimit: config.ESI_RATE_LIMIT,
+  });
+  const where = { host: config.HTTP_HOST, port: config.METRICS_PORT, setting: 'METRICS_PORT' };
+  const metrics = config.METRICS_ENABLED
+    ? await listen(metricsHandler(house), where).catch(() => undefined)
+    : undefined;
+  log.info(
+    { temporal: running.temporalAddress, metrics: metrics?.url ?? 'off or port taken' },
+    'the worker runs',
+  );
+  signal.addEventListener('abort', () => void workers.stop(), { once: true });
+  try {
+    await workers.done;
+  } finally {
+    await metrics?.close();
+    await house.close();
+    await connection.close();
+  }
+}

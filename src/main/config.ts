@@ -1,0 +1,203 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parse as parseDotenv } from 'dotenv';
+import { distance } from 'fastest-levenshtein';
+import { z } from 'zod';
+import { parseDuration } from '../kernel/clock.ts';
+import { AppError } from '../kernel/errors.ts';
+import { COMPATIBILITY_DATE } from '../spec/routes.ts';
+import { isCron } from './cron.ts';
+
+/** Settings with one of these beginnings are ours: an unknown one is a slip of the pen, and is refused. */
+const PREFIXES = [
+  'ESI_',
+  'SSO_',
+  'SDE_',
+  'R2Z2_',
+  'COLLECT_',
+  'MARKET_',
+  'UNIVERSE_',
+  'INDUSTRY_',
+  'RETENTION_',
+];
+
+/** The five regions of the trade hubs: Jita, Amarr, Dodixie, Rens, Hek. */
+const DEFAULT_REGIONS = '10000002,10000043,10000032,10000030,10000042';
+
+const port = z.coerce.number().int('a whole number').min(0).max(65_535);
+const count = (least: number, most: number) =>
+  z.string().regex(/^\d+$/, 'a whole number').transform(Number).pipe(z.number().min(least).max(most));
+const bool = z
+  .enum(['true', 'false', '1', '0', 'yes', 'no'])
+  .transform((text) => ['true', '1', 'yes'].includes(text));
+const url = (...protocols: string[]) =>
+  z
+    .string()
+    .refine(
+      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
+      `an address that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`,
+    )
+    .transform((text) => text.replace(/\/+$/, ''));
+const http = url('http:', 'https:');
+const duration = (least: string) =>
+  z
+    .string()
+    .refine((text) => parseDuration(text) !== undefined, 'a duration such as 10s, 5m, 1h or 1d')
+    .refine((text) => (parseDuration(text) ?? 0) >= parseDuration(least)!, `at least ${least}`);
+const retention = z
+  .string()
+  .refine(
+    (text) => text === '0' || (parseDuration(text) ?? 0) > 0,
+    'a duration such as 90d, or 0 to keep for ever',
+  );
+const cron = z.string().refine(isCron, 'five cron fields, e.g. "0 2 * * 0" (UTC)');
+
+/** E-mail, web address, or a Discord or in-game name marked as such: ESI wants to be able to reach us. */
+const CONTACT = /[^\s@]+@[^\s@]+\.[^\s@]+|https?:\/\/\S+|(discord|eve|character|in-game|ign)\s*[:=]\s*\S+/i;
+
+const settings = {
+  DATABASE_URL: url('postgres:', 'postgresql:').optional(),
+  DATABASE_MAX_CONNECTIONS: count(5, 500).default(25),
+  DATABASE_MIN_CONNECTIONS: count(0, 500).default(5),
+  TEMPORAL_ADDRESS: z
+    .string()
+    .regex(/^[^\s/:]+:\d+$/, 'host:port')
+    .optional(),
+  TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
+  TEMPORAL_API_KEY: z.string().optional(),
+  TEMPORAL_TLS: bool.optional(),
+  TEMPORAL_TLS_CLIENT_CERT_PATH: z.string().optional(),
+  TEMPORAL_TLS_CLIENT_KEY_PATH: z.string().optional(),
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: z.string().optional(),
+  TEMPORAL_TLS_SERVER_NAME: z.string().optional(),
+  TEMPORAL_CLI_PATH: z.string().optional(),
+  DATA_DIR: z
+    .string()
+    .min(1)
+    .default('./data')
+    .transform((dir) => path.resolve(dir)),
+  ESI_USER_AGENT: z
+    .string({ error: 'required: ESI asks every client for a contact' })
+    .regex(
+      CONTACT,
+      'a text with a contact: an e-mail address, a URL, or "Discord: name" or "EVE: character"',
+    ),
+  ESI_CLIENT_ID: z.string().optional(),
+  ESI_CLIENT_SECRET: z.string().optional(),
+  ESI_CALLBACK_URL: http.default('http://localhost:8080/callback'),
+  ESI_BASE_URL: http.default('https://esi.evetech.net'),
+  SSO_BASE_URL: http.default('https://login.eveonline.com'),
+  SDE_BASE_URL: http.default('https://developers.eveonline.com/static-data'),
+  R2Z2_BASE_URL: http.default('https://r2z2.zkillboard.com'),
+  ESI_RATE_LIMIT: count(1, 1_000_000).default(300),
+  ESI_BURST_LIMIT: count(1, 1_000_000).default(50),
+  ESI_COMPATIBILITY_DATE: z.iso.date('a date such as 2026-08-18').default(COMPATIBILITY_DATE),
+  COLLECT_UNIVERSE_DATA: bool.default(true),
+  COLLECT_MARKET_ORDERS: bool.default(true),
+  COLLECT_MARKET_HISTORY: bool.default(true),
+  COLLECT_INDUSTRY_DATA: bool.default(true),
+  COLLECT_KILLMAILS: bool.default(false),
+  MARKET_REGIONS: z
+    .string()
+    .regex(/^(all|\d{8}(\s*,\s*\d{8})*)$/, 'region ids separated by commas, or "all"')
+    .default(DEFAULT_REGIONS)
+    .transform((text) => (text === 'all' ? ('all' as const) : [...new Set(text.split(',').map(Number))])),
+  MARKET_ORDERS_INTERVAL: duration('10s').default('5m'),
+  MARKET_HISTORY_CRON: cron.default('0 12 * * *'),
+  UNIVERSE_UPDATE_CRON: cron.default('0 2 * * 0'),
+  INDUSTRY_UPDATE_CRON: cron.default('30 11 * * *'),
+  UNIVERSE_SOURCE: z.enum(['sde', 'esi']).default('sde'),
+  RETENTION_MARKET_ORDER_CHANGES: retention.default('0'),
+  RETENTION_MARKET_TYPE_SERIES: retention.default('0'),
+  RETENTION_MARKET_PRICES: retention.default('0'),
+  RETENTION_COLLECTION_RUNS: retention.default('90d'),
+  RETENTION_REJECTED_ROWS: retention.default('30d'),
+  TOKEN_ENCRYPTION_KEY: z.string().optional(),
+  HTTP_HOST: z.string().min(1).default('127.0.0.1'),
+  HTTP_PORT: port.default(8080),
+  API_TOKEN: z.string().min(16, 'at least 16 characters').optional(),
+  METRICS_ENABLED: bool.default(true),
+  METRICS_PORT: port.default(9090),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  LOG_FORMAT: z.enum(['json', 'pretty']).optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: http.optional(),
+} as const;
+
+const schema = z
+  .object(settings)
+  .refine((s) => s.DATABASE_MIN_CONNECTIONS <= s.DATABASE_MAX_CONNECTIONS, {
+    path: ['DATABASE_MIN_CONNECTIONS'],
+    message: 'no more than DATABASE_MAX_CONNECTIONS',
+  })
+  .refine((s) => s.ESI_BURST_LIMIT <= s.ESI_RATE_LIMIT, {
+    path: ['ESI_BURST_LIMIT'],
+    message: 'no more than ESI_RATE_LIMIT',
+  })
+  .refine((s) => s.API_TOKEN !== undefined || isLoopback(s.HTTP_HOST), {
+    path: ['HTTP_HOST'],
+    message: 'a loopback address (127.0.0.1, ::1, localhost) unless API_TOKEN is set',
+  });
+
+export type Config = z.infer<typeof schema>;
+export type SettingName = keyof typeof settings;
+
+export const SETTING_NAMES = Object.keys(settings) as SettingName[];
+
+/** Values of these are never shown. */
+const SECRET = /SECRET|KEY|TOKEN|DATABASE_URL/;
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** The environment with `.env` of the working folder beneath it: what is set outside wins. */
+export function readEnvironment(cwd = process.cwd()): NodeJS.ProcessEnv {
+  let file = {};
+  try {
+    file = parseDotenv(readFileSync(path.join(cwd, '.env')));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      throw badSettings([`.env cannot be read: ${String(error)}`]);
+  }
+  return { ...file, ...process.env };
+}
+
+/**
+ * The settings, checked. An empty value counts as not set. Throws AppError BAD_SETTINGS with a sentence per setting
+ * that is malformed, out of range, or unknown with one of our prefixes.
+ */
+export function readConfig(environment: NodeJS.ProcessEnv): Config {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim() !== ''));
+  const unknown = Object.keys(given)
+    .filter((name) => PREFIXES.some((prefix) => name.startsWith(prefix)) && !(name in settings))
+    .map((name) => `${name} is no setting of ours${hint(name)}`);
+  const parsed = schema.safeParse(given);
+  const bad = parsed.success ? [] : parsed.error.issues.map((issue) => sentence(issue, given));
+  if (unknown.length + bad.length > 0 || !parsed.success) throw badSettings([...unknown, ...bad]);
+  return parsed.data;
+}
+
+function sentence(issue: z.core.$ZodIssue, given: Record<string, string | undefined>): string {
+  const name = String(issue.path[0]);
+  const value = given[name];
+  const found =
+    value === undefined ? 'is not set' : SECRET.test(name) ? 'is set to something else' : `is "${value}"`;
+  return `${name} ${found}; accepted is ${accepted(issue)}`;
+}
+
+function accepted(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_value') return `one of ${issue.values.map(String).join(', ')}`;
+  if (issue.code === 'too_small' && issue.origin === 'number') return `${issue.minimum} or more`;
+  if (issue.code === 'too_big' && issue.origin === 'number') return `${issue.maximum} or less`;
+  return issue.message;
+}
+
+/** The known setting that differs by a letter or two, as a question. */
+function hint(name: string): string {
+  const near = SETTING_NAMES.find((known) => distance(known, name) <= 2);
+  return near ? `; did you mean ${near}?` : '; see the list in README.md';
+}
+
+function badSettings(sentences: readonly string[]): AppError {
+  return new AppError(sentences.map((s) => `${s}.`).join('\n'), { code: 'BAD_SETTINGS', verdict: 'fail' });
+}

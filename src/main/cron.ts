@@ -1,0 +1,17 @@
+import { CronExpressionParser } from 'cron-parser';
+
+/**
+ * Whether a text is a cron that Temporal takes as well: five fields of numbers, lists, ranges and steps, or names of
+ * months and days. The parser knows more (seconds, `L`, `#`, `H`), which Temporal does not.
+ */
+export function isCron(text: string): boolean {
+  const fields = text.trim().split(/\s+/);
+  if (fields.length !== 5 || !fields.every((field) => /^[\d*,/-]+$|^[a-z]{3}([,-][a-z]{3})*$/i.test(field)))
+    return false;
+  try {
+    CronExpressionParser.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,47 @@
+import type { Client } from '@temporalio/client';
+import { systemClock } from '../kernel/clock.ts';
+import type { ScheduleSettings } from '../schedules/plan.ts';
+import { currentStatus } from './status.ts';
+import type { House } from './wire.ts';
+
+/** The import of the universe takes seconds to a minute; the market waits for it no longer than this. */
+const UNIVERSE_PATIENCE = 120_000;
+
+/**
+ * On a database where something was never collected, its schedules are triggered at once instead of waiting for their
+ * time: the universe first, since orders name its rows. An operator's pause is respected, and nothing is lost when this
+ * process ends meanwhile: the schedules come round by themselves.
+ */
+export async function startFirstRuns(
+  house: House,
+  client: Client,
+  settings: ScheduleSettings,
+  signal: AbortSignal,
+): Promise<void> {
+  const never = async () => {
+    const { targets } = await currentStatus(house, settings);
+    return new Set(targets.filter((t) => t.readAt === null && !t.running).map((t) => t.collector));
+  };
+  const waiting = await never();
+  if (waiting.delete('universe')) {
+    await trigger(client, 'universe');
+    const until = Date.now() + UNIVERSE_PATIENCE;
+    while (Date.now() < until && !(await isCollected(house))) await systemClock.sleep(1_000, signal);
+  }
+  signal.throwIfAborted();
+  const still = await never();
+  for (const id of waiting) if (still.has(id)) await trigger(client, id);
+}
+
+async function isCollected(house: House): Promise<boolean> {
+  const set = await house.db.prisma.publishedSet.findFirst({
+    where: { collector: 'universe', run_id: { gt: 0 } },
+  });
+  return set !== null;
+}
+
+async function trigger(client: Client, id: string): Promise<void> {
+  const handle = client.schedule.getHandle(id);
+  const { state } = await handle.describe();
+  if (!state.paused) await handle.trigger('SKIP');
+}

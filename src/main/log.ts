@@ -1,0 +1,36 @@
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { pino } from 'pino';
+import pretty from 'pino-pretty';
+import type { Log } from '../kernel/log.ts';
+
+/** The log of the process, on stderr: stdout belongs to what a command prints. */
+export function createLog(level: string, format: 'json' | 'pretty'): Log {
+  const stream =
+    format === 'pretty' ? pretty({ destination: 2, ignore: 'pid,hostname', sync: true }) : undefined;
+  const options = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  return stream ? pino(options, stream) : pino(options, pino.destination({ fd: 2, sync: true }));
+}
+
+const LEVELS = { TRACE: 'debug', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+
+/**
+ * Sends what Temporal's SDK has to say to our log. Once per process, before any worker. Its own chatter about starting
+ * and stopping is of no interest at `info`.
+ */
+export function installTemporalLog(log: Log): void {
+  Runtime.install({
+    logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
+      const own = level === 'INFO' ? 'debug' : LEVELS[level];
+      const { error, ...fields } = (meta ?? {}) as { error?: unknown };
+      log[own]({ ...fields, ...(error === undefined ? {} : { error: String(error) }) }, message);
+    }),
+    // Shutdown is ours: workers end before the servers they speak to.
+    shutdownSignals: [],
+    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
+  });
+}

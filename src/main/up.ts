@@ -1,0 +1,178 @@
+import { mkdir } from 'node:fs/promises';
+import type { Client } from '@temporalio/client';
+import type { NativeConnection } from '@temporalio/worker';
+import { startScreen, withoutPassword } from '../cli/screen.ts';
+import { collectors } from '../collectors/index.ts';
+import { lockDataDir } from '../embedded/lock.ts';
+import { createApp, listen } from '../http/server.ts';
+import { describeError } from '../kernel/errors.ts';
+import type { Log } from '../kernel/log.ts';
+import { planSchedules } from '../schedules/plan.ts';
+import { syncSchedules } from '../schedules/sync.ts';
+import { migrate } from '../store/migrate.ts';
+import type { Config } from './config.ts';
+import { removeEndpoints, writeEndpoints } from './endpoints.ts';
+import { startFirstRuns } from './first-runs.ts';
+import { startServers } from './servers.ts';
+import { askEsi, currentHealth, currentStatus } from './status.ts';
+import { connectClient, connectWorker } from './temporal.ts';
+import { VERSION } from './version.ts';
+import { type House, scheduleSettings, wire } from './wire.ts';
+import { type RunningWorkers, startWorkers } from './worker.ts';
+
+/** Things to end, in the order opposite to their making. */
+class Stack {
+  private readonly ends: (() => Promise<unknown>)[] = [];
+  push(end: () => Promise<unknown>): void {
+    this.ends.push(end);
+  }
+  async unwind(log: Log): Promise<void> {
+    for (let end = this.ends.pop(); end; end = this.ends.pop()) {
+      await end().catch((error: unknown) =>
+        log.warn({ error: describeError(error) }, 'something did not end cleanly'),
+      );
+    }
+  }
+}
+
+/**
+ * Everything on this machine: servers, migrations, schedules, workers, page. Resolves with the exit code after a stop
+ * by `signal`, or when a worker fails. `note` is told what is being done, `show` gets the screen.
+ */
+export async function up(
+  config: Config,
+  log: Log,
+  signal: AbortSignal,
+  show: (text: string) => void,
+): Promise<number> {
+  const stack = new Stack();
+  try {
+    const running = await start(config, log, stack, show);
+    const stopped = new Promise<'stop'>((resolve) => {
+      if (signal.aborted) resolve('stop');
+      signal.addEventListener('abort', () => resolve('stop'), { once: true });
+    });
+    const end = await Promise.race([stopped, running.done.then(() => 'ended' as const)]);
+    if (end === 'stop') log.info({}, 'stopping');
+    return 0;
+  } finally {
+    await stack.unwind(log);
+  }
+}
+
+async function start(
+  config: Config,
+  log: Log,
+  stack: Stack,
+  show: (text: string) => void,
+): Promise<RunningWorkers> {
+  await mkdir(config.DATA_DIR, { recursive: true });
+  const lock = await lockDataDir(config.DATA_DIR);
+  stack.push(() => lock.release());
+  const servers = await startServers(config, log);
+  stack.push(() => servers.stop());
+  const applied = await migrate(servers.databaseUrl, new Date());
+  if (applied.length > 0) log.info({ applied }, 'the database is up to date');
+  const house = wire(config, servers.databaseUrl, log);
+  stack.push(() => house.close());
+  const address = { address: servers.temporalAddress, namespace: servers.temporalNamespace };
+  const client = await connectClient(config, address);
+  stack.push(() => client.connection.close());
+  const connection: NativeConnection = await connectWorker(config, address);
+  stack.push(() => connection.close());
+  const workers = await startWorkers(house, {
+    connection,
+    namespace: address.namespace,
+    esiRateLimit: config.ESI_RATE_LIMIT,
+  });
+  stack.push(() => workers.stop());
+  const wanted = planSchedules(collectors, scheduleSettings(config));
+  const ours = collectors.map((collector) => collector.name);
+  log.info({ schedules: await syncSchedules(client, wanted, ours) }, 'schedules agree with the settings');
+  const { http, metrics } = await serveHttp(config, house, client, workers, servers.temporalUi, stack);
+  await writeEndpoints(config.DATA_DIR, {
+    pid: process.pid,
+    databaseUrl: servers.databaseUrl,
+    temporalAddress: address.address,
+    temporalNamespace: address.namespace,
+    temporalUi: servers.temporalUi ?? null,
+    http,
+    metrics: metrics ?? null,
+  });
+  stack.push(() => removeEndpoints(config.DATA_DIR));
+  const first = new AbortController();
+  stack.push(async () => first.abort());
+  void startFirstRuns(house, client, scheduleSettings(config), first.signal).catch((error: unknown) =>
+    log.warn({ error: describeError(error) }, 'the first runs begin with their schedules'),
+  );
+  show(
+    startScreen({
+      version: VERSION,
+      page: http,
+      temporalUi: servers.temporalUi ?? `${address.address} (namespace ${address.namespace})`,
+      database: withoutPassword(servers.databaseUrl),
+      metrics,
+      esi: await askEsi(house),
+      collecting: wanted.filter((s) => ours.includes(s.id)).map((s) => `${s.id.padEnd(16)}${s.about}`),
+      missing: await missing(config, house),
+    }),
+  );
+  return workers;
+}
+
+async function serveHttp(
+  config: Config,
+  house: House,
+  client: Client,
+  workers: RunningWorkers,
+  temporalUi: string | undefined,
+  stack: Stack,
+): Promise<{ http: string; metrics: string | undefined }> {
+  const settings = scheduleSettings(config);
+  const app = createApp({
+    health: () => currentHealth(house, client, settings, workers),
+    status: () => currentStatus(house, settings),
+    temporalUi,
+  });
+  const http = await listen(app.fetch, {
+    host: config.HTTP_HOST,
+    port: config.HTTP_PORT,
+    setting: 'HTTP_PORT',
+  });
+  stack.push(() => http.close());
+  if (!config.METRICS_ENABLED) return { http: http.url, metrics: undefined };
+  const metrics = await listen(metricsHandler(house), {
+    host: config.HTTP_HOST,
+    port: config.METRICS_PORT,
+    setting: 'METRICS_PORT',
+  });
+  stack.push(() => metrics.close());
+  return { http: http.url, metrics: `${metrics.url}/metrics` };
+}
+
+/** Prometheus' text at /metrics, nothing else. */
+export function metricsHandler(house: Pick<House, 'metrics'>): (request: Request) => Promise<Response> {
+  return async (request) => {
+    const { registry } = house.metrics;
+    if (new URL(request.url).pathname !== '/metrics') return new Response('See /metrics\n', { status: 404 });
+    return new Response(await registry.metrics(), { headers: { 'content-type': registry.contentType } });
+  };
+}
+
+async function missing(config: Config, house: House): Promise<string[]> {
+  const lines: string[] = [];
+  if (config.ESI_CLIENT_ID === undefined || config.ESI_CLIENT_SECRET === undefined) {
+    lines.push(
+      'No SSO application (ESI_CLIENT_ID, ESI_CLIENT_SECRET): data of characters and corporations is not collected.',
+      'Make one at https://developers.eveonline.com and put both into .env.',
+    );
+  }
+  const { status, detail } = house.esi.health();
+  if (status === 'down' || status === 'degraded') {
+    lines.push(
+      `ESI is out of reach: ${detail}`,
+      "Nothing is to be done if it is EVE's downtime; collecting begins when ESI answers.",
+    );
+  }
+  return lines;
+}

@@ -1,0 +1,82 @@
+import path from 'node:path';
+import { Ceiling } from '../esi/ceiling.ts';
+import { EsiClient } from '../esi/client.ts';
+import { createBudget } from '../esi/gate.ts';
+import { createSdeClient } from '../esi/sde.ts';
+import type { Ports } from '../engine/ports.ts';
+import { parseDuration, systemClock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import { createMetrics } from '../metrics/metrics.ts';
+import type { ScheduleSettings } from '../schedules/plan.ts';
+import { createPauseReader } from '../store/control.ts';
+import { openDatabase } from '../store/database.ts';
+import type { Config } from './config.ts';
+
+/** All parts of a process, joined. */
+export interface House extends Ports {
+  readonly esi: EsiClient;
+  close(): Promise<void>;
+}
+
+/** Builds the parts from the settings. Nothing is connected or asked yet. */
+export function wire(config: Config, databaseUrl: string, log: Log): House {
+  const metrics = createMetrics();
+  const clock = systemClock;
+  const db = openDatabase({
+    url: databaseUrl,
+    maxConnections: config.DATABASE_MAX_CONNECTIONS,
+    minConnections: config.DATABASE_MIN_CONNECTIONS,
+    log,
+    observe: metrics.query,
+  });
+  const ceiling = new Ceiling({ perMinute: config.ESI_RATE_LIMIT, burst: config.ESI_BURST_LIMIT });
+  const esi = new EsiClient({
+    baseUrl: config.ESI_BASE_URL,
+    userAgent: config.ESI_USER_AGENT,
+    compatibilityDate: config.ESI_COMPATIBILITY_DATE,
+    budget: createBudget(ceiling, () => clock.now()),
+    clock,
+    log,
+    paused: createPauseReader(db, clock),
+    observe: metrics.request,
+  });
+  const sde = createSdeClient({
+    baseUrl: config.SDE_BASE_URL,
+    userAgent: config.ESI_USER_AGENT,
+    dir: path.join(config.DATA_DIR, 'downloads'),
+    clock,
+  });
+  return {
+    ...{ db, esi, sde, clock, log, metrics },
+    settings: {
+      marketRegions: config.MARKET_REGIONS,
+      universeSource: config.UNIVERSE_SOURCE,
+      esiRateLimit: config.ESI_RATE_LIMIT,
+      dataDir: config.DATA_DIR,
+      retention: {
+        orderChanges: keep(config.RETENTION_MARKET_ORDER_CHANGES),
+        typeSeries: keep(config.RETENTION_MARKET_TYPE_SERIES),
+        prices: keep(config.RETENTION_MARKET_PRICES),
+        runs: keep(config.RETENTION_COLLECTION_RUNS),
+        rejected: keep(config.RETENTION_REJECTED_ROWS),
+      },
+    },
+    async close() {
+      await Promise.allSettled([esi.close(), sde.close()]);
+      await db.close();
+    },
+  };
+}
+
+/** `0` keeps for ever. */
+const keep = (duration: string) => (duration === '0' ? undefined : parseDuration(duration));
+
+export function scheduleSettings(config: Config): ScheduleSettings {
+  const { COLLECT_UNIVERSE_DATA, COLLECT_MARKET_ORDERS, MARKET_ORDERS_INTERVAL, UNIVERSE_UPDATE_CRON } =
+    config;
+  return {
+    switches: { COLLECT_UNIVERSE_DATA, COLLECT_MARKET_ORDERS },
+    intervals: { MARKET_ORDERS_INTERVAL },
+    crons: { UNIVERSE_UPDATE_CRON },
+  };
+}

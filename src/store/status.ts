@@ -1,0 +1,113 @@
+import type { Database } from './database.ts';
+
+/** How one target of a collector stands, in plain values. */
+export interface TargetStatus {
+  readonly collector: string;
+  readonly target: string;
+  /** `ok`: fresh. `late`: older than three rhythms. `failing`: the last run failed. `torn`, `refused`: as the run. */
+  readonly state: 'ok' | 'late' | 'failing' | 'torn' | 'refused' | 'never' | 'running';
+  readonly detail: string;
+  readonly running: boolean;
+  /** When the newest set was read or confirmed. */
+  readonly readAt: string | null;
+  /** The moment the newest set stands for (Last-Modified). */
+  readonly lastModified: string | null;
+  readonly expires: string | null;
+  readonly rows: number;
+  readonly lastOutcome: string | null;
+  readonly lastFinished: string | null;
+  readonly lastError: string | null;
+}
+
+export interface WantedTarget {
+  readonly collector: string;
+  readonly target: string;
+  /** Milliseconds between runs; undefined for crons, which are not called late. */
+  readonly every: number | undefined;
+}
+
+/** Three rhythms without a set: one may be missed for a hundred reasons, three may not. */
+const LATE_AFTER = 3;
+
+/** How the wanted targets stand now. */
+export async function readStatus(
+  db: Pick<Database, 'prisma' | 'pool'>,
+  wanted: readonly WantedTarget[],
+  now: Date,
+): Promise<TargetStatus[]> {
+  const collectors = [...new Set(wanted.map((w) => w.collector))];
+  const [sets, finished, running] = await Promise.all([
+    db.prisma.publishedSet.findMany({ where: { collector: { in: collectors } } }),
+    newestRuns(db, wanted, 'IS NOT NULL'),
+    newestRuns(db, wanted, 'IS NULL'),
+  ]);
+  const find = <T extends { collector: string; target: string }>(rows: readonly T[], w: WantedTarget) =>
+    rows.find((row) => row.collector === w.collector && row.target === w.target);
+  return wanted.map((w) => {
+    const set = find(sets, w);
+    const last = find(finished, w);
+    const readAt = set && set.run_id > 0n ? set.read_at : null;
+    const base = {
+      collector: w.collector,
+      target: w.target,
+      running: find(running, w) !== undefined,
+      readAt: readAt?.toISOString() ?? null,
+      lastModified: set?.last_modified?.toISOString() ?? null,
+      expires: set?.expires?.toISOString() ?? null,
+      rows: Number(set?.rows ?? 0),
+      lastOutcome: last?.outcome ?? null,
+      lastFinished: last?.finished_at?.toISOString() ?? null,
+      lastError: last?.error ?? null,
+    };
+    return { ...base, ...judge(base, w.every, now) };
+  });
+}
+
+interface RunRow {
+  collector: string;
+  target: string;
+  outcome: string | null;
+  finished_at: Date | null;
+  error: string | null;
+}
+
+/** The newest run of each target: one look into the index per target, however many runs there were. */
+async function newestRuns(
+  db: Pick<Database, 'pool'>,
+  wanted: readonly WantedTarget[],
+  finished: 'IS NULL' | 'IS NOT NULL',
+): Promise<RunRow[]> {
+  const { rows } = await db.pool.query<RunRow>(
+    `SELECT r.* FROM unnest($1::text[], $2::text[]) AS w (collector, target)
+      CROSS JOIN LATERAL (SELECT collector, target, outcome, finished_at, error FROM collection_runs r
+                           WHERE r.collector = w.collector AND r.target = w.target AND r.finished_at ${finished}
+                           ORDER BY r.started_at DESC LIMIT 1) r`,
+    [wanted.map((w) => w.collector), wanted.map((w) => w.target)],
+  );
+  return rows;
+}
+
+type Base = Omit<TargetStatus, 'state' | 'detail'>;
+
+function judge(base: Base, every: number | undefined, now: Date): Pick<TargetStatus, 'state' | 'detail'> {
+  const { readAt, lastOutcome, lastError, running } = base;
+  if (lastOutcome === 'failed') return { state: 'failing', detail: lastError ?? 'the last run failed' };
+  if (lastOutcome === 'refused')
+    return { state: 'refused', detail: lastError ?? 'the last set was not believed' };
+  if (lastOutcome === 'torn') {
+    return {
+      state: 'torn',
+      detail: `published as far as it was seen: ${lastError ?? 'the set stayed torn'}`,
+    };
+  }
+  if (readAt === null) {
+    return running
+      ? { state: 'running', detail: 'the first set is being read' }
+      : { state: 'never', detail: 'not collected yet' };
+  }
+  const age = now.getTime() - Date.parse(readAt);
+  if (every !== undefined && age > LATE_AFTER * every) {
+    return { state: 'late', detail: `the last set is ${Math.round(age / 60_000)} minutes old` };
+  }
+  return { state: 'ok', detail: running ? 'being read' : '' };
+}

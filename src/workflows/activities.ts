@@ -1,0 +1,23 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
+
+/**
+ * Speaks to ESI. A dead worker shows within the heartbeat's 40 s: longer than a request may take (15 s to the headers
+ * and 15 s between parts of the body), since there is a sign of life before each try and every 4 s of waiting. An hour
+ * of ESI being away is sat out; then the run ends, and the next one begins anew.
+ */
+export const esi = proxyActivities<Activities>({
+  taskQueue: 'esi',
+  startToCloseTimeout: '30 minutes',
+  heartbeatTimeout: '40 seconds',
+  scheduleToCloseTimeout: '1 hour',
+  retry: { initialInterval: '5 seconds', maximumInterval: '1 minute' },
+});
+
+/** Database work alone. A database that is away for minutes is waited for. */
+export const store = proxyActivities<Activities>({
+  taskQueue: 'collect',
+  startToCloseTimeout: '10 minutes',
+  scheduleToCloseTimeout: '30 minutes',
+  retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+});
