@@ -3,7 +3,10 @@ import { benchUniverse } from './universe.ts';
 
 /** Each prints a table, writes bench/results/NAME.json, and answers whether every demanded bound held. */
 const BENCHES: Readonly<Record<string, { about: string; run: () => Promise<boolean> }>> = {
-  market: { about: 'market orders: The Forge against a yardstick, all regions within a memory', run: benchMarket },
+  market: {
+    about: 'market orders: The Forge against a yardstick, all regions within a memory',
+    run: benchMarket,
+  },
   universe: { about: 'static data: a first and an unchanged import against a yardstick', run: benchUniverse },
 };
 

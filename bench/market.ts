@@ -1,16 +1,8 @@
-import {
-  type Case,
-  CASES,
-  direct,
-  type ForgeRound,
-  type Measured,
-  measureForge,
-  ORDERS,
-  type Path,
-} from './support/forge.ts';
+import { type Case, CASES, type ForgeRound, type Measured, measureForge, ORDERS } from './support/forge.ts';
+import { direct, type Path, startTemporal, throughTemporal } from './support/paths.ts';
 import { type Bound, type Line, median, rounded, writeReport } from './support/report.ts';
 import { withServers } from './support/servers.ts';
-import { measureSweep, type Sweep } from './support/sweep.ts';
+import { measureSweeps, type Sweep } from './support/sweep.ts';
 
 /** The middle one of three counts: one disturbed round does not tell. */
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
@@ -24,6 +16,8 @@ const AT_MOST: Readonly<Partial<Record<Case, number>>> = {
 
 /** Megabytes of log that a set without a change may write. */
 const UNCHANGED_WAL = 1;
+/** Of the time of a run, what goes through Temporal may take. */
+const TEMPORAL_SHARE = 0.1;
 /** Megabytes that the process may have while it reads all regions. */
 const PEAK_MEMORY = 350;
 
@@ -44,16 +38,21 @@ const rowsOf = ({ inserted, changed, removed }: Measured) => inserted + changed 
 export async function benchMarket(): Promise<boolean> {
   let held = false;
   await withServers(async (servers) => {
-    const paths = [direct];
+    const address = await startTemporal(servers);
+    const paths = [direct, throughTemporal(address)];
     const rounds = await measureForge(servers, paths, ROUNDS);
-    const sweep = await measureSweep(servers, 'sweep-direct');
+    const sweeps = await measureSweeps(servers, [undefined, address]);
     held = await writeReport({
       name: 'market',
       postgres: servers.postgresVersion,
       notes: NOTES,
-      lines: [...forgeLines(rounds, paths), sweepLine(sweep)],
-      bounds: [...paths.flatMap((path) => forgeBounds(rounds, path)), sweepBound(sweep)],
-      raw: { rounds, sweep },
+      lines: [...forgeLines(rounds, paths), ...sweeps.map((sweep, i) => sweepLine(paths[i]!, sweep))],
+      bounds: [
+        ...paths.flatMap((path) => forgeBounds(rounds, path)),
+        ...shares(rounds),
+        ...sweeps.map((sweep, i) => sweepBound(paths[i]!, sweep)),
+      ],
+      raw: { rounds, sweeps },
     });
   });
   return held;
@@ -100,17 +99,26 @@ function forgeBounds(rounds: readonly ForgeRound[], path: Path): Bound[] {
   ];
 }
 
-function sweepLine({ seconds: time, targets, rows, peakMb }: Sweep): Line {
+/** What Temporal adds to each case, as a share of the whole. */
+function shares(rounds: readonly ForgeRound[]): Bound[] {
+  return CASES.map((of) => {
+    const through = seconds(rounds, 'Temporal', of);
+    const share = (through - seconds(rounds, direct.name, of)) / through;
+    return { demand: `Temporal's share: ${of}`, limit: TEMPORAL_SHARE, measured: rounded(share) };
+  });
+}
+
+function sweepLine(path: Path, { seconds: time, regions, rows, peakMb }: Sweep): Line {
   return {
-    what: `all ${targets} regions, first load`,
+    what: `${path.name}: all ${regions} regions, first load`,
     seconds: rounded(time),
     'rows touched': rows,
     'peak MB': rounded(peakMb),
   };
 }
 
-const sweepBound = ({ peakMb }: Sweep): Bound => ({
-  demand: 'all regions: peak memory, MB',
+const sweepBound = (path: Path, { peakMb }: Sweep): Bound => ({
+  demand: `${path.name}: all regions, peak MB of memory`,
   limit: PEAK_MEMORY,
   measured: rounded(peakMb),
 });

@@ -43,7 +43,11 @@ export async function benchUniverse(): Promise<boolean> {
   return held;
 }
 
-async function measure(servers: BenchServers, simulator: BenchSimulator, databaseUrl: string): Promise<Round> {
+async function measure(
+  servers: BenchServers,
+  simulator: BenchSimulator,
+  databaseUrl: string,
+): Promise<Round> {
   const dataDir = join(servers.dir, 'sde');
   const { url: esiUrl, sdeUrl } = simulator;
   const engine = benchEngine({ databaseUrl, esiUrl, sdeUrl, dataDir });

@@ -1,9 +1,7 @@
 import { join } from 'node:path';
-import { collectTarget } from '../../src/engine/collect-target.ts';
-import type { Ports } from '../../src/engine/ports.ts';
-import type { RunSummary } from '../../src/engine/steps.ts';
 import { makeTemplate, onCopy, walOf } from './databases.ts';
 import { benchClock, benchEngine } from './engine.ts';
+import type { Collect, Path } from './paths.ts';
 import { timed } from './report.ts';
 import type { BenchServers, BenchSimulator } from './servers.ts';
 import { measureYardstick, type Yardstick } from './yardstick.ts';
@@ -11,7 +9,6 @@ import { measureYardstick, type Yardstick } from './yardstick.ts';
 export const FORGE = 10_000_002;
 /** The Forge as it was counted in 2026. */
 export const ORDERS = 418_148;
-const PAGES = 419;
 
 /** Of the rows, those that change from one set to the next in the case "2 % changed". */
 const CHURN = 0.02;
@@ -34,20 +31,6 @@ export interface Measured {
   readonly removed: number;
 }
 
-/** How a target is collected: called directly, or through Temporal. */
-export type Collect = (target: string) => Promise<RunSummary>;
-export interface Path {
-  readonly name: string;
-  /** Prepares to collect with these parts, and ends what it started for that. */
-  use<T>(ports: Ports, databaseUrl: string, work: (collect: Collect) => Promise<T>): Promise<T>;
-}
-
-export const direct: Path = {
-  name: 'direct',
-  use: (ports, _databaseUrl, work) =>
-    work((target) => collectTarget(ports, { collector: 'market-orders', target })),
-};
-
 export interface ForgeRound {
   readonly yardstick: Yardstick;
   readonly paths: Readonly<Record<string, Readonly<Record<Case, Measured>>>>;
@@ -66,13 +49,15 @@ export async function measureForge(
   await makeTemplate(servers, 'forge', simulator);
   const done: ForgeRound[] = [];
   for (let round = 1; round <= rounds; round++) {
-    const yardstick = await onCopy(servers, 'forge', (url) =>
-      measureYardstick(url, simulator.url, FORGE, PAGES),
-    );
+    const yardstick = await onCopy(servers, 'forge', (url) => measureYardstick(url, simulator.url, FORGE));
     const results: Record<string, Record<Case, Measured>> = {};
     for (const path of paths) {
-      results[path.name] = await onCopy(servers, 'forge', (url) => measureCases(servers, simulator, path, url));
-      console.log(`round ${round} of ${rounds}: yardstick ${yardstick.total.toFixed(2)} s, ${path.name} done`);
+      results[path.name] = await onCopy(servers, 'forge', (url) =>
+        measureCases(servers, simulator, path, url),
+      );
+      console.log(
+        `round ${round} of ${rounds}: yardstick ${yardstick.total.toFixed(2)} s, ${path.name} done`,
+      );
     }
     done.push({ yardstick, paths: results });
   }
@@ -103,7 +88,7 @@ async function measureCases(
     clock.advance(CACHE);
   };
   try {
-    return await path.use(engine.ports, databaseUrl, async (collect) => {
+    return await path.use(engine.ports, async (collect) => {
       const measure = () => measureRun(servers, collect);
       await servers.admin('CHECKPOINT');
       const first = await measure();

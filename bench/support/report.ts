@@ -52,7 +52,9 @@ export async function writeReport(report: Report): Promise<boolean> {
   );
   console.table(Object.fromEntries(report.lines.map(({ what, ...numbers }) => [what, numbers])));
   console.table(
-    Object.fromEntries(bounds.map(({ demand, limit, measured, held }) => [demand, { limit, measured, held }])),
+    Object.fromEntries(
+      bounds.map(({ demand, limit, measured, held }) => [demand, { limit, measured, held }]),
+    ),
   );
   for (const note of report.notes) console.log(`- ${note}`);
   const dir = join('bench', 'results');

@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { engineSteps } from '../../src/engine/collect-target.ts';
 import { LANES, type RunSummary, type Step } from '../../src/engine/steps.ts';
-import { benchEngine } from './engine.ts';
-import { timed } from './report.ts';
-import type { Sweep, SweepOrder } from './sweep.ts';
+import type { Ports } from '../../src/engine/ports.ts';
+import { inLanes } from '../../src/workflows/lanes.ts';
 
 /** Targets at once, as the workflow `collect` has them. */
 const TARGETS = 50;
@@ -28,14 +26,6 @@ function limiter(slots: number) {
   };
 }
 
-async function inLanes<T>(items: readonly T[], lanes: number, work: (item: T) => Promise<unknown>) {
-  const queue = [...items];
-  const lane = async () => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(lanes, queue.length) }, lane));
-}
-
 /** The steps of the workflow `collect`, with the slots of a worker in Temporal's place. */
 async function collect(
   steps: ReturnType<typeof engineSteps>,
@@ -56,35 +46,14 @@ async function collect(
   }
 }
 
-async function sweep(order: SweepOrder): Promise<Sweep> {
-  const engine = benchEngine(order);
-  const steps = engineSteps(engine.ports);
+/** All targets without Temporal, as many at once as a worker has. Returns how often each outcome came. */
+export async function sweepDirect(ports: Ports, targets: readonly string[]): Promise<Record<string, number>> {
+  const steps = engineSteps(ports);
   const slot = limiter(ESI_SLOTS);
   const outcomes: Record<string, number> = {};
-  let rows = 0;
-  const { seconds } = await timed(() =>
-    inLanes(order.targets, TARGETS, async (target) => {
-      const { outcome, inserted = 0 } = await collect(steps, slot, target);
-      outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-      rows += inserted;
-    }),
-  );
-  await engine.close();
-  return { seconds, peakMb: await peakMemory(), targets: order.targets.length, rows, outcomes };
+  await inLanes(targets, TARGETS, async (target) => {
+    const { outcome } = await collect(steps, slot, target);
+    outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+  });
+  return outcomes;
 }
-
-/** The kernel's own mark of the highest resident memory. */
-async function peakMemory(): Promise<number> {
-  const status = await readFile('/proc/self/status', 'utf8');
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
-}
-
-process.once('message', (order: SweepOrder) => {
-  void sweep(order).then(
-    (result) => process.send!(result, () => process.disconnect()),
-    (error: unknown) => {
-      console.error(error);
-      process.exit(1);
-    },
-  );
-});

@@ -48,21 +48,26 @@ export interface Sweep {
   readonly seconds: number;
   /** The most memory the process ever had, in megabytes. */
   readonly peakMb: number;
-  readonly targets: number;
+  readonly regions: number;
   readonly rows: number;
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
 export interface SweepOrder {
+  /** Of the Temporal server; undefined: without Temporal. */
+  readonly temporal: string | undefined;
   readonly databaseUrl: string;
   readonly esiUrl: string;
   readonly sdeUrl: string;
   readonly dataDir: string;
-  readonly targets: readonly string[];
+  readonly regions: readonly number[];
 }
 
 /** All regions in a process of its own, which holds nothing but the engine: no simulator, no database server. */
-export async function measureSweep(servers: BenchServers, child: string): Promise<Sweep> {
+export async function measureSweeps(
+  servers: BenchServers,
+  temporals: readonly (string | undefined)[],
+): Promise<Sweep[]> {
   const regions = await regionIds(servers);
   const sizes = regionSizes(regions);
   const simulator = await servers.simulator(
@@ -72,13 +77,19 @@ export async function measureSweep(servers: BenchServers, child: string): Promis
   await makeTemplate(servers, 'sweep', simulator);
   const dataDir = join(servers.dir, 'sde');
   const { url: esiUrl, sdeUrl } = simulator;
-  const targets = [...sizes.keys()].map((id) => `region/${id}`);
-  const sweep = await onCopy(servers, 'sweep', async (databaseUrl) => {
-    await servers.admin('CHECKPOINT');
-    return inChild(child, { databaseUrl, esiUrl, sdeUrl, dataDir, targets });
-  });
+  const sweeps: Sweep[] = [];
+  for (const temporal of temporals) {
+    const sweep = await onCopy(servers, 'sweep', async (databaseUrl) => {
+      await servers.admin('CHECKPOINT');
+      return inChild({ temporal, databaseUrl, esiUrl, sdeUrl, dataDir, regions: [...sizes.keys()] });
+    });
+    console.log(
+      `${sweep.regions} regions in ${sweep.seconds.toFixed(1)} s, peak ${sweep.peakMb.toFixed(0)} MB`,
+    );
+    sweeps.push(sweep);
+  }
   await simulator.stop();
-  return sweep;
+  return sweeps;
 }
 
 async function regionIds(servers: BenchServers): Promise<number[]> {
@@ -89,8 +100,8 @@ async function regionIds(servers: BenchServers): Promise<number[]> {
   return ids;
 }
 
-async function inChild(name: string, order: SweepOrder): Promise<Sweep> {
-  const child = fork(fileURLToPath(new URL(`./${name}.js`, import.meta.url)), {
+async function inChild(order: SweepOrder): Promise<Sweep> {
+  const child = fork(fileURLToPath(new URL('./sweep-child.js', import.meta.url)), {
     execArgv: ['--enable-source-maps'],
   });
   const ended = once(child, 'exit');

@@ -30,19 +30,24 @@ export async function measureYardstick(
   databaseUrl: string,
   esiUrl: string,
   region: number,
-  pages: number,
 ): Promise<Yardstick> {
+  const firstPage = await fetch(pageUrl(esiUrl, region, 1));
+  await firstPage.arrayBuffer();
+  const pages = Number(firstPage.headers.get('x-pages'));
   const read = await timed(() => readAll(esiUrl, region, pages));
   const copy = await copyAll(databaseUrl, read.result, region);
   return { read: read.seconds, copy, total: read.seconds + copy };
 }
+
+const pageUrl = (esiUrl: string, region: number, page: number) =>
+  `${esiUrl}/markets/${region}/orders?order_type=all&page=${page}`;
 
 async function readAll(esiUrl: string, region: number, pages: number): Promise<Row[]> {
   const agent = new Agent({ connections: CONNECTIONS, pipelining: 1 });
   const rows: Row[] = [];
   await Promise.all(
     Array.from({ length: pages }, async (_, i) => {
-      const url = `${esiUrl}/markets/${region}/orders?order_type=all&page=${i + 1}`;
+      const url = pageUrl(esiUrl, region, i + 1);
       const { body } = await request(url, { dispatcher: agent, headers: { 'accept-encoding': 'gzip' } });
       const text = await inflate(Buffer.from(await body.arrayBuffer()));
       for (const row of JSON.parse(text.toString()) as Row[]) rows.push(row);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { activityInfo, ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
 import { findCollector } from '../collectors/index.ts';
@@ -23,8 +24,11 @@ export interface Activities {
 
 /** Activities are two lines each: they bind the engine's steps to Temporal's context and errors. */
 export function createActivities(ports: Ports): Activities {
-  const steps = () =>
-    engineSteps(ports, { signal: cancellationSignal(), alive: (detail) => heartbeat(detail) });
+  const steps = () => {
+    const signal = cancellationSignal();
+    setMaxListeners(0, signal); // each of a chunk's requests listens to it
+    return engineSteps(ports, { signal, alive: (detail) => heartbeat(detail) });
+  };
   const key = (collector: string, target: string) => {
     const { workflowId, runId } = activityInfo().workflowExecution!;
     return { collector, target, workflowId, workflowRunId: runId };

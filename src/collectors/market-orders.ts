@@ -26,7 +26,7 @@ export const marketOrders = defineCollector({
     price: z.number().positive().max(ABSURD_PRICE),
     is_buy_order: z.boolean(),
     duration: z.int().nonnegative().max(LONGEST_DURATION),
-    issued: z.iso.datetime(),
+    issued: z.iso.datetime().startsWith('20', 'no date of this century'),
     range: z.string().min(1).max(50),
   }),
   table: 'market_orders_public',

@@ -11,6 +11,8 @@ export type Assessment =
   | {
       readonly state: 'torn';
       readonly why: string;
+      /** How many pages there seem to be. */
+      readonly pages: number;
       /** Pages to read again. */
       readonly stale: readonly number[];
       /** ms: ESI holds the same inconsistent set until then; before, reading again gives the same and is not allowed. */
@@ -29,6 +31,8 @@ export function assess(records: readonly PageRecord[]): Assessment {
   const torn = (why: string, stale: readonly number[], notBefore?: number): Assessment => ({
     state: 'torn',
     why,
+    // The fewest that any page of the newest set speaks of: asking beyond the end costs an error for each page.
+    pages: Math.max(1, Math.min(...fresh.map((r) => r.pages))),
     stale,
     notBefore,
   });
@@ -40,9 +44,11 @@ export function assess(records: readonly PageRecord[]): Assessment {
   const pages = fresh[0]?.pages ?? 0;
   const have = new Set(all);
   const missing = Array.from({ length: pages }, (_, i) => i + 1).filter((page) => !have.has(page));
-  // Page 1 is read again as well: it says how many pages there are now.
-  if (missing.length > 0) return torn(`${missing.length} of ${pages} pages are missing`, [1]);
-  const lengths = fresh.filter((r) => r.page < pages).map((r) => r.rows + r.rejected);
+  // Page 1 is read again as well: it says how many pages there are now. If it is the same set still, nothing else can
+  // come before that expires.
+  if (missing.length > 0) return torn(`${missing.length} of ${pages} pages are missing`, [1], expires);
+  // Of pages that answered 304 the lengths are not at hand; they were right when they were published.
+  const lengths = fresh.filter((r) => r.page < pages && !r.notModified).map((r) => r.rows + r.rejected);
   const full = Math.max(0, ...lengths);
   const short = lengths.filter((n) => n < full).length;
   if (short > 0) return torn(`${short} pages are shorter than the others: rows are missing`, all, expires);

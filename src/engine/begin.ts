@@ -1,5 +1,12 @@
 import type { AnyRouteCollector } from '../collectors/define.ts';
-import { closeAbandoned, openRun, type PublishedSet, readPublishedSet, type RunKey } from '../store/runs.ts';
+import {
+  closeAbandoned,
+  findRunResult,
+  openRun,
+  type PublishedSet,
+  readPublishedSet,
+  type RunKey,
+} from '../store/runs.ts';
 import { createStage, type StagedPage } from '../store/stage.ts';
 import type { Ports, StepContext } from './ports.ts';
 import { publish } from './publish.ts';
@@ -23,6 +30,8 @@ export async function begin(
   const spec = setSpec(collector, key.target);
   const previous = await readPublishedSet(ports.db.pool, key.collector, key.target);
   const now = ports.clock.now();
+  const earlier = await findRunResult(ports.db.pool, key);
+  if (earlier) return { state: 'done', summary: earlier };
   const due = previous?.expires ? previous.expires.getTime() + BREATH : 0;
   if (due > now) return { state: 'wait', until: due, why: 'ESI has nothing newer' };
   const runId = await openRun(ports.db.pool, key, new Date(now));

@@ -1,6 +1,6 @@
 import type { AnyRouteCollector } from '../collectors/define.ts';
 import { confirmSet, publishSet, type PublishPlan, type PublishResult, refuseSet } from '../store/publish.ts';
-import { readPublishedSet, readRunResult } from '../store/runs.ts';
+import { type PublishedSet, readPublishedSet, readRunResult } from '../store/runs.ts';
 import type { SetSpec } from '../store/sets.ts';
 import { dropPages, type PageRecord, readPageRecords } from '../store/stage.ts';
 import { type Assessment, assess, doubtLoss, doubtRejected } from './assess.ts';
@@ -32,18 +32,21 @@ export async function publish(
   if (assessment.state === 'torn' && !final) return readAgain(ports, run, records, assessment);
   const previous = await readPublishedSet(ports.db.pool, run.collector, run.target);
   const plan = await planOf(ports, spec, run, records, assessment);
-  if (plan.torn === undefined && records.every((r) => r.notModified) && records.length === previous?.pages) {
-    await confirmSet(ports.db, spec, plan);
+  const same = records.every((r) => r.notModified) && records.length === previous?.pages;
+  if (same && plan.torn === undefined && !(await wasTorn(ports, previous))) {
+    if (!(await confirmSet(ports.db, spec, plan))) return readStale(ports, run, records, plan);
     return finished(ports, run, { outcome: 'unchanged' }, previous.rows);
   }
-  const badRows = doubtRejected(plan.rows, plan.rejected);
+  const badRows = doubtRejected(plan.kept, plan.rejected);
   if (badRows !== undefined) return refuse(ports, spec, plan, run, badRows, false);
   const result = await publishSet(ports.db, spec, plan);
+  if (result.state === 'stale') return readStale(ports, run, records, plan);
   if (result.state !== 'twice') return told(ports, spec, plan, run, result);
   const why = 'a key stands twice in the set';
   if (!final) {
     const stale = records.map((r) => r.page);
-    return readAgain(ports, run, records, { state: 'torn', why, stale, notBefore: plan.expires?.getTime() });
+    const notBefore = plan.expires?.getTime();
+    return readAgain(ports, run, records, { state: 'torn', why, stale, pages: plan.pages, notBefore });
   }
   const asSeen = { ...plan, torn: why, believeAbsence: false };
   return told(ports, spec, asSeen, run, await publishSet(ports.db, spec, asSeen));
@@ -70,8 +73,9 @@ async function told(
       return { state: 'resolve', runId: run.runId };
     case 'doubted':
       return refuse(ports, spec, plan, run, result.why, true);
+    case 'stale':
     case 'twice':
-      throw new Error(`run ${run.runId}: keys stand twice in a set that was cleared of them`);
+      throw new Error(`run ${run.runId}: the set is ${result.state} though it was cleared of that`);
   }
 }
 
@@ -81,20 +85,22 @@ async function planOf(
   run: RunRef,
   records: readonly PageRecord[],
   assessment: Assessment,
-): Promise<PublishPlan> {
+): Promise<PublishPlan & { kept: number }> {
   const at = Math.max(...records.map((r) => r.lastModified ?? 0));
   const expires = records.find((r) => r.lastModified === at && r.expires !== undefined)?.expires;
   const notModified = records.filter((r) => r.notModified).map((r) => r.page);
-  const sum = (pick: (r: PageRecord) => number) => records.reduce((total, r) => total + pick(r), 0);
-  const carried = notModified.length > 0 ? await carriedRows(ports, spec, run, notModified) : 0;
+  const carried = notModified.length > 0 ? await carriedPages(ports, spec, run, notModified) : [];
+  const sum = (pick: (r: PageRecord) => number) =>
+    [...records, ...carried].reduce((total, r) => total + pick(r), 0);
   const torn = assessment.state === 'torn' ? assessment.why : undefined;
   return {
     runId: run.runId,
     at: new Date(at),
     expires: expires === undefined ? undefined : new Date(expires),
-    pages: Math.max(...records.map((r) => r.pages)),
+    pages: assessment.pages,
     notModified,
-    rows: sum((r) => r.rows + r.rejected - r.keyless) + carried,
+    kept: sum((r) => r.rows),
+    rows: sum((r) => r.rows + r.rejected - r.keyless),
     rejected: sum((r) => r.rejected),
     // A row whose key could not be read may be any of those that seem absent.
     believeAbsence: torn === undefined && sum((r) => r.keyless) === 0,
@@ -104,18 +110,35 @@ async function planOf(
   };
 }
 
-/** Rows of 304 pages, as the set published last had them. */
-async function carriedRows(
+/** Pages that answered 304, as the set published last had them. */
+async function carriedPages(
   ports: Ports,
   spec: SetSpec,
   run: RunRef,
   pages: readonly number[],
-): Promise<number> {
+): Promise<PageRecord[]> {
   const previous = await readPublishedSet(ports.db.pool, spec.collector, run.target);
-  if (!previous) return 0;
+  if (!previous) return [];
   const wanted = new Set(pages);
   const records = await readPageRecords(ports.db.pool, previous.runId);
-  return records.filter((r) => wanted.has(r.page)).reduce((n, r) => n + r.rows + r.rejected - r.keyless, 0);
+  return records.filter((r) => wanted.has(r.page));
+}
+
+/** What a torn set did not show was kept: an equal whole set has to be merged once before it is only confirmed. */
+async function wasTorn(ports: Ports, previous: PublishedSet): Promise<boolean> {
+  return (await readRunResult(ports.db.pool, previous.runId))?.outcome === 'torn';
+}
+
+/** A twin has published another set since pages answered 304: these are asked again, with that set's ETags. */
+function readStale(
+  ports: Ports,
+  run: RunRef,
+  records: readonly PageRecord[],
+  plan: PublishPlan,
+): Promise<Step> {
+  const why = 'another set was published while this one was read';
+  const { pages, notModified: stale } = plan;
+  return readAgain(ports, run, records, { state: 'torn', why, stale, pages, notBefore: undefined });
 }
 
 async function readAgain(
@@ -127,7 +150,7 @@ async function readAgain(
   ports.log.info({ ...run, why: torn.why }, 'the set is torn and read again');
   await dropPages(ports.db, run.runId, torn.stale);
   const kept = new Set(records.map((r) => r.page).filter((page) => !torn.stale.includes(page)));
-  const pages = Math.max(...records.map((r) => r.pages));
+  const { pages } = torn;
   const missing = Array.from({ length: pages }, (_, i) => i + 1).filter((page) => !kept.has(page));
   return {
     state: 'read',

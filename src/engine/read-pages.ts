@@ -4,6 +4,7 @@ import { EsiError } from '../esi/errors.ts';
 import { countRequests, type PublishedSet, readPublishedSet } from '../store/runs.ts';
 import type { SetSpec } from '../store/sets.ts';
 import {
+  encodePage,
   readEtags,
   readPageRecords,
   readStagedPageNumbers,
@@ -12,11 +13,14 @@ import {
 } from '../store/stage.ts';
 import type { Ports, StepContext } from './ports.ts';
 import { setSpec } from './set-spec.ts';
-import { sift } from './sift.ts';
+import { sift, type Sifted } from './sift.ts';
 import type { Chunk, RunRef } from './steps.ts';
 
 /** Pages that wait for the database together; more would only fill memory. */
 const PAGES_PER_WRITE = 10;
+
+const NO_ROWS: Sifted = { kept: [], rejected: [] };
+const NOTHING = Buffer.alloc(0);
 
 /** A collector, its target and run, and the set that stands: what it takes to read pages. */
 export interface Reading {
@@ -49,7 +53,7 @@ export async function readPages(reading: Reading, pages: readonly number[]): Pro
       // Behind a write in progress pages gather, and go together with the next one.
       writing = writing.then(() => (ready.length > 0 ? write() : undefined));
       await writing;
-      done.push({ ...staged, kept: [], rejected: [] });
+      done.push({ ...staged, rejected: [], copy: NOTHING });
     }),
   );
   const failed = results.find((result) => result.status === 'rejected');
@@ -73,7 +77,8 @@ async function prepare(
     } as EsiRequest,
   }));
   const urls = requests.filter(({ page }) => held.has(page)).map(({ request }) => requestUrl(request));
-  const etags = urls.length > 0 ? await readEtags(ports.db.pool, urls) : new Map<string, string>();
+  const etags =
+    urls.length > 0 ? await readEtags(ports.db.pool, previous?.runId ?? 0, urls) : new Map<string, string>();
   return requests.map(({ page, request }) => ({
     page,
     request: { ...request, etag: etags.get(requestUrl(request)) },
@@ -85,21 +90,24 @@ async function readPage(
   page: number,
   request: EsiRequest,
 ): Promise<StagedPage | undefined> {
-  const { ports, collector, previous, run } = reading;
+  const { ports, collector, spec, previous, run } = reading;
   try {
     const answer = await ports.esi.get(request);
     const notModified = answer.status === 304;
+    const { kept, rejected } = notModified ? NO_ROWS : sift(collector, answer.json);
     return {
       page,
       pages: answer.pages ?? (notModified ? (previous?.pages ?? 1) : 1),
       url: answer.url,
-      etag: answer.etag,
+      etag: notModified ? request.etag : answer.etag,
       // Without Last-Modified an answer stands for the moment it was given, in whole seconds as ESI's own.
       lastModified: answer.lastModified ?? new Date(Math.floor(ports.clock.now() / 1_000) * 1_000),
       expires: answer.expires,
       notModified,
       requests: answer.requests,
-      ...(notModified ? { kept: [], rejected: [] } : sift(collector, answer.json)),
+      rows: kept.length,
+      rejected,
+      copy: encodePage(spec, page, kept, rejected),
     };
   } catch (error) {
     if (!(error instanceof EsiError)) throw error;

@@ -1,6 +1,6 @@
 import type { AnyRouteCollector } from '../collectors/define.ts';
 import { parseTarget } from '../spec/targets.ts';
-import type { Change, Lookup } from '../spec/vocabulary.ts';
+import type { Lookup } from '../spec/vocabulary.ts';
 import type { SetSpec } from '../store/sets.ts';
 
 /** What the store needs to know of a collector and one of its targets. Throws AppError BAD_TARGET. */
@@ -10,10 +10,10 @@ export function setSpec(collector: AnyRouteCollector, target: string): SetSpec {
     target,
     targetId: collector.for === undefined ? undefined : parseTarget(target, collector.for),
     table: collector.table,
-    key: collector.key as string[],
+    key: collector.key,
     columns: Object.keys(collector.row.shape as object),
     seenAt: collector.seenAt,
-    change: collector.change as Change<string>,
+    change: collector.change,
     lookups: Object.entries((collector.lookups ?? {}) as Record<string, Lookup>),
     series: collector.series,
   };

@@ -29,7 +29,9 @@ async function readBounded(
 
 /** NaN and Infinity are no JSON, though some encoders write them: null in their place lets the row be judged alone. */
 function withoutNonNumbers(text: string): string {
-  return text.replaceAll(/([:[,]\s*)-?(?:NaN|Infinity)(?=\s*[,\]}])/g, '$1null');
+  return text.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:NaN|Infinity)/g, (found) =>
+    found.startsWith('"') ? found : 'null',
+  );
 }
 
 /**

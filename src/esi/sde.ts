@@ -40,15 +40,13 @@ export function createSdeClient(options: SdeOptions): SdeClient {
     headersTimeout: 20_000,
     bodyTimeout: 30_000,
   });
+  const dispatcher = agent.compose(interceptors.redirect({ maxRedirections: 3 }));
 
   async function get(url: string, signal: AbortSignal | undefined) {
-    const answer = await send(url, {
-      dispatcher: agent.compose(interceptors.redirect({ maxRedirections: 3 })),
-      // A bare client was answered 404 by the archive's host.
-      headers: { 'user-agent': options.userAgent, accept: '*/*' },
-      signal: signal ?? null,
-    });
-    if (answer.statusCode === 200) return answer;
+    // A bare client was answered 404 by the archive's host.
+    const headers = { 'user-agent': options.userAgent, accept: '*/*' };
+    const answer = await send(options.baseUrl + url, { dispatcher, headers, signal: signal ?? null });
+    if (answer.statusCode === 200) return answer.body;
     await answer.body.dump();
     throw new Error(`status ${answer.statusCode}`);
   }
@@ -67,39 +65,41 @@ export function createSdeClient(options: SdeOptions): SdeClient {
 
   return {
     latest: (signal) =>
-      tries('latest.jsonl', signal, async () => {
-        const { body } = await get(`${options.baseUrl}/tranquility/latest.jsonl`, signal);
-        return readLatest(await body.text());
-      }),
+      tries('latest.jsonl', signal, async () =>
+        readLatest(await (await get('/tranquility/latest.jsonl', signal)).text()),
+      ),
     async download(build, signal, alive) {
       await mkdir(options.dir, { recursive: true });
       const name = `sde-${build}.zip`;
       const file = path.join(options.dir, name);
       if (await stat(file).catch(() => undefined)) return file;
-      await tries(name, signal, async () => {
-        const url = `${options.baseUrl}/tranquility/eve-online-static-data-${build}-jsonl.zip`;
-        const part = `${file}.${process.pid}.part`;
-        const { body } = await get(url, signal);
-        let size = 0;
-        await pipeline(
-          body,
-          async function* limit(chunks: AsyncIterable<Buffer>) {
-            for await (const chunk of chunks) {
-              size += chunk.length;
-              if (size > MAX_ARCHIVE) throw new Error(`larger than ${MAX_ARCHIVE >> 20} MB`);
-              alive?.({ bytes: size });
-              yield chunk;
-            }
-          },
-          createWriteStream(part),
-        );
-        await rename(part, file);
-      });
+      const url = `/tranquility/eve-online-static-data-${build}-jsonl.zip`;
+      await tries(name, signal, async () => save(await get(url, signal), file, alive));
       await dropOthers(options.dir, name);
       return file;
     },
     close: () => agent.destroy(),
   };
+}
+
+/** Writes a body beside `file` and renames it: a file that is there is whole. */
+async function save(
+  body: AsyncIterable<Buffer>,
+  file: string,
+  alive?: (detail: unknown) => void,
+): Promise<void> {
+  const part = `${file}.${process.pid}.part`;
+  let size = 0;
+  async function* bounded(): AsyncGenerator<Buffer> {
+    for await (const chunk of body) {
+      size += chunk.length;
+      if (size > MAX_ARCHIVE) throw new Error(`larger than ${MAX_ARCHIVE >> 20} MB`);
+      alive?.({ bytes: size });
+      yield chunk;
+    }
+  }
+  await pipeline(bounded, createWriteStream(part));
+  await rename(part, file);
 }
 
 function readLatest(text: string): SdeLatest {

@@ -29,17 +29,19 @@ export function ago(moment: string | null, now: Date): string {
   return `${Math.round(seconds / 86_400)} days ago`;
 }
 
-/** The page for the people who run it: what is collected, how fresh, and what is wrong. Reloads every ten seconds. */
-export function statusPage({ health, targets, paused, temporalUi, now }: PageData) {
-  const checks = Object.entries(health.checks).map(
-    ([name, check]) =>
+function checkRows(health: Health) {
+  return Object.entries(health.checks).map(
+    ([name, { status, detail }]) =>
       html`<tr>
         <td>${name}</td>
-        <td class="${check.status}">${check.status}</td>
-        <td>${check.detail}</td>
+        <td class="${status}">${status}</td>
+        <td>${detail}</td>
       </tr>`,
   );
-  const rows = targets.map(
+}
+
+function targetRows(targets: readonly TargetStatus[], now: Date) {
+  return targets.map(
     (t) =>
       html`<tr>
         <td>${t.collector}</td>
@@ -50,6 +52,24 @@ export function statusPage({ health, targets, paused, temporalUi, now }: PageDat
         <td>${t.detail}</td>
       </tr>`,
   );
+}
+
+function table(names: readonly string[], rows: unknown) {
+  return html`<table>
+    <thead>
+      <tr>
+        ${names.map((name) => html`<th>${name}</th>`)}
+      </tr>
+    </thead>
+    <tbody>
+      ${rows}
+    </tbody>
+  </table>`;
+}
+
+/** The page for the people who run it: what is collected, how fresh, and what is wrong. Reloads every ten seconds. */
+export function statusPage({ health, targets, paused, temporalUi, now }: PageData) {
+  const note = html`<p class="note">Paused: ${paused}. "eve-collector resume" goes on.</p>`;
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -63,35 +83,9 @@ export function statusPage({ health, targets, paused, temporalUi, now }: PageDat
       </head>
       <body>
         <h1>eve-data-collector <span class="${health.status}">${health.status}</span></h1>
-        ${paused === null ? '' : html`<p class="note">Paused: ${paused}. "eve-collector resume" goes on.</p>`}
-        <table>
-          <thead>
-            <tr>
-              <th>part</th>
-              <th>state</th>
-              <th></th>
-            </tr>
-          </thead>
-          <tbody>
-            ${checks}
-          </tbody>
-        </table>
+        ${paused === null ? '' : note} ${table(['part', 'state', ''], checkRows(health))}
         <h2>What is collected</h2>
-        <table>
-          <thead>
-            <tr>
-              <th>collector</th>
-              <th>target</th>
-              <th>state</th>
-              <th>rows</th>
-              <th>newest set</th>
-              <th></th>
-            </tr>
-          </thead>
-          <tbody>
-            ${rows}
-          </tbody>
-        </table>
+        ${table(['collector', 'target', 'state', 'rows', 'newest set', ''], targetRows(targets, now))}
         ${temporalUi === undefined ? '' : html`<p>Runs: <a href="${temporalUi}">Temporal</a></p>`}
       </body>
     </html>`;

@@ -45,73 +45,97 @@ function printing(
   };
 }
 
-function program(finish: (code: number) => void): Command {
+type Finish = (code: number) => void;
+
+/** Commands that stay: they end by a signal. */
+function addServices(app: Command, finish: Finish): void {
+  app
+    .command('up')
+    .description('everything on this machine: servers, migrations, schedules, workers, page')
+    .action(async () => {
+      const signal = stopSignal();
+      const { config, log } = prepare();
+      finish(await up(config, log, signal, out));
+    });
+  app
+    .command('demo')
+    .description('the same as up, against the simulated ESI: no account, no network')
+    .action(async () => {
+      const signal = stopSignal();
+      const demo = await startDemo(readEnvironment());
+      try {
+        const { config, log } = prepare(demo.environment);
+        finish(await up(config, log, signal, out));
+      } finally {
+        await demo.close();
+      }
+    });
+  app
+    .command('worker')
+    .description('a worker only, beside a running up or on servers that the settings name')
+    .action(async () => {
+      const { config, log } = prepare();
+      await commands.workerCommand(config, log, stopSignal());
+      finish(DONE);
+    });
+}
+
+type Work = (config: Config, log: Log) => Promise<commands.Printed>;
+
+/** Commands that print once, for people or as JSON. */
+function addQuestions(app: Command, finish: Finish): void {
+  const add = (name: string, about: string, work: Work) =>
+    app
+      .command(name)
+      .description(about)
+      .option('--json', 'print one JSON value')
+      .action(async (options: { json?: boolean }) => finish(await printing(work)(options)));
+  add('migrate', 'brings the database up to date', commands.migrateCommand);
+  add('status', 'what is collected, how fresh, and what is wrong', commands.statusCommand);
+  add('schedules', 'when what runs', commands.schedulesCommand);
+  add('resume', 'lets ESI requests go on', (config, log) => commands.pauseCommand(config, log, undefined));
+  add(
+    'doctor',
+    'looks at settings, machine, servers and sources, and says what to do',
+    commands.doctorCommand,
+  );
+  app
+    .command('pause')
+    .description('stops every ESI request of all workers')
+    .option('--reason <text>', 'kept and shown', 'by hand')
+    .option('--json', 'print one JSON value')
+    .action(async (options: { reason: string; json?: boolean }) =>
+      finish(await printing((config, log) => commands.pauseCommand(config, log, options.reason))(options)),
+    );
+}
+
+function addRun(app: Command, finish: Finish): void {
+  const names = collectors.map((collector) => collector.name).join(', ');
+  app
+    .command('run')
+    .description(`collects now and waits (${names})`)
+    .argument('<collector>', 'what to collect')
+    .argument('[targets...]', 'e.g. region/10000002; none: all')
+    .option('--no-wait', 'only start it')
+    .option('--json', 'print one JSON value')
+    .action(
+      async (collector: string, targets: string[], { wait, json }: { wait: boolean; json?: boolean }) => {
+        const options = { wait, quiet: json === true };
+        const work: Work = (config, log) => commands.runCommand(config, log, collector, targets, options);
+        finish(await printing(work)(json === undefined ? {} : { json }));
+      },
+    );
+}
+
+function program(finish: Finish): Command {
   const app = new Command('eve-collector')
     .description('Collects EVE Online data from ESI into PostgreSQL, on Temporal.')
     .version(VERSION)
     .showHelpAfterError()
     .exitOverride();
-  const names = collectors.map((collector) => collector.name).join(', ');
-  const add = (usage: string, about: string) => app.command(usage).description(about);
-
-  add('up', 'everything on this machine: servers, migrations, schedules, workers, page').action(async () => {
-    const signal = stopSignal();
-    const { config, log } = prepare();
-    finish(await up(config, log, signal, out));
-  });
-  add('demo', 'the same as up, against the simulated ESI: no account, no network').action(async () => {
-    const signal = stopSignal();
-    const demo = await startDemo(readEnvironment());
-    try {
-      const { config, log } = prepare(demo.environment);
-      finish(await up(config, log, signal, out));
-    } finally {
-      await demo.close();
-    }
-  });
-  add('worker', 'a worker only, beside a running up or on servers that the settings name').action(
-    async () => {
-      const { config, log } = prepare();
-      await commands.workerCommand(config, log, stopSignal());
-      finish(DONE);
-    },
-  );
-  add('migrate', 'brings the database up to date')
-    .option('--json', 'print JSON')
-    .action(async (options) => finish(await printing(commands.migrateCommand)(options)));
-  add('run', `collects now and waits (${names})`)
-    .argument('<collector>', 'what to collect')
-    .argument('[targets...]', 'e.g. region/10000002; none: all')
-    .option('--no-wait', 'only start it')
-    .option('--json', 'print JSON')
-    .action(async (collector: string, targets: string[], options: { wait: boolean; json?: boolean }) => {
-      const quiet = options.json === true;
-      finish(
-        await printing((config, log) =>
-          commands.runCommand(config, log, collector, targets, { wait: options.wait, quiet }),
-        )(options),
-      );
-    });
-  add('status', 'what is collected, how fresh, and what is wrong')
-    .option('--json', 'print JSON')
-    .action(async (options) => finish(await printing(commands.statusCommand)(options)));
-  add('schedules', 'when what runs')
-    .option('--json', 'print JSON')
-    .action(async (options) => finish(await printing(commands.schedulesCommand)(options)));
-  add('pause', 'stops every ESI request of all workers')
-    .option('--reason <text>', 'kept and shown', 'by hand')
-    .option('--json', 'print JSON')
-    .action(async (options: { reason: string; json?: boolean }) =>
-      finish(await printing((config, log) => commands.pauseCommand(config, log, options.reason))(options)),
-    );
-  add('resume', 'lets requests go on')
-    .option('--json', 'print JSON')
-    .action(async (options) =>
-      finish(await printing((config, log) => commands.pauseCommand(config, log, undefined))(options)),
-    );
-  add('doctor', 'looks at settings, machine, servers and sources, and says what to do')
-    .option('--json', 'print JSON')
-    .action(async (options) => finish(await printing(commands.doctorCommand)(options)));
+  addServices(app, finish);
+  addRun(app, finish);
+  addQuestions(app, finish);
   return app;
 }
 

@@ -2,6 +2,7 @@ import { table } from '../cli/table.ts';
 import { collectors } from '../collectors/index.ts';
 import { lockDataDir } from '../embedded/lock.ts';
 import { startEmbeddedPostgres } from '../embedded/postgres.ts';
+import type { RunSummary } from '../engine/steps.ts';
 import { ago } from '../http/page.ts';
 import { listen } from '../http/server.ts';
 import type { Log } from '../kernel/log.ts';
@@ -110,18 +111,15 @@ export async function runCommand(
 
 /** A run's summary in words. */
 function told(result: unknown): string {
-  const r = result as Record<string, unknown>;
-  if ('outcomes' in r) {
-    const outcomes = Object.entries(r['outcomes'] as Record<string, number>).map(
-      ([outcome, n]) => `${n} ${outcome}`,
-    );
-    return `${String(r['targets'])} targets: ${outcomes.join(', ')}`;
+  const summary = result as RunSummary | { targets: number; outcomes: Record<string, number> };
+  if ('outcomes' in summary) {
+    const outcomes = Object.entries(summary.outcomes).map(([outcome, n]) => `${n} ${outcome}`);
+    return `${summary.targets} targets: ${outcomes.join(', ')}`;
   }
+  const { outcome, inserted, changed, removed, detail } = summary;
   const counts =
-    r['inserted'] === undefined
-      ? ''
-      : ` (${Number(r['inserted'])} new, ${Number(r['changed'])} changed, ${Number(r['removed'])} gone)`;
-  return `${String(r['outcome'])}${counts}${r['detail'] === undefined ? '' : `: ${String(r['detail'])}`}`;
+    inserted === undefined ? '' : ` (${inserted} new, ${changed ?? 0} changed, ${removed ?? 0} gone)`;
+  return `${outcome}${counts}${detail === undefined ? '' : `: ${detail}`}`;
 }
 
 export async function doctorCommand(config: Config): Promise<Printed> {

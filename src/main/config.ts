@@ -21,14 +21,17 @@ const PREFIXES = [
   'RETENTION_',
 ];
 
+/** Requests at once, unless the rate allows fewer. */
+const DEFAULT_BURST = 50;
+
 /** The five regions of the trade hubs: Jita, Amarr, Dodixie, Rens, Hek. */
 const DEFAULT_REGIONS = '10000002,10000043,10000032,10000030,10000042';
 
-const port = z.coerce.number().int('a whole number').min(0).max(65_535);
 const count = (least: number, most: number) =>
   z.string().regex(/^\d+$/, 'a whole number').transform(Number).pipe(z.number().min(least).max(most));
+const port = count(0, 65_535);
 const bool = z
-  .enum(['true', 'false', '1', '0', 'yes', 'no'])
+  .enum(['true', 'false', 'yes', 'no', '1', '0'])
   .transform((text) => ['true', '1', 'yes'].includes(text));
 const url = (...protocols: string[]) =>
   z
@@ -42,7 +45,10 @@ const http = url('http:', 'https:');
 const duration = (least: string) =>
   z
     .string()
-    .refine((text) => parseDuration(text) !== undefined, 'a duration such as 10s, 5m, 1h or 1d')
+    .refine((text) => parseDuration(text) !== undefined, {
+      message: 'a duration such as 10s, 5m, 1h or 1d',
+      abort: true,
+    })
     .refine((text) => (parseDuration(text) ?? 0) >= parseDuration(least)!, `at least ${least}`);
 const retention = z
   .string()
@@ -54,6 +60,8 @@ const cron = z.string().refine(isCron, 'five cron fields, e.g. "0 2 * * 0" (UTC)
 
 /** E-mail, web address, or a Discord or in-game name marked as such: ESI wants to be able to reach us. */
 const CONTACT = /[^\s@]+@[^\s@]+\.[^\s@]+|https?:\/\/\S+|(discord|eve|character|in-game|ign)\s*[:=]\s*\S+/i;
+const WITH_CONTACT =
+  'a text with a contact: an e-mail address, a URL, or "Discord: name" or "EVE: character"';
 
 const settings = {
   DATABASE_URL: url('postgres:', 'postgresql:').optional(),
@@ -76,12 +84,7 @@ const settings = {
     .min(1)
     .default('./data')
     .transform((dir) => path.resolve(dir)),
-  ESI_USER_AGENT: z
-    .string({ error: 'required: ESI asks every client for a contact' })
-    .regex(
-      CONTACT,
-      'a text with a contact: an e-mail address, a URL, or "Discord: name" or "EVE: character"',
-    ),
+  ESI_USER_AGENT: z.string({ error: WITH_CONTACT }).regex(CONTACT, WITH_CONTACT),
   ESI_CLIENT_ID: z.string().optional(),
   ESI_CLIENT_SECRET: z.string().optional(),
   ESI_CALLBACK_URL: http.default('http://localhost:8080/callback'),
@@ -90,7 +93,7 @@ const settings = {
   SDE_BASE_URL: http.default('https://developers.eveonline.com/static-data'),
   R2Z2_BASE_URL: http.default('https://r2z2.zkillboard.com'),
   ESI_RATE_LIMIT: count(1, 1_000_000).default(300),
-  ESI_BURST_LIMIT: count(1, 1_000_000).default(50),
+  ESI_BURST_LIMIT: count(1, 1_000_000).optional(),
   ESI_COMPATIBILITY_DATE: z.iso.date('a date such as 2026-08-18').default(COMPATIBILITY_DATE),
   COLLECT_UNIVERSE_DATA: bool.default(true),
   COLLECT_MARKET_ORDERS: bool.default(true),
@@ -123,20 +126,30 @@ const settings = {
   OTEL_EXPORTER_OTLP_ENDPOINT: http.optional(),
 } as const;
 
+/** Settings are compared with each other when each is good by itself. */
+const when = ({ issues }: z.core.ParsePayload) => issues.length === 0;
+
 const schema = z
   .object(settings)
   .refine((s) => s.DATABASE_MIN_CONNECTIONS <= s.DATABASE_MAX_CONNECTIONS, {
     path: ['DATABASE_MIN_CONNECTIONS'],
     message: 'no more than DATABASE_MAX_CONNECTIONS',
+    when,
   })
-  .refine((s) => s.ESI_BURST_LIMIT <= s.ESI_RATE_LIMIT, {
+  .refine((s) => (s.ESI_BURST_LIMIT ?? 1) <= s.ESI_RATE_LIMIT, {
     path: ['ESI_BURST_LIMIT'],
     message: 'no more than ESI_RATE_LIMIT',
+    when,
   })
   .refine((s) => s.API_TOKEN !== undefined || isLoopback(s.HTTP_HOST), {
     path: ['HTTP_HOST'],
     message: 'a loopback address (127.0.0.1, ::1, localhost) unless API_TOKEN is set',
-  });
+    when,
+  })
+  .transform((s) => ({
+    ...s,
+    ESI_BURST_LIMIT: s.ESI_BURST_LIMIT ?? Math.min(DEFAULT_BURST, s.ESI_RATE_LIMIT),
+  }));
 
 export type Config = z.infer<typeof schema>;
 export type SettingName = keyof typeof settings;
@@ -199,5 +212,8 @@ function hint(name: string): string {
 }
 
 function badSettings(sentences: readonly string[]): AppError {
-  return new AppError(sentences.map((s) => `${s}.`).join('\n'), { code: 'BAD_SETTINGS', verdict: 'fail' });
+  return new AppError(sentences.map((s) => (s.endsWith('?') ? s : `${s}.`)).join('\n'), {
+    code: 'BAD_SETTINGS',
+    verdict: 'fail',
+  });
 }

@@ -1,6 +1,7 @@
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
 import pretty from 'pino-pretty';
+import { describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 
 /** The log of the process, on stderr: stdout belongs to what a command prints. */
@@ -25,9 +26,11 @@ const LEVELS = { TRACE: 'debug', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERR
 export function installTemporalLog(log: Log): void {
   Runtime.install({
     logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
-      const own = level === 'INFO' ? 'debug' : LEVELS[level];
+      // The `esi` worker has no workflows on purpose.
+      const chatter = level === 'INFO' || message.startsWith('No workflows registered');
+      const own = chatter ? 'debug' : LEVELS[level];
       const { error, ...fields } = (meta ?? {}) as { error?: unknown };
-      log[own]({ ...fields, ...(error === undefined ? {} : { error: String(error) }) }, message);
+      log[own]({ ...fields, ...(error === undefined ? {} : { error: describeError(error) }) }, message);
     }),
     // Shutdown is ours: workers end before the servers they speak to.
     shutdownSignals: [],

@@ -36,15 +36,15 @@ function keepAlive<T extends Embedded>(
   let current: Embedded = first;
   let busy = Promise.resolve();
   let stopped = false;
+  const look = async () => {
+    if (stopped || (await isListening(port))) return;
+    log.error({ port }, `the embedded ${name} has died; it is started again`);
+    current = await start(port);
+  };
   const timer = setInterval(() => {
-    busy = busy.then(async () => {
-      if (stopped || (await isListening(port))) return;
-      log.error({ port }, `the embedded ${name} has died; it is started again`);
-      current = await start(port);
-    });
-    busy = busy.catch((error: unknown) =>
-      log.error({ error: describeError(error) }, `${name} does not start again`),
-    );
+    busy = busy
+      .then(look)
+      .catch((error: unknown) => log.error({ error: describeError(error) }, `${name} does not start again`));
   }, WATCH);
   return {
     async stop() {
@@ -63,7 +63,8 @@ async function postgres(config: Config, log: Log) {
     startEmbeddedPostgres({ dir, log, ...(port === undefined ? {} : { port }) });
   log.info({}, 'starting the embedded PostgreSQL');
   const server = await start();
-  return { url: server.url, stop: keepAlive('PostgreSQL', server, server.port, start, log).stop };
+  const kept = keepAlive('PostgreSQL', server, server.port, start, log);
+  return { url: server.url, stop: () => kept.stop() };
 }
 
 /** The executable is fetched once per installation where that is writable, else once per DATA_DIR. */
@@ -92,11 +93,8 @@ async function temporal(config: Config, log: Log) {
   log.info({}, 'starting the embedded Temporal server');
   const server = await start();
   const port = Number(server.address.split(':').at(-1));
-  return {
-    address: server.address,
-    ui: server.ui,
-    stop: keepAlive('Temporal server', server, port, start, log).stop,
-  };
+  const kept = keepAlive('Temporal server', server, port, start, log);
+  return { address: server.address, ui: server.ui, stop: () => kept.stop() };
 }
 
 /** The database and the Temporal server: those that the settings name, else embedded ones under DATA_DIR. */

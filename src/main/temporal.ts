@@ -58,9 +58,7 @@ export async function connectClient(
   { address, namespace }: TemporalAddress,
 ): Promise<Client> {
   const options = await connectionOptions(config, address);
-  const connection = await patiently(address, () =>
-    Connection.connect({ ...options, connectTimeout: 5_000 } as never),
-  );
+  const connection = await patiently(address, () => Connection.connect({ ...options, connectTimeout: '5s' }));
   return new Client({ connection, namespace });
 }
 

@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';
-import type { NativeConnection } from '@temporalio/worker';
 import { startScreen, withoutPassword } from '../cli/screen.ts';
 import { collectors } from '../collectors/index.ts';
 import { lockDataDir } from '../embedded/lock.ts';
@@ -13,7 +12,7 @@ import { migrate } from '../store/migrate.ts';
 import type { Config } from './config.ts';
 import { removeEndpoints, writeEndpoints } from './endpoints.ts';
 import { startFirstRuns } from './first-runs.ts';
-import { startServers } from './servers.ts';
+import { type Servers, startServers } from './servers.ts';
 import { askEsi, currentHealth, currentStatus } from './status.ts';
 import { connectClient, connectWorker } from './temporal.ts';
 import { VERSION } from './version.ts';
@@ -37,7 +36,7 @@ class Stack {
 
 /**
  * Everything on this machine: servers, migrations, schedules, workers, page. Resolves with the exit code after a stop
- * by `signal`, or when a worker fails. `note` is told what is being done, `show` gets the screen.
+ * by `signal`, or when a worker fails. `show` gets the start screen.
  */
 export async function up(
   config: Config,
@@ -60,6 +59,14 @@ export async function up(
   }
 }
 
+/** The parts that a running `up` is made of. */
+interface Running {
+  readonly servers: Servers;
+  readonly house: House;
+  readonly client: Client;
+  readonly workers: RunningWorkers;
+}
+
 async function start(
   config: Config,
   log: Log,
@@ -73,66 +80,88 @@ async function start(
   stack.push(() => servers.stop());
   const applied = await migrate(servers.databaseUrl, new Date());
   if (applied.length > 0) log.info({ applied }, 'the database is up to date');
+  const running = await startCollecting(config, log, servers, stack);
+  const wanted = planSchedules(collectors, scheduleSettings(config));
+  const ours = collectors.map((collector) => collector.name);
+  log.info(
+    { schedules: await syncSchedules(running.client, wanted, ours) },
+    'schedules agree with the settings',
+  );
+  const { http, metrics } = await serveHttp(config, running, stack);
+  await announce(config, servers, http, metrics, stack);
+  beginFirstRuns(config, log, running, stack);
+  const data = {
+    version: VERSION,
+    page: http,
+    temporalUi: servers.temporalUi ?? `${servers.temporalAddress} (namespace ${servers.temporalNamespace})`,
+    database: withoutPassword(servers.databaseUrl),
+    metrics,
+    esi: await askEsi(running.house),
+    collecting: wanted.filter((s) => ours.includes(s.id)).map((s) => `${s.id.padEnd(16)}${s.about}`),
+  };
+  show(startScreen({ ...data, missing: missing(config, running.house) }));
+  return running.workers;
+}
+
+/** Connects to the servers and starts the workers. */
+async function startCollecting(config: Config, log: Log, servers: Servers, stack: Stack): Promise<Running> {
   const house = wire(config, servers.databaseUrl, log);
   stack.push(() => house.close());
   const address = { address: servers.temporalAddress, namespace: servers.temporalNamespace };
   const client = await connectClient(config, address);
   stack.push(() => client.connection.close());
-  const connection: NativeConnection = await connectWorker(config, address);
+  const connection = await connectWorker(config, address);
   stack.push(() => connection.close());
-  const workers = await startWorkers(house, {
-    connection,
-    namespace: address.namespace,
-    esiRateLimit: config.ESI_RATE_LIMIT,
-  });
+  const { namespace } = address;
+  const workers = await startWorkers(house, { connection, namespace, esiRateLimit: config.ESI_RATE_LIMIT });
   stack.push(() => workers.stop());
-  const wanted = planSchedules(collectors, scheduleSettings(config));
-  const ours = collectors.map((collector) => collector.name);
-  log.info({ schedules: await syncSchedules(client, wanted, ours) }, 'schedules agree with the settings');
-  const { http, metrics } = await serveHttp(config, house, client, workers, servers.temporalUi, stack);
+  return { servers, house, client, workers };
+}
+
+/** Tells commands of the same DATA_DIR where everything is. */
+async function announce(
+  config: Config,
+  servers: Servers,
+  http: string,
+  metrics: string | undefined,
+  stack: Stack,
+): Promise<void> {
   await writeEndpoints(config.DATA_DIR, {
     pid: process.pid,
     databaseUrl: servers.databaseUrl,
-    temporalAddress: address.address,
-    temporalNamespace: address.namespace,
+    temporalAddress: servers.temporalAddress,
+    temporalNamespace: servers.temporalNamespace,
     temporalUi: servers.temporalUi ?? null,
     http,
     metrics: metrics ?? null,
   });
   stack.push(() => removeEndpoints(config.DATA_DIR));
-  const first = new AbortController();
-  stack.push(async () => first.abort());
-  void startFirstRuns(house, client, scheduleSettings(config), first.signal).catch((error: unknown) =>
-    log.warn({ error: describeError(error) }, 'the first runs begin with their schedules'),
+}
+
+function beginFirstRuns(config: Config, log: Log, { house, client }: Running, stack: Stack): void {
+  const stop = new AbortController();
+  const runs = startFirstRuns(house, client, scheduleSettings(config), stop.signal).catch(
+    (error: unknown) => {
+      if (!stop.signal.aborted)
+        log.warn({ error: describeError(error) }, 'the first runs begin with their schedules');
+    },
   );
-  show(
-    startScreen({
-      version: VERSION,
-      page: http,
-      temporalUi: servers.temporalUi ?? `${address.address} (namespace ${address.namespace})`,
-      database: withoutPassword(servers.databaseUrl),
-      metrics,
-      esi: await askEsi(house),
-      collecting: wanted.filter((s) => ours.includes(s.id)).map((s) => `${s.id.padEnd(16)}${s.about}`),
-      missing: await missing(config, house),
-    }),
-  );
-  return workers;
+  stack.push(() => {
+    stop.abort();
+    return runs;
+  });
 }
 
 async function serveHttp(
   config: Config,
-  house: House,
-  client: Client,
-  workers: RunningWorkers,
-  temporalUi: string | undefined,
+  { servers, house, client, workers }: Running,
   stack: Stack,
 ): Promise<{ http: string; metrics: string | undefined }> {
   const settings = scheduleSettings(config);
   const app = createApp({
     health: () => currentHealth(house, client, settings, workers),
     status: () => currentStatus(house, settings),
-    temporalUi,
+    temporalUi: servers.temporalUi,
   });
   const http = await listen(app.fetch, {
     host: config.HTTP_HOST,
@@ -159,7 +188,7 @@ export function metricsHandler(house: Pick<House, 'metrics'>): (request: Request
   };
 }
 
-async function missing(config: Config, house: House): Promise<string[]> {
+function missing(config: Config, house: House): string[] {
   const lines: string[] = [];
   if (config.ESI_CLIENT_ID === undefined || config.ESI_CLIENT_SECRET === undefined) {
     lines.push(

@@ -10,6 +10,7 @@ import { createMetrics } from '../metrics/metrics.ts';
 import type { ScheduleSettings } from '../schedules/plan.ts';
 import { createPauseReader } from '../store/control.ts';
 import { openDatabase } from '../store/database.ts';
+import type { Retention } from '../store/maintain.ts';
 import type { Config } from './config.ts';
 
 /** All parts of a process, joined. */
@@ -47,19 +48,18 @@ export function wire(config: Config, databaseUrl: string, log: Log): House {
     clock,
   });
   return {
-    ...{ db, esi, sde, clock, log, metrics },
+    db,
+    esi,
+    sde,
+    clock,
+    log,
+    metrics,
     settings: {
       marketRegions: config.MARKET_REGIONS,
       universeSource: config.UNIVERSE_SOURCE,
       esiRateLimit: config.ESI_RATE_LIMIT,
       dataDir: config.DATA_DIR,
-      retention: {
-        orderChanges: keep(config.RETENTION_MARKET_ORDER_CHANGES),
-        typeSeries: keep(config.RETENTION_MARKET_TYPE_SERIES),
-        prices: keep(config.RETENTION_MARKET_PRICES),
-        runs: keep(config.RETENTION_COLLECTION_RUNS),
-        rejected: keep(config.RETENTION_REJECTED_ROWS),
-      },
+      retention: retention(config),
     },
     async close() {
       await Promise.allSettled([esi.close(), sde.close()]);
@@ -71,6 +71,17 @@ export function wire(config: Config, databaseUrl: string, log: Log): House {
 /** `0` keeps for ever. */
 const keep = (duration: string) => (duration === '0' ? undefined : parseDuration(duration));
 
+function retention(config: Config): Retention {
+  return {
+    orderChanges: keep(config.RETENTION_MARKET_ORDER_CHANGES),
+    typeSeries: keep(config.RETENTION_MARKET_TYPE_SERIES),
+    prices: keep(config.RETENTION_MARKET_PRICES),
+    runs: keep(config.RETENTION_COLLECTION_RUNS),
+    rejected: keep(config.RETENTION_REJECTED_ROWS),
+  };
+}
+
+/** What the schedules depend on. */
 export function scheduleSettings(config: Config): ScheduleSettings {
   const { COLLECT_UNIVERSE_DATA, COLLECT_MARKET_ORDERS, MARKET_ORDERS_INTERVAL, UNIVERSE_UPDATE_CRON } =
     config;

@@ -43,7 +43,7 @@ export async function copyInto(
   client: PoolClient,
   table: string,
   columns: readonly string[],
-  chunks: Iterable<string> | AsyncIterable<string>,
+  chunks: Iterable<string | Buffer> | AsyncIterable<string>,
 ): Promise<number> {
   const sink = client.query(
     copyFrom(`COPY ${table} (${columns.map((c) => `"${c}"`).join(', ')}) FROM STDIN`),

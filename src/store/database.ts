@@ -13,6 +13,13 @@ function readInt8(text: string): number {
   return value;
 }
 
+/** pg's own parsers for every type but int8. */
+function parserOf(oid: number, format?: string): unknown {
+  if (oid === INT8 && format !== 'binary') return readInt8;
+  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- pg calls this with the numbers of all types
+  return pg.types.getTypeParser(oid, format as 'text');
+}
+
 export interface DatabaseOptions {
   readonly url: string;
   readonly maxConnections: number;
@@ -39,12 +46,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     application_name: 'eve-collector',
     // A database that is away must not hang a caller for ever; activities come back by themselves.
     connectionTimeoutMillis: 10_000,
-    types: {
-      getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-        oid === INT8 && format !== 'binary'
-          ? readInt8
-          : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
-    },
+    types: { getTypeParser: parserOf as typeof pg.types.getTypeParser },
   });
   // An idle connection that breaks (a restart of the server) is replaced; without a listener it would end the process.
   pool.on('error', (error) => options.log.warn({ error: error.message }, 'lost an idle database connection'));

@@ -11,6 +11,9 @@ import { createStage, dropStage, keepRejected } from './stage.ts';
 /** Room to join a region of half a million orders in memory; Postgres' default of 4 MB would spill it to disk. */
 const JOIN_MEMORY = '96MB';
 
+/** Postgres' code for a key that stands already. */
+const UNIQUE_VIOLATION = '23505';
+
 export interface PublishPlan {
   readonly runId: number;
   /** Last-Modified of the set: the moment it stands for. */
@@ -47,6 +50,8 @@ export type PublishResult =
   | { readonly state: 'superseded' }
   /** Rows name ids that no table knows yet. Nothing was written. */
   | { readonly state: 'unknown-ids' }
+  /** Pages answered 304 to ETags of another set than stands now. Nothing was written. */
+  | { readonly state: 'stale' }
   /** A key stands twice in the set. Nothing was written. */
   | { readonly state: 'twice' }
   | { readonly state: 'doubted'; readonly why: string };
@@ -70,6 +75,7 @@ export async function publishSet(db: Database, spec: SetSpec, plan: PublishPlan)
       const previous = await lockPrevious(client, spec);
       if (previous?.lastModified && previous.lastModified >= plan.at)
         throw new Rollback({ state: 'superseded' });
+      if (!(await standsOn(client, plan, previous))) throw new Rollback({ state: 'stale' });
       await client.query(`SET LOCAL work_mem = '${JOIN_MEMORY}'`);
       if (previous && plan.notModified.length > 0) {
         await client.query(sql.carryOver(spec, previous.runId, plan.runId), [plan.notModified]);
@@ -82,6 +88,18 @@ export async function publishSet(db: Database, spec: SetSpec, plan: PublishPlan)
     if (error instanceof Rollback) return error.result;
     throw error;
   }
+}
+
+/** Whether the pages that answered 304 are those of the set that stands: a twin may have published another since. */
+async function standsOn(
+  client: PoolClient,
+  plan: Pick<PublishPlan, 'runId' | 'notModified'>,
+  previous: PublishedSet | undefined,
+): Promise<boolean> {
+  if (plan.notModified.length === 0) return true;
+  const same = `SELECT count(*) AS rows FROM stage.pages m JOIN stage.pages p USING (page, etag)
+                 WHERE m.run_id = ${plan.runId} AND m.not_modified AND p.run_id = ${previous?.runId ?? 0}`;
+  return (await count(client, same)) === plan.notModified.length;
 }
 
 /** The target's row is the queue of its publishers; the first publisher of all makes it. */
@@ -129,9 +147,8 @@ async function mergeIntoEmpty(
   if (plan.rejected > 0 || plan.torn !== undefined) return undefined;
   if (await findUnknown(client, spec, stageTable(plan.runId))) throw new Rollback({ state: 'unknown-ids' });
   await client.query('SAVEPOINT empty');
-  const { rowCount } = await client.query(sql.insertAll(spec, plan.runId), [plan.at]);
-  const inserted = rowCount ?? 0;
-  if (inserted < plan.rows) {
+  const inserted = await insertAll(client, spec, plan);
+  if (inserted !== plan.rows) {
     await client.query('ROLLBACK TO SAVEPOINT empty');
     return undefined;
   }
@@ -143,6 +160,16 @@ async function mergeIntoEmpty(
     removed: 0,
     rows: inserted,
   };
+}
+
+/** Rows inserted; undefined when a key stands twice in the set, or in the book of another target. */
+async function insertAll(client: PoolClient, spec: SetSpec, plan: PublishPlan): Promise<number | undefined> {
+  try {
+    return (await client.query(sql.insertAll(spec, plan.runId), [plan.at])).rowCount ?? 0;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === UNIQUE_VIOLATION) return undefined;
+    throw error;
+  }
 }
 
 async function mergeSnapshot(
@@ -157,7 +184,8 @@ async function mergeSnapshot(
   const gone = await count(client, 'SELECT count(*) AS rows FROM diff WHERE gone');
   judge(plan, previous, { before, gone });
   const foreign = await rejectForeign(client, spec, plan);
-  if (await findUnknown(client, spec, 'diff')) throw new Rollback({ state: 'unknown-ids' });
+  if (await findUnknown(client, spec, '(SELECT * FROM diff WHERE NOT gone)'))
+    throw new Rollback({ state: 'unknown-ids' });
   await client.query(sql.archive(spec), [plan.at]);
   const removed = (await client.query(sql.removeGone(spec))).rowCount ?? 0;
   const changed = (await client.query(sql.updateChanged(spec), [plan.at])).rowCount ?? 0;
@@ -264,22 +292,27 @@ async function finish(
     await dropStage(client, previous.runId);
 }
 
-/** Every page answered 304: the set published last stands for a later moment as well, and keeps its stage. */
+/**
+ * Every page answered 304: the set published last stands for a later moment as well, and keeps its stage. False when
+ * another set stands by now, of which the pages say nothing.
+ */
 export async function confirmSet(
   db: Database,
   spec: SetSpec,
-  plan: Pick<PublishPlan, 'runId' | 'at' | 'expires' | 'pages' | 'now'>,
-): Promise<void> {
-  await db.transaction(async (client) => {
+  plan: Pick<PublishPlan, 'runId' | 'at' | 'expires' | 'notModified' | 'now'>,
+): Promise<boolean> {
+  return db.transaction(async (client) => {
     const previous = await lockPrevious(client, spec);
-    const newer = previous?.lastModified === undefined || plan.at >= previous.lastModified;
-    if (previous && newer) {
+    const newer = previous?.lastModified === undefined || plan.at > previous.lastModified;
+    if (newer && !(await standsOn(client, plan, previous))) return false;
+    if (previous && (newer || plan.at.getTime() === previous.lastModified?.getTime())) {
       const set = { ...previous, lastModified: plan.at, expires: plan.expires };
       await writePublishedSet(client, spec.collector, spec.target, set, plan.now);
     }
     const { at: lastModified, expires } = plan;
     await closeRun(client, plan.runId, { outcome: 'unchanged', lastModified, expires }, plan.now);
     await dropStage(client, plan.runId);
+    return true;
   });
 }
 

@@ -180,6 +180,20 @@ export async function writeDoubt(
   );
 }
 
+/** What the run of a workflow run did, when it is closed already: a step that is repeated says the same again. */
+export async function findRunResult(
+  db: Queryable,
+  key: RunKey,
+): Promise<(NonNullable<Awaited<ReturnType<typeof readRunResult>>> & { runId: number }) | undefined> {
+  const { rows } = await db.query<{ run_id: number }>(
+    `SELECT run_id FROM collection_runs WHERE workflow_run_id = $1 AND finished_at IS NOT NULL`,
+    [key.workflowRunId ?? null],
+  );
+  const runId = rows[0]?.run_id;
+  const result = runId === undefined ? undefined : await readRunResult(db, runId);
+  return result && runId !== undefined ? { ...result, runId } : undefined;
+}
+
 /** What a run that is closed already did; undefined while it is open. */
 export async function readRunResult(
   db: Queryable,

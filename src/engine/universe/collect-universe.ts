@@ -1,6 +1,7 @@
 import {
   closeAbandoned,
   closeRun,
+  countRequests,
   openRun,
   readPublishedSet,
   readRunResult,
@@ -32,7 +33,7 @@ export async function collectUniverse(ports: Ports, key: RunKey, context: StepCo
   const fromSde = ports.settings.universeSource === 'sde';
   const done = fromSde ? await fromExport(ports, run, context) : await fromEsi(ports, run, context);
   if ('state' in done) return done;
-  const completed = await complete(ports, context);
+  const completed = await complete(ports, run, context);
   const touched = done.inserted + done.changed + completed > 0;
   const result = { outcome: touched ? ('published' as const) : ('unchanged' as const), ...done, removed: 0 };
   await closeRun(ports.db.pool, runId, result, new Date(ports.clock.now()));
@@ -74,7 +75,8 @@ async function fromExport(ports: Ports, run: RunRef, context: StepContext): Prom
 
 async function fromEsi(ports: Ports, run: RunRef, context: StepContext): Promise<Counts | Step> {
   // Static routes share one Last-Modified a day: one small request tells whether anything can have changed.
-  const { lastModified } = await ports.esi.get({ route: '/universe/categories', ...context });
+  const { lastModified, requests } = await ports.esi.get({ route: '/universe/categories', ...context });
+  await countRequests(ports.db.pool, run.runId, requests);
   const version = lastModified ? `esi ${lastModified.toISOString()}` : undefined;
   const previous = await readPublishedSet(ports.db.pool, run.collector, run.target);
   if (version !== undefined && previous?.version === version) return UNCHANGED;
@@ -91,7 +93,7 @@ async function fromEsi(ports: Ports, run: RunRef, context: StepContext): Promise
   return counts;
 }
 
-async function complete(ports: Ports, context: StepContext): Promise<number> {
+async function complete(ports: Ports, run: RunRef, context: StepContext): Promise<number> {
   let found = 0;
   for (const table of [
     'categories',
@@ -104,7 +106,10 @@ async function complete(ports: Ports, context: StepContext): Promise<number> {
     'stations',
   ] as const) {
     const ids = await readPlaceholders(ports.db.pool, table, COMPLETED_PER_RUN);
-    if (ids.length > 0) found += (await resolveIds(ports, table, ids, context)).found;
+    if (ids.length === 0) continue;
+    const resolved = await resolveIds(ports, table, ids, context);
+    await countRequests(ports.db.pool, run.runId, resolved.requests);
+    found += resolved.found;
   }
   return found;
 }

@@ -9,7 +9,7 @@ import { createStaticStage, mergeStatic, staticColumns, withFlag } from '../../s
 import { doubtRejected } from '../assess.ts';
 import type { Ports, StepContext } from '../ports.ts';
 import type { RunRef } from '../steps.ts';
-import { openArchive, type SdeArchive } from './sde-archive.ts';
+import { broken, openArchive, type SdeArchive } from './sde-archive.ts';
 import { readNames, SDE_SOURCES, type SdeNames } from './sde-rows.ts';
 
 export interface ImportCounts {
@@ -35,12 +35,11 @@ export async function importSde(
   context: StepContext,
 ): Promise<ImportCounts> {
   const counts: ImportCounts = { read: 0, rejected: 0, inserted: 0, changed: 0 };
-  const archive = await openArchive(file).catch(async (error: unknown) => {
-    await rm(file, { force: true });
-    throw broken(error);
-  });
+  let archive: SdeArchive | undefined;
   try {
-    const missing = STATIC_TABLE_NAMES.filter((table) => !archive.has(SDE_SOURCES[table].file));
+    archive = await openArchive(file);
+    const { has } = archive;
+    const missing = STATIC_TABLE_NAMES.filter((table) => !has(SDE_SOURCES[table].file));
     if (missing.length > 0)
       throw broken(new Error(`it has no ${missing.map((t) => SDE_SOURCES[t].file).join(', ')}`));
     const names = await readNames(archive);
@@ -52,8 +51,11 @@ export async function importSde(
       counts.changed += merged.changed;
     }
     return counts;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'SDE_BROKEN') await rm(file, { force: true });
+    throw error;
   } finally {
-    archive.close();
+    archive?.close();
   }
 }
 
@@ -69,14 +71,15 @@ async function importTable(
 ) {
   const rejected: RejectedRow[] = [];
   let read = 0;
-  const { file, toRow } = SDE_SOURCES[table];
+  const source = SDE_SOURCES[table];
+  const { file } = source;
   const columns = staticColumns(table);
   async function* lines(): AsyncGenerator<string> {
     let rows = [];
     for await (const record of archive.records(file)) {
       read++;
       try {
-        rows.push(withFlag(toRow(record, names)));
+        rows.push(withFlag(source.toRow(record, names)));
       } catch (error) {
         if (!(error instanceof z.ZodError)) throw error;
         rejected.push({ row: record, reason: `${file}: ${reason(error)}`, key: undefined });
@@ -105,15 +108,3 @@ const reason = (error: z.ZodError) =>
     .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
     .join(', ')
     .slice(0, 500);
-
-function broken(error: unknown): AppError {
-  const message = error instanceof Error ? error.message : String(error);
-  return new AppError(
-    `The archive of the static data export cannot be read (${message}); it is downloaded again.`,
-    {
-      code: 'SDE_BROKEN',
-      verdict: 'retry',
-      cause: error,
-    },
-  );
-}

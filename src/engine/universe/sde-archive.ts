@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import yauzl from 'yauzl';
+import { AppError, describeError } from '../../kernel/errors.ts';
 
 export interface SdeArchive {
   /** Lines of `<name>.jsonl`, parsed; yields nothing when the archive has no such file. */
@@ -8,14 +9,25 @@ export interface SdeArchive {
   close(): void;
 }
 
-/** Opens a zip of JSON Lines without unpacking it. Throws when it is no zip or is cut. */
+/** The archive is at fault, not we and not the database: it has to be had anew. */
+export function broken(error: unknown): AppError {
+  return new AppError(
+    `The archive of the static data export cannot be read (${describeError(error)}); it is downloaded again.`,
+    { code: 'SDE_BROKEN', verdict: 'retry', cause: error },
+  );
+}
+
+/** Opens a zip of JSON Lines without unpacking it. Throws AppError SDE_BROKEN when it is no zip or is cut, here or later. */
 export async function openArchive(file: string): Promise<SdeArchive> {
   const zip = await new Promise<yauzl.ZipFile>((resolve, reject) => {
     yauzl.open(file, { lazyEntries: true, autoClose: false }, (error, opened) =>
-      error ? reject(error) : resolve(opened),
+      error ? reject(broken(error)) : resolve(opened),
     );
   });
-  const entries = await readEntries(zip);
+  const entries = await readEntries(zip).catch((error: unknown) => {
+    zip.close();
+    throw broken(error);
+  });
   return {
     has: (name) => entries.has(`${name}.jsonl`),
     close: () => zip.close(),
@@ -23,17 +35,25 @@ export async function openArchive(file: string): Promise<SdeArchive> {
       const entry = entries.get(`${name}.jsonl`);
       if (!entry) return;
       const stream = await new Promise<NodeJS.ReadableStream>((resolve, reject) => {
-        zip.openReadStream(entry, (error, opened) => (error ? reject(error) : resolve(opened)));
+        zip.openReadStream(entry, (error, opened) => (error ? reject(broken(error)) : resolve(opened)));
       });
       // readline ends quietly when its input breaks off; the stream's own error must not be lost.
-      let broken: Error | undefined;
-      stream.on('error', (error: Error) => (broken = error));
+      let cut: Error | undefined;
+      stream.on('error', (error: Error) => (cut = error));
       for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
-        if (line !== '') yield JSON.parse(line) as Record<string, unknown>;
+        if (line !== '') yield parse(line);
       }
-      if (broken) throw broken;
+      if (cut) throw broken(cut);
     },
   };
+}
+
+function parse(line: string): Record<string, unknown> {
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch (error) {
+    throw broken(error);
+  }
 }
 
 function readEntries(zip: yauzl.ZipFile): Promise<Map<string, yauzl.Entry>> {

@@ -1,0 +1,90 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
+import { freePort } from '../../src/embedded/ports.ts';
+import { findTemporalCli } from '../../src/embedded/temporal-cli.ts';
+import { startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
+import { collectTarget } from '../../src/engine/collect-target.ts';
+import type { Ports } from '../../src/engine/ports.ts';
+import type { RunSummary } from '../../src/engine/steps.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import { startWorkers } from '../../src/main/worker.ts';
+import { NO_CEILING } from './engine.ts';
+import type { BenchServers } from './servers.ts';
+
+const COLLECTOR = 'market-orders';
+const NAMESPACE = 'bench';
+
+/** Starts the workflow `collect`: of one target, or of all. */
+export type Collect<T = RunSummary> = (target?: string) => Promise<T>;
+
+/** How targets are collected: called directly, or through Temporal. */
+export interface Path {
+  readonly name: string;
+  /** Prepares to collect with these parts, and ends what it started for that. */
+  use<T>(ports: Ports, work: (collect: Collect) => Promise<T>): Promise<T>;
+}
+
+/** The steps called one after the other in this process. */
+export const direct: Path = {
+  name: 'direct',
+  use: (ports, work) => work((target = '') => collectTarget(ports, { collector: COLLECTOR, target })),
+};
+
+/** The embedded Temporal server as the product starts it: state on disk. Returns its address. */
+export async function startTemporal(servers: BenchServers): Promise<string> {
+  const cacheDir = fileURLToPath(new URL('../../../node_modules/.cache/eve-data-collector', import.meta.url));
+  const temporal = await startEmbeddedTemporal({
+    dir: join(servers.dir, 'temporal'),
+    namespace: NAMESPACE,
+    cliPath: await findTemporalCli({ cacheDir, log: silentLog }),
+    port: await freePort(),
+    uiPort: await freePort(),
+    log: silentLog,
+  });
+  servers.atEnd(() => temporal.stop());
+  return temporal.address;
+}
+
+/** Through workflows and the product's workers, which run in this process. */
+export function throughTemporal(address: string): Path {
+  return {
+    name: 'Temporal',
+    use: (ports, work) =>
+      withWorkers(address, ports, (client) =>
+        work((target) => execute(client, target) as Promise<RunSummary>),
+      ),
+  };
+}
+
+/** Runs `work` while the product's workers poll. */
+export async function withWorkers<T>(
+  address: string,
+  ports: Ports,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const native = await NativeConnection.connect({ address });
+  const connection = await Connection.connect({ address });
+  const workers = await startWorkers(ports, {
+    connection: native,
+    namespace: NAMESPACE,
+    esiRateLimit: NO_CEILING,
+  });
+  try {
+    return await work(new Client({ connection, namespace: NAMESPACE }));
+  } finally {
+    await workers.stop();
+    await connection.close();
+    await native.close();
+  }
+}
+
+/** Runs the workflow `collect` to its end. */
+export function execute(client: Client, target: string | undefined): Promise<unknown> {
+  return client.workflow.execute('collect', {
+    taskQueue: 'collect',
+    workflowId: target === undefined ? `${COLLECTOR} of all` : `${COLLECTOR}/${target}`,
+    args: [{ collector: COLLECTOR, ...(target === undefined ? {} : { target }) }],
+  });
+}

@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises';
+import type { Ports } from '../../src/engine/ports.ts';
+import { benchEngine } from './engine.ts';
+import { execute, withWorkers } from './paths.ts';
+import { timed } from './report.ts';
+import { sweepDirect } from './sweep-direct.ts';
+import type { Sweep, SweepOrder } from './sweep.ts';
+
+/** The process whose memory is measured: it gets its order from its parent, and sends back one result. */
+async function sweep(order: SweepOrder): Promise<Sweep> {
+  const { temporal, regions } = order;
+  const engine = benchEngine(order);
+  const { seconds, result: outcomes } = await timed(() =>
+    temporal === undefined
+      ? sweepDirect(
+          engine.ports,
+          regions.map((id) => `region/${id}`),
+        )
+      : sweepThrough(temporal, engine.ports),
+  );
+  const { rows } = await engine.ports.db.pool.query<{ rows: number }>(
+    'SELECT count(*) AS rows FROM market_orders_public',
+  );
+  await engine.close();
+  return { seconds, peakMb: await peakMemory(), regions: regions.length, rows: rows[0]!.rows, outcomes };
+}
+
+async function sweepThrough(address: string, ports: Ports): Promise<Record<string, number>> {
+  const summary = await withWorkers(address, ports, (client) => execute(client, undefined));
+  return (summary as { outcomes: Record<string, number> }).outcomes;
+}
+
+/** The kernel's own mark of the highest resident memory. */
+async function peakMemory(): Promise<number> {
+  const status = await readFile('/proc/self/status', 'utf8');
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+}
+
+process.once('message', (order: SweepOrder) => {
+  void sweep(order).then(
+    (result) => process.send!(result, () => process.disconnect()),
+    (error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    },
+  );
+});

@@ -1,0 +1,76 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { Ceiling } from '../../src/esi/ceiling.ts';
+import { createBudget } from '../../src/esi/gate.ts';
+import { PRICES, testEsi } from '../support/esi.ts';
+
+/** Both the ceiling and `limiter` read this clock; it is ours here. */
+let time = 0;
+beforeEach(() => {
+  time = 1_000_000;
+  jest.spyOn(performance, 'now').mockImplementation(() => time);
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+/** Asks as fast as it is let, for so long. Returns when requests were let through. */
+function hammer(ceiling: Ceiling, ms: number): number[] {
+  const sent: number[] = [];
+  for (const end = time + ms; time < end;) {
+    const wait = ceiling.take();
+    if (wait === 0) sent.push(time);
+    else time += wait;
+  }
+  return sent;
+}
+
+/** The most in any window of this length, wherever it is laid. */
+const most = (sent: readonly number[], window: number) =>
+  Math.max(...sent.map((from) => sent.filter((t) => t >= from && t < from + window).length));
+
+test.each([
+  [300, 50],
+  [60, 60],
+  [7, 3],
+])('at %d a minute and %d at once no minute ever has more', (perMinute, burst) => {
+  const ceiling = new Ceiling({ perMinute, burst });
+  const sent = [...hammer(ceiling, 150_000)];
+  time += 600_000; // a long rest fills the bucket
+  sent.push(...hammer(ceiling, 150_000));
+  expect(most(sent, 60_000)).toBe(perMinute);
+  expect(most(sent, 1)).toBe(burst); // after the rest, all at once and no more
+  expect(sent.length).toBeGreaterThanOrEqual(perMinute * 4); // nor is much given away
+});
+
+test('a start has no burst: restarts do not add up', () => {
+  let sent = 0;
+  for (let restart = 0; restart < 20; restart++) {
+    const ceiling = new Ceiling({ perMinute: 300, burst: 50 });
+    sent += hammer(ceiling, 1_000).length;
+  }
+  expect(sent).toBeLessThanOrEqual(100); // twenty seconds' worth
+});
+
+test('the client keeps to it: what is over the ceiling waits', async () => {
+  const esi = await testEsi();
+  const { clock, client, sim } = await testEsi({
+    client: {
+      baseUrl: esi.sim.url,
+      clock: {
+        now: () => esi.clock.now(),
+        async sleep(ms) {
+          time += ms;
+          await esi.clock.sleep(ms);
+        },
+      },
+      budget: createBudget(new Ceiling({ perMinute: 6, burst: 2 }), () => esi.clock.now()),
+    },
+  });
+  const started = time;
+  for (let i = 0; i < 8; i++) await client.get({ ...PRICES, query: { i: String(i) } });
+  expect(time - started).toBeGreaterThanOrEqual(70_000);
+  expect(esi.sim.requests()).toHaveLength(8);
+  expect(clock.slept).toEqual([]);
+  await client.close();
+  await Promise.all([esi.close(), sim.close()]);
+});

@@ -1,0 +1,63 @@
+import { Ceiling } from '../../src/esi/ceiling.ts';
+import { EsiClient, type EsiClientOptions, type EsiRequest } from '../../src/esi/client.ts';
+import { EsiError } from '../../src/esi/errors.ts';
+import { createBudget } from '../../src/esi/gate.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
+import { type TestClock, testClock } from './clock.ts';
+
+export const AGENT = 'eve-collector-test (test@example.com)';
+
+export const FORGE_ORDERS = {
+  route: '/markets/{region_id}/orders',
+  params: { region_id: 10000002 },
+  query: { order_type: 'all' },
+} as const satisfies EsiRequest;
+
+/** A route without a bucket: it counts against the old error limit. */
+export const PRICES = { route: '/markets/prices' } as const satisfies EsiRequest;
+
+export interface TestEsi {
+  readonly client: EsiClient;
+  readonly sim: Simulator;
+  readonly clock: TestClock;
+  /** Statuses of the requests that came in, in their order; 0 where there was no answer. */
+  statuses(): number[];
+  close(): Promise<void>;
+}
+
+/** A client and the simulated ESI, with time in our hands. */
+export async function testEsi(
+  options: SimulatorOptions & { start?: string; client?: Partial<EsiClientOptions> } = {},
+): Promise<TestEsi> {
+  const clock = testClock(Date.parse(options.start ?? '2026-11-20T14:00:00Z'));
+  const sim = await startSimulator({ clock, ...options });
+  const client = new EsiClient({
+    baseUrl: sim.url,
+    userAgent: AGENT,
+    budget: createBudget(new Ceiling({ perMinute: 1_000_000, burst: 1_000_000 }), () => clock.now()),
+    clock,
+    log: silentLog,
+    ...options.client,
+  });
+  return {
+    client,
+    sim,
+    clock,
+    statuses: () => sim.requests().map((request) => request.status),
+    async close() {
+      await client.close();
+      await sim.close();
+    },
+  };
+}
+
+/** The EsiError that a request ends with. Throws when it ends otherwise. */
+export async function errorOf(work: Promise<unknown>): Promise<EsiError> {
+  const error = await work.then(
+    () => new Error('it succeeded'),
+    (reason: unknown) => reason,
+  );
+  if (error instanceof EsiError) return error;
+  throw error;
+}
