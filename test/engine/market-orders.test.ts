@@ -1,47 +1,158 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type TestEngine, testEngine } from '../support/engine.ts';
+import {
+  expectExactBook,
+  expectExactPast,
+  footprint,
+  FORGE,
+  FORGE_ID,
+  lastRun,
+  orderRequests,
+} from '../support/orders.ts';
 
 let engine: TestEngine;
-const FORGE = 'region/10000002';
-
-beforeAll(async () => {
-  engine = await testEngine({ churn: 0.02 });
+beforeEach(async () => {
+  engine = await testEngine({ churn: 0 });
   expect(await engine.collect('universe')).toMatchObject({ outcome: 'published' });
+  engine.sim.resetCounters();
 });
-afterAll(() => engine.close());
+afterEach(async () => {
+  expect(engine.sim.offences()).toEqual([]);
+  await engine.close();
+});
 
-interface BookRow {
-  order_id: number;
-  price: number;
-  volume_remain: number;
-  issued: Date;
-}
-
-const essence = (rows: { order_id: number; price: number; volume_remain: number; issued: Date | string }[]) =>
-  rows
-    .map((r) => `${r.order_id} ${r.price} ${r.volume_remain} ${new Date(r.issued).toISOString()}`)
-    .toSorted();
+const world = () => engine.sim.world;
+const collect = () => engine.collect('market-orders', FORGE);
+const change = (at: number, patch: { price?: number; volume_remain?: number }) =>
+  world().changeOrder(FORGE_ID, world().orders(FORGE_ID)[at]!.order_id, patch);
 
 test('a first set is published whole and writes no change', async () => {
-  expect(await engine.collect('market-orders', FORGE)).toMatchObject({ outcome: 'published', inserted: 2500, changed: 0, removed: 0 });
-  const book = await engine.db.rows<BookRow>('SELECT * FROM market_orders_public');
-  expect(essence(book)).toEqual(essence(engine.sim.world.snapshot(10000002).rows));
+  expect(await collect()).toMatchObject({ outcome: 'published', inserted: 2500, changed: 0, removed: 0 });
+  await expectExactBook(engine);
   expect(await engine.db.rows('SELECT count(*) AS n FROM market_order_changes')).toEqual([{ n: 0 }]);
+  const { lastModified, expires } = world().snapshot(FORGE_ID);
+  expect(await lastRun(engine)).toMatchObject({
+    outcome: 'published',
+    pages: 3,
+    requests: 3,
+    not_modified: 0,
+    rows_read: 2500,
+    rows_inserted: 2500,
+    rows_rejected: 0,
+    last_modified: lastModified,
+    expires,
+    error: null,
+  });
 });
 
 test('every past book is exact to the row', async () => {
-  for (let set = 0; set < 5; set++) {
+  world().setChurn(0.02);
+  for (let set = 0; set < 6; set++) {
+    expect(await collect()).toMatchObject({ outcome: 'published' });
     engine.nextSet();
-    expect(await engine.collect('market-orders', FORGE)).toMatchObject({ outcome: 'published' });
   }
-  const snapshots = engine.sim.world.snapshots(10000002);
-  expect(snapshots.length).toBeGreaterThanOrEqual(6);
-  for (const { lastModified, rows } of snapshots) {
-    const book = await engine.db.rows<BookRow>('SELECT * FROM market_book_at(10000002, $1)', [lastModified]);
-    expect(essence(book)).toEqual(essence(rows));
-  }
+  expect(world().snapshots(FORGE_ID)).toHaveLength(6);
+  await expectExactPast(engine);
 });
 
-test('no offence against ESI was committed', () => {
-  expect(engine.sim.offences()).toEqual([]);
+test('nothing is asked before Expires', async () => {
+  await collect();
+  engine.sim.resetCounters();
+  expect(await collect()).toMatchObject({ outcome: 'not-due', detail: expect.stringContaining('before 2026-') });
+  expect(engine.sim.requests()).toEqual([]);
+  expect(await engine.db.rows(`SELECT count(*) AS n FROM collection_runs WHERE target = '${FORGE}'`)).toEqual([
+    { n: 1 },
+  ]);
+});
+
+test('a set in which nothing changed answers 304 on every page and touches no row', async () => {
+  await collect();
+  const before = await footprint(engine, 'market_orders_public');
+  for (let set = 0; set < 2; set++) {
+    engine.nextSet();
+    engine.sim.resetCounters();
+    expect(await collect()).toMatchObject({ outcome: 'unchanged', inserted: 0, changed: 0, removed: 0 });
+    expect(orderRequests(engine).map((r) => r.status)).toEqual([304, 304, 304]);
+    expect(await lastRun(engine)).toMatchObject({ requests: 3, not_modified: 3, rows_read: 0, pages: 3 });
+  }
+  expect(await footprint(engine, 'market_orders_public')).toEqual(before);
+  expect(await footprint(engine, 'market_order_changes')).toEqual([]);
+  expect(await engine.db.rows('SELECT DISTINCT observed_at FROM market_type_series')).toHaveLength(1);
+});
+
+test('of a changed set only the changed page is sent, and only the changed rows are written', async () => {
+  await collect();
+  const before = await footprint(engine, 'market_orders_public');
+  engine.nextSet();
+  const { order_id } = change(1_500, { price: 77.25 });
+  engine.sim.resetCounters();
+  expect(await collect()).toMatchObject({ outcome: 'published', inserted: 0, changed: 1, removed: 0 });
+  expect(orderRequests(engine).map((r) => r.status).toSorted()).toEqual([200, 304, 304]);
+  expect(await lastRun(engine)).toMatchObject({ requests: 3, not_modified: 2, rows_read: 1000, rows_changed: 1 });
+  await expectExactBook(engine);
+  const after = await footprint(engine, 'market_orders_public');
+  expect(after.filter((row) => !before.includes(row))).toHaveLength(1);
+  expect(await engine.db.rows('SELECT order_id, ended_by FROM market_order_changes')).toEqual([
+    { order_id, ended_by: 'price' },
+  ]);
+});
+
+test('rows of 304 pages are carried from set to set, however many', async () => {
+  await collect();
+  for (const at of [100, 1_100, 2_100, 150]) {
+    engine.nextSet();
+    change(at, { volume_remain: 1 });
+    expect(await collect()).toMatchObject({ outcome: 'published', changed: 1, removed: 0 });
+    await expectExactBook(engine);
+  }
+  engine.nextSet();
+  expect(await collect()).toMatchObject({ outcome: 'unchanged' });
+  await expectExactPast(engine);
+});
+
+test('a set that loses a page loses the rows of that page, no more', async () => {
+  await collect();
+  engine.nextSet();
+  for (const { order_id } of world().orders(FORGE_ID).slice(2_000)) world().removeOrder(FORGE_ID, order_id);
+  engine.sim.resetCounters();
+  expect(await collect()).toMatchObject({ outcome: 'published', removed: 500, changed: 0 });
+  expect(orderRequests(engine).map((r) => r.status)).toEqual([304, 304]);
+  await expectExactBook(engine);
+});
+
+test('after a restart the next run still knows Expires and ETags', async () => {
+  await collect();
+  engine.sim.resetCounters();
+  const ports = engine.restart();
+  const again = () => engine.collectWith(ports, 'market-orders', FORGE);
+  expect(await again()).toMatchObject({ outcome: 'not-due' });
+  engine.nextSet();
+  expect(await again()).toMatchObject({ outcome: 'unchanged' });
+  expect(orderRequests(engine).map((r) => r.status)).toEqual([304, 304, 304]);
+});
+
+test('a page whose ETag is gone is read anew rather than taken for what it was', async () => {
+  await collect();
+  await engine.db.pool.query(`UPDATE stage.pages SET etag = NULL WHERE page = 2`);
+  engine.nextSet();
+  change(1_500, { price: 5 });
+  engine.sim.resetCounters();
+  expect(await collect()).toMatchObject({ outcome: 'published', changed: 1 });
+  expect(orderRequests(engine).find((r) => r.path.endsWith('page=2'))?.ifNoneMatch).toBeUndefined();
+  await expectExactBook(engine);
+});
+
+test('a crash of the database server, which empties the stages, costs a full reading and no row', async () => {
+  await collect();
+  await engine.db.pool.query('TRUNCATE stage.pages');
+  const stages = await engine.db.rows<{ name: string }>(
+    `SELECT relname AS name FROM pg_class WHERE relnamespace = 'stage'::regnamespace AND relname ~ '^r\\d+$'`,
+  );
+  for (const { name } of stages) await engine.db.pool.query(`TRUNCATE stage.${name}`);
+  engine.nextSet();
+  change(10, { price: 3 });
+  engine.sim.resetCounters();
+  expect(await collect()).toMatchObject({ outcome: 'published', changed: 1, removed: 0, inserted: 0 });
+  expect(orderRequests(engine).map((r) => r.status)).toEqual([200, 200, 200]);
+  await expectExactBook(engine);
 });

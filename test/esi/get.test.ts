@@ -5,14 +5,13 @@ import { afterEach, expect, test } from '@jest/globals';
 import { COMPATIBILITY_DATE } from '../../src/spec/routes.ts';
 import { AGENT, errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
 
-let esi: TestEsi;
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
 async function start(...args: Parameters<typeof testEsi>): Promise<TestEsi> {
-  esi = await testEsi(...args);
+  const esi = await testEsi(...args);
   closing.push(() => esi.close());
   return esi;
 }

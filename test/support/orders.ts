@@ -1,0 +1,75 @@
+import { expect } from '@jest/globals';
+import type { Order } from '../../src/simulator/index.ts';
+import type { TestEngine } from './engine.ts';
+
+export const FORGE_ID = 10000002;
+export const FORGE = `region/${FORGE_ID}`;
+export const DOMAIN_ID = 10000043;
+export const DOMAIN = `region/${DOMAIN_ID}`;
+
+type BookRow = Order & { issued: Date | string };
+
+const FIELDS = [
+  'order_id',
+  'type_id',
+  'location_id',
+  'system_id',
+  'volume_total',
+  'volume_remain',
+  'min_volume',
+  'price',
+  'is_buy_order',
+  'duration',
+  'range',
+] as const satisfies (keyof Order)[];
+
+/** Everything that ESI says of orders, in an order of its own. */
+export function essence(rows: readonly BookRow[]): string[] {
+  return rows
+    .map((row) => [...FIELDS.map((f) => String(row[f])), new Date(row.issued).toISOString()].join(' '))
+    .toSorted();
+}
+
+export const readBook = (engine: TestEngine, regionId = FORGE_ID) =>
+  engine.db.rows<BookRow>('SELECT * FROM market_orders_public WHERE region_id = $1', [regionId]);
+
+/** The book in the database is the one that ESI shows now. */
+export async function expectExactBook(engine: TestEngine, regionId = FORGE_ID): Promise<void> {
+  const shown = engine.sim.world.snapshot(regionId).rows;
+  expect(essence(await readBook(engine, regionId))).toEqual(essence(shown));
+}
+
+/** Every past book that ESI has shown and that was published is there to the row. */
+export async function expectExactPast(engine: TestEngine, regionId = FORGE_ID): Promise<void> {
+  const published = await engine.db.rows<{ at: Date }>(
+    `SELECT DISTINCT last_modified AS at FROM collection_runs WHERE target = $1 AND outcome IN ('published', 'unchanged')`,
+    [`region/${regionId}`],
+  );
+  const times = new Set(published.map(({ at }) => at.getTime()));
+  for (const { lastModified, rows } of engine.sim.world.snapshots(regionId)) {
+    if (!times.has(lastModified.getTime())) continue;
+    const book = await engine.db.rows<BookRow>('SELECT * FROM market_book_at($1, $2)', [regionId, lastModified]);
+    expect(essence(book)).toEqual(essence(rows));
+  }
+}
+
+/** Which physical row versions the book is made of: equal when nothing was written. */
+export async function footprint(engine: TestEngine, table: string): Promise<string[]> {
+  const rows = await engine.db.rows<{ v: string }>(
+    `SELECT tableoid::regclass || ' ' || ctid || ' ' || xmin AS v FROM ${table} ORDER BY 1`,
+  );
+  return rows.map((row) => row.v);
+}
+
+/** The newest run as collection_runs has it. */
+export async function lastRun(engine: TestEngine, collector = 'market-orders') {
+  const [run] = await engine.db.rows(
+    'SELECT * FROM collection_runs WHERE collector = $1 ORDER BY run_id DESC LIMIT 1',
+    [collector],
+  );
+  return run!;
+}
+
+/** An engine whose universe is imported and whose clock stands right after the import. */
+export const orderRequests = (engine: TestEngine) =>
+  engine.sim.requests().filter((request) => request.route === '/markets/{region_id}/orders');
