@@ -23,7 +23,7 @@ const PEAK_MEMORY = 350;
 
 const NOTES = [
   `Y: reading ${ORDERS} orders with 20 connections at 50 ms, then COPY into an empty copy of the table with its indexes.`,
-  'Median of the rounds; a round measures the yardstick and every case anew, on a database of its own.',
+  'Medians of the rounds, ratios within a round; each measures everything anew, on databases of its own.',
   'WAL is the difference of pg_current_wal_lsn(); there is a CHECKPOINT before the first load only.',
   'First load: the universe is known, structures of players are not: their placeholders are part of it.',
   'Memory: VmHWM of a process that holds the engine alone; 50 regions in flight, 10 reading activities at once.',
@@ -58,10 +58,12 @@ export async function benchMarket(): Promise<boolean> {
   return held;
 }
 
-const yardstickOf = (rounds: readonly ForgeRound[]) => median(rounds.map((round) => round.yardstick.total));
+/** The middle ratio of the rounds: what disturbed the machine disturbed the yardstick of the same round as well. */
+const inYardsticks = (rounds: readonly ForgeRound[], path: string, of: Case) =>
+  median(rounds.map((round) => round.paths[path]![of].seconds / round.yardstick.total));
 
 function forgeLines(rounds: readonly ForgeRound[], paths: readonly Path[]): Line[] {
-  const y = yardstickOf(rounds);
+  const y = median(rounds.map((round) => round.yardstick.total));
   const read = median(rounds.map((round) => round.yardstick.read));
   const copy = median(rounds.map((round) => round.yardstick.copy));
   return [
@@ -70,12 +72,11 @@ function forgeLines(rounds: readonly ForgeRound[], paths: readonly Path[]): Line
       CASES.map((of) => {
         const last = rounds.at(-1)!.paths[path.name]![of];
         const wal = median(rounds.map((round) => round.paths[path.name]![of].wal));
-        const time = seconds(rounds, path.name, of);
         const rows = rowsOf(last);
         return {
           what: `${path.name}: ${of}`,
-          seconds: rounded(time),
-          Y: rounded(time / y),
+          seconds: rounded(seconds(rounds, path.name, of)),
+          Y: rounded(inYardsticks(rounds, path.name, of)),
           'WAL MB': megabytes(wal),
           'rows touched': rows,
           ...(rows > 0 ? { 'WAL bytes per row': Math.round(wal / rows) } : {}),
@@ -86,11 +87,10 @@ function forgeLines(rounds: readonly ForgeRound[], paths: readonly Path[]): Line
 }
 
 function forgeBounds(rounds: readonly ForgeRound[], path: Path): Bound[] {
-  const y = yardstickOf(rounds);
   const times = Object.entries(AT_MOST).map(([of, limit]) => ({
     demand: `${path.name}: ${of}, in Y`,
     limit,
-    measured: rounded(seconds(rounds, path.name, of as Case) / y),
+    measured: rounded(inYardsticks(rounds, path.name, of as Case)),
   }));
   const wal = Math.max(...rounds.map((round) => round.paths[path.name]!['unchanged'].wal));
   return [
@@ -102,8 +102,12 @@ function forgeBounds(rounds: readonly ForgeRound[], path: Path): Bound[] {
 /** What Temporal adds to each case, as a share of the whole. */
 function shares(rounds: readonly ForgeRound[]): Bound[] {
   return CASES.map((of) => {
-    const through = seconds(rounds, 'Temporal', of);
-    const share = (through - seconds(rounds, direct.name, of)) / through;
+    const share = median(
+      rounds.map(({ paths }) => {
+        const through = paths['Temporal']![of].seconds;
+        return (through - paths[direct.name]![of].seconds) / through;
+      }),
+    );
     return { demand: `Temporal's share: ${of}`, limit: TEMPORAL_SHARE, measured: rounded(share) };
   });
 }

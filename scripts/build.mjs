@@ -57,7 +57,7 @@ if (!process.argv.includes('--generate-only')) {
     rmSync('dist/src', { recursive: true, force: true });
     run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.build.json']);
   });
-  await step('workflows', ['src/workflows', 'src/kernel', ...common], async () => {
+  await step('workflows', ['src/workflows', 'src/engine/steps.ts', ...common], async () => {
     const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
     const { code } = await bundleWorkflowCode({
       workflowsPath: path.resolve('dist/src/workflows/index.js'),

@@ -72,6 +72,7 @@ export function benchEngine(options: BenchEngineOptions): BenchEngine {
     universeSource: 'sde' as const,
     esiRateLimit: NO_CEILING,
     dataDir: options.dataDir,
+    compatibilityDate: '2026-08-18',
     retention: {
       orderChanges: undefined,
       typeSeries: undefined,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { freePort } from '../../src/embedded/ports.ts';
 import { findTemporalCli } from '../../src/embedded/temporal-cli.ts';
 import { startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
@@ -58,12 +58,20 @@ export function throughTemporal(address: string): Path {
   };
 }
 
+/** The SDK tells of every worker that starts and ends; here only its errors matter. Once in a process. */
+let quiet = false;
+function quietly(): void {
+  if (!quiet) Runtime.install({ logger: new DefaultLogger('ERROR') });
+  quiet = true;
+}
+
 /** Runs `work` while the product's workers poll. */
 export async function withWorkers<T>(
   address: string,
   ports: Ports,
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
+  quietly();
   const native = await NativeConnection.connect({ address });
   const connection = await Connection.connect({ address });
   const workers = await startWorkers(ports, {

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { activityInfo, ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
 import { findCollector } from '../collectors/index.ts';
+import { checkLimits } from '../engine/check-limits.ts';
 import { engineSteps } from '../engine/collect-target.ts';
 import type { Ports } from '../engine/ports.ts';
 import type { Chunk, RunRef, Step } from '../engine/steps.ts';
@@ -20,15 +21,18 @@ export interface Activities {
   close(collector: string, target: string, error: string): Promise<void>;
   /** Partitions of the coming months, and what is older than it is to be kept. */
   maintain(): Promise<{ dropped: string[] }>;
+  /** Compares ESI's own description with the shipped limits, once a day. */
+  checkLimits(): Promise<{ drifts: number } | undefined>;
 }
 
 /** Activities are two lines each: they bind the engine's steps to Temporal's context and errors. */
 export function createActivities(ports: Ports): Activities {
-  const steps = () => {
+  const stepContext = () => {
     const signal = cancellationSignal();
     setMaxListeners(0, signal); // each of a chunk's requests listens to it
-    return engineSteps(ports, { signal, alive: (detail) => heartbeat(detail) });
+    return { signal, alive: (detail: unknown) => heartbeat(detail) };
   };
+  const steps = () => engineSteps(ports, stepContext());
   const key = (collector: string, target: string) => {
     const { workflowId, runId } = activityInfo().workflowExecution!;
     return { collector, target, workflowId, workflowRunId: runId };
@@ -40,6 +44,7 @@ export function createActivities(ports: Ports): Activities {
     publish: (run, final) => shell(() => steps().publish(run, final)),
     resolve: (run) => shell(() => steps().resolve(run)),
     close: (collector, target, error) => shell(() => steps().close(key(collector, target), error)),
+    checkLimits: () => shell(() => checkLimits(ports, stepContext())),
     maintain: () => shell(() => maintain(ports.db, ports.settings.retention, new Date(ports.clock.now()))),
   };
 }

@@ -6,10 +6,13 @@ import type { Change, Lookup, Series } from '../spec/vocabulary.ts';
 /** When a collector runs: by the setting that holds its interval or cron, or by a fixed interval. */
 export type Rhythm =
   | { readonly everySetting: 'MARKET_ORDERS_INTERVAL' }
-  | { readonly cronSetting: 'UNIVERSE_UPDATE_CRON' }
+  | { readonly cronSetting: CronSetting }
   | { readonly every: string };
 
-export type Switch = 'COLLECT_UNIVERSE_DATA' | 'COLLECT_MARKET_ORDERS';
+export type CronSetting = 'UNIVERSE_UPDATE_CRON' | 'MARKET_HISTORY_CRON' | 'INDUSTRY_UPDATE_CRON';
+
+export type Switch =
+  'COLLECT_UNIVERSE_DATA' | 'COLLECT_MARKET_ORDERS' | 'COLLECT_MARKET_HISTORY' | 'COLLECT_INDUSTRY_DATA';
 
 interface Common {
   readonly name: string;
@@ -28,6 +31,8 @@ export interface RouteCollector<
   readonly query?: Readonly<Record<string, string>>;
   /** For whom: fills the route's path parameter. Absent where the path has none. */
   readonly for?: TargetKind;
+  /** Hook: the rows of an answer that is no plain list of them. */
+  readonly rows?: (json: unknown) => unknown;
   readonly row: z.ZodObject<S>;
   readonly table: string;
   readonly key: readonly (keyof S & string)[];
@@ -39,9 +44,10 @@ export interface RouteCollector<
   readonly series?: Series;
 }
 
-/** The last door: a collector whose source is no ESI route. The engine runs the named procedure. */
+/** The last door: a collector whose source is not one set of one route. The engine runs the named procedure. */
 export interface ProcedureCollector extends Common {
-  readonly procedure: 'universe';
+  readonly procedure: 'universe' | 'market-history';
+  readonly for?: TargetKind;
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the list holds collectors of unlike rows

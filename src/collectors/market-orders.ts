@@ -34,7 +34,6 @@ export const marketOrders = defineCollector({
   seenAt: 'snapshot_at',
   change: {
     policy: 'snapshot',
-    within: ['region_id'],
     versions: 'market_order_changes',
     endedBy: [
       ['price', 'price'],

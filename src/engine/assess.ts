@@ -59,6 +59,8 @@ export function assess(records: readonly PageRecord[]): Assessment {
 const COLLAPSE = 0.5;
 /** Below this, half of the rows may well go within minutes. */
 const SMALL = 1_000;
+/** But no market of this many orders empties between two sets, and an empty list is how ESI fails most often. */
+const SOME = 20;
 
 /**
  * Why a whole set is not believed, or undefined. A mass loss (or an empty answer where many rows were) is believed
@@ -69,7 +71,8 @@ export function doubtLoss(
   at: number,
   previous: PublishedSet | undefined,
 ): string | undefined {
-  if (counts.before < SMALL || counts.gone < counts.before * COLLAPSE) return undefined;
+  const isEmpty = counts.gone === counts.before && counts.before >= SOME;
+  if (!isEmpty && (counts.before < SMALL || counts.gone < counts.before * COLLAPSE)) return undefined;
   if (previous?.doubt && previous.doubt.lastModified.getTime() < at) return undefined;
   return `${counts.gone} of ${counts.before} rows would be gone; that is believed when the next set shows it too.`;
 }

@@ -7,10 +7,10 @@ import {
   readPublishedSet,
   type RunKey,
 } from '../store/runs.ts';
-import { createStage, type StagedPage } from '../store/stage.ts';
+import { createStage, type PageRecord, readPageRecords } from '../store/stage.ts';
 import type { Ports, StepContext } from './ports.ts';
 import { publish } from './publish.ts';
-import { range, readPages } from './read-pages.ts';
+import { range, readChunk } from './read-pages.ts';
 import { setSpec } from './set-spec.ts';
 import { chunksOf, type Step } from './steps.ts';
 
@@ -38,7 +38,8 @@ export async function begin(
   await closeAbandoned(ports.db.pool, key, runId, new Date(now));
   await createStage(ports.db, spec, runId);
   const run = { collector: key.collector, target: key.target, runId };
-  const [page] = await readPages({ ports, collector, spec, run, previous, context }, [1]);
+  await readChunk(ports, collector, run, { from: 1, to: 1 }, context);
+  const page = (await readPageRecords(ports.db.pool, runId)).find((record) => record.page === 1);
   const pages = page?.pages ?? 1;
   if (pages === 1) return publish(ports, collector, run, { final: false });
   const next = page && betterWait(ports, page, previous);
@@ -55,10 +56,10 @@ export async function begin(
  * When the rest of a set cannot be read before it expires, but the next one can: the moment to begin. How long a set
  * lives is what the last one showed: `Expires` less Last-Modified.
  */
-function betterWait(ports: Ports, page: StagedPage, previous: PublishedSet | undefined): number | undefined {
+function betterWait(ports: Ports, page: PageRecord, previous: PublishedSet | undefined): number | undefined {
   if (!page.expires || !previous?.expires || !previous.lastModified) return undefined;
-  const left = page.expires.getTime() - ports.clock.now();
+  const left = page.expires - ports.clock.now();
   const needed = (page.pages / ports.settings.esiRateLimit) * 60_000;
   const life = previous.expires.getTime() - previous.lastModified.getTime();
-  return left > 0 && needed > left && needed < life ? page.expires.getTime() : undefined;
+  return left > 0 && needed > left && needed < life ? page.expires : undefined;
 }

@@ -3,10 +3,12 @@ import { findCollector } from '../collectors/index.ts';
 import { describeError } from '../kernel/errors.ts';
 import { closeRun, findOpenRun, type RunKey } from '../store/runs.ts';
 import { begin } from './begin.ts';
+import { collectHistory } from './history/collect-history.ts';
 import type { Ports, StepContext } from './ports.ts';
 import { publish } from './publish.ts';
 import { readChunk } from './read-pages.ts';
 import { type Chunk, LANES, READINGS, type RunRef, type RunSummary, type Step } from './steps.ts';
+import { checkTarget } from './targets.ts';
 import { collectUniverse } from './universe/collect-universe.ts';
 import { resolveUnknown } from './universe/resolve.ts';
 
@@ -20,13 +22,17 @@ export interface Steps {
   close(key: RunKey, error: string): Promise<void>;
 }
 
+/** What the last door leads to: sources that are not one set of one route. */
+const PROCEDURES = { universe: collectUniverse, 'market-history': collectHistory } as const;
+
 /** The steps bound to real parts: what activities call, and what runs without Temporal call directly. */
 export function engineSteps(ports: Ports, context: StepContext = {}): Steps {
   return {
     begin(key) {
       const collector = findCollector(key.collector);
+      checkTarget(collector, key.target);
       return 'procedure' in collector
-        ? collectUniverse(ports, key, context)
+        ? PROCEDURES[collector.procedure](ports, key, context)
         : begin(ports, collector, key, context);
     },
     readChunk: (run, chunk) => readChunk(ports, routeCollector(run), run, chunk, context),

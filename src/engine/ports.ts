@@ -24,6 +24,7 @@ export interface EngineSettings {
   /** Requests a minute that we allow ourselves: how long a set takes to read. */
   readonly esiRateLimit: number;
   readonly dataDir: string;
+  readonly compatibilityDate: string;
   readonly retention: Retention;
 }
 

@@ -1,7 +1,8 @@
 import type { AnyRouteCollector } from '../collectors/define.ts';
-import { confirmSet, publishSet, type PublishPlan, type PublishResult, refuseSet } from '../store/publish.ts';
+import { publishSet, type PublishPlan, type PublishResult } from '../store/publish.ts';
 import { type PublishedSet, readPublishedSet, readRunResult } from '../store/runs.ts';
 import type { SetSpec } from '../store/sets.ts';
+import { confirmSet, refuseSet } from '../store/settle.ts';
 import { dropPages, type PageRecord, readPageRecords } from '../store/stage.ts';
 import { type Assessment, assess, doubtLoss, doubtRejected } from './assess.ts';
 import type { Ports } from './ports.ts';

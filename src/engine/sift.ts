@@ -34,7 +34,8 @@ function readKey(collector: AnyRouteCollector, row: unknown): Record<string, unk
  * Unknown fields are left out. Throws AppError ESI_BAD_SHAPE when the answer is no list at all.
  */
 export function sift(collector: AnyRouteCollector, json: unknown): Sifted {
-  if (!Array.isArray(json)) {
+  const list = collector.rows ? collector.rows(json) : json;
+  if (!Array.isArray(list)) {
     throw new AppError(
       `ESI answered ${collector.route} with ${json === null ? 'null' : typeof json} instead of a list.`,
       {
@@ -46,7 +47,7 @@ export function sift(collector: AnyRouteCollector, json: unknown): Sifted {
   const kept: Record<string, unknown>[] = [];
   const rejected: RejectedRow[] = [];
   const schema = collector.row as z.ZodObject;
-  for (const row of json as unknown[]) {
+  for (const row of list as unknown[]) {
     const parsed = schema.safeParse(row);
     if (parsed.success) kept.push(parsed.data);
     else rejected.push({ row, reason: reasonOf(parsed.error), key: readKey(collector, row) });

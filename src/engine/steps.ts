@@ -37,7 +37,13 @@ export type Step =
   /** Rows name unknown ids: resolve them, then publish. */
   | { readonly state: 'resolve'; readonly runId: number }
   /** A procedure has done a part: call it again. */
-  | { readonly state: 'more'; readonly runId: number; readonly done: number; readonly total: number };
+  | {
+      readonly state: 'more';
+      readonly runId: number;
+      readonly done: number;
+      readonly total: number;
+      readonly detail?: string;
+    };
 
 /**
  * Pages of a chunk: at the ceiling of 300 requests a minute a chunk of 20 lasts 4 s alone and some 20 s beside others,

@@ -1,13 +1,23 @@
 import type { AnyCollector } from '../collectors/define.ts';
 import { AppError } from '../kernel/errors.ts';
+import { parseTarget, type TargetKind } from '../spec/targets.ts';
 import type { Ports } from './ports.ts';
 
 /** The targets of a collector as configured now: `region/10000002`, or one empty target where it takes none. */
 export async function listTargets(ports: Ports, collector: AnyCollector): Promise<string[]> {
-  if ('procedure' in collector || collector.for === undefined) return [''];
+  if (collector.for === undefined) return [''];
   const { marketRegions } = ports.settings;
   const ids = marketRegions === 'all' ? await allRegions(ports) : marketRegions;
   return ids.map((id) => `region/${id}`);
+}
+
+/** Throws AppError BAD_TARGET when the collector takes no such target. */
+export function checkTarget(collector: AnyCollector, target: string): void {
+  const kind = collector.for as TargetKind | undefined;
+  if (kind !== undefined) parseTarget(target, kind);
+  else if (target !== '') {
+    throw new AppError(`${collector.name} takes no target.`, { code: 'BAD_TARGET', verdict: 'fail' });
+  }
 }
 
 async function allRegions(ports: Ports): Promise<number[]> {

@@ -8,6 +8,12 @@ export const MAX_BODY = 32 * 1024 * 1024;
 
 const inflate = promisify(gunzip);
 
+/**
+ * A page of a thousand orders unpacks to 240 KB. Node's own pieces of 16 KB would make sixteen trips to a thread and back
+ * of it, and a copy to join them: a third more of the processor's time.
+ */
+const PIECE = 256 * 1024;
+
 const nonsense = (message: string, cause?: unknown) =>
   new EsiError(message, { code: 'ESI_BAD_BODY', verdict: 'retry', cause });
 
@@ -47,7 +53,9 @@ export async function readJson(
   const zipped = answer.headers['content-encoding'] === 'gzip';
   let text: string;
   try {
-    text = (zipped ? await inflate(raw, { maxOutputLength: maxBytes }) : raw).toString('utf8');
+    text = (zipped ? await inflate(raw, { maxOutputLength: maxBytes, chunkSize: PIECE }) : raw).toString(
+      'utf8',
+    );
   } catch (error) {
     throw nonsense(
       `ESI's answer to ${path} cannot be unpacked or is larger than ${maxBytes >> 20} MB.`,

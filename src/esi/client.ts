@@ -17,6 +17,8 @@ export interface EsiRequest {
   readonly query?: Readonly<Record<string, string>>;
   /** Makes the request conditional; the answer may then be a 304 without a body. */
   readonly etag?: string | undefined;
+  /** 1 (a person waits) to 5 (backfill); 3 when nothing is said. */
+  readonly priority?: number;
   readonly signal?: AbortSignal | undefined;
   /** Called before each try and every few seconds of waiting: a sign of life for whoever watches. */
   readonly alive?: (() => void) | undefined;

@@ -92,6 +92,7 @@ function addQuestions(app: Command, finish: Finish): void {
       .action(async (options: { json?: boolean }) => finish(await printing(work)(options)));
   add('migrate', 'brings the database up to date', commands.migrateCommand);
   add('status', 'what is collected, how fresh, and what is wrong', commands.statusCommand);
+  add('budget', "ESI's limits and ours: used, free, and who spent what", commands.budgetCommand);
   add('schedules', 'when what runs', commands.schedulesCommand);
   add('resume', 'lets ESI requests go on', (config, log) => commands.pauseCommand(config, log, undefined));
   add(

@@ -5,8 +5,10 @@ import { startEmbeddedPostgres } from '../embedded/postgres.ts';
 import type { RunSummary } from '../engine/steps.ts';
 import { ago } from '../http/page.ts';
 import { listen } from '../http/server.ts';
+import { viewBucket } from '../kernel/ledger.ts';
 import type { Log } from '../kernel/log.ts';
 import { writePause } from '../store/control.ts';
+import { readBuckets } from '../store/ledger.ts';
 import { migrate } from '../store/migrate.ts';
 import type { Config } from './config.ts';
 import { examine } from './doctor.ts';
@@ -109,6 +111,30 @@ export async function runCommand(
   });
 }
 
+/** Every bucket of the ledger: limit, used, free, when the next tokens come back, and who spent what. */
+export function budgetCommand(config: Config, log: Log): Promise<Printed> {
+  return withHouse(config, log, async (house) => {
+    const buckets = (await readBuckets(house.db)).map(({ bucket, state, now }) =>
+      viewBucket(bucket, state, now),
+    );
+    const rows = buckets.map((b) => [
+      b.bucket,
+      `${b.limit} in ${b.windowSeconds} s`,
+      b.used,
+      b.leased,
+      b.foreign,
+      b.free,
+      b.held ??
+        (b.nextAt === undefined ? '' : `next back at ${new Date(b.nextAt).toISOString().slice(11, 19)}`),
+      Object.entries(b.spenders)
+        .map(([who, tokens]) => `${who} ${tokens}`)
+        .join(', '),
+    ]);
+    const headings = ['bucket', 'limit', 'used', 'leased', 'others', 'free', '', 'spent by'];
+    return { text: table(headings, rows), json: buckets, ok: true };
+  });
+}
+
 /** A run's summary in words. */
 function told(result: unknown): string {
   const summary = result as RunSummary | { targets: number; outcomes: Record<string, number> };
@@ -127,7 +153,7 @@ export async function doctorCommand(config: Config): Promise<Printed> {
   const rows = findings.map((f) => [
     f.check,
     f.status,
-    f.detail + (f.advice === undefined ? '' : ` ${f.advice}`),
+    f.advice === undefined ? f.detail : `${f.detail}. ${f.advice}`,
   ]);
   return {
     text: table(['check', 'state', ''], rows),

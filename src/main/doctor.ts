@@ -89,6 +89,7 @@ async function remote(
       'user-agent': config.ESI_USER_AGENT,
       'x-compatibility-date': config.ESI_COMPATIBILITY_DATE,
       accept: '*/*',
+      'accept-encoding': 'gzip',
     },
     signal: AbortSignal.timeout(PROBE),
   });

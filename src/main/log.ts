@@ -29,7 +29,8 @@ export function installTemporalLog(log: Log): void {
       // The `esi` worker has no workflows on purpose.
       const chatter = level === 'INFO' || message.startsWith('No workflows registered');
       const own = chatter ? 'debug' : LEVELS[level];
-      const { error, ...fields } = (meta ?? {}) as { error?: unknown };
+      // Tokens and components say nothing to a person, and fill lines.
+      const { error, taskToken: _, sdkComponent: __, ...fields } = (meta ?? {}) as Record<string, unknown>;
       log[own]({ ...fields, ...(error === undefined ? {} : { error: describeError(error) }) }, message);
     }),
     // Shutdown is ours: workers end before the servers they speak to.

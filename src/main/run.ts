@@ -2,8 +2,8 @@ import type { Client } from '@temporalio/client';
 import { WorkflowFailedError } from '@temporalio/client';
 import { showProgress } from '../cli/progress.ts';
 import { findCollector } from '../collectors/index.ts';
-import { AppError, describeError } from '../kernel/errors.ts';
-import { parseTarget } from '../spec/targets.ts';
+import { checkTarget } from '../engine/targets.ts';
+import { describeError } from '../kernel/errors.ts';
 import { readProgress } from '../store/progress.ts';
 import type { House } from './wire.ts';
 
@@ -22,11 +22,7 @@ export async function runNow(
   options: { wait: boolean; quiet: boolean },
 ): Promise<RunReport[]> {
   const collector = findCollector(collectorName);
-  const kind = 'procedure' in collector ? undefined : collector.for;
-  if (kind === undefined && targets.length > 0) {
-    throw new AppError(`${collectorName} takes no target.`, { code: 'BAD_TARGET', verdict: 'fail' });
-  }
-  if (kind !== undefined) for (const target of targets) parseTarget(target, kind);
+  for (const target of targets) checkTarget(collector, target);
   const inputs =
     targets.length === 0
       ? [{ collector: collectorName }]

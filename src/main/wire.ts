@@ -59,6 +59,7 @@ export function wire(config: Config, databaseUrl: string, log: Log): House {
       universeSource: config.UNIVERSE_SOURCE,
       esiRateLimit: config.ESI_RATE_LIMIT,
       dataDir: config.DATA_DIR,
+      compatibilityDate: config.ESI_COMPATIBILITY_DATE,
       retention: retention(config),
     },
     async close() {
@@ -83,11 +84,12 @@ function retention(config: Config): Retention {
 
 /** What the schedules depend on. */
 export function scheduleSettings(config: Config): ScheduleSettings {
-  const { COLLECT_UNIVERSE_DATA, COLLECT_MARKET_ORDERS, MARKET_ORDERS_INTERVAL, UNIVERSE_UPDATE_CRON } =
+  const { COLLECT_UNIVERSE_DATA, COLLECT_MARKET_ORDERS, COLLECT_MARKET_HISTORY, COLLECT_INDUSTRY_DATA } =
     config;
+  const { MARKET_ORDERS_INTERVAL, UNIVERSE_UPDATE_CRON, MARKET_HISTORY_CRON, INDUSTRY_UPDATE_CRON } = config;
   return {
-    switches: { COLLECT_UNIVERSE_DATA, COLLECT_MARKET_ORDERS },
+    switches: { COLLECT_UNIVERSE_DATA, COLLECT_MARKET_ORDERS, COLLECT_MARKET_HISTORY, COLLECT_INDUSTRY_DATA },
     intervals: { MARKET_ORDERS_INTERVAL },
-    crons: { UNIVERSE_UPDATE_CRON },
+    crons: { UNIVERSE_UPDATE_CRON, MARKET_HISTORY_CRON, INDUSTRY_UPDATE_CRON },
   };
 }

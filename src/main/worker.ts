@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import type { Ports } from '../engine/ports.ts';
@@ -37,8 +38,15 @@ function workflowBundle(): string {
   throw new Error('dist/workflow-bundle.js is missing: run "npm run build"');
 }
 
+/**
+ * The heap may grow by half before garbage is collected. On a machine with much memory V8 lets it grow fourfold: all
+ * regions at once, which hold 50 MB of living objects, then took 400 MB of the machine instead of 310.
+ */
+const HEAP_GROWTH = '--heap-growing-percent=50';
+
 /** Starts the two workers of a process: `collect` (workflows, database work) and `esi` (requests). */
 export async function startWorkers(ports: Ports, settings: WorkerSettings): Promise<RunningWorkers> {
+  setFlagsFromString(HEAP_GROWTH);
   const { connection, namespace } = settings;
   const activities = createActivities(ports);
   const common: Pick<WorkerOptions, 'connection' | 'namespace' | 'activities'> = {

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { ScheduleOptions } from '@temporalio/client';
-import type { AnyCollector, Rhythm, Switch } from '../collectors/define.ts';
+import type { AnyCollector, CronSetting, Rhythm, Switch } from '../collectors/define.ts';
 import { parseDuration } from '../kernel/clock.ts';
 
 /** What the schedules depend on of the settings. */
 export interface ScheduleSettings {
   readonly switches: Readonly<Record<Switch, boolean>>;
   readonly intervals: Readonly<Record<'MARKET_ORDERS_INTERVAL', string>>;
-  readonly crons: Readonly<Record<'UNIVERSE_UPDATE_CRON', string>>;
+  readonly crons: Readonly<Record<CronSetting, string>>;
 }
 
 export interface WantedSchedule {

@@ -18,6 +18,12 @@ export interface Call {
   route: string;
   /** The route's token bucket; none means the old error limit. */
   group: string | undefined;
+  /** The route has a limit in the game server, which no header announces. */
+  hidden: boolean;
+  /** That limit refuses this request. */
+  overHidden: boolean;
+  /** Books the answer with the budget's judge. */
+  booked: (status: number, refused: boolean) => void;
 }
 
 const NO_QUERY = new URLSearchParams();
@@ -41,5 +47,8 @@ export function readCall(request: IncomingMessage, at: number): Call {
     arrived: performance.now(),
     route: 'unknown',
     group: undefined,
+    hidden: false,
+    overHidden: false,
+    booked: () => undefined,
   };
 }

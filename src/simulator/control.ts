@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import type { Call } from './call.ts';
 import type { FaultOptions, Faults } from './faults.ts';
 import type { Simulator } from './index.ts';
-import type { Kind } from './shapes.ts';
+import type { HistoryRow, Kind } from './shapes.ts';
 
 /** Where a simulator in its own process is steered from. */
 export const CONTROL_PREFIX = '/__simulator';
@@ -13,6 +13,11 @@ interface Order {
   region?: number;
   share?: number;
   build?: number;
+  group?: string;
+  tokens?: number;
+  windowSeconds?: number;
+  date?: string;
+  patch?: Partial<HistoryRow>;
   kind?: Kind;
   id?: number;
   /** A method of `faults`, its arguments before the options, and the options. */
@@ -39,6 +44,15 @@ const ACTIONS: Record<string, (simulator: Simulator, order: Order) => void> = {
   build: ({ world }, { build }) => world.setBuild(build ?? world.build + 1),
   hide: ({ world }, { kind, id }) => world.hide(kind ?? 'types', id ?? 0),
   forget: ({ world }, { kind, id }) => world.forget(kind ?? 'types', id ?? 0),
+  'set-bucket': ({ world }, { group = '', tokens, windowSeconds }) =>
+    world.setBucket(group, {
+      ...(tokens === undefined ? {} : { tokens }),
+      ...(windowSeconds === undefined ? {} : { windowSeconds }),
+    }),
+  'spend-elsewhere': ({ world }, { group = '', tokens = 0 }) => world.spendElsewhere(group, tokens),
+  'correct-history': ({ world }, { region = 0, id = 0, date = '', patch = {} }) =>
+    void world.correctHistory(region, id, date, patch),
+  'turn-industry': ({ world }) => world.turnIndustry(),
   reset: (simulator) => simulator.resetCounters(),
   faults: ({ faults }, order) => setFault(faults, order),
   'faults-clear': ({ faults }) => faults.clear(),
@@ -58,6 +72,7 @@ function snapshotOf({ world }: Simulator, call: Call) {
 /** What GET calls answer. */
 const VIEWS: Record<string, (simulator: Simulator, call: Call) => unknown> = {
   offences: (simulator) => simulator.offences(),
+  'budget-report': (simulator) => simulator.budgetReport(),
   'requests-summary': (simulator) => {
     const requests = simulator.requests();
     const byRoute = countBy(requests, ({ route, status }) => `${route} ${status}`);

@@ -1,8 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../kernel/clock.ts';
+import type { Budget } from './budget.ts';
 import type { Call } from './call.ts';
 import { failure, type Content } from './content.ts';
 import type { Fault, FaultBox, FaultOf } from './faults.ts';
+import { hiddenRefusal, type HiddenLimiter } from './hidden.ts';
+import { distort } from './limit-headers.ts';
 import type { Limits } from './limits.ts';
 import type { Judge } from './offences.ts';
 import {
@@ -12,6 +15,7 @@ import {
   sendContent,
   sendFlood,
   sendHalf,
+  sendHead,
   sendStatus,
   sendText,
 } from './respond.ts';
@@ -23,13 +27,15 @@ export interface Engine {
   world: World;
   box: FaultBox;
   limits: Limits;
+  hidden: HiddenLimiter;
   judge: Judge;
+  budget: Budget;
   clock: Clock;
   latencyMs: number;
 }
 
-type Breaking = FaultOf<'status' | 'body' | 'truncate' | 'reset' | 'hang' | 'oversize'>;
-const BREAKING = ['status', 'body', 'truncate', 'reset', 'hang', 'oversize'] as const;
+type Breaking = FaultOf<'status' | 'body' | 'truncate' | 'reset' | 'resetMidway' | 'hang' | 'oversize'>;
+const BREAKING = ['status', 'body', 'truncate', 'reset', 'resetMidway', 'hang', 'oversize'] as const;
 
 /** Takes the fault that spoils the whole answer, if one does. */
 export function breaking(box: FaultBox, call: Call): Breaking | undefined {
@@ -62,6 +68,27 @@ function resolve(engine: Engine, call: Call): Content {
 const PROSE =
   'You have made too many failing requests. Please fix what you send, and wait for the end of the minute.';
 
+/** Books an answer, and gives the limit headers as the faults leave them. */
+function settle(engine: Engine, call: Call, status: number): Record<string, string> {
+  const counted = engine.limits.settle(call.caller, call.group, status);
+  call.booked(status, call.overHidden || status === 429 || status === 420);
+  return distort(counted, engine.box.take(['limitHeaders'], call)?.how);
+}
+
+/** The limiter in the game server: no header tells of it, and its refusals count as errors. */
+function refuseHidden(
+  engine: Engine,
+  call: Call,
+  response: ServerResponse,
+  headers: Record<string, string>,
+): boolean {
+  if (!call.overHidden) return false;
+  const refusal = hiddenRefusal(engine.box.take(['hiddenLimitAs'], call)?.code ?? 429, engine.hidden.limit);
+  settle(engine, call, refusal.status);
+  sendContent(response, call, refusal, headers);
+  return true;
+}
+
 function refuse(
   engine: Engine,
   call: Call,
@@ -71,7 +98,7 @@ function refuse(
   const refusal = engine.limits.refuse(call.caller, call.group);
   if (!refusal) return false;
   const { status, seconds } = refusal;
-  const counted = engine.limits.settle(call.caller, call.group, status);
+  const counted = settle(engine, call, status);
   const retry = status === 429 ? { 'Retry-After': String(seconds) } : {};
   const text = JSON.stringify({ error: status === 429 ? 'Rate limit exceeded' : PROSE });
   sendText(response, status, text, { ...headers, ...counted, ...retry });
@@ -103,19 +130,21 @@ async function spoil(
   headers: Record<string, string>,
 ): Promise<void> {
   if (fault.kind === 'status') {
-    const counted = engine.limits.settle(call.caller, call.group, fault.code);
+    const counted = settle(engine, call, fault.code);
     sendStatus(response, fault, { ...headers, ...(fault.headers ? counted : {}) });
     noteStatus(engine, call, fault);
     return;
   }
   engine.judge.fail(call);
-  const all = { ...headers, ...engine.limits.settle(call.caller, call.group, 200) };
+  const all = { ...headers, ...settle(engine, call, 200) };
   if (fault.kind === 'body')
     sendText(response, 200, fault.text, { ...all, 'Content-Type': fault.contentType });
   else if (fault.kind === 'oversize') await sendFlood(response, fault.bytes, all);
-  else if (fault.kind === 'truncate') {
+  else {
     const content = resolve(engine, call);
-    sendHalf(response, content, { ...all, ...cacheHeaders(content, 0) });
+    const whole = { ...all, ...cacheHeaders(content, 0) };
+    if (fault.kind === 'truncate') sendHalf(response, content, whole);
+    else if (fault.kind === 'resetMidway') await sendHead(response, content.body.gzip.length, whole);
   }
 }
 
@@ -129,7 +158,7 @@ export async function handleEsi(engine: Engine, call: Call, response: ServerResp
     response.socket?.destroy();
     return;
   }
-  if (refuse(engine, call, response, headers)) return;
+  if (refuse(engine, call, response, headers) || refuseHidden(engine, call, response, headers)) return;
   if (fault) {
     await spoil(engine, call, response, fault, headers);
     return;
@@ -137,7 +166,7 @@ export async function handleEsi(engine: Engine, call: Call, response: ServerResp
   const content = resolve(engine, call);
   const known = isKnown(call, content);
   const status = known ? 304 : content.status;
-  Object.assign(headers, cacheHeaders(content, skew), engine.limits.settle(call.caller, call.group, status));
+  Object.assign(headers, cacheHeaders(content, skew), settle(engine, call, status));
   engine.judge.answer(call, {
     status,
     expires: content.expires?.getTime(),

@@ -18,6 +18,9 @@ export interface StatusFaultOptions extends FaultOptions {
 /** A row as it is served, or null to leave it out. The result may be anything: that is the point. */
 export type RowChange = (row: Order | Price) => unknown;
 
+/** What the limit headers look like. */
+export type LimitHeaders = 'missing' | 'wrong' | 'negative' | 'huge';
+
 /** What can go wrong, switchable at any time. */
 export interface Faults {
   status(code: number, options?: StatusFaultOptions): void;
@@ -29,6 +32,8 @@ export interface Faults {
   truncate(options?: FaultOptions): void;
   /** Drops the connection before an answer. */
   reset(options?: FaultOptions): void;
+  /** Sends the headers of the whole content and drops the connection before a byte of it. */
+  resetMidway(options?: FaultOptions): void;
   /** Never answers until the simulator closes. */
   hang(options?: FaultOptions): void;
   /** An answer of this many bytes, its length not announced. */
@@ -58,6 +63,13 @@ export interface Faults {
   vip(options?: FaultOptions): void;
   /** Shifts the Date, Last-Modified and Expires headers. */
   clockSkew(ms: number, options?: FaultOptions): void;
+  /**
+   * The headers of both rate limits left out, unreadable, below zero, or beyond all numbers; the limits themselves and
+   * Retry-After stay right. The last call counts.
+   */
+  limitHeaders(how: LimitHeaders, options?: FaultOptions): void;
+  /** How the limit that no header announces answers; 500 names the reason in its text. The last call counts. */
+  hiddenLimitAs(code: 429 | 500, options?: FaultOptions): void;
   /** Slows answers down. */
   latency(ms: number, options?: FaultOptions): void;
   clear(): void;
@@ -69,7 +81,9 @@ export type Fault = { route: string | undefined; left: number } & FaultWhat;
 export type FaultWhat =
   | { kind: 'status'; code: number; retryAfter: number | string | undefined; headers: boolean }
   | { kind: 'body'; contentType: string; text: string }
-  | { kind: 'truncate' | 'reset' | 'hang' | 'tear' | 'duplicateOrder' | 'dropOrder' | 'vip' }
+  | { kind: 'truncate' | 'reset' | 'resetMidway' | 'hang' | 'tear' | 'duplicateOrder' | 'dropOrder' | 'vip' }
+  | { kind: 'limitHeaders'; how: LimitHeaders }
+  | { kind: 'hiddenLimitAs'; code: 429 | 500 }
   | { kind: 'oversize'; bytes: number }
   | { kind: 'emptyPage'; page: number | undefined }
   | { kind: 'wrongPages'; pages: number }
@@ -111,6 +125,7 @@ function createFaults(add: Add, clear: () => void): Faults {
     rawBody: (text, options) => body('application/json', text, options),
     truncate: (options) => add({ kind: 'truncate' }, options),
     reset: (options) => add({ kind: 'reset' }, options),
+    resetMidway: (options) => add({ kind: 'resetMidway' }, options),
     hang: (options) => add({ kind: 'hang' }, options),
     oversize: (bytes, options) => add({ kind: 'oversize', bytes }, options),
     emptyPage: (page, options) => add({ kind: 'emptyPage', page }, options),
@@ -125,6 +140,8 @@ function createFaults(add: Add, clear: () => void): Faults {
       how === 'reset' ? add({ kind: 'reset' }, options) : status(503, { ...options, headers: false }),
     vip: (options) => add({ kind: 'vip' }, options),
     clockSkew: (ms, options) => add({ kind: 'clockSkew', ms }, options),
+    limitHeaders: (how, options) => add({ kind: 'limitHeaders', how }, options),
+    hiddenLimitAs: (code, options) => add({ kind: 'hiddenLimitAs', code }, options),
     latency: (ms, options) => add({ kind: 'latency', ms }, options),
     clear,
   };
@@ -134,7 +151,10 @@ function createFaults(add: Add, clear: () => void): Faults {
 export function createFaultBox(): FaultBox {
   let active: Fault[] = [];
   const add: Add = (what, options = {}) => {
-    active.push({ ...what, route: options.route, left: options.times ?? Number.POSITIVE_INFINITY });
+    const fault = { ...what, route: options.route, left: options.times ?? Number.POSITIVE_INFINITY };
+    if (what.kind === 'limitHeaders' || what.kind === 'hiddenLimitAs')
+      active.unshift(fault); // the last call counts
+    else active.push(fault);
   };
   return {
     faults: createFaults(add, () => {

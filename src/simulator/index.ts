@@ -2,10 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock, type Clock } from '../kernel/clock.ts';
+import { createBudget, type BudgetLine } from './budget.ts';
 import { readCall, type Call } from './call.ts';
 import { CONTROL_PREFIX, handleControl } from './control.ts';
 import { handleEsi, type Engine } from './esi-handler.ts';
 import { createFaultBox, type Faults } from './faults.ts';
+import { createHiddenLimiter, HIDDEN_LIMIT } from './hidden.ts';
 import { createLimits } from './limits.ts';
 import { createJudge, type Offence } from './offences.ts';
 import { createRecords, type RequestRecord, type Records } from './records.ts';
@@ -13,7 +15,9 @@ import { findRoute } from './routes.ts';
 import { handleSde, SDE_PREFIX } from './sde-handler.ts';
 import { World } from './world.ts';
 
-export type { FaultOptions, Faults, RowChange, StatusFaultOptions } from './faults.ts';
+export type { Bucket } from './allowances.ts';
+export type { BudgetLine } from './budget.ts';
+export type { FaultOptions, Faults, LimitHeaders, RowChange, StatusFaultOptions } from './faults.ts';
 export type { Offence, OffenceKind } from './offences.ts';
 export type { RequestRecord } from './records.ts';
 export type { Snapshot } from './book.ts';
@@ -38,6 +42,8 @@ export interface SimulatorOptions {
   universe?: 'small' | 'full';
   /** Default true: 429 and 420 as ESI has them. */
   enforceLimits?: boolean;
+  /** Requests of one address for the market's history in any 60 s, which no header announces. Default 300. */
+  hiddenLimit?: number;
 }
 
 export interface Simulator {
@@ -50,7 +56,9 @@ export interface Simulator {
   offences(): Offence[];
   /** The last 200,000. */
   requests(): RequestRecord[];
-  /** Forgets offences and requests, but not what callers have been told. */
+  /** What was used of each limit, and the most that any window held. */
+  budgetReport(): BudgetLine[];
+  /** Forgets offences, requests and what the budget's report counts, but not what callers have been told. */
   resetCounters(): void;
   close(): Promise<void>;
 }
@@ -64,12 +72,23 @@ const KEEP_ALIVE_MS = 65_000; // longer than any client keeps an idle connection
 function makeEngine(options: SimulatorOptions): Engine {
   const clock = options.clock ?? systemClock;
   const { seed = 1, regions = SMALL_WORLD, cacheSeconds = CACHE_SECONDS, churn = CHURN } = options;
+  const world = new World({
+    seed,
+    clock,
+    regions,
+    cacheSeconds,
+    churn,
+    universe: options.universe ?? 'small',
+  });
+  const { enforceLimits = true, hiddenLimit = HIDDEN_LIMIT } = options;
   return {
     clock,
-    world: new World({ seed, clock, regions, cacheSeconds, churn, universe: options.universe ?? 'small' }),
+    world,
     box: createFaultBox(),
-    limits: createLimits(clock, options.enforceLimits ?? true),
+    limits: createLimits(clock, world.allowances, enforceLimits),
+    hidden: createHiddenLimiter(hiddenLimit, enforceLimits),
     judge: createJudge(),
+    budget: createBudget(world.allowances, hiddenLimit),
     latencyMs: options.latencyMs ?? 0,
   };
 }
@@ -80,6 +99,7 @@ function setRoute(call: Call): void {
   if (!found) return;
   call.route = found.route.template;
   call.group = found.route.group;
+  call.hidden = found.route.hidden ?? false;
 }
 
 /** Books the request and its end: an answer that did not get through makes asking again no offence. */
@@ -90,6 +110,9 @@ function track(engine: Engine, records: Records, call: Call, response: ServerRes
   if (tag !== undefined) record.ifNoneMatch = tag;
   records.add(record);
   engine.judge.arrive(call);
+  if (route !== 'sde') call.booked = engine.budget.arrive(call);
+  if (call.hidden) call.overHidden = engine.hidden.arrive(call);
+  if (call.overHidden) engine.judge.overHidden(call, `more than ${engine.hidden.limit} within 60 s`);
   response.on('finish', () => {
     record.status = response.statusCode;
   });
@@ -135,7 +158,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     faults: engine.box.faults,
     offences: () => [...engine.judge.list],
     requests: () => records.list(),
+    budgetReport: () => engine.budget.report(),
     resetCounters: () => {
+      engine.budget.clear();
       engine.judge.list.length = 0;
       records.clear();
     },

@@ -19,6 +19,7 @@ const { values } = parseArgs({
     churn: { type: 'string' },
     cache: { type: 'string' },
     universe: { type: 'string', default: 'small' },
+    'hidden-limit': { type: 'string' },
     'no-limits': { type: 'boolean', default: false },
     warm: { type: 'boolean', default: false },
   },
@@ -52,6 +53,9 @@ function options(): SimulatorOptions {
     enforceLimits: !values['no-limits'],
     ...(wanted ? { regions: wanted } : {}),
     ...(values.churn === undefined ? {} : { churn: number('churn', values.churn) }),
+    ...(values['hidden-limit'] === undefined
+      ? {}
+      : { hiddenLimit: number('hidden-limit', values['hidden-limit']) }),
     ...(values.cache === undefined ? {} : { cacheSeconds: number('cache', values.cache) }),
   };
 }

@@ -11,7 +11,8 @@ export type OffenceKind =
   | 'ignored-retry-after'
   | 'ignored-420'
   | 'conditional-mismatch'
-  | 'too-many-in-flight';
+  | 'too-many-in-flight'
+  | 'hidden-limit';
 
 /** Something that ESI's rules forbid. */
 export interface Offence {
@@ -71,6 +72,8 @@ export interface Judge {
   answer(call: Call, outcome: Outcome): void;
   /** A 429 or 420 was sent. */
   refuse(call: Call, status: 420 | 429, seconds: number, now: number): void;
+  /** The limit that no header announces was passed. */
+  overHidden(call: Call, detail: string): void;
   /** The answer did not arrive, or was no proper one. */
   fail(call: Call): void;
   leave(): void;
@@ -87,6 +90,11 @@ function emptyMemory(): Memory {
   };
 }
 
+/** What is read as one: the path and query without the page. Each type's history is a set of its own. */
+function setOf(call: Call): string {
+  return call.path.replace(/([?&])page=[^&]*&?/, '$1').replace(/[?&]$/, '');
+}
+
 function checkHeaders(call: Call, add: Add): void {
   const agent = call.header('user-agent');
   if (!agent || !CONTACT.test(agent)) add('no-user-agent', agent ?? 'missing');
@@ -101,20 +109,20 @@ function checkHeaders(call: Call, add: Add): void {
 function checkEarly(memory: Memory, call: Call, version: string): string | undefined {
   const last = memory.answered.get(`${call.caller} ${call.path}`);
   if (!last || last.version !== version || call.at >= last.expires) return undefined;
-  if ((memory.failedAt.get(call.pathname) ?? 0) > last.order) return undefined; // the read has to start again
+  if ((memory.failedAt.get(setOf(call)) ?? 0) > last.order) return undefined; // the read has to start again
   return `${Math.ceil((last.expires - call.at) / 1_000)} s before Expires`;
 }
 
 function notePages(memory: Memory, call: Call, outcome: Outcome): void {
-  const known = memory.pages.get(call.pathname);
+  const known = memory.pages.get(setOf(call));
   const now = outcome.pages ?? 1;
   if (known?.version === outcome.version) known.now = Math.max(known.now, now);
-  else memory.pages.set(call.pathname, { version: outcome.version, now, before: known?.now ?? 0 });
+  else memory.pages.set(setOf(call), { version: outcome.version, now, before: known?.now ?? 0 });
 }
 
 function isBeyond(memory: Memory, call: Call, outcome: Outcome): boolean {
   const page = Number(call.query.get('page') ?? 1);
-  const known = memory.pages.get(call.pathname);
+  const known = memory.pages.get(setOf(call));
   const announced = known
     ? Math.max(known.now, known.version === outcome.version ? known.before : known.now)
     : 1;
@@ -143,9 +151,9 @@ function checkArrival(memory: Memory, call: Call, add: Add): void {
 
 /** Pages that came before their own page 1 belong to a torn read: each may be asked for once more. */
 function noteFirst(memory: Memory, call: Call, outcome: Outcome, order: number): void {
-  if ((call.query.get('page') ?? '1') !== '1' || memory.firsts.get(call.pathname) === outcome.version) return;
-  memory.firsts.set(call.pathname, outcome.version);
-  memory.failedAt.set(call.pathname, order);
+  if ((call.query.get('page') ?? '1') !== '1' || memory.firsts.get(setOf(call)) === outcome.version) return;
+  memory.firsts.set(setOf(call), outcome.version);
+  memory.failedAt.set(setOf(call), order);
 }
 
 /** A refusal holds for a minute, unless the content has changed since; faults do not name a content. */
@@ -169,11 +177,11 @@ function book(memory: Memory, call: Call, outcome: Outcome, order: number): void
   if (outcome.status === 200 || outcome.status === 304) {
     notePages(memory, call, outcome);
     noteFirst(memory, call, outcome, order);
-    if (outcome.damaged) memory.failedAt.set(call.pathname, order);
+    if (outcome.damaged) memory.failedAt.set(setOf(call), order);
     else memory.answered.set(key, { expires: outcome.expires ?? 0, version: outcome.version, order });
   } else if (PERMANENT.has(outcome.status)) {
     memory.refused.set(key, { until: call.at + RETRY_MS, version: outcome.version });
-  } else memory.failedAt.set(call.pathname, order);
+  } else memory.failedAt.set(setOf(call), order);
 }
 
 /** Makes a judge who has seen nothing yet. */
@@ -200,13 +208,17 @@ export function createJudge(): Judge {
     },
     refuse: (call, status, seconds, now) => {
       const key = status === 420 ? call.caller : `${call.caller} ${call.group ?? call.route}`;
-      memory.failedAt.set(call.pathname, ++order);
+      memory.failedAt.set(setOf(call), ++order);
       const known = memory.blocked.get(key);
       if (known && known.until > now) return; // the first refusal counts
       memory.blocked.set(key, { until: now + seconds * 1_000, since: performance.now() });
     },
+    overHidden: (call, detail) => {
+      adder(call)('hidden-limit', detail);
+      memory.failedAt.set(setOf(call), ++order);
+    },
     fail: (call) => {
-      memory.failedAt.set(call.pathname, ++order);
+      memory.failedAt.set(setOf(call), ++order);
     },
     leave: () => {
       inFlight--;

@@ -4,7 +4,9 @@ import type { Order, Universe } from './shapes.ts';
 const BUY_SHARE = 0.44; // of the rows seen
 const STRUCTURE_SHARE = 0.085; // orders at player structures
 const INT32_MAX = 2_147_483_647; // the largest volume, and not a rare one
-const FIRST_STRUCTURE = 1_020_000_000_000;
+/** The structures of a system have ids of their own. */
+export const structureId = (system: number, number: number): number =>
+  1_020_000_000_000 + (system % 1_000_000) * 1_000 + number; // in the middle of the ids seen
 const FIRST_ORDER = 6_000_000_000;
 /** Room for 600,000 orders a region 8 apart, and 9 million times 114 regions stays below the real 7.1e9. */
 const ORDERS_A_REGION = 9_000_000;
@@ -50,7 +52,8 @@ export function roundPrice(price: number): number {
   return Math.max(0.01, Math.round(price * 100) / 100);
 }
 
-function basePrice(typeId: number): number {
+/** What a type is worth. */
+export function basePrice(typeId: number): number {
   return 10 ** (createRandom(typeId)() * 9.3); // 1 to 2e9 ISK, the same for a type in every region
 }
 
@@ -80,7 +83,7 @@ function placesOf(universe: Universe, regionId: number): Places {
 function placeOf(places: Places, random: Random): [number, number] {
   if (places.stations.length === 0 || random() < STRUCTURE_SHARE) {
     const system = pick(random, places.systems);
-    return [FIRST_STRUCTURE + (system % 1_000_000) * 1_000 + between(random, 1, 5), system];
+    return [structureId(system, between(random, 1, 5)), system];
   }
   const hub = places.stations[0] as [number, number];
   return random() < 0.5 ? hub : pick(random, places.stations);

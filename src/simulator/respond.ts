@@ -54,6 +54,15 @@ export function sendHalf(response: ServerResponse, content: Content, headers: He
   response.write(gzip.subarray(0, Math.ceil(gzip.length / 2)), () => response.destroy());
 }
 
+const MIDWAY_MS = 20; // by then the headers have left: a reset throws away what is still under way
+
+/** Announces the whole body, sends its headers and resets the connection. */
+export async function sendHead(response: ServerResponse, length: number, headers: Headers): Promise<void> {
+  response.writeHead(200, { ...headers, 'Content-Length': String(Math.max(length, 1)) }).flushHeaders();
+  await delay(MIDWAY_MS);
+  response.socket?.resetAndDestroy();
+}
+
 const CHUNK = Buffer.alloc(65_536, ' '); // what a socket takes at once; white space is well-formed JSON so far
 
 /** An answer of any size, its length not announced. */

@@ -1,38 +1,90 @@
 import type { Call } from './call.ts';
 import type { Resolve } from './content.ts';
+import { marketHistory, marketTypes, TYPES_CACHE_MS } from './history-routes.ts';
+import { INDUSTRY_CACHE_MS } from './industry.ts';
+import { industryFacilities, industrySystems } from './industry-routes.ts';
 import { orders, prices } from './market-routes.ts';
-import { compatibilityDates, detail, idList, metaStatus, status, structure } from './universe-routes.ts';
+import { openApi, type DescribedRoute } from './openapi.ts';
+import { PRICES_CACHE_MS } from './prices.ts';
+import {
+  compatibilityDates,
+  detail,
+  idList,
+  META_CACHE_MS,
+  metaStatus,
+  SCHEMATIC_CACHE_MS,
+  status,
+  STATUS_CACHE_MS,
+  structure,
+} from './universe-routes.ts';
 
 /** A route of ESI. */
-export interface Route {
-  template: string;
+export interface Route extends DescribedRoute {
   /** Its token bucket; none means the old error limit. */
   group?: string;
+  /** It has a limit in the game server, which no header announces. */
+  hidden?: true;
   resolve: Resolve;
 }
 
+const seconds = (ms: number): number => ms / 1_000;
+
 const ROUTES: readonly Route[] = [
-  { template: '/markets/{region_id}/orders', group: 'market-order', resolve: orders },
-  { template: '/markets/prices', resolve: prices },
-  { template: '/status', group: 'status', resolve: status },
-  { template: '/universe/types', resolve: idList('types', true) },
-  { template: '/universe/types/{type_id}', resolve: detail('types') },
-  { template: '/universe/groups', resolve: idList('groups', true) },
-  { template: '/universe/groups/{group_id}', resolve: detail('groups') },
-  { template: '/universe/categories', resolve: idList('categories', false) },
-  { template: '/universe/categories/{category_id}', resolve: detail('categories') },
-  { template: '/universe/systems', resolve: idList('systems', false) },
-  { template: '/universe/systems/{system_id}', resolve: detail('systems') },
-  { template: '/universe/regions', resolve: idList('regions', false) },
-  { template: '/universe/regions/{region_id}', resolve: detail('regions') },
-  { template: '/universe/constellations', resolve: idList('constellations', false) },
-  { template: '/universe/constellations/{constellation_id}', resolve: detail('constellations') },
-  { template: '/universe/stations/{station_id}', resolve: detail('stations') },
-  { template: '/universe/schematics/{schematic_id}', resolve: detail('schematics') },
+  {
+    template: '/markets/{region_id}/orders',
+    group: 'market-order',
+    cache: (world) => world.cacheSeconds,
+    resolve: orders,
+  },
+  { template: '/markets/{region_id}/history', daily: true, hidden: true, resolve: marketHistory },
+  { template: '/markets/{region_id}/types', cache: seconds(TYPES_CACHE_MS), resolve: marketTypes },
+  { template: '/markets/prices', cache: seconds(PRICES_CACHE_MS), resolve: prices },
+  { template: '/status', group: 'status', cache: seconds(STATUS_CACHE_MS), resolve: status },
+  {
+    template: '/industry/systems',
+    group: 'industry',
+    cache: seconds(INDUSTRY_CACHE_MS),
+    resolve: industrySystems,
+  },
+  {
+    template: '/industry/facilities',
+    group: 'industry',
+    cache: seconds(INDUSTRY_CACHE_MS),
+    resolve: industryFacilities,
+  },
+  { template: '/universe/types', daily: true, resolve: idList('types', true) },
+  { template: '/universe/types/{type_id}', daily: true, resolve: detail('types') },
+  { template: '/universe/groups', daily: true, resolve: idList('groups', true) },
+  { template: '/universe/groups/{group_id}', daily: true, resolve: detail('groups') },
+  { template: '/universe/categories', daily: true, resolve: idList('categories', false) },
+  { template: '/universe/categories/{category_id}', daily: true, resolve: detail('categories') },
+  { template: '/universe/systems', daily: true, resolve: idList('systems', false) },
+  { template: '/universe/systems/{system_id}', daily: true, resolve: detail('systems') },
+  { template: '/universe/regions', daily: true, resolve: idList('regions', false) },
+  { template: '/universe/regions/{region_id}', daily: true, resolve: detail('regions') },
+  { template: '/universe/constellations', daily: true, resolve: idList('constellations', false) },
+  { template: '/universe/constellations/{constellation_id}', daily: true, resolve: detail('constellations') },
+  { template: '/universe/stations/{station_id}', daily: true, resolve: detail('stations') },
+  {
+    template: '/universe/schematics/{schematic_id}',
+    cache: seconds(SCHEMATIC_CACHE_MS),
+    resolve: detail('schematics'),
+  },
   { template: '/universe/structures/{structure_id}', resolve: structure },
-  { template: '/markets/groups', resolve: idList('marketGroups', false) },
-  { template: '/markets/groups/{market_group_id}', resolve: detail('marketGroups') },
-  { template: '/meta/compatibility-dates', group: 'meta', resolve: compatibilityDates },
+  { template: '/markets/groups', daily: true, resolve: idList('marketGroups', false) },
+  { template: '/markets/groups/{market_group_id}', daily: true, resolve: detail('marketGroups') },
+  {
+    template: '/meta/compatibility-dates',
+    group: 'meta',
+    cache: seconds(META_CACHE_MS),
+    resolve: compatibilityDates,
+  },
+  {
+    template: '/meta/openapi.json',
+    group: 'meta',
+    cache: seconds(META_CACHE_MS),
+    resolve: openApi(() => ROUTES),
+  },
   {
     template: '/meta/status',
     group: 'meta',

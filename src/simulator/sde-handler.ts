@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { sameTag } from './body.ts';
 import type { Call } from './call.ts';
 import { breaking, type Engine } from './esi-handler.ts';
-import { sendFlood, sendStatus, sendText } from './respond.ts';
+import { sendFlood, sendHead, sendStatus, sendText } from './respond.ts';
 import { sdeArchive, sdeHeader } from './sde.ts';
 import type { World } from './world.ts';
 
@@ -49,6 +49,7 @@ async function spoil(engine: Engine, call: Call, response: ServerResponse, data:
   else if (fault.kind === 'status') sendStatus(response, fault, {});
   else if (fault.kind === 'body') sendText(response, 200, fault.text, { 'Content-Type': fault.contentType });
   else if (fault.kind === 'oversize') await sendFlood(response, fault.bytes, {});
+  else if (fault.kind === 'resetMidway') await sendHead(response, data.length, {});
   else if (fault.kind === 'truncate') sendHalf(response, data, {});
   return true;
 }

@@ -20,6 +20,31 @@ export interface Price {
   type_id: number;
 }
 
+/** A day of a type's market in a region. */
+export interface HistoryRow {
+  average: number;
+  /** As `2026-08-19`. */
+  date: string;
+  highest: number;
+  lowest: number;
+  order_count: number;
+  volume: number;
+}
+
+export interface IndustrySystem {
+  cost_indices: { activity: string; cost_index: number }[];
+  solar_system_id: number;
+}
+
+export interface Facility {
+  facility_id: number;
+  owner_id: number;
+  region_id: number;
+  solar_system_id: number;
+  tax?: number;
+  type_id: number;
+}
+
 export interface Position {
   x: number;
   y: number;

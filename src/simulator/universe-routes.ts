@@ -1,14 +1,13 @@
+import { beat, DAY_MS, ROLL_MS } from './beat.ts';
 import { packJson, type Body } from './body.ts';
 import { pageCount, pageRows } from './book.ts';
 import { failure, noSuchPage, pageOf, type Content, type Resolve, type RouteContext } from './content.ts';
 import type { Kind } from './shapes.ts';
 import type { World } from './world.ts';
 
-const DAY_MS = 86_400_000;
-const ROLL_MS = (11 * 60 + 5) * 60_000; // static data rolls at 11:05 UTC
-const STATUS_CACHE_MS = 30_000;
-const META_CACHE_MS = 600_000;
-const SCHEMATIC_CACHE_MS = 3_600_000;
+export const STATUS_CACHE_MS = 30_000;
+export const META_CACHE_MS = 600_000;
+export const SCHEMATIC_CACHE_MS = 3_600_000;
 
 /** What an unknown id of each kind is answered with. */
 const UNKNOWN: Record<Kind, string> = {
@@ -26,7 +25,8 @@ const UNKNOWN: Record<Kind, string> = {
 /** The packed static answers of a world, thrown away whenever its static data changes. */
 const caches = new WeakMap<World, { version: number; bodies: Map<string, Body> }>();
 
-function cached(world: World, key: string, make: () => unknown): Body {
+/** A packed answer, made once for each state of the static data. */
+export function cached(world: World, key: string, make: () => unknown): Body {
   let cache = caches.get(world);
   if (cache?.version !== world.staticVersion) {
     cache = { version: world.staticVersion, bodies: new Map() };
@@ -35,12 +35,6 @@ function cached(world: World, key: string, make: () => unknown): Body {
   const body = cache.bodies.get(key) ?? packJson(make());
   cache.bodies.set(key, body);
   return body;
-}
-
-/** Times of content that changes on a fixed beat. */
-function beat(now: number, length: number, offset = 0): { lastModified: Date; expires: Date } {
-  const start = Math.floor((now - offset) / length) * length + offset;
-  return { lastModified: new Date(start), expires: new Date(start + length) };
 }
 
 function staticContent(context: RouteContext, body: Body, length = DAY_MS): Content {

@@ -1,4 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
+import { createAllowances, type Allowances, type Bucket } from './allowances.ts';
 import {
   bookPage,
   currentOf,
@@ -10,10 +11,13 @@ import {
   type Book,
   type Snapshot,
 } from './book.ts';
-import { createOrderMaker, isoSeconds } from './orders.ts';
+import { createHistories, isMineral, type Histories } from './history.ts';
+import { createIndustry, type Industry } from './industry.ts';
+import { createOrderMaker } from './orders.ts';
 import { changePrices, openPrices, turnPrices, type PriceList } from './prices.ts';
 import { between, createRandom, mixSeed, type Random } from './random.ts';
-import type { Kind, Order, Price, Universe, UniverseRows } from './shapes.ts';
+import type { HistoryRow, Order, Price } from './shapes.ts';
+import { Statics } from './statics.ts';
 import { createUniverse } from './universe.ts';
 
 /** What a world is made of; see SimulatorOptions. */
@@ -26,58 +30,40 @@ export interface WorldOptions {
   universe: 'small' | 'full';
 }
 
-const FIRST_BUILD = 3_528_119; // a build number of 2026
+const UNTRADABLE = 61; // every 61st id: one or two of a hundred, spread over all groups
 
 /** The simulated game: tests change it, the server shows it. */
-export class World {
-  readonly universe: Universe;
-  /** Grows with every change of static data. */
-  staticVersion = 1;
-  build = FIRST_BUILD;
-  buildDate: string;
+export class World extends Statics {
   readonly priceList: PriceList;
+  readonly histories: Histories;
+  readonly industry: Industry;
+  readonly allowances: Allowances;
+  /** Published types in a market group that history refuses all the same; a test may add some. */
+  readonly untradable: Set<number>;
   readonly #options: WorldOptions;
   readonly #books = new Map<number, Book>();
-  readonly #hidden = new Set<string>();
-  readonly #forgotten = new Set<string>();
   readonly #priceRandom: Random;
   #churn: number;
 
   constructor(options: WorldOptions) {
+    const { seed, clock } = options;
+    super(createUniverse(options.universe, seed, Object.keys(options.regions).map(Number)), clock);
     this.#options = options;
     this.#churn = options.churn;
-    this.universe = createUniverse(options.universe, options.seed, Object.keys(options.regions).map(Number));
-    this.#priceRandom = createRandom(mixSeed(options.seed, 3)); // 1 and 2 are the universe's
-    this.priceList = openPrices(this.universe, this.#priceRandom, options.clock.now());
-    this.buildDate = isoSeconds(options.clock.now());
+    this.#priceRandom = createRandom(mixSeed(seed, 3)); // 1 and 2 are the universe's
+    this.priceList = openPrices(this.universe, this.#priceRandom, clock.now());
+    this.histories = createHistories(clock, seed);
+    this.industry = createIndustry(this.universe, seed, clock);
+    this.allowances = createAllowances(clock);
+    const odd = [...this.types.keys()].filter((id) => id % UNTRADABLE === 0 && !isMineral(id));
+    this.untradable = new Set(odd);
   }
 
-  get types() {
-    return this.universe.types;
+  get seed(): number {
+    return this.#options.seed;
   }
-  get groups() {
-    return this.universe.groups;
-  }
-  get categories() {
-    return this.universe.categories;
-  }
-  get marketGroups() {
-    return this.universe.marketGroups;
-  }
-  get regions() {
-    return this.universe.regions;
-  }
-  get constellations() {
-    return this.universe.constellations;
-  }
-  get systems() {
-    return this.universe.systems;
-  }
-  get stations() {
-    return this.universe.stations;
-  }
-  get schematics() {
-    return this.universe.schematics;
+  get cacheSeconds(): number {
+    return this.#options.cacheSeconds;
   }
 
   /** The region's market; made when it is first needed. Throws for a region that does not exist. */
@@ -178,48 +164,33 @@ export class World {
     turnPrices(this.priceList, this.#options.clock.now());
   }
 
-  /** The id leaves the SDE but ESI's detail route still knows it. */
-  hide(kind: Kind, id: number): void {
-    this.#hidden.add(`${kind}/${id}`);
-    this.touch();
+  /** Known space, the PLEX market, and wherever a test has put orders. */
+  hasMarket(regionId: number): boolean {
+    return [10, 19].includes(Math.floor(regionId / 1e6)) || regionId in this.#options.regions;
   }
 
-  /** The id is unknown to the SDE and to ESI. */
-  forget(kind: Kind, id: number): void {
-    this.#forgotten.add(`${kind}/${id}`);
-    this.touch();
+  /** The days that are served now, oldest first. */
+  history(regionId: number, typeId: number): HistoryRow[] {
+    return this.histories.rows(regionId, typeId);
   }
 
-  /** Undoes `hide` and `forget`. */
-  reveal(kind: Kind, id: number): void {
-    this.#hidden.delete(`${kind}/${id}`);
-    this.#forgotten.delete(`${kind}/${id}`);
-    this.touch();
+  /** A late correction of a day (as `2026-08-01`) that is shown, or a day that had none; served at once. */
+  correctHistory(regionId: number, typeId: number, date: string, patch: Partial<HistoryRow>): HistoryRow {
+    return this.histories.correct(regionId, typeId, date, patch);
   }
 
-  isHidden(kind: Kind, id: number): boolean {
-    return this.#hidden.has(`${kind}/${id}`);
+  /** New cost indices now, even before Expires. */
+  turnIndustry(): void {
+    this.industry.turn();
   }
 
-  isForgotten(kind: Kind, id: number): boolean {
-    return this.#forgotten.has(`${kind}/${id}`);
+  /** Another size or window for a bucket: headers, refusals and the description follow. */
+  setBucket(group: string, change: Partial<Bucket>): void {
+    this.allowances.set(group, change);
   }
 
-  /** Adds or replaces a static row. */
-  put<K extends Kind>(kind: K, id: number, row: UniverseRows[K]): void {
-    (this.universe[kind] as Map<number, UniverseRows[K]>).set(id, row);
-    this.touch();
-  }
-
-  /** Call it after changing a row of the maps in place: cached answers are made anew. */
-  touch(): void {
-    this.staticVersion++;
-  }
-
-  /** A new build of the SDE. */
-  setBuild(build: number): void {
-    this.build = build;
-    this.buildDate = isoSeconds(this.#options.clock.now());
-    this.touch();
+  /** Another program on the same address spends tokens of a group, or makes `errors`. */
+  spendElsewhere(group: string, tokens: number): void {
+    this.allowances.spendElsewhere(group, tokens);
   }
 }

@@ -7,6 +7,8 @@ export interface RouteFact {
   readonly paged: boolean;
   /** Token bucket: tokens per floating window; a 2xx costs 2, a 3xx 1, a 4xx 5, a 429 or 5xx nothing. */
   readonly group?: { readonly name: string; readonly tokens: number; readonly windowSeconds: number };
+  /** A limit that the game server holds and no header announces: requests a minute from one address. */
+  readonly perMinute?: number;
 }
 
 /** The newest date known when this was built; ESI keeps a date for at least a year. */
@@ -21,7 +23,13 @@ export const routes = {
     paged: true,
     group: { name: 'market-order', tokens: 12_000, windowSeconds: WINDOW },
   },
+  // CCP reopened this route in May 2023 with 300 requests a minute per address, and answers 429 or 500 beyond.
+  '/markets/{region_id}/history': { paged: false, perMinute: 300 },
+  '/markets/{region_id}/types': { paged: true },
   '/markets/prices': { paged: false },
+  '/industry/systems': { paged: false, group: { name: 'industry', tokens: 150, windowSeconds: WINDOW } },
+  '/industry/facilities': { paged: false, group: { name: 'industry', tokens: 150, windowSeconds: WINDOW } },
+  '/meta/openapi.json': { paged: false, group: { name: 'meta', tokens: 150, windowSeconds: WINDOW } },
   '/markets/groups': { paged: false },
   '/markets/groups/{market_group_id}': { paged: false },
   '/universe/categories': { paged: false },

@@ -70,7 +70,7 @@ export function takeForeign(spec: SetSpec): string {
 export function archive(spec: SetSpec): string {
   if (spec.change.policy !== 'snapshot') throw new Error(`${spec.collector} keeps no versions`);
   const columns = list([...ownColumns(spec), ...spec.columns]);
-  const reasons = spec.change.endedBy
+  const reasons = (spec.change.endedBy ?? [])
     .map(([reason, column]) => `WHEN b."${column}" IS DISTINCT FROM d."${column}" THEN '${reason}'`)
     .join(' ');
   return `INSERT INTO ${spec.change.versions} (${columns}, valid_from, valid_to, ended_by)
@@ -95,10 +95,32 @@ export function insertNew(spec: SetSpec): string {
   return `INSERT INTO ${spec.table} (${columns}) SELECT ${values} FROM diff d WHERE NOT d.known ON CONFLICT DO NOTHING`;
 }
 
-/** Changes: a row for each difference. */
-export function appendChanges(spec: SetSpec): string {
+/** The day (UTC) that a set of this moment stands for. */
+export const dayOf = (at: Date) => at.toISOString().slice(0, 10);
+
+/** Daily: what is staged against the rows of the same day. The date is a literal of our own making. */
+export function dailyDiff(spec: SetSpec, runId: number, at: Date): string {
+  const data = spec.columns.filter((c) => !spec.key.includes(c));
+  return `CREATE TEMP TABLE diff ON COMMIT DROP AS
+    SELECT ${list(spec.columns, 's.')}, false AS gone, b.${spec.seenAt} IS NOT NULL AS known
+      FROM ${stageTable(runId)} s
+      LEFT JOIN ${spec.table} b ON ${join(spec.key, 'b', 's')} AND b."${spec.seenAt}" = '${dayOf(at)}' AND ${within(spec, 'b')}
+     WHERE NOT s.rejected
+       AND (b."${spec.seenAt}" IS NULL OR (${list(data, 's.')}) IS DISTINCT FROM (${list(data, 'b.')}))`;
+}
+
+/** Daily: a later set of the same day corrects its rows. */
+export function correctDay(spec: SetSpec, at: Date): string {
+  const data = spec.columns.filter((c) => !spec.key.includes(c));
+  return `UPDATE ${spec.table} b SET ${data.map((c) => `"${c}" = d."${c}"`).join(', ')} FROM diff d
+           WHERE d.known AND ${join(spec.key, 'b', 'd')} AND b."${spec.seenAt}" = '${dayOf(at)}' AND ${within(spec, 'b')}`;
+}
+
+/** A row for each difference; `newOnly`: where the known ones were corrected in place. */
+export function appendChanges(spec: SetSpec, newOnly: boolean): string {
   const { columns, values } = newRow(spec, 'd');
-  return `INSERT INTO ${spec.table} (${columns}) SELECT ${values} FROM diff d ON CONFLICT DO NOTHING`;
+  const where = newOnly ? 'WHERE NOT d.known' : '';
+  return `INSERT INTO ${spec.table} (${columns}) SELECT ${values} FROM diff d ${where} ON CONFLICT DO NOTHING`;
 }
 
 /**

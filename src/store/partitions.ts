@@ -17,19 +17,40 @@ function monthStart(date: Date, offset: number): Date {
 
 const day = (date: Date) => date.toISOString().slice(0, 10);
 
+interface Partition {
+  readonly table: string;
+  readonly name: string;
+  readonly start: Date;
+  readonly end: Date;
+}
+
 /** Makes the partitions of the month of `from` and of the coming ones. Costs one look-up when they are there. */
 export async function ensurePartitions(client: Queryable, from: Date): Promise<void> {
   const wanted = MONTHLY.flatMap((table) =>
     Array.from({ length: MONTHS_AHEAD + 1 }, (_, ahead) => {
       const start = monthStart(from, ahead);
-      return {
-        table,
-        start,
-        end: monthStart(from, ahead + 1),
-        name: `${table}_${day(start).slice(0, 7).replace('-', '_')}`,
-      };
+      const name = `${table}_${day(start).slice(0, 7).replace('-', '_')}`;
+      return { table, name, start, end: monthStart(from, ahead + 1) };
     }),
   );
+  await makeMissing(client, wanted);
+}
+
+/** Makes the yearly partitions of `market_history` that the given years need. */
+export async function ensureHistoryYears(client: Queryable, years: readonly number[]): Promise<void> {
+  const start = (year: number) => new Date(Date.UTC(year, 0, 1));
+  await makeMissing(
+    client,
+    [...new Set(years)].map((year) => ({
+      table: 'market_history',
+      name: `market_history_${year}`,
+      start: start(year),
+      end: start(year + 1),
+    })),
+  );
+}
+
+async function makeMissing(client: Queryable, wanted: readonly Partition[]): Promise<void> {
   const { rows } = await client.query<{ relname: string }>(
     `SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname = current_schema() AND c.relname = ANY($1)`,

@@ -3,7 +3,7 @@ import type { Database } from './database.ts';
 import { findUnknown } from './lookups.ts';
 import * as sql from './merge.sql.ts';
 import { ensurePartitions } from './partitions.ts';
-import { closeRun, type PublishedSet, readPublishedSet, writeDoubt, writePublishedSet } from './runs.ts';
+import { closeRun, type PublishedSet, readPublishedSet, writePublishedSet } from './runs.ts';
 import { marketTypeSeries } from './series.sql.ts';
 import { type SetSpec, stageTable } from './sets.ts';
 import { createStage, dropStage, keepRejected } from './stage.ts';
@@ -91,7 +91,7 @@ export async function publishSet(db: Database, spec: SetSpec, plan: PublishPlan)
 }
 
 /** Whether the pages that answered 304 are those of the set that stands: a twin may have published another since. */
-async function standsOn(
+export async function standsOn(
   client: PoolClient,
   plan: Pick<PublishPlan, 'runId' | 'notModified'>,
   previous: PublishedSet | undefined,
@@ -103,7 +103,7 @@ async function standsOn(
 }
 
 /** The target's row is the queue of its publishers; the first publisher of all makes it. */
-async function lockPrevious(client: PoolClient, spec: SetSpec): Promise<PublishedSet | undefined> {
+export async function lockPrevious(client: PoolClient, spec: SetSpec): Promise<PublishedSet | undefined> {
   const previous = await readPublishedSet(client, spec.collector, spec.target, true);
   if (previous) return previous;
   await client.query(
@@ -130,7 +130,7 @@ async function merge(
 ): Promise<Merged> {
   if (plan.torn !== undefined) await client.query(sql.dropTwice(spec, plan.runId));
   await ensurePartitions(client, plan.at);
-  if (spec.change.policy === 'changes') return mergeChanges(client, spec, plan, previous);
+  if (spec.change.policy !== 'snapshot') return mergeVersions(client, spec, plan, previous);
   const before = await count(client, sql.countBook(spec));
   return (
     (before === 0 ? await mergeIntoEmpty(client, spec, plan) : undefined) ??
@@ -186,7 +186,9 @@ async function mergeSnapshot(
   const foreign = await rejectForeign(client, spec, plan);
   if (await findUnknown(client, spec, '(SELECT * FROM diff WHERE NOT gone)'))
     throw new Rollback({ state: 'unknown-ids' });
-  await client.query(sql.archive(spec), [plan.at]);
+  if (spec.change.policy === 'snapshot' && spec.change.versions !== undefined) {
+    await client.query(sql.archive(spec), [plan.at]);
+  }
   const removed = (await client.query(sql.removeGone(spec))).rowCount ?? 0;
   const changed = (await client.query(sql.updateChanged(spec), [plan.at])).rowCount ?? 0;
   const inserted = (await client.query(sql.insertNew(spec), [plan.at])).rowCount ?? 0;
@@ -205,7 +207,8 @@ async function mergeSnapshot(
   return { state: touched ? 'published' : 'unchanged', inserted, changed, removed, rows };
 }
 
-async function mergeChanges(
+/** Policies whose rows stay: a row per change of its key, or per key and day. */
+async function mergeVersions(
   client: PoolClient,
   spec: SetSpec,
   plan: PublishPlan,
@@ -213,11 +216,15 @@ async function mergeChanges(
 ): Promise<Merged> {
   const before = previous?.rows ?? 0;
   judge(plan, previous, { before, gone: Math.max(0, before - plan.rows) });
-  await client.query(sql.changesDiff(spec, plan.runId));
+  const daily = spec.change.policy === 'daily';
+  await client.query(daily ? sql.dailyDiff(spec, plan.runId, plan.at) : sql.changesDiff(spec, plan.runId));
   if (await isTwice(client, spec, plan)) throw new Rollback({ state: 'twice' });
   if (await findUnknown(client, spec, 'diff')) throw new Rollback({ state: 'unknown-ids' });
   const changed = await count(client, 'SELECT count(*) AS rows FROM diff WHERE known');
-  const added = (await client.query(sql.appendChanges(spec), [plan.at])).rowCount ?? 0;
+  if (daily) await client.query(sql.correctDay(spec, plan.at));
+  const seenAt = daily ? sql.dayOf(plan.at) : plan.at;
+  const appended = (await client.query(sql.appendChanges(spec, daily), [seenAt])).rowCount ?? 0;
+  const added = daily ? appended + changed : appended;
   return {
     state: added > 0 ? 'published' : 'unchanged',
     inserted: added - changed,
@@ -290,51 +297,4 @@ async function finish(
   );
   if (previous && previous.runId > 0 && previous.runId !== plan.runId)
     await dropStage(client, previous.runId);
-}
-
-/**
- * Every page answered 304: the set published last stands for a later moment as well, and keeps its stage. False when
- * another set stands by now, of which the pages say nothing.
- */
-export async function confirmSet(
-  db: Database,
-  spec: SetSpec,
-  plan: Pick<PublishPlan, 'runId' | 'at' | 'expires' | 'notModified' | 'now'>,
-): Promise<boolean> {
-  return db.transaction(async (client) => {
-    const previous = await lockPrevious(client, spec);
-    const newer = previous?.lastModified === undefined || plan.at > previous.lastModified;
-    if (newer && !(await standsOn(client, plan, previous))) return false;
-    if (previous && (newer || plan.at.getTime() === previous.lastModified?.getTime())) {
-      const set = { ...previous, lastModified: plan.at, expires: plan.expires };
-      await writePublishedSet(client, spec.collector, spec.target, set, plan.now);
-    }
-    const { at: lastModified, expires } = plan;
-    await closeRun(client, plan.runId, { outcome: 'unchanged', lastModified, expires }, plan.now);
-    await dropStage(client, plan.runId);
-    return true;
-  });
-}
-
-/**
- * A whole set that is not believed: the run is closed as refused, and nothing is asked again before the set expires.
- * `doubt`: the next set may confirm it.
- */
-export async function refuseSet(
-  db: Database,
-  spec: SetSpec,
-  plan: Pick<PublishPlan, 'runId' | 'at' | 'expires' | 'rows' | 'now'>,
-  why: string,
-  doubt: boolean,
-): Promise<void> {
-  await db.transaction(async (client) => {
-    await lockPrevious(client, spec);
-    const { at: lastModified, expires } = plan;
-    await writeDoubt(client, spec.collector, spec.target, {
-      expires,
-      doubt: doubt ? { lastModified, rows: plan.rows } : undefined,
-    });
-    await closeRun(client, plan.runId, { outcome: 'refused', lastModified, expires, error: why }, plan.now);
-    await dropStage(client, plan.runId);
-  });
 }

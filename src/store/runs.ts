@@ -61,7 +61,7 @@ export async function closeAbandoned(db: Queryable, key: RunKey, runId: number, 
 export async function closeRun(db: Queryable, runId: number, result: RunResult, now: Date): Promise<void> {
   await db.query(
     `UPDATE collection_runs r
-        SET finished_at = $2, outcome = $3, rows_inserted = $4, rows_changed = $5, rows_removed = $6,
+        SET finished_at = $2, outcome = $3, rows_inserted = r.rows_inserted + $4, rows_changed = r.rows_changed + $5, rows_removed = $6,
             last_modified = $7, expires = $8, error = $9, pages = greatest(r.pages, s.pages),
             rows_read = r.rows_read + s.rows + s.rejected, rows_rejected = r.rows_rejected + s.rejected,
             requests = r.requests + s.requests, not_modified = s.not_modified
@@ -91,6 +91,39 @@ export async function findOpenRun(db: Queryable, key: RunKey): Promise<number | 
     [key.workflowRunId ?? null],
   );
   return rows[0]?.run_id;
+}
+
+/** When a run was opened. */
+export async function readRunStart(db: Queryable, runId: number): Promise<Date> {
+  const { rows } = await db.query<{ started_at: Date }>(
+    `SELECT started_at FROM collection_runs WHERE run_id = $1`,
+    [runId],
+  );
+  return rows[0]!.started_at;
+}
+
+/** Notes how old the source is and how long it holds, for a run of many steps that is closed by a later one. */
+export async function noteAge(
+  db: Queryable,
+  runId: number,
+  age: { lastModified: Date | undefined; expires: Date | undefined },
+): Promise<void> {
+  await db.query(`UPDATE collection_runs SET last_modified = $2, expires = $3 WHERE run_id = $1`, [
+    runId,
+    age.lastModified ?? null,
+    age.expires ?? null,
+  ]);
+}
+
+export async function readAge(
+  db: Queryable,
+  runId: number,
+): Promise<{ lastModified: Date | undefined; expires: Date | undefined }> {
+  const { rows } = await db.query<{ last_modified: Date | null; expires: Date | null }>(
+    `SELECT last_modified, expires FROM collection_runs WHERE run_id = $1`,
+    [runId],
+  );
+  return { lastModified: rows[0]?.last_modified ?? undefined, expires: rows[0]?.expires ?? undefined };
 }
 
 /** Adds requests that brought no page: failed ones, and those of pages read a second time. */

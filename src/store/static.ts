@@ -5,7 +5,7 @@ import { copyInto, encodeRows } from './copy.ts';
 type Queryable = Pick<Pool | PoolClient, 'query'>;
 
 /** What a person sees where nobody knows a name. */
-const label = (table: StaticTableName) =>
+export const label = (table: StaticTableName) =>
   `unknown ${table.replaceAll('_', ' ').replace(/ies$/, 'y').replace(/s$/, '')}`;
 
 const list = (columns: readonly string[], prefix = '') => columns.map((c) => `${prefix}"${c}"`).join(', ');

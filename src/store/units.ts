@@ -109,6 +109,16 @@ export async function dropUnits(db: Queryable, runId: number): Promise<void> {
   await db.query(`DROP TABLE IF EXISTS ${tables.join(', ')}`);
 }
 
+/** Drops what closed runs before this one have left: a kill ends an import without clearing up. */
+export async function dropOldUnits(db: Queryable, runId: number): Promise<void> {
+  const { rows } = await db.query<{ run_id: number }>(
+    `SELECT DISTINCT r.run_id FROM pg_class c JOIN collection_runs r ON c.relname = 'r' || r.run_id || '_units'
+      WHERE c.relnamespace = 'stage'::regnamespace AND r.run_id < $1 AND r.finished_at IS NOT NULL`,
+    [runId],
+  );
+  for (const row of rows) await dropUnits(db, row.run_id);
+}
+
 /** A twin that was thought dead has staged some of these: rolled back, what is left comes again. */
 const twin = () =>
   new AppError('Two imports worked on the same rows; this one steps back.', {

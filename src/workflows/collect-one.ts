@@ -1,10 +1,5 @@
-import {
-  ActivityFailure,
-  CancellationScope,
-  isCancellation,
-  setCurrentDetails,
-  sleep,
-} from '@temporalio/workflow';
+import { rootCause } from '@temporalio/common';
+import { CancellationScope, isCancellation, setCurrentDetails, sleep } from '@temporalio/workflow';
 import { type Chunk, LANES, READINGS, type RunRef, type RunSummary, type Step } from '../engine/steps.ts';
 import { esi, store } from './activities.ts';
 import { inLanes } from './lanes.ts';
@@ -80,6 +75,5 @@ function told(summary: RunSummary): RunSummary {
 
 function reason(error: unknown): string {
   if (isCancellation(error)) return 'The run was cancelled.';
-  const cause = error instanceof ActivityFailure && error.cause ? error.cause : error;
-  return cause instanceof Error ? cause.message.slice(0, 500) : String(cause);
+  return (rootCause(error) ?? String(error)).slice(0, 500);
 }

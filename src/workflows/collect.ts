@@ -1,9 +1,11 @@
 import {
+  CancelledFailure,
   defineSearchAttributeKey,
+  rootCause,
   SearchAttributeType,
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/common';
-import { ApplicationFailure, executeChild, workflowInfo } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, executeChild, workflowInfo } from '@temporalio/workflow';
 import type { RunSummary } from '../engine/steps.ts';
 import { store } from './activities.ts';
 import { collectOne } from './collect-one.ts';
@@ -70,11 +72,13 @@ async function sweep(input: CollectInput, targets: readonly string[]): Promise<S
     try {
       outcome = await startChild(input, target);
     } catch (error) {
-      if (error instanceof Error) lastError = (error.cause instanceof Error ? error.cause : error).message;
+      lastError = rootCause(error) ?? String(error);
       outcome = 'failed';
     }
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   });
+  // By now the children have ended, too: they were cancelled with the sweep, and have closed their runs.
+  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('The sweep was cancelled.');
   if (targets.length > 0 && outcomes['failed'] === targets.length)
     throw ApplicationFailure.nonRetryable(lastError, 'ALL_FAILED');
   return { targets: targets.length, outcomes };

@@ -123,7 +123,7 @@ describe('a bad value', () => {
 
   test('several faults are told at once, a sentence each', () => {
     const sentences = refusal({ HTTP_PORT: 'x', LOG_LEVEL: 'loud', MARKET_REGION: '10000002' });
-    expect(sentences.map((text) => text.split(' ')[0]).toSorted()).toEqual([
+    expect(sentences.map((text) => text.split(' ')[0] ?? '').toSorted()).toEqual([
       'HTTP_PORT',
       'LOG_LEVEL',
       'MARKET_REGION',
@@ -201,7 +201,7 @@ describe('.env', () => {
 
   test('.env.example lists every setting, and no other', async () => {
     const text = await readFile(path.join(import.meta.dirname, '..', '..', '.env.example'), 'utf8');
-    const names = [...text.matchAll(/^#?\s?([A-Z][A-Z0-9_]+)=/gm)].map((match) => match[1]);
+    const names = [...text.matchAll(/^#?\s?([A-Z][A-Z0-9_]+)=/gm)].map(([, name]) => name ?? '');
     expect(names.toSorted()).toEqual(SETTING_NAMES.toSorted());
   });
 });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { collectTarget } from '../../src/engine/collect-target.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import {
   expectExactBook,
@@ -58,11 +59,14 @@ test('every past book is exact to the row', async () => {
 test('nothing is asked before Expires', async () => {
   await collect();
   engine.sim.resetCounters();
-  expect(await collect()).toMatchObject({ outcome: 'not-due', detail: expect.stringContaining('before 2026-') });
+  expect(await collect()).toMatchObject({
+    outcome: 'not-due',
+    detail: expect.stringContaining('before 2026-'),
+  });
   expect(engine.sim.requests()).toEqual([]);
-  expect(await engine.db.rows(`SELECT count(*) AS n FROM collection_runs WHERE target = '${FORGE}'`)).toEqual([
-    { n: 1 },
-  ]);
+  expect(await engine.db.rows(`SELECT count(*) AS n FROM collection_runs WHERE target = '${FORGE}'`)).toEqual(
+    [{ n: 1 }],
+  );
 });
 
 test('a set in which nothing changed answers 304 on every page and touches no row', async () => {
@@ -87,8 +91,17 @@ test('of a changed set only the changed page is sent, and only the changed rows 
   const { order_id } = change(1_500, { price: 77.25 });
   engine.sim.resetCounters();
   expect(await collect()).toMatchObject({ outcome: 'published', inserted: 0, changed: 1, removed: 0 });
-  expect(orderRequests(engine).map((r) => r.status).toSorted()).toEqual([200, 304, 304]);
-  expect(await lastRun(engine)).toMatchObject({ requests: 3, not_modified: 2, rows_read: 1000, rows_changed: 1 });
+  expect(
+    orderRequests(engine)
+      .map((r) => r.status)
+      .toSorted((a, b) => a - b),
+  ).toEqual([200, 304, 304]);
+  expect(await lastRun(engine)).toMatchObject({
+    requests: 3,
+    not_modified: 2,
+    rows_read: 1000,
+    rows_changed: 1,
+  });
   await expectExactBook(engine);
   const after = await footprint(engine, 'market_orders_public');
   expect(after.filter((row) => !before.includes(row))).toHaveLength(1);
@@ -124,7 +137,7 @@ test('after a restart the next run still knows Expires and ETags', async () => {
   await collect();
   engine.sim.resetCounters();
   const ports = engine.restart();
-  const again = () => engine.collectWith(ports, 'market-orders', FORGE);
+  const again = () => collectTarget(ports, { collector: 'market-orders', target: FORGE });
   expect(await again()).toMatchObject({ outcome: 'not-due' });
   engine.nextSet();
   expect(await again()).toMatchObject({ outcome: 'unchanged' });

@@ -35,7 +35,8 @@ export async function emptyDatabase(): Promise<{ url: string; drop(): Promise<vo
 
 /** A database of its own with all migrations applied. */
 export async function testDatabase(now = new Date('2026-11-20T14:00:00Z')): Promise<TestDatabase> {
-  const { url, drop } = await emptyDatabase();
+  const empty = await emptyDatabase();
+  const { url } = empty;
   await migrate(url, now);
   const db = openDatabase({ url, maxConnections: 10, minConnections: 0, log: silentLog });
   return {
@@ -46,7 +47,7 @@ export async function testDatabase(now = new Date('2026-11-20T14:00:00Z')): Prom
     },
     async drop() {
       await db.close();
-      await drop();
+      await empty.drop();
     },
   };
 }

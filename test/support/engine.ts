@@ -56,7 +56,14 @@ export async function testEngine(
       universeSource: 'sde' as const,
       esiRateLimit: 1_000_000,
       dataDir,
-      retention: { orderChanges: undefined, typeSeries: undefined, prices: undefined, runs: undefined, rejected: undefined },
+      compatibilityDate: '2026-08-18',
+      retention: {
+        orderChanges: undefined,
+        typeSeries: undefined,
+        prices: undefined,
+        runs: undefined,
+        rejected: undefined,
+      },
       ...options.settings,
     };
     return { esi, sde, db, clock, log: silentLog, metrics: createMetrics(), settings };

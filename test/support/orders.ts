@@ -42,13 +42,16 @@ export async function expectExactBook(engine: TestEngine, regionId = FORGE_ID): 
 /** Every past book that ESI has shown and that was published is there to the row. */
 export async function expectExactPast(engine: TestEngine, regionId = FORGE_ID): Promise<void> {
   const published = await engine.db.rows<{ at: Date }>(
-    `SELECT DISTINCT last_modified AS at FROM collection_runs WHERE target = $1 AND outcome IN ('published', 'unchanged')`,
+    `SELECT DISTINCT last_modified AS at FROM collection_runs WHERE target = $1 AND outcome IN ('published', 'unchanged') AND last_modified IS NOT NULL`,
     [`region/${regionId}`],
   );
   const times = new Set(published.map(({ at }) => at.getTime()));
   for (const { lastModified, rows } of engine.sim.world.snapshots(regionId)) {
     if (!times.has(lastModified.getTime())) continue;
-    const book = await engine.db.rows<BookRow>('SELECT * FROM market_book_at($1, $2)', [regionId, lastModified]);
+    const book = await engine.db.rows<BookRow>('SELECT * FROM market_book_at($1, $2)', [
+      regionId,
+      lastModified,
+    ]);
     expect(essence(book)).toEqual(essence(rows));
   }
 }
@@ -70,6 +73,6 @@ export async function lastRun(engine: TestEngine, collector = 'market-orders') {
   return run!;
 }
 
-/** An engine whose universe is imported and whose clock stands right after the import. */
+/** The requests for pages of orders. */
 export const orderRequests = (engine: TestEngine) =>
   engine.sim.requests().filter((request) => request.route === '/markets/{region_id}/orders');

@@ -2,6 +2,8 @@ import {
   closeAbandoned,
   closeRun,
   countRequests,
+  noteAge,
+  readAge,
   openRun,
   readPublishedSet,
   readRunResult,
@@ -9,12 +11,12 @@ import {
   writePublishedSet,
 } from '../../store/runs.ts';
 import { readPlaceholders } from '../../store/static.ts';
-import { dropUnits, mergeUnits } from '../../store/units.ts';
+import { dropOldUnits, dropUnits, hasUnits, mergeUnits } from '../../store/units.ts';
 import type { Ports, StepContext } from '../ports.ts';
 import type { RunRef, Step } from '../steps.ts';
-import { importFromEsi } from './import-esi.ts';
+import { importFromEsi, listUnits } from './import-esi.ts';
 import { importSde } from './import-sde.ts';
-import { resolveIds } from './resolve.ts';
+import { type Asked, resolveIds } from './resolve.ts';
 
 /** Placeholders asked of ESI after an import: what live data named and the export lacks. A minute at the ceiling. */
 const COMPLETED_PER_RUN = 300;
@@ -30,6 +32,7 @@ export async function collectUniverse(ports: Ports, key: RunKey, context: StepCo
   const earlier = await readRunResult(ports.db.pool, runId);
   if (earlier) return { state: 'done', summary: { ...earlier, runId } };
   await closeAbandoned(ports.db.pool, key, runId, now);
+  await dropOldUnits(ports.db.pool, runId);
   const fromSde = ports.settings.universeSource === 'sde';
   const done = fromSde ? await fromExport(ports, run, context) : await fromEsi(ports, run, context);
   if ('state' in done) return done;
@@ -74,27 +77,38 @@ async function fromExport(ports: Ports, run: RunRef, context: StepContext): Prom
 }
 
 async function fromEsi(ports: Ports, run: RunRef, context: StepContext): Promise<Counts | Step> {
-  // Static routes share one Last-Modified a day: one small request tells whether anything can have changed.
-  const { lastModified, requests } = await ports.esi.get({ route: '/universe/categories', ...context });
-  await countRequests(ports.db.pool, run.runId, requests);
-  const version = lastModified ? `esi ${lastModified.toISOString()}` : undefined;
-  const previous = await readPublishedSet(ports.db.pool, run.collector, run.target);
-  if (version !== undefined && previous?.version === version) return UNCHANGED;
+  const { pool } = ports.db;
+  if (!(await hasUnits(pool, run.runId))) {
+    const previous = await readPublishedSet(pool, run.collector, run.target);
+    const isOurs = previous?.version?.startsWith('esi ') ?? false;
+    if (isOurs && (previous?.expires?.getTime() ?? 0) > ports.clock.now()) return UNCHANGED;
+    // Static routes share one Last-Modified a day: one small request tells whether anything can have changed.
+    const first = await ports.esi.get({ route: '/universe/categories', ...context });
+    await countRequests(pool, run.runId, first.requests);
+    if (first.lastModified && previous?.version === versionOf(first.lastModified)) return UNCHANGED;
+    await noteAge(pool, run.runId, first);
+    await listUnits(ports, run, first.json, context);
+  }
   const { done, total } = await importFromEsi(ports, run, context);
   if (done < total) return { state: 'more', runId: run.runId, done, total };
   const counts = await ports.db.transaction(async (client) => {
     const merged = await mergeUnits(client, run.runId);
     await client.query(`UPDATE collection_runs SET rows_read = $2 WHERE run_id = $1`, [run.runId, total]);
-    const set = { runId: run.runId, lastModified, expires: undefined, pages: 1, rows: total, version };
+    const { lastModified, expires } = await readAge(client, run.runId);
+    const version = lastModified && versionOf(lastModified);
+    const set = { runId: run.runId, lastModified, expires, pages: 1, rows: total, version };
     await writePublishedSet(client, run.collector, run.target, set, new Date(ports.clock.now()));
     return merged;
   });
-  await dropUnits(ports.db.pool, run.runId);
+  await dropUnits(pool, run.runId);
   return counts;
 }
 
+const versionOf = (lastModified: Date) => `esi ${lastModified.toISOString()}`;
+
 async function complete(ports: Ports, run: RunRef, context: StepContext): Promise<number> {
   let found = 0;
+  const asked: Asked = new Map();
   for (const table of [
     'categories',
     'groups',
@@ -107,7 +121,7 @@ async function complete(ports: Ports, run: RunRef, context: StepContext): Promis
   ] as const) {
     const ids = await readPlaceholders(ports.db.pool, table, COMPLETED_PER_RUN);
     if (ids.length === 0) continue;
-    const resolved = await resolveIds(ports, table, ids, context);
+    const resolved = await resolveIds(ports, table, ids, context, asked);
     await countRequests(ports.db.pool, run.runId, resolved.requests);
     found += resolved.found;
   }

@@ -12,11 +12,11 @@ import {
   addUnits,
   createUnits,
   finishUnits,
-  hasUnits,
   readUnitCounts,
   type Unit,
   takeUnits,
 } from '../../store/units.ts';
+import { label } from '../../store/static.ts';
 import type { Ports, StepContext } from '../ports.ts';
 import type { RunRef } from '../steps.ts';
 import { ESI_SOURCES, stationsOf } from './esi-rows.ts';
@@ -28,15 +28,14 @@ const WORK = 45_000;
 const BATCH = 50;
 
 /**
- * A part of importing the universe from ESI alone, some 71,000 requests in all: lists first, then a detail for each
- * id, staged as it goes. Resumes where it stopped. Returns how far it is.
+ * A part of importing the universe from ESI alone, some 71,000 requests in all: a detail for each listed id, staged as
+ * it goes. Resumes where it stopped. Returns how far it is.
  */
 export async function importFromEsi(
   ports: Ports,
   run: RunRef,
   context: StepContext,
 ): Promise<{ done: number; total: number }> {
-  if (!(await hasUnits(ports.db.pool, run.runId))) await listUnits(ports, run, context);
   const until = ports.clock.now() + WORK;
   while (ports.clock.now() < until) {
     context.signal?.throwIfAborted();
@@ -48,12 +47,23 @@ export async function importFromEsi(
   return readUnitCounts(ports.db.pool, run.runId);
 }
 
-async function listUnits(ports: Ports, run: RunRef, context: StepContext): Promise<void> {
+/** Lists what there is to fetch. The list of categories is given: it was read to learn the age of them all. */
+export async function listUnits(
+  ports: Ports,
+  run: RunRef,
+  categories: unknown,
+  context: StepContext,
+): Promise<void> {
   const units: Unit[] = [];
   let requests = 0;
+  const add = (table: StaticTableName, json: unknown) => {
+    if (!Array.isArray(json)) throw notAList(ESI_SOURCES[table].list ?? table);
+    for (const id of json) if (Number.isSafeInteger(id)) units.push({ table, id: id as number });
+  };
+  add('categories', categories);
   for (const table of STATIC_TABLE_NAMES) {
     const route = ESI_SOURCES[table].list;
-    if (route === undefined) continue;
+    if (route === undefined || table === 'categories') continue;
     for (let page = 1, pages = 1; page <= pages; page++) {
       const answer = await ports.esi.get({
         route,
@@ -62,8 +72,7 @@ async function listUnits(ports: Ports, run: RunRef, context: StepContext): Promi
       });
       requests += answer.requests;
       pages = answer.pages ?? 1;
-      if (!Array.isArray(answer.json)) throw notAList(route);
-      for (const id of answer.json) if (Number.isSafeInteger(id)) units.push({ table, id: id as number });
+      add(table, answer.json);
     }
   }
   // Schematics have no list: those known already are asked again, new ones come with the SDE alone.
@@ -97,7 +106,7 @@ async function fetchUnits(
         if (error instanceof EsiError) requests += error.requests;
         if (error instanceof EsiError && error.status === 404) return; // listed and gone: nothing to keep
         failures.push(error);
-        keep(table, { [STATIC_TABLES[table].key]: id, name: `unknown ${table} ${id}`, is_placeholder: true });
+        keep(table, placeholder(table, id));
       }
     }),
   );
@@ -109,9 +118,27 @@ async function fetchUnits(
       (error instanceof EsiError && error.verdict === 'wait'),
   );
   if (wait !== undefined) throw wait;
-  if (failures.length === units.length) throw failures[0];
+  if (failures.length === units.length && !(await answers(ports, run, context))) throw failures[0];
   await addUnits(ports.db.pool, run.runId, stations);
   await finishUnits(ports.db, run.runId, units, rows);
+}
+
+function placeholder(table: StaticTableName, id: number): StaticRow {
+  const { key, columns } = STATIC_TABLES[table];
+  const published = columns.includes('published') ? { published: false } : {};
+  return { [key]: id, name: `${label(table)} ${id}`, is_placeholder: true, ...published };
+}
+
+/** Whether ESI answers at all: then it is the ids that are bad, be they the last ones left. */
+async function answers(ports: Ports, run: RunRef, context: StepContext): Promise<boolean> {
+  try {
+    const { requests } = await ports.esi.get({ route: '/status', ...context });
+    await countRequests(ports.db.pool, run.runId, requests);
+    return true;
+  } catch (error) {
+    if (error instanceof EsiError) return false;
+    throw error;
+  }
 }
 
 const notAList = (route: string) =>

@@ -38,8 +38,8 @@ export async function importSde(
   let archive: SdeArchive | undefined;
   try {
     archive = await openArchive(file);
-    const { has } = archive;
-    const missing = STATIC_TABLE_NAMES.filter((table) => !has(SDE_SOURCES[table].file));
+    const opened = archive;
+    const missing = STATIC_TABLE_NAMES.filter((table) => !opened.has(SDE_SOURCES[table].file));
     if (missing.length > 0)
       throw broken(new Error(`it has no ${missing.map((t) => SDE_SOURCES[t].file).join(', ')}`));
     const names = await readNames(archive);

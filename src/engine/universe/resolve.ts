@@ -24,12 +24,32 @@ const ASKED_PER_SET = 50;
 /** Requests at once while resolving; the client has a ceiling of its own. */
 const LANES = 10;
 
-/** Fetches one static row and, where they are unknown, its parents. False: ESI does not know it, or does not answer. */
-export async function fetchStatic(
+/** What was asked already while ids are resolved: many rows share a group or a system. */
+export type Asked = Map<string, Promise<{ found: boolean; requests: number }>>;
+
+/** Fetches one static row, unless it was asked already. */
+async function fetchOnce(
   ports: Ports,
   table: StaticTableName,
   id: number,
   context: StepContext,
+  asked: Asked,
+): Promise<{ found: boolean; requests: number }> {
+  const key = `${table}/${id}`;
+  const earlier = asked.get(key);
+  if (earlier) return { found: (await earlier).found, requests: 0 };
+  const asking = fetchStatic(ports, table, id, context, asked);
+  asked.set(key, asking);
+  return asking;
+}
+
+/** Fetches one static row and, where they are unknown, its parents. False: ESI does not know it, or does not answer. */
+async function fetchStatic(
+  ports: Ports,
+  table: StaticTableName,
+  id: number,
+  context: StepContext,
+  asked: Asked,
 ): Promise<{ found: boolean; requests: number }> {
   const source = ESI_SOURCES[table];
   let requests = 0;
@@ -43,7 +63,7 @@ export async function fetchStatic(
     });
     requests += answer.requests;
     const row = source.toRow(answer.json, id);
-    requests += await fetchParents(ports, table, row, context);
+    requests += await fetchParents(ports, table, row, context, asked);
     await ports.db.transaction((client) => upsertStatic(client, table, [row]));
     return { found: true, requests };
   } catch (error) {
@@ -62,6 +82,7 @@ async function fetchParents(
   table: StaticTableName,
   row: StaticRow,
   context: StepContext,
+  asked: Asked,
 ): Promise<number> {
   let requests = 0;
   for (const [column, parent] of STATIC_TABLES[table].parents) {
@@ -73,7 +94,7 @@ async function fetchParents(
       [id],
     );
     if (known.rows.length > 0) continue;
-    const fetched = await fetchStatic(ports, parent, id, context);
+    const fetched = await fetchOnce(ports, parent, id, context, asked);
     requests += fetched.requests;
   }
   return requests;
@@ -85,12 +106,13 @@ export async function resolveIds(
   table: StaticTableName,
   ids: readonly number[],
   context: StepContext,
+  asked: Asked = new Map(),
 ): Promise<{ requests: number; found: number }> {
   let requests = 0;
   let found = 0;
   for (let start = 0; start < ids.length; start += LANES) {
     const batch = ids.slice(start, start + LANES);
-    const fetched = await Promise.all(batch.map((id) => fetchStatic(ports, table, id, context)));
+    const fetched = await Promise.all(batch.map((id) => fetchOnce(ports, table, id, context, asked)));
     const missed = batch.filter((_, i) => !fetched[i]!.found);
     requests += fetched.reduce((n, f) => n + f.requests, 0);
     found += batch.length - missed.length;
@@ -112,10 +134,11 @@ export async function resolveUnknown(
 ): Promise<{ asked: number }> {
   const spec = setSpec(collector, run.target);
   const unknown = await readUnknownIds(ports.db.pool, spec, run.runId);
+  const asked: Asked = new Map();
   let left = ASKED_PER_SET;
   for (const table of ['systems', 'types', 'stations'] as const) {
     const ids = unknown[table];
-    const { requests } = await resolveIds(ports, table, ids.slice(0, left), context);
+    const { requests } = await resolveIds(ports, table, ids.slice(0, left), context, asked);
     await insertPlaceholders(ports.db.pool, table, ids.slice(left));
     await countRequests(ports.db.pool, run.runId, requests);
     left = Math.max(0, left - ids.length);

@@ -37,23 +37,19 @@ export async function openArchive(file: string): Promise<SdeArchive> {
       const stream = await new Promise<NodeJS.ReadableStream>((resolve, reject) => {
         zip.openReadStream(entry, (error, opened) => (error ? reject(broken(error)) : resolve(opened)));
       });
-      // readline ends quietly when its input breaks off; the stream's own error must not be lost.
+      // readline may end quietly when its input breaks off; the stream's own error must not be lost.
       let cut: Error | undefined;
       stream.on('error', (error: Error) => (cut = error));
-      for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
-        if (line !== '') yield parse(line);
+      try {
+        for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
+          if (line !== '') yield JSON.parse(line) as Record<string, unknown>;
+        }
+        if (cut) throw cut;
+      } catch (error) {
+        throw broken(error);
       }
-      if (cut) throw broken(cut);
     },
   };
-}
-
-function parse(line: string): Record<string, unknown> {
-  try {
-    return JSON.parse(line) as Record<string, unknown>;
-  } catch (error) {
-    throw broken(error);
-  }
 }
 
 function readEntries(zip: yauzl.ZipFile): Promise<Map<string, yauzl.Entry>> {

@@ -1,0 +1,60 @@
+import { silentLog } from '../../src/kernel/log.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { forgetIdleBuckets, postgresLedger } from '../../src/store/ledger.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { median, rounded } from './report.ts';
+import type { Measured } from './measured.ts';
+import type { BenchServers } from './servers.ts';
+
+const USERS = 10_000;
+const GROUPS = 20;
+const LIMIT = { tokens: 600, windowMs: 900_000 };
+
+/** Exchanges measured after as many to warm up: enough for a median and a tail. */
+const ROUNDS = 3_000;
+
+/** 10,000 users with 20 groups each: an exchange of a random one, the tables' size, and what housekeeping lets go. */
+export async function measureAdmission(servers: BenchServers): Promise<Measured> {
+  await servers.admin('CREATE DATABASE ledger');
+  const url = servers.databaseUrl('ledger');
+  await migrate(url, new Date());
+  const db = openDatabase({ url, maxConnections: 5, minConnections: 1, log: silentLog });
+  try {
+    await db.pool.query(
+      `INSERT INTO esi_buckets (bucket, state, updated_at)
+       SELECT 'group' || g || '/user' || u,
+              jsonb_build_object('slots', jsonb_build_array(jsonb_build_array(extract(epoch FROM now()) * 1000, 20, 'w')),
+                                 'leases', '{}'::jsonb, 'foreign', 0, 'foreignAt', 0), now()
+         FROM generate_series(1, $1::int) u, generate_series(1, $2::int) g`,
+      [USERS, GROUPS],
+    );
+    await db.pool.query('VACUUM ANALYZE esi_buckets');
+    const ledger = postgresLedger(db);
+    const times: number[] = [];
+    const heapBefore = process.memoryUsage().rss;
+    for (let i = 0; i < 2 * ROUNDS; i++) {
+      const bucket = `group${(i % GROUPS) + 1}/user${((i * 7_919) % USERS) + 1}`; // a prime spreads the users
+      const started = performance.now();
+      const exchange = { worker: 'bench', spent: [[5, 2]] as const, inFlight: 0, want: 5 };
+      await ledger.exchange([{ bucket, limit: LIMIT, exchange }]);
+      if (i >= ROUNDS) times.push(performance.now() - started);
+    }
+    const grown = (process.memoryUsage().rss - heapBefore) / 2 ** 20;
+    const { rows } = await db.pool.query<{ mb: number }>(`SELECT pg_total_relation_size('esi_buckets') / 1048576.0 AS mb`);
+    await db.pool.query(`UPDATE esi_buckets SET updated_at = now() - interval '1 day'`);
+    let forgotten = 0;
+    for (let n = await forgetIdleBuckets(db); n > 0; n = await forgetIdleBuckets(db)) forgotten += n;
+    const ms = rounded(median(times));
+    const what = `an exchange with ${(USERS * GROUPS).toLocaleString('en')} buckets`;
+    return {
+      lines: [{ what, 'median ms': ms, 'p99 ms': rounded(times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? 0), 'table MB': rounded(Number(rows[0]!.mb)), 'process grew MB': rounded(grown), forgotten }],
+      bounds: [
+        { demand: `${what}: median ms`, limit: 1, measured: ms },
+        { demand: 'dead rows that stay', limit: 0, measured: USERS * GROUPS - forgotten },
+      ],
+      raw: { admission: { times: times.length, forgotten } },
+    };
+  } finally {
+    await db.close();
+  }
+}

@@ -1,0 +1,70 @@
+import { type BudgetOptions, LedgerBudget } from '../../src/esi/budget.ts';
+import { EsiError } from '../../src/esi/errors.ts';
+import { memoryLedger } from '../../src/kernel/ledger.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import type { Route } from '../../src/spec/routes.ts';
+import type { VirtualClock } from './virtual-clock.ts';
+
+/** A request as ESI counts it: when it came, and what it cost. */
+export interface Arrival {
+  readonly at: number;
+  readonly tokens: number;
+}
+
+export interface RushOptions {
+  readonly workers: number;
+  readonly route: Route;
+  /** Tokens that each answer (a 200) costs. */
+  readonly cost: number;
+  readonly forMs: number;
+  readonly ceiling: BudgetOptions['ceiling'];
+}
+
+/** Requests that each worker would like to have under way. */
+const LANES = 8;
+
+/** A request and its answer take up to so long each way. */
+const ONE_WAY = 150;
+
+/** The most that any window holds, wherever it is laid: it only has to end at an arrival. */
+export function worstWindow(arrivals: readonly Arrival[], windowMs: number): number {
+  let worst = 0;
+  let sum = 0;
+  let from = 0;
+  for (const { at, tokens } of arrivals) {
+    sum += tokens;
+    while (arrivals[from]!.at <= at - windowMs) sum -= arrivals[from++]!.tokens;
+    worst = Math.max(worst, sum);
+  }
+  return worst;
+}
+
+/** Workers that ask as fast as they may; ESI counts each request somewhere between its sending and its answer. */
+export async function rush(clock: VirtualClock, options: RushOptions): Promise<Arrival[]> {
+  const store = memoryLedger(clock.now);
+  const arrivals: Arrival[] = [];
+  const end = clock.now() + options.forMs;
+  let seed = 7;
+  const random = () => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647; // Lehmer's generator
+  const lane = async (budget: LedgerBudget) => {
+    while (clock.now() < end) {
+      try {
+        const admission = await budget.admit({ route: options.route });
+        await clock.sleep(random() * ONE_WAY);
+        arrivals.push({ at: clock.now(), tokens: options.cost });
+        await clock.sleep(random() * ONE_WAY);
+        admission.settle(200);
+      } catch (error) {
+        if (!(error instanceof EsiError)) throw error;
+        await clock.sleep(error.retryAfter ?? 0);
+      }
+    }
+  };
+  for (let w = 0; w < options.workers; w++) {
+    const { ceiling } = options;
+    const budget = new LedgerBudget({ store, worker: `worker ${w}`, ceiling, clock, log: silentLog });
+    for (let n = 0; n < LANES; n++) void lane(budget);
+  }
+  await clock.runUntil(end);
+  return arrivals.filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at);
+}

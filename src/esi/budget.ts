@@ -1,0 +1,236 @@
+import type { Clock } from '../kernel/clock.ts';
+import { describeError } from '../kernel/errors.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Route } from '../spec/routes.ts';
+import { type CeilingSettings, type Draw, drawsOf } from './buckets.ts';
+import { EsiError } from './errors.ts';
+import { type Headers, newsOf } from './headers.ts';
+import type { LedgerStore } from '../kernel/ledger.ts';
+import { Purse } from './purse.ts';
+
+export interface AdmitRequest {
+  readonly route: Route;
+  /** Whose bucket: `ip`, or the application and character of a token. */
+  readonly user?: string;
+  /** 1 (a person waits) to 5 (backfill), as Temporal counts; 3 when nothing is said. */
+  readonly priority?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Called while it waits. */
+  readonly alive?: (() => void) | undefined;
+}
+
+/** Leave for one request. Tell it how the request ended, whatever happened. */
+export interface Admission {
+  /** `status` undefined: no answer came. */
+  settle(status: number | undefined, headers?: Headers): void;
+}
+
+/** Who is asked before a request leaves. */
+export interface Budget {
+  /** Resolves when the request may leave; throws EsiError `wait` when that takes longer than it is worth standing by. */
+  admit(request: AdmitRequest): Promise<Admission>;
+  /** Accounts for everything and gives back what is leased. */
+  close(): Promise<void>;
+}
+
+export interface BudgetOptions {
+  readonly store: LedgerStore;
+  /** Distinguishes processes in the ledger. */
+  readonly worker: string;
+  readonly ceiling: CeilingSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Waiter {
+  readonly request: AdmitRequest;
+  readonly draws: readonly Draw[];
+  readonly priority: number;
+  admit(): void;
+  refuse(error: unknown): void;
+}
+
+/** Waits up to this are sat out; longer ones go back to the caller, who holds no slot meanwhile. */
+const PATIENCE = 20_000;
+/** Requests that one exchange asks for: two seconds of the fastest reading seen. */
+const ASKED_AT_ONCE = 200;
+/** Spending is told after so long at the latest, so that the ledger and other workers know. */
+const REPORT_EVERY = 500;
+/** The longest nap: a pause, a hold lifted early or another's return are seen then, and a sign of life is given. */
+const NAP = 1_000;
+/** A ledger that cannot be reached is asked again after this; until then nothing leaves. */
+const LEDGER_RETRY = 1_000;
+
+/**
+ * Admits requests against the shared ledger. Leases tokens in batches, so that a request costs no round trip; hands them
+ * out by priority, and lets requests of other buckets pass one whose bucket is empty.
+ */
+export class LedgerBudget implements Budget {
+  private readonly options: BudgetOptions;
+  private readonly purses = new Map<string, Purse>();
+  private waiters: Waiter[] = [];
+  private running: Promise<void> | undefined;
+  private reportTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: BudgetOptions) {
+    this.options = options;
+  }
+
+  async admit(request: AdmitRequest): Promise<Admission> {
+    request.signal?.throwIfAborted();
+    const { route, user = 'ip', priority = 3 } = request;
+    const draws = drawsOf(route, user, priority, this.options.ceiling);
+    await new Promise<void>((admit, refuse) => {
+      const waiter: Waiter = { request, draws, priority, admit, refuse };
+      const onAbort = () => {
+        this.waiters = this.waiters.filter((w) => w !== waiter);
+        refuse(request.signal?.reason);
+      };
+      request.signal?.addEventListener('abort', onAbort, { once: true });
+      const place = this.waiters.findIndex((w) => w.priority > priority);
+      this.waiters.splice(place < 0 ? this.waiters.length : place, 0, waiter);
+      this.start();
+    });
+    let open = true;
+    return {
+      settle: (status, headers = {}) => {
+        if (open) this.settle(draws, status, headers);
+        open = false;
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.reportTimer);
+    await this.running;
+    await this.trade([...this.purses.values()]).catch(() => undefined); // a lease that is not given back runs out
+  }
+
+  private settle(draws: readonly Draw[], status: number | undefined, headers: Headers): void {
+    const now = this.options.clock.now();
+    for (const { bucket, worst, cost } of draws) this.purse(bucket).settle(worst, cost(status), now);
+    for (const { bucket, news } of newsOf(draws, status, headers)) {
+      this.purse(bucket).hear(news);
+      // A hold stops the requests that wait here at once; other workers learn of it with the exchange.
+      if (news.hold) this.purse(bucket).hold(now + news.hold.forMs, news.hold.why);
+    }
+    this.reportTimer ??= setTimeout(() => this.report(), REPORT_EVERY).unref();
+  }
+
+  private report(): void {
+    this.reportTimer = undefined;
+    this.start();
+    const busy = [...this.purses.values()].some((purse) => purse.busy);
+    if (busy) this.reportTimer = setTimeout(() => this.report(), REPORT_EVERY).unref();
+  }
+
+  private purse(bucket: string): Purse {
+    const purse = this.purses.get(bucket);
+    if (!purse) throw new Error(`no purse for ${bucket}`);
+    return purse;
+  }
+
+  private start(): void {
+    this.running ??= this.work()
+      .catch((error: unknown) =>
+        this.options.log.error({ error: describeError(error) }, 'the budget stumbled'),
+      )
+      .finally(() => {
+        this.running = undefined;
+        if (this.waiters.length > 0) this.start();
+      });
+  }
+
+  /** Serves those who wait until nobody does: hands out what is at hand, trades for more, naps when there is none. */
+  private async work(): Promise<void> {
+    do {
+      const nap = this.serve();
+      const purses = [...this.purses.values()].filter((purse) => purse.hasBusiness(this.options.clock.now()));
+      if (purses.length > 0) {
+        const ok = await this.trade(purses);
+        if (!ok) await this.options.clock.sleep(LEDGER_RETRY);
+      } else if (this.waiters.length > 0) {
+        for (const { request } of this.waiters) request.alive?.();
+        await this.options.clock.sleep(Math.max(1, Math.min(nap, NAP)));
+      }
+      this.sendAwayPatientless();
+    } while (this.waiters.length > 0);
+  }
+
+  /** Lets go whoever can be served, and reckons what the others need. Returns ms until a purse may be asked again. */
+  private serve(): number {
+    const now = this.options.clock.now();
+    for (const purse of this.purses.values()) purse.wanted = 0;
+    let nap = NAP;
+    const left: Waiter[] = [];
+    for (const waiter of this.waiters) {
+      const purses = waiter.draws.map((draw) => ({ draw, purse: this.purseFor(draw) }));
+      if (purses.every(({ draw, purse }) => purse.has(draw.worst, now))) {
+        for (const { draw, purse } of purses) purse.take(draw.worst);
+        waiter.admit();
+        continue;
+      }
+      left.push(waiter);
+      const closed = purses.filter(({ draw, purse }) => !purse.has(draw.worst, now) && purse.retryAt > now);
+      if (closed.length > 0) nap = Math.min(nap, ...closed.map(({ purse }) => purse.retryAt - now));
+      else if (left.length <= ASKED_AT_ONCE) for (const { draw, purse } of purses) purse.wanted += draw.worst;
+    }
+    this.waiters = left;
+    return nap;
+  }
+
+  private purseFor({ bucket, limit }: Draw): Purse {
+    const known = this.purses.get(bucket);
+    if (known) return known;
+    const purse = new Purse(bucket, limit);
+    this.purses.set(bucket, purse);
+    return purse;
+  }
+
+  /** One exchange with the ledger for all these purses. False when the ledger could not be reached. */
+  private async trade(purses: readonly Purse[]): Promise<boolean> {
+    const { store, worker, clock, log } = this.options;
+    const askedAt = clock.now();
+    const drafts = purses.map((purse) => ({ purse, ...purse.draft(worker, askedAt) }));
+    try {
+      const grants = await store.exchange(
+        drafts.map(({ purse, ask }) => ({ bucket: purse.bucket, limit: purse.limit, exchange: ask })),
+      );
+      drafts.forEach(({ purse }, i) => purse.receive(grants[i]!, askedAt));
+      for (const [bucket, purse] of this.purses) if (purse.isEmpty) this.purses.delete(bucket);
+      return true;
+    } catch (error) {
+      for (const { restore } of drafts) restore();
+      log.warn(
+        { error: describeError(error) },
+        'the ledger of budgets cannot be reached; nothing is sent meanwhile',
+      );
+      return false;
+    }
+  }
+
+  /** Long waits go back: the caller gives its slot away and comes again. */
+  private sendAwayPatientless(): void {
+    const now = this.options.clock.now();
+    const stay: Waiter[] = [];
+    for (const waiter of this.waiters) {
+      const closed = waiter.draws
+        .map((draw) => this.purseFor(draw))
+        .filter((purse, i) => !purse.has(waiter.draws[i]!.worst, now));
+      const worst = closed.toSorted((a, b) => b.retryAt - a.retryAt)[0];
+      if (worst === undefined || worst.retryAt - now <= PATIENCE) stay.push(waiter);
+      else waiter.refuse(longWait(worst, now));
+    }
+    this.waiters = stay;
+  }
+}
+
+function longWait(purse: Purse, now: number): EsiError {
+  const retryAfter = purse.retryAt - now;
+  const until = new Date(purse.retryAt).toISOString().slice(11, 19);
+  return new EsiError(`Waits until ${until} UTC (${purse.bucket}): ${purse.why}.`, {
+    code: 'ESI_WAIT',
+    verdict: 'wait',
+    retryAfter,
+  });
+}

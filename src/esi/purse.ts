@@ -1,0 +1,98 @@
+import type { BucketLimit, Exchange, Grant } from '../kernel/ledger.ts';
+
+/** A lease is used up to here, and no further: a margin before others take it as spent. */
+const USABLE_MS = 10_000;
+
+/** Spending is told, unused tokens given back and leases renewed after so long. */
+const REPORT_AFTER = 400;
+
+/** What this process holds of a bucket: granted tokens, tokens that requests under way may cost, and unreported spending. */
+export class Purse {
+  readonly bucket: string;
+  readonly limit: BucketLimit;
+  /** Tokens that waiting requests may cost at worst. */
+  wanted = 0;
+  retryAt = 0;
+  why = '';
+  private tradedAt = 0;
+  private pool = 0;
+  private usableUntil = 0;
+  private inFlight = 0;
+  private spent: [at: number, tokens: number][] = [];
+  private news: Pick<Exchange, 'remaining' | 'limit' | 'hold'> = {};
+
+  constructor(bucket: string, limit: BucketLimit) {
+    this.bucket = bucket;
+    this.limit = limit;
+  }
+
+  /** Whether `worst` tokens are at hand now. */
+  has(worst: number, now: number): boolean {
+    return this.pool >= worst && now < this.usableUntil;
+  }
+
+  take(worst: number): void {
+    this.pool -= worst;
+    this.inFlight += worst;
+  }
+
+  /** A request has ended: `cost` of its `worst` is spent, the rest is at hand again. */
+  settle(worst: number, cost: number, now: number): void {
+    this.inFlight -= worst;
+    this.pool += worst - cost;
+    if (cost > 0) this.spent.push([now, cost]);
+  }
+
+  hear(news: Pick<Exchange, 'remaining' | 'limit' | 'hold'>): void {
+    this.news = { ...this.news, ...news };
+  }
+
+  hold(until: number, why: string): void {
+    this.pool = 0; // given back with the next exchange
+    if (until <= this.retryAt) return;
+    this.retryAt = until;
+    this.why = why;
+  }
+
+  /** Something is under way or untold: the ledger has to hear of it soon. */
+  get busy(): boolean {
+    return this.inFlight > 0 || this.spent.length > 0 || this.pool > 0;
+  }
+
+  get isEmpty(): boolean {
+    return !this.busy && this.wanted === 0 && this.retryAt === 0 && this.news.hold === undefined;
+  }
+
+  /** Whether an exchange is worth it now: tokens are wanted and may be had, a hold is to be told, or a report is due. */
+  hasBusiness(now: number): boolean {
+    if (this.news.hold !== undefined) return true;
+    if (this.wanted > this.pool && this.retryAt <= now) return true;
+    return this.busy && now - this.tradedAt >= REPORT_AFTER;
+  }
+
+  /** Draws up the next exchange; what it reports is forgotten here, and comes back by `restore` if it fails. */
+  draft(worker: string, now: number): { ask: Exchange; restore: () => void } {
+    const { spent, news } = this;
+    const merged = new Map<number, number>();
+    for (const [at, tokens] of spent) merged.set(now - at, (merged.get(now - at) ?? 0) + tokens);
+    const ask = { worker, spent: [...merged], inFlight: this.inFlight, want: this.wanted, ...news };
+    this.spent = [];
+    this.news = {};
+    this.pool = 0; // given back with the exchange, and granted anew as far as it is wanted
+    return {
+      ask,
+      restore: () => {
+        this.spent = [...spent, ...this.spent];
+        this.news = { ...news, ...this.news };
+      },
+    };
+  }
+
+  receive(grant: Grant, askedAt: number): void {
+    this.tradedAt = askedAt;
+    this.pool += grant.tokens;
+    this.usableUntil = askedAt + USABLE_MS;
+    this.retryAt = grant.retryMs > 0 ? askedAt + grant.retryMs : 0;
+    this.why = grant.why;
+  }
+}

@@ -1,0 +1,55 @@
+import type { Database } from './database.ts';
+import { lockPrevious, type PublishPlan, standsOn } from './publish.ts';
+import { closeRun, writeDoubt, writePublishedSet } from './runs.ts';
+import type { SetSpec } from './sets.ts';
+import { dropStage } from './stage.ts';
+
+/**
+ * Every page answered 304: the set published last stands for a later moment as well, and keeps its stage. False when
+ * another set stands by now, of which the pages say nothing.
+ */
+export async function confirmSet(
+  db: Database,
+  spec: SetSpec,
+  plan: Pick<PublishPlan, 'runId' | 'at' | 'expires' | 'notModified' | 'now'>,
+): Promise<boolean> {
+  return db.transaction(async (client) => {
+    const previous = await lockPrevious(client, spec);
+    const newer = previous?.lastModified === undefined || plan.at > previous.lastModified;
+    if (newer && !(await standsOn(client, plan, previous))) return false;
+    const stands = newer || plan.at.getTime() === previous?.lastModified?.getTime();
+    if (previous && stands) {
+      const set = { ...previous, lastModified: plan.at, expires: plan.expires };
+      await writePublishedSet(client, spec.collector, spec.target, set, plan.now);
+    }
+    // A set older than the one that stands was never published: no book is known for its moment.
+    const lastModified = stands ? plan.at : undefined;
+    const { expires } = plan;
+    await closeRun(client, plan.runId, { outcome: 'unchanged', lastModified, expires }, plan.now);
+    await dropStage(client, plan.runId);
+    return true;
+  });
+}
+
+/**
+ * A whole set that is not believed: the run is closed as refused, and nothing is asked again before the set expires.
+ * `doubt`: the next set may confirm it.
+ */
+export async function refuseSet(
+  db: Database,
+  spec: SetSpec,
+  plan: Pick<PublishPlan, 'runId' | 'at' | 'expires' | 'rows' | 'now'>,
+  why: string,
+  doubt: boolean,
+): Promise<void> {
+  await db.transaction(async (client) => {
+    await lockPrevious(client, spec);
+    const { at: lastModified, expires } = plan;
+    await writeDoubt(client, spec.collector, spec.target, {
+      expires,
+      doubt: doubt ? { lastModified, rows: plan.rows } : undefined,
+    });
+    await closeRun(client, plan.runId, { outcome: 'refused', lastModified, expires, error: why }, plan.now);
+    await dropStage(client, plan.runId);
+  });
+}

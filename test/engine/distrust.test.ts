@@ -1,0 +1,175 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { Faults } from '../../src/simulator/index.ts';
+import { type TestEngine, testEngine } from '../support/engine.ts';
+import { expectExactBook, expectExactPast, FORGE, FORGE_ID, lastRun, readBook } from '../support/orders.ts';
+
+/** Sets that are torn, doubled or implausibly small. */
+let engine: TestEngine;
+beforeEach(async () => {
+  engine = await testEngine({ churn: 0.01 });
+  await engine.collect('universe');
+  await engine.collect('market-orders', FORGE);
+  engine.nextSet();
+  engine.sim.resetCounters();
+});
+afterEach(async () => {
+  expect(engine.sim.offences()).toEqual([]);
+  await engine.close();
+});
+
+const collect = () => engine.collect('market-orders', FORGE);
+const removedRows = async () =>
+  (await engine.db.rows(`SELECT FROM market_order_changes WHERE ended_by = 'closed'`)).length;
+
+const ONCE: Record<string, (faults: Faults) => void> = {
+  'torn between two sets': (f) => f.tear({ times: 1 }),
+  'that gives an order twice': (f) => f.duplicateOrder({ times: 1 }),
+  'that lacks an order': (f) => f.dropOrder({ times: 1 }),
+  'whose pages disagree on how many there are': (f) => f.wrongPages(500, { times: 1 }),
+  'with an empty page in the middle': (f) => f.emptyPage(2, { times: 1 }),
+  'of which a page cannot be found': (f) => f.status(404, { route: 'page=3', times: 1 }),
+};
+
+test.each(Object.entries(ONCE))('a set %s is read again and published whole', async (_, spoil) => {
+  spoil(engine.sim.faults);
+  expect(await collect()).toMatchObject({ outcome: 'published' });
+  await expectExactBook(engine);
+  engine.nextSet();
+  expect(await collect()).toMatchObject({ outcome: 'published' });
+  await expectExactBook(engine);
+  await expectExactPast(engine);
+});
+
+test('a page number that is nonsense is not followed', async () => {
+  engine.sim.faults.wrongPages(3_000, { times: 2 });
+  await collect();
+  const asked = engine.sim.requests().map((r) => Number(/page=(\d+)/.exec(r.path)?.[1] ?? 1));
+  expect(Math.max(...asked)).toBe(3);
+});
+
+const ALWAYS: Record<string, (faults: Faults) => void> = {
+  'gives an order twice': (f) => f.duplicateOrder(),
+  'lacks an order': (f) => f.dropOrder(),
+  'disagrees on its pages': (f) => f.wrongPages(500),
+  'has an empty page': (f) => f.emptyPage(2),
+};
+
+test.each(Object.entries(ALWAYS))(
+  'a set that is always torn (%s) is published without believing any absence',
+  async (_, spoil) => {
+    spoil(engine.sim.faults);
+    const before = (await readBook(engine)).length;
+    const result = await collect();
+    expect(result).toMatchObject({ outcome: 'torn', removed: 0, detail: expect.any(String) });
+    expect(await lastRun(engine)).toMatchObject({ outcome: 'torn', error: result.detail });
+    expect(await removedRows()).toBe(0);
+    const book = await readBook(engine);
+    expect(book.length).toBeGreaterThanOrEqual(before);
+    expect(new Set(book.map((row) => row.order_id)).size).toBe(book.length);
+    // The series goes on, and the first whole set puts all right.
+    engine.sim.faults.clear();
+    engine.nextSet();
+    expect(await collect()).toMatchObject({ outcome: 'published' });
+    await expectExactBook(engine);
+  },
+);
+
+test('after a torn set an equal whole one still removes what the torn one had kept', async () => {
+  engine.sim.world.setChurn(0);
+  for (const { order_id } of engine.sim.world.orders(FORGE_ID).slice(0, 5))
+    engine.sim.world.removeOrder(FORGE_ID, order_id);
+  engine.sim.faults.wrongPages(4);
+  expect(await collect()).toMatchObject({ outcome: 'torn', removed: 0 });
+  engine.sim.faults.clear();
+  engine.nextSet(); // the same pages, with the same ETags
+  expect(await collect()).toMatchObject({ outcome: 'published', removed: 5 });
+  await expectExactBook(engine);
+});
+
+test('an order that changed and stands twice does not stop the set', async () => {
+  const { world, faults } = engine.sim;
+  world.setChurn(0);
+  world.changeOrder(FORGE_ID, world.orders(FORGE_ID)[0]!.order_id, { price: 4.5 });
+  faults.duplicateOrder({ times: 1 });
+  expect(await collect()).toMatchObject({ outcome: 'published' });
+  await expectExactBook(engine);
+});
+
+test.each([
+  ['empty', 0],
+  ['much smaller', 0.3],
+])(
+  'an answer that is suddenly %s is refused, and believed when a later set shows it too',
+  async (_, share) => {
+    const { faults } = engine.sim;
+    faults.collapse(share);
+    const before = (await readBook(engine)).length;
+    expect(await collect()).toMatchObject({
+      outcome: 'refused',
+      detail: expect.stringMatching(/rows would be gone/),
+    });
+    expect(await lastRun(engine)).toMatchObject({ outcome: 'refused', rows_removed: 0 });
+    expect(await readBook(engine)).toHaveLength(before);
+    expect(await collect()).toMatchObject({ outcome: 'not-due' }); // the same set is no second witness
+    engine.nextSet();
+    expect(await collect()).toMatchObject({ outcome: 'published' });
+    expect(await readBook(engine)).toHaveLength(
+      Math.ceil(engine.sim.world.snapshot(FORGE_ID).rows.length * share),
+    );
+    faults.clear();
+    engine.nextSet();
+    expect(await collect()).toMatchObject({ outcome: 'published' });
+    await expectExactBook(engine);
+  },
+);
+
+test('a recovery in between settles the doubt', async () => {
+  const { faults } = engine.sim;
+  for (let round = 0; round < 2; round++) {
+    faults.emptySet();
+    expect(await collect()).toMatchObject({ outcome: 'refused' });
+    engine.nextSet();
+    faults.clear();
+    expect(await collect()).toMatchObject({ outcome: 'published' });
+    engine.nextSet();
+  }
+  expect(await removedRows()).toBeLessThan(100);
+  await expectExactPast(engine);
+});
+
+test('an unchanged set in between settles the doubt as well', async () => {
+  engine.sim.world.setChurn(0);
+  await collect();
+  engine.nextSet();
+  engine.sim.faults.emptySet();
+  expect(await collect()).toMatchObject({ outcome: 'refused' });
+  engine.nextSet();
+  engine.sim.faults.clear();
+  expect(await collect()).toMatchObject({ outcome: 'unchanged' });
+  engine.nextSet();
+  engine.sim.faults.emptySet();
+  expect(await collect()).toMatchObject({ outcome: 'refused' });
+});
+
+test('a small market that is suddenly empty is not believed at once either', async () => {
+  const RENS = 'region/10000030';
+  await engine.collect('market-orders', RENS);
+  engine.nextSet();
+  engine.sim.faults.emptySet({ route: '/markets/10000030/' });
+  expect(await engine.collect('market-orders', RENS)).toMatchObject({ outcome: 'refused' });
+  engine.sim.faults.clear();
+  engine.nextSet();
+  expect(await engine.collect('market-orders', RENS)).toMatchObject({ outcome: 'published' });
+  await expectExactBook(engine, 10000030);
+});
+
+test('an answer that is no list is an error and changes nothing', async () => {
+  engine.sim.faults.rawBody('{"error": "odd"}', { times: 1 });
+  await expect(collect()).rejects.toThrow(/instead of a list/);
+  expect(await lastRun(engine)).toMatchObject({
+    outcome: 'failed',
+    error: expect.stringContaining('a list'),
+  });
+  expect(await collect()).toMatchObject({ outcome: 'published' });
+  await expectExactBook(engine);
+});

@@ -1,0 +1,185 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { Order } from '../../src/simulator/index.ts';
+import { type TestEngine, testEngine } from '../support/engine.ts';
+import {
+  DOMAIN,
+  DOMAIN_ID,
+  expectExactBook,
+  footprint,
+  FORGE,
+  FORGE_ID,
+  lastRun,
+  readBook,
+} from '../support/orders.ts';
+
+/** Rows that are wrong among rows that are right. */
+let engine: TestEngine;
+beforeEach(async () => {
+  engine = await testEngine({ churn: 0 });
+  await engine.collect('universe');
+});
+afterEach(async () => {
+  expect(engine.sim.offences()).toEqual([]);
+  await engine.close();
+});
+
+const collect = (target = FORGE) => engine.collect('market-orders', target);
+const world = () => engine.sim.world;
+const orderAt = (at: number) => world().orders(FORGE_ID)[at]!;
+const rejected = () =>
+  engine.db.rows<{ row: Record<string, unknown>; reason: string }>(
+    'SELECT row, reason FROM rejected_rows ORDER BY id',
+  );
+
+/** Serves one order of the Forge changed. */
+function spoil(order: Order, change: (row: Record<string, unknown>) => unknown): void {
+  engine.sim.faults.mutateRows((row) =>
+    'order_id' in row && row.order_id === order.order_id ? change({ ...row }) : row,
+  );
+}
+
+const BAD: Record<string, [patch: Record<string, unknown>, reason: RegExp]> = {
+  'a price in letters': [{ price: '12.5' }, /^price: .*number/],
+  'no price': [{ price: null }, /^price: .*null/],
+  'a negative price': [{ price: -1 }, /^price: /],
+  'an absurd price': [{ price: 1e15 }, /^price: /],
+  'half a volume': [{ volume_remain: 0.5 }, /^volume_remain: /],
+  'no duration': [{ duration: undefined }, /^duration: /],
+  'a day that does not exist': [{ issued: '2026-02-30T12:00:00Z' }, /^issued: /],
+  'a year that no calendar has': [{ issued: '0000-01-01T00:00:00Z' }, /^issued: /],
+  'a type id beyond all numbers': [{ type_id: 1e30 }, /^type_id: /],
+  'half a character, and no price': [{ range: '\ud83d', price: null }, /^price: /],
+  'a text with U+0000, and no price': [{ range: 'a\0b', price: null }, /^price: /],
+};
+
+test.each(Object.entries(BAD))(
+  'a row with %s is rejected; the rest is published',
+  async (_, [patch, reason]) => {
+    const bad = orderAt(1_200);
+    spoil(bad, (row) => ({ ...row, ...patch }));
+    expect(await collect()).toMatchObject({ outcome: 'published', inserted: 2_499 });
+    const book = await readBook(engine);
+    expect(book.some((row) => row.order_id === bad.order_id)).toBe(false);
+    expect(await rejected()).toEqual([{ row: expect.anything(), reason: expect.stringMatching(reason) }]);
+    expect(await lastRun(engine)).toMatchObject({ rows_read: 2_500, rows_rejected: 1, rows_inserted: 2_499 });
+    // Without the fault the order comes, and nothing else.
+    engine.sim.faults.clear();
+    engine.nextSet();
+    expect(await collect()).toMatchObject({ outcome: 'published', inserted: 1, changed: 0, removed: 0 });
+    await expectExactBook(engine);
+  },
+);
+
+test('the bare NaN of a page costs one row, not the page', async () => {
+  const rows = world().snapshot(FORGE_ID).rows.slice(0, 3);
+  const text = JSON.stringify(rows).replace(/"price":[\d.]+/, '"price":NaN');
+  engine.sim.faults.rawBody(text, { route: '/markets/10000002/orders', times: 1 });
+  expect(await collect()).toMatchObject({ outcome: 'published', inserted: 2 });
+  expect(await rejected()).toEqual([
+    { row: { ...rows[0], price: null }, reason: expect.stringMatching(/^price/) },
+  ]);
+});
+
+test('a live order whose row is bad keeps its version, also while its page answers 304', async () => {
+  await collect();
+  engine.nextSet();
+  const bad = orderAt(1_200);
+  spoil(bad, (row) => ({ ...row, price: 'NaN' }));
+  world().changeOrder(FORGE_ID, orderAt(10).order_id, { price: 8.5 });
+  expect(await collect()).toMatchObject({ outcome: 'published', changed: 1, removed: 0 });
+  expect((await readBook(engine)).find((row) => row.order_id === bad.order_id)?.price).toBe(bad.price);
+  engine.nextSet(); // page 2 is spoilt in the same way and answers 304
+  world().changeOrder(FORGE_ID, orderAt(11).order_id, { price: 9.5 });
+  expect(await collect()).toMatchObject({ outcome: 'published', changed: 1, removed: 0 });
+  expect((await readBook(engine)).find((row) => row.order_id === bad.order_id)?.price).toBe(bad.price);
+});
+
+test.each([
+  ['no order_id', { order_id: undefined }],
+  ['an order_id beyond 2^53', { order_id: 2 ** 53 }],
+])(
+  'with %s any order may be meant: nothing is taken for gone, also while the page answers 304',
+  async (_, patch) => {
+    await collect();
+    engine.nextSet();
+    const bad = orderAt(1_200);
+    spoil(bad, (row) => ({ ...row, ...patch }));
+    world().removeOrder(FORGE_ID, orderAt(2_400).order_id);
+    expect(await collect()).toMatchObject({ outcome: 'unchanged', removed: 0 });
+    engine.nextSet();
+    world().changeOrder(FORGE_ID, orderAt(10).order_id, { price: 8.5 });
+    expect(await collect()).toMatchObject({ outcome: 'published', changed: 1, removed: 0 });
+    expect(await readBook(engine)).toHaveLength(2_500);
+    engine.sim.faults.clear();
+    engine.nextSet();
+    expect(await collect()).toMatchObject({ outcome: 'published', removed: 1 });
+    await expectExactBook(engine);
+  },
+);
+
+test('a new order whose row is bad does not make later sets seem torn', async () => {
+  const bad = orderAt(1_200);
+  spoil(bad, (row) => ({ ...row, price: null }));
+  await collect();
+  for (let set = 0; set < 2; set++) {
+    engine.nextSet();
+    world().changeOrder(FORGE_ID, orderAt(10 + set).order_id, { price: 8.5 });
+    expect(await collect()).toMatchObject({ outcome: 'published', changed: 1 });
+  }
+});
+
+test('unknown fields are ignored, unknown words are kept', async () => {
+  const odd = orderAt(5);
+  spoil(odd, (row) => ({ ...row, range: 'a quarter\tof\\the\ngalaxy', colour: 'blue', nested: { a: [1] } }));
+  expect(await collect()).toMatchObject({ outcome: 'published', inserted: 2_500 });
+  expect(
+    await engine.db.rows('SELECT range FROM market_orders_public WHERE order_id = $1', [odd.order_id]),
+  ).toEqual([{ range: 'a quarter\tof\\the\ngalaxy' }]);
+  expect(await rejected()).toEqual([]);
+});
+
+test('when a third of the rows is bad the whole set is not believed', async () => {
+  await collect();
+  const before = await footprint(engine, 'market_orders_public');
+  engine.nextSet();
+  engine.sim.faults.mutateRows((row) =>
+    'order_id' in row && row.order_id % 10 < 3 ? { ...row, price: '1' } : row,
+  );
+  expect(await collect()).toMatchObject({
+    outcome: 'refused',
+    detail: expect.stringMatching(/ of 2500 rows failed/),
+  });
+  expect(await footprint(engine, 'market_orders_public')).toEqual(before);
+  expect((await rejected()).length).toBe(300); // a hundred of each page tell enough
+  engine.sim.faults.clear();
+  engine.nextSet();
+  expect(await collect()).toMatchObject({ outcome: 'unchanged' });
+});
+
+test('a row of megabytes is kept short', async () => {
+  spoil(orderAt(0), (row) => ({ ...row, price: null, range: '😀'.repeat(500_000) }));
+  await collect();
+  const [row] = await engine.db.rows<{ n: number }>('SELECT length(row::text) AS n FROM rejected_rows');
+  expect(row!.n).toBeLessThan(10_000);
+});
+
+test('an order that stands in the book of another region is rejected there', async () => {
+  await collect();
+  const stolen = orderAt(7);
+  engine.sim.faults.mutateRows(
+    (row) =>
+      'order_id' in row && row.order_id === world().orders(DOMAIN_ID)[3]!.order_id ? { ...stolen } : row,
+    { route: '/markets/10000043/orders' },
+  );
+  expect(await collect(DOMAIN)).toMatchObject({ outcome: 'published', inserted: 1_199 });
+  expect(await rejected()).toEqual([
+    {
+      row: expect.objectContaining({ order_id: stolen.order_id }),
+      reason: expect.stringContaining('another region'),
+    },
+  ]);
+  await expectExactBook(engine);
+  engine.nextSet();
+  world().changeOrder(DOMAIN_ID, world().orders(DOMAIN_ID)[9]!.order_id, { price: 1.5 });
+  expect(await collect(DOMAIN)).toMatchObject({ outcome: 'published', changed: 1 });
+});

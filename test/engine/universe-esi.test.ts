@@ -1,0 +1,111 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { collectTarget, engineSteps } from '../../src/engine/collect-target.ts';
+import { STATIC_TABLE_NAMES, STATIC_TABLES } from '../../src/spec/static-tables.ts';
+import { type TestEngine, testEngine } from '../support/engine.ts';
+import { lastRun } from '../support/orders.ts';
+
+/** The universe without the export: UNIVERSE_SOURCE=esi. */
+let engine: TestEngine;
+afterEach(async () => {
+  expect(engine.sim.offences()).toEqual([]);
+  await engine.close();
+});
+
+const start = async (...args: Parameters<typeof testEngine>) => (engine = await testEngine(...args));
+const collect = () => engine.collect('universe');
+const world = () => engine.sim.world;
+
+async function tables(columns = (name: (typeof STATIC_TABLE_NAMES)[number]) => STATIC_TABLES[name].columns) {
+  const all: Record<string, unknown[]> = {};
+  for (const name of STATIC_TABLE_NAMES)
+    all[name] = await engine.db.rows(`SELECT ${columns(name).join(', ')} FROM ${name} ORDER BY 1`);
+  return all;
+}
+
+test('from ESI alone the same tables are filled as from the export', async () => {
+  await start();
+  await collect();
+  const columns = (name: (typeof STATIC_TABLE_NAMES)[number]) =>
+    STATIC_TABLES[name].columns.filter((c) => !['description', 'capacity'].includes(c)); // '' and 0 are left out there
+  const fromExport = await tables(columns);
+  await engine.close();
+  await start({ settings: { universeSource: 'esi' } });
+  // Schematics have no list: those that are known are asked.
+  await engine.db.pool.query(
+    `INSERT INTO schematics (schematic_id, name) SELECT s, 'old' FROM generate_series(65, 69) s`,
+  );
+  expect(await collect()).toMatchObject({ outcome: 'published' });
+  expect(await tables(columns)).toEqual(fromExport);
+  const requests = engine.sim.requests().length;
+  expect(await lastRun(engine, 'universe')).toMatchObject({ outcome: 'published', requests });
+  engine.sim.resetCounters();
+  expect(await collect()).toMatchObject({ outcome: 'unchanged' }); // before Expires nothing is asked
+  expect(engine.sim.requests()).toEqual([]);
+  expect(await engine.db.rows(`SELECT FROM pg_class WHERE relname ~ '^r\\d+_'`)).toEqual([]);
+});
+
+test('the import from ESI goes on where it was aborted and asks nothing twice', async () => {
+  await start({ settings: { universeSource: 'esi' } });
+  const key = { collector: 'universe', target: '', workflowId: 'universe', workflowRunId: 'w1' };
+  const stop = new AbortController();
+  let details = 0;
+  const alive = (detail: unknown) => {
+    if ((detail as { done?: number } | undefined)?.done !== undefined && ++details === 3)
+      stop.abort(new Error('killed'));
+  };
+  await expect(engineSteps(engine.ports, { signal: stop.signal, alive }).begin(key)).rejects.toThrow(
+    'killed',
+  );
+  expect(await engine.db.rows('SELECT FROM types')).toEqual([]);
+  const asked = engine.sim.requests().filter((r) => /\/\d+$/.test(r.path)).length;
+  expect(asked).toBe(150);
+  engine.sim.resetCounters();
+  expect(await engineSteps(engine.restart()).begin(key)).toMatchObject({ summary: { outcome: 'published' } });
+  expect(await engine.db.rows('SELECT count(*) AS n FROM types')).toEqual([{ n: world().types.size }]);
+  const paths = engine.sim.requests().filter((r) => /\/\d+$/.test(r.path));
+  const total = [
+    'types',
+    'groups',
+    'categories',
+    'marketGroups',
+    'regions',
+    'constellations',
+    'systems',
+    'stations',
+  ]
+    .map((kind) => world().universe[kind as 'types'].size)
+    .reduce((sum, n) => sum + n);
+  expect(paths.length).toBe(total - 150);
+});
+
+test('ids that ESI cannot answer become placeholders, also when they are all that is left', async () => {
+  await start({ settings: { universeSource: 'esi' } });
+  const last = [...world().types.keys()].toSorted((a, b) => b - a)[0]!; // types come last
+  for (const id of world().types.keys()) if (id !== last) world().forget('types', id);
+  engine.sim.faults.status(500, { route: `/universe/types/${last}`, headers: false });
+  const before = [...world().stations.keys(), ...world().systems.keys()].length;
+  expect(before).toBeGreaterThan(50); // so types have a batch of their own
+  expect(await collect()).toMatchObject({ outcome: 'published' });
+  expect(await engine.db.rows('SELECT type_id, is_placeholder FROM types')).toEqual([
+    { type_id: last, is_placeholder: true },
+  ]);
+});
+
+test('when ESI is away the import from it fails and leaves no rows, nor stages for ever', async () => {
+  await start({ settings: { universeSource: 'esi' } });
+  const target = { collector: 'universe', target: '' };
+  const alive = (detail: unknown) => {
+    if ((detail as { done?: number } | undefined)?.done === 100) engine.sim.faults.down('503');
+  };
+  await expect(collectTarget(engine.ports, target, { alive })).rejects.toMatchObject({
+    verdict: expect.stringMatching(/retry|wait/),
+  });
+  expect(await engine.db.rows('SELECT FROM categories')).toEqual([]);
+  engine.sim.faults.clear();
+  engine.clock.advance(86_400_000);
+  const ports = engine.restart(); // with its breaker closed
+  expect(await collectTarget(ports, target)).toMatchObject({
+    outcome: 'published',
+  });
+  expect(await engine.db.rows(`SELECT FROM pg_class WHERE relname ~ '^r\\d+_'`)).toEqual([]);
+});

@@ -1,0 +1,180 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, expect, test } from '@jest/globals';
+import { collectTarget } from '../../src/engine/collect-target.ts';
+import { STATIC_TABLE_NAMES, STATIC_TABLES } from '../../src/spec/static-tables.ts';
+import { makeZip } from '../../src/simulator/zip.ts';
+import { type TestEngine, testEngine } from '../support/engine.ts';
+import { footprint, lastRun } from '../support/orders.ts';
+
+let engine: TestEngine;
+afterEach(async () => {
+  expect(engine.sim.offences()).toEqual([]);
+  await engine.close();
+});
+
+const start = async (...args: Parameters<typeof testEngine>) => (engine = await testEngine(...args));
+const collect = () => engine.collect('universe');
+const world = () => engine.sim.world;
+
+async function tables(columns = (name: (typeof STATIC_TABLE_NAMES)[number]) => STATIC_TABLES[name].columns) {
+  const all: Record<string, unknown[]> = {};
+  for (const name of STATIC_TABLE_NAMES)
+    all[name] = await engine.db.rows(`SELECT ${columns(name).join(', ')} FROM ${name} ORDER BY 1`);
+  return all;
+}
+
+const prints = async () => {
+  const all: Record<string, string[]> = {};
+  for (const name of STATIC_TABLE_NAMES) all[name] = await footprint(engine, name);
+  return all;
+};
+
+test('the export fills every static table, names of stations included', async () => {
+  await start();
+  expect(await collect()).toMatchObject({ outcome: 'published', changed: 0 });
+  for (const [table, kind] of [
+    ['categories', 'categories'],
+    ['groups', 'groups'],
+    ['market_groups', 'marketGroups'],
+    ['types', 'types'],
+    ['regions', 'regions'],
+    ['constellations', 'constellations'],
+    ['systems', 'systems'],
+    ['stations', 'stations'],
+    ['schematics', 'schematics'],
+  ] as const) {
+    const { key } = STATIC_TABLES[table];
+    const rows = await engine.db.rows<{ id: number; name: string; is_placeholder: boolean }>(
+      `SELECT ${key} AS id, name, is_placeholder FROM ${table} ORDER BY 1`,
+    );
+    const expected = [...world().universe[kind]].map(([id, row]) => ({
+      id,
+      name: 'name' in row ? row.name : row.schematic_name,
+      is_placeholder: false,
+    }));
+    expect(rows).toEqual(expected.toSorted((a, b) => a.id - b.id));
+  }
+  const [type] = [...world().types.values()].filter((row) => row.market_group_id !== undefined);
+  expect(await engine.db.rows('SELECT * FROM types WHERE type_id = $1', [type!.type_id])).toEqual([
+    expect.objectContaining({
+      group_id: type!.group_id,
+      market_group_id: type!.market_group_id,
+      volume: type!.volume,
+      packaged_volume: type!.packaged_volume ?? null,
+      portion_size: type!.portion_size,
+      published: type!.published,
+    }),
+  ]);
+});
+
+test('the same build again touches no row and asks only what the newest build is', async () => {
+  await start();
+  await collect();
+  const before = await prints();
+  engine.sim.resetCounters();
+  expect(await collect()).toMatchObject({ outcome: 'unchanged', inserted: 0, changed: 0 });
+  expect(engine.sim.requests().map((r) => r.path)).toEqual(['/static-data/tranquility/latest.jsonl']);
+  expect(await prints()).toEqual(before);
+});
+
+test('a new build writes only what changed, and keeps what it no longer has', async () => {
+  await start();
+  await collect();
+  const before = await prints();
+  const [first, second] = [...world().types.values()];
+  world().put('types', first!.type_id, { ...first!, name: 'Tritanium\tII' });
+  world().put('types', 99_999, { ...second!, type_id: 99_999, name: 'New' });
+  world().hide('types', second!.type_id);
+  world().setBuild(world().build + 1);
+  expect(await collect()).toMatchObject({ outcome: 'published', inserted: 1, changed: 1 });
+  const after = await prints();
+  for (const name of STATIC_TABLE_NAMES) {
+    const fresh = after[name]!.filter((row) => !before[name]!.includes(row));
+    expect(fresh).toHaveLength(name === 'types' ? 2 : 0);
+  }
+  const names = await engine.db.rows(
+    'SELECT name FROM types WHERE type_id IN ($1, $2, 99999) ORDER BY type_id',
+    [first!.type_id, second!.type_id],
+  );
+  expect(names.map((row) => row['name'])).toEqual(['Tritanium\tII', second!.name, 'New']);
+  expect((await readdir(engine.ports.settings.dataDir)).filter((f) => f.startsWith('sde-'))).toHaveLength(1);
+});
+
+test.each(['truncate', 'html', 'reset'] as const)(
+  'an archive that fails (%s) is a plain error',
+  async (fault) => {
+    await start();
+    await collect();
+    const before = await tables();
+    world().setBuild(world().build + 1);
+    engine.sim.faults[fault]({ route: '-jsonl.zip' });
+    await expect(collect()).rejects.toMatchObject({
+      verdict: 'retry',
+      message: expect.stringMatching(/static data export (could not be had|cannot be read)/),
+    });
+    expect(await tables()).toEqual(before);
+    expect(await lastRun(engine, 'universe')).toMatchObject({ outcome: 'failed' });
+    engine.sim.faults.clear();
+    expect(await collect()).toMatchObject({ outcome: 'unchanged' });
+  },
+);
+
+test.each([
+  ['is cut', (zip: Buffer) => zip.subarray(0, zip.length - 200)],
+  ['has broken data inside', (zip: Buffer) => Buffer.from(zip).fill(0xff, 4_000, 8_000)],
+  ['lacks a file', () => makeZip([{ name: '_sde.jsonl', data: Buffer.from('{}\n') }])],
+  ['holds no JSON', () => makeZip(names().map((name) => ({ name, data: Buffer.from('{"_key": 1,\n') })))],
+])('an archive on disk that %s is thrown away and had anew', async (_, spoil) => {
+  await start();
+  await collect();
+  const before = await tables();
+  world().setBuild(world().build + 1);
+  const build = world().build;
+  const good = await engine.ports.sde.download(build);
+  await writeFile(path.join(engine.ports.settings.dataDir, `sde-${build}.zip`), spoil(await readFile(good)));
+  await expect(collect()).rejects.toMatchObject({ code: 'SDE_BROKEN', verdict: 'retry' });
+  expect(await tables()).toEqual(before);
+  expect(await collect()).toMatchObject({ outcome: 'unchanged' });
+});
+
+const names = () =>
+  ['categories', 'groups', 'marketGroups', 'types', 'mapRegions', 'mapConstellations', 'mapSolarSystems']
+    .concat('npcStations', 'planetSchematics', 'npcCorporations', 'stationOperations')
+    .map((name) => `${name}.jsonl`);
+
+test('an import that is killed in the middle leaves the old universe whole', async () => {
+  await start();
+  await collect();
+  const before = await tables();
+  for (const row of [...world().categories.values()])
+    world().put('categories', row.category_id, { ...row, name: `${row.name} II` });
+  world().setBuild(world().build + 1);
+  const stop = new AbortController();
+  const alive = (detail: unknown) => {
+    if ((detail as { table?: string }).table === 'types') stop.abort(new Error('killed'));
+  };
+  const target = { collector: 'universe', target: '' };
+  await expect(collectTarget(engine.ports, target, { signal: stop.signal, alive })).rejects.toThrow('killed');
+  expect(await tables()).toEqual(before);
+  expect(await collect()).toMatchObject({ outcome: 'published', changed: world().categories.size });
+});
+
+test('bad rows of the export are rejected one by one; too many of them stop it', async () => {
+  await start();
+  const some = [...world().types.values()];
+  world().put('types', some[5]!.type_id, { ...some[5]!, portion_size: 0.5 });
+  world().put('types', some[6]!.type_id, { ...some[6]!, name: undefined as unknown as string });
+  expect(await collect()).toMatchObject({ outcome: 'published' });
+  const rejected = await engine.db.rows('SELECT reason FROM rejected_rows ORDER BY id');
+  expect(rejected.map((row) => row['reason'])).toEqual([
+    expect.stringMatching(/^types: portionSize/),
+    expect.stringMatching(/^types: name/),
+  ]);
+  expect(await lastRun(engine, 'universe')).toMatchObject({ rows_rejected: 2 });
+  const before = await tables();
+  for (const row of some.slice(0, 60)) world().put('types', row.type_id, { ...row, portion_size: 0.5 });
+  world().setBuild(world().build + 1);
+  await expect(collect()).rejects.toMatchObject({ code: 'SDE_BAD_SHAPE', verdict: 'fail' });
+  expect(await tables()).toEqual(before);
+});
