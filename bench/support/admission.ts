@@ -40,14 +40,25 @@ export async function measureAdmission(servers: BenchServers): Promise<Measured>
       if (i >= ROUNDS) times.push(performance.now() - started);
     }
     const grown = (process.memoryUsage().rss - heapBefore) / 2 ** 20;
-    const { rows } = await db.pool.query<{ mb: number }>(`SELECT pg_total_relation_size('esi_buckets') / 1048576.0 AS mb`);
+    const { rows } = await db.pool.query<{ mb: number }>(
+      `SELECT pg_total_relation_size('esi_buckets') / 1048576.0 AS mb`,
+    );
     await db.pool.query(`UPDATE esi_buckets SET updated_at = now() - interval '1 day'`);
     let forgotten = 0;
     for (let n = await forgetIdleBuckets(db); n > 0; n = await forgetIdleBuckets(db)) forgotten += n;
     const ms = rounded(median(times));
     const what = `an exchange with ${(USERS * GROUPS).toLocaleString('en')} buckets`;
     return {
-      lines: [{ what, 'median ms': ms, 'p99 ms': rounded(times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? 0), 'table MB': rounded(Number(rows[0]!.mb)), 'process grew MB': rounded(grown), forgotten }],
+      lines: [
+        {
+          what,
+          'median ms': ms,
+          'p99 ms': rounded(times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? 0),
+          'table MB': rounded(Number(rows[0]!.mb)),
+          'process grew MB': rounded(grown),
+          forgotten,
+        },
+      ],
       bounds: [
         { demand: `${what}: median ms`, limit: 1, measured: ms },
         { demand: 'dead rows that stay', limit: 0, measured: USERS * GROUPS - forgotten },

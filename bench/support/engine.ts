@@ -4,6 +4,7 @@ import type { Ports } from '../../src/engine/ports.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
+import { unlimited } from './unlimited.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { openDatabase } from '../../src/store/database.ts';
 
@@ -61,7 +62,7 @@ export function benchEngine(options: BenchEngineOptions): BenchEngine {
   const esi = new EsiClient({
     baseUrl: options.esiUrl,
     userAgent: AGENT,
-    budget: { hold: () => undefined, take: () => 0, account: () => undefined },
+    budget: unlimited,
     clock,
     log: silentLog,
     observe: metrics.request,

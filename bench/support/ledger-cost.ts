@@ -1,5 +1,5 @@
 import { EsiClient } from '../../src/esi/client.ts';
-import { type Budget, LedgerBudget } from '../../src/esi/budget.ts';
+import { LedgerBudget } from '../../src/esi/budget.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { openDatabase } from '../../src/store/database.ts';
@@ -9,23 +9,19 @@ import { FORGE, LATENCY, ORDERS } from './forge.ts';
 import type { Measured } from './measured.ts';
 import { median, rounded } from './report.ts';
 import type { BenchServers } from './servers.ts';
+import { unlimited } from './unlimited.ts';
 
 /** Pairs of sweeps, with and without the ledger in turn, so that a machine that slows down slows both. */
 const ROUNDS = 7;
 
 const AGENT = 'eve-collector-bench (bench@example.com)';
 
-/** Lets everything through at once: what a sweep costs without any budget. */
-const unlimited: Budget = {
-  admit: async () => ({ settle: () => undefined }),
-  close: async () => undefined,
-};
-
 /** Reads all pages of The Forge, as many at once as the client sends. */
 async function sweep(esi: EsiClient): Promise<number> {
   const started = performance.now();
   const route = '/markets/{region_id}/orders';
-  const ask = (page: number) => esi.get({ route, params: { region_id: FORGE }, query: { order_type: 'all', page: String(page) } });
+  const ask = (page: number) =>
+    esi.get({ route, params: { region_id: FORGE }, query: { order_type: 'all', page: String(page) } });
   const { pages } = await ask(1);
   await Promise.all(Array.from({ length: (pages ?? 1) - 1 }, (_, i) => ask(i + 2)));
   return (performance.now() - started) / 1_000;
@@ -33,19 +29,41 @@ async function sweep(esi: EsiClient): Promise<number> {
 
 /** The ledger's share of the time of an unlimited sweep of The Forge. */
 export async function measureLedgerCost(servers: BenchServers): Promise<Measured> {
-  const simulator = await servers.simulator('--orders', String(ORDERS), '--region', String(FORGE), '--latency', LATENCY, '--no-limits', '--warm');
+  const simulator = await servers.simulator(
+    '--orders',
+    String(ORDERS),
+    '--region',
+    String(FORGE),
+    '--latency',
+    LATENCY,
+    '--no-limits',
+    '--warm',
+  );
   await servers.admin('CREATE DATABASE cost');
   const url = servers.databaseUrl('cost');
   await migrate(url, new Date());
   const db = openDatabase({ url, maxConnections: 10, minConnections: 1, log: silentLog });
-  const ceiling = { perMinute: 1_000_000, burst: 1_000_000 };
-  const ledger = () => new LedgerBudget({ store: postgresLedger(db), worker: `bench ${Math.random()}`, ceiling, clock: systemClock, log: silentLog });
+  const ceiling = { perMinute: 1_000_000 };
+  const ledger = () =>
+    new LedgerBudget({
+      store: postgresLedger(db),
+      worker: `bench ${Math.random()}`,
+      ceiling,
+      clock: systemClock,
+      log: silentLog,
+    });
   const times = { without: [] as number[], with: [] as number[] };
   try {
     for (let round = 0; round <= ROUNDS; round++) {
       for (const kind of ['without', 'with'] as const) {
         const budget = kind === 'with' ? ledger() : unlimited;
-        const esi = new EsiClient({ baseUrl: simulator.url, userAgent: AGENT, budget, clock: systemClock, log: silentLog });
+        const esi = new EsiClient({
+          baseUrl: simulator.url,
+          userAgent: AGENT,
+          budget,
+          clock: systemClock,
+          log: silentLog,
+        });
         const seconds = await sweep(esi);
         if (round > 0) times[kind].push(seconds); // the first warms up
         await budget.close();
@@ -61,7 +79,14 @@ export async function measureLedgerCost(servers: BenchServers): Promise<Measured
   const cost = rounded((ratio - 1) * 100);
   const what = 'unlimited sweep of The Forge';
   return {
-    lines: [{ what, 'without s': rounded(median(times.without)), 'with ledger s': rounded(median(times.with)), 'cost %': cost }],
+    lines: [
+      {
+        what,
+        'without s': rounded(median(times.without)),
+        'with ledger s': rounded(median(times.with)),
+        'cost %': cost,
+      },
+    ],
     bounds: [{ demand: `${what}: cost of the ledger, %`, limit: 5, measured: cost }],
     raw: { sweeps: times },
   };

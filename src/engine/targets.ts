@@ -13,7 +13,7 @@ export async function listTargets(ports: Ports, collector: AnyCollector): Promis
 
 /** Throws AppError BAD_TARGET when the collector takes no such target. */
 export function checkTarget(collector: AnyCollector, target: string): void {
-  const kind = collector.for as TargetKind | undefined;
+  const kind: TargetKind | undefined = collector.for;
   if (kind !== undefined) parseTarget(target, kind);
   else if (target !== '') {
     throw new AppError(`${collector.name} takes no target.`, { code: 'BAD_TARGET', verdict: 'fail' });

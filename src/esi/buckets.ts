@@ -14,7 +14,8 @@ export interface Draw {
 
 export interface CeilingSettings {
   readonly perMinute: number;
-  readonly burst: number;
+  /** Absent: nothing spreads them. */
+  readonly burst?: number;
 }
 
 const MINUTE = 60_000;
@@ -60,7 +61,11 @@ export function drawsOf(route: Route, user: string, priority: number, ceiling: C
         },
     {
       bucket: 'ceiling',
-      limit: { tokens: ceiling.perMinute, windowMs: MINUTE, burst: ceiling.burst },
+      limit: {
+        tokens: ceiling.perMinute,
+        windowMs: MINUTE,
+        ...(ceiling.burst === undefined ? {} : { burst: ceiling.burst }),
+      },
       worst: 1,
       cost: one,
     },

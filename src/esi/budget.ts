@@ -23,6 +23,8 @@ export interface AdmitRequest {
 export interface Admission {
   /** `status` undefined: no answer came. */
   settle(status: number | undefined, headers?: Headers): void;
+  /** The request was not sent after all. */
+  cancel(): void;
 }
 
 /** Who is asked before a request leaves. */
@@ -40,6 +42,8 @@ export interface BudgetOptions {
   readonly ceiling: CeilingSettings;
   readonly clock: Clock;
   readonly log: Log;
+  /** Paces this process besides: 0, or the milliseconds after which to ask again. */
+  readonly pacer?: { take(): number };
 }
 
 interface Waiter {
@@ -92,11 +96,13 @@ export class LedgerBudget implements Budget {
       this.start();
     });
     let open = true;
+    const once = (end: () => void) => {
+      if (open) end();
+      open = false;
+    };
     return {
-      settle: (status, headers = {}) => {
-        if (open) this.settle(draws, status, headers);
-        open = false;
-      },
+      settle: (status, headers = {}) => once(() => this.settle(draws, status, headers)),
+      cancel: () => once(() => this.giveBack(draws)),
     };
   }
 
@@ -110,10 +116,13 @@ export class LedgerBudget implements Budget {
     const now = this.options.clock.now();
     for (const { bucket, worst, cost } of draws) this.purse(bucket).settle(worst, cost(status), now);
     for (const { bucket, news } of newsOf(draws, status, headers)) {
-      this.purse(bucket).hear(news);
-      // A hold stops the requests that wait here at once; other workers learn of it with the exchange.
-      if (news.hold) this.purse(bucket).hold(now + news.hold.forMs, news.hold.why);
+      this.purse(bucket).hear(news, now);
     }
+    this.reportTimer ??= setTimeout(() => this.report(), REPORT_EVERY).unref();
+  }
+
+  private giveBack(draws: readonly Draw[]): void {
+    for (const { bucket, worst } of draws) this.purse(bucket).settle(worst, 0, this.options.clock.now());
     this.reportTimer ??= setTimeout(() => this.report(), REPORT_EVERY).unref();
   }
 
@@ -166,6 +175,12 @@ export class LedgerBudget implements Budget {
     for (const waiter of this.waiters) {
       const purses = waiter.draws.map((draw) => ({ draw, purse: this.purseFor(draw) }));
       if (purses.every(({ draw, purse }) => purse.has(draw.worst, now))) {
+        const pace = this.options.pacer?.take() ?? 0;
+        if (pace > 0) {
+          left.push(waiter);
+          nap = Math.min(nap, pace);
+          continue;
+        }
         for (const { draw, purse } of purses) purse.take(draw.worst);
         waiter.admit();
         continue;

@@ -3,13 +3,14 @@ import { Agent, type Dispatcher, request as send } from 'undici';
 import type { Clock } from '../kernel/clock.ts';
 import { describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
+import { INTERACTIVE } from '../spec/priorities.ts';
 import { COMPATIBILITY_DATE, type Route, fillPath } from '../spec/routes.ts';
 import { readJson } from './body.ts';
+import type { Admission, Budget } from './budget.ts';
 import { classifyStatus, header, isServerTrouble } from './classify.ts';
 import { downtimePhase, serverIsBack } from './downtime.ts';
 import { EsiError } from './errors.ts';
 import { type Freshness, readFreshness } from './freshness.ts';
-import type { Budget } from './gate.ts';
 
 export interface EsiRequest {
   readonly route: Route;
@@ -19,6 +20,8 @@ export interface EsiRequest {
   readonly etag?: string | undefined;
   /** 1 (a person waits) to 5 (backfill); 3 when nothing is said. */
   readonly priority?: number;
+  /** Whose bucket: the address where nothing is said, or the application and character of a token. */
+  readonly user?: string;
   readonly signal?: AbortSignal | undefined;
   /** Called before each try and every few seconds of waiting: a sign of life for whoever watches. */
   readonly alive?: (() => void) | undefined;
@@ -60,8 +63,8 @@ export interface EsiHealth {
 
 /** Three tries, as ESI asks for few. */
 const TRIES = 3;
-/** Waits up to this are sat out; longer ones go back to the caller, who holds no slot meanwhile. */
-const PATIENCE = 20_000;
+/** How soon a paused request looks again. */
+const PAUSE_LOOK = 10_000;
 /** While waiting, a sign of life at least this often: a tenth of the activities' heartbeat timeout. */
 const PULSE = 4_000;
 /** Ten failures in a row are no coincidence; half a minute lets a server breathe. */
@@ -114,15 +117,20 @@ export class EsiClient {
    */
   async get(request: EsiRequest): Promise<EsiAnswer> {
     let requests = 0;
+    let admission: Admission | undefined;
     for (let tries = 1, waits = 0; ;) {
       try {
-        await this.admit(request);
+        admission = await this.admit(request);
         requests++;
         request.alive?.();
-        const answer = await this.breaker.execute(() => this.once(request));
+        const leave = admission;
+        const answer = await this.breaker.execute(() => this.once(request, leave));
         return { ...answer, requests };
       } catch (error) {
-        if (error instanceof BrokenCircuitError) throw this.restError(requests - 1);
+        if (error instanceof BrokenCircuitError) {
+          admission?.cancel();
+          throw this.restError(requests - 1);
+        }
         request.signal?.throwIfAborted();
         if (!(error instanceof EsiError)) throw error;
         error.requests = requests;
@@ -149,19 +157,17 @@ export class EsiClient {
   }
 
   /** Waits until the request may leave; throws EsiError `wait` when that takes longer than it is worth standing by. */
-  private async admit(request: EsiRequest): Promise<void> {
-    const { budget } = this.options;
-    for (;;) {
-      const paused = await this.options.paused?.();
-      if (paused !== undefined)
-        throw waiting(`Paused by the operator (${paused}); "eve-collector resume" goes on.`, 10_000);
-      const hold = budget.hold(request.route);
-      if (hold && hold.wait > PATIENCE) throw waiting(`${hold.why}.`, hold.wait);
-      await this.mindDowntime(request);
-      const wait = hold?.wait ?? budget.take();
-      if (wait === 0) return;
-      await this.rest(wait, request);
+  private async admit(request: EsiRequest): Promise<Admission> {
+    const paused = await this.options.paused?.();
+    if (paused !== undefined) {
+      throw waiting(`Paused by the operator (${paused}); "eve-collector resume" goes on.`, PAUSE_LOOK);
     }
+    await this.mindDowntime(request);
+    const admission = await this.options.budget.admit(request);
+    // A pause that came while it waited counts as well.
+    if ((await this.options.paused?.()) === undefined) return admission;
+    admission.cancel();
+    return this.admit(request);
   }
 
   private async mindDowntime(request: EsiRequest): Promise<void> {
@@ -175,15 +181,18 @@ export class EsiClient {
   private isBack(): Promise<boolean> {
     const now = this.options.clock.now();
     if (!this.statusProbe || now - this.statusProbe.at > STATUS_CACHE) {
-      const { budget } = this.options;
-      if (budget.hold('/status') || budget.take() > 0) return Promise.resolve(false);
-      const back = this.once({ route: '/status' }).then(
-        ({ json }) => serverIsBack(json, now),
+      const back = this.probe().then(
+        (status) => serverIsBack(status, now),
         () => false,
       );
       this.statusProbe = { at: now, back };
     }
     return this.statusProbe.back;
+  }
+
+  private async probe(): Promise<unknown> {
+    const request: EsiRequest = { route: '/status', priority: INTERACTIVE };
+    return (await this.once(request, await this.options.budget.admit(request))).json;
   }
 
   private async rest(ms: number, request: EsiRequest): Promise<void> {
@@ -193,8 +202,8 @@ export class EsiClient {
     }
   }
 
-  private async once(request: EsiRequest): Promise<Omit<EsiAnswer, 'requests'>> {
-    const { baseUrl, observe, budget } = this.options;
+  private async once(request: EsiRequest, admission: Admission): Promise<Omit<EsiAnswer, 'requests'>> {
+    const { baseUrl, observe } = this.options;
     const url = requestUrl(request);
     const started = performance.now();
     let status = 'error';
@@ -205,12 +214,13 @@ export class EsiClient {
         signal: request.signal ?? null,
       });
       status = String(answer.statusCode);
-      budget.account(request.route, answer.statusCode, answer.headers);
+      admission.settle(answer.statusCode, answer.headers);
       return await this.understand(answer, url);
     } catch (error) {
       // Whoever gave up waiting says nothing about ESI.
       throw request.signal?.aborted ? error : this.trouble(error, url);
     } finally {
+      admission.settle(undefined); // where no answer came; else it is settled already
       observe?.(request.route, status, (performance.now() - started) / 1_000);
     }
   }

@@ -1,16 +1,13 @@
-import { numberHeader } from './classify.ts';
+import { type Headers, numberHeader, retryAfter } from './classify.ts';
 import type { Draw } from './buckets.ts';
 import type { Exchange } from '../kernel/ledger.ts';
 
-export type Headers = Readonly<Record<string, string | string[] | undefined>>;
+export type { Headers };
 
 export type News = Pick<Exchange, 'remaining' | 'limit' | 'hold'>;
 
 /** The old error limit counts 100 errors a minute for the whole address; with this many left, its routes rest. */
 const ERRORS_IN_RESERVE = 25;
-
-/** Where ESI names no time: a minute, as its limiters count. */
-const DEFAULT_WAIT = 60;
 
 const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 };
 
@@ -34,7 +31,6 @@ export function newsOf(
 ): { bucket: string; news: News }[] {
   const [first] = draws;
   if (!first) return [];
-  const seconds = (name: string) => Math.min(numberHeader(headers, name) ?? DEFAULT_WAIT, 3_600) * 1_000;
   const found: { bucket: string; news: News }[] = [];
   const raw = headers['x-ratelimit-limit'];
   const limit = readLimit(Array.isArray(raw) ? raw[0] : raw);
@@ -45,7 +41,7 @@ export function newsOf(
     found.push({ bucket: first.bucket, news: { limit, ...counted } });
   }
   if (status === 429) {
-    const hold = { forMs: seconds('retry-after'), why: 'ESI says this is too fast (429)' };
+    const hold = { forMs: retryAfter(headers, 'retry-after'), why: 'ESI says this is too fast (429)' };
     // Without a bucket it is a limiter of its own, in the game server: the hidden limit's bucket when there is one.
     const bucket = grouped
       ? first.bucket
@@ -54,7 +50,7 @@ export function newsOf(
   }
   if (status === 420) {
     const hold = {
-      forMs: seconds('x-esi-error-limit-reset'),
+      forMs: retryAfter(headers, 'x-esi-error-limit-reset'),
       why: 'ESI has had too many errors from this address (420)',
     };
     found.push({ bucket: 'ceiling', news: { hold } });
@@ -62,7 +58,7 @@ export function newsOf(
   const left = numberHeader(headers, 'x-esi-error-limit-remain');
   if (!grouped && left !== undefined && left < ERRORS_IN_RESERVE) {
     const hold = {
-      forMs: seconds('x-esi-error-limit-reset'),
+      forMs: retryAfter(headers, 'x-esi-error-limit-reset'),
       why: `only ${left} errors are left of ESI's hundred a minute`,
     };
     found.push({ bucket: 'errors', news: { hold } });

@@ -19,7 +19,10 @@ export class Purse {
   private usableUntil = 0;
   private inFlight = 0;
   private spent: [at: number, tokens: number][] = [];
-  private news: Pick<Exchange, 'remaining' | 'limit' | 'hold'> = {};
+  private heldUntil = 0;
+  /** A hold that the ledger has not heard of. */
+  private untoldHold = false;
+  private news: Pick<Exchange, 'remaining' | 'limit'> = {};
 
   constructor(bucket: string, limit: BucketLimit) {
     this.bucket = bucket;
@@ -28,7 +31,7 @@ export class Purse {
 
   /** Whether `worst` tokens are at hand now. */
   has(worst: number, now: number): boolean {
-    return this.pool >= worst && now < this.usableUntil;
+    return this.pool >= worst && now < this.usableUntil && now >= this.heldUntil;
   }
 
   take(worst: number): void {
@@ -43,15 +46,14 @@ export class Purse {
     if (cost > 0) this.spent.push([now, cost]);
   }
 
-  hear(news: Pick<Exchange, 'remaining' | 'limit' | 'hold'>): void {
+  /** What an answer's headers say. A hold stops the requests that wait here at once; others learn of it by the ledger. */
+  hear({ hold, ...news }: Pick<Exchange, 'remaining' | 'limit' | 'hold'>, now: number): void {
     this.news = { ...this.news, ...news };
-  }
-
-  hold(until: number, why: string): void {
-    this.pool = 0; // given back with the next exchange
-    if (until <= this.retryAt) return;
-    this.retryAt = until;
-    this.why = why;
+    if (!hold || now + hold.forMs <= this.heldUntil) return;
+    this.heldUntil = now + hold.forMs;
+    this.retryAt = Math.max(this.retryAt, this.heldUntil);
+    this.why = hold.why;
+    this.untoldHold = true;
   }
 
   /** Something is under way or untold: the ledger has to hear of it soon. */
@@ -60,30 +62,34 @@ export class Purse {
   }
 
   get isEmpty(): boolean {
-    return !this.busy && this.wanted === 0 && this.retryAt === 0 && this.news.hold === undefined;
+    return !this.busy && this.wanted === 0 && this.retryAt === 0 && !this.untoldHold;
   }
 
   /** Whether an exchange is worth it now: tokens are wanted and may be had, a hold is to be told, or a report is due. */
   hasBusiness(now: number): boolean {
-    if (this.news.hold !== undefined) return true;
+    if (this.untoldHold) return true;
     if (this.wanted > this.pool && this.retryAt <= now) return true;
     return this.busy && now - this.tradedAt >= REPORT_AFTER;
   }
 
   /** Draws up the next exchange; what it reports is forgotten here, and comes back by `restore` if it fails. */
   draft(worker: string, now: number): { ask: Exchange; restore: () => void } {
-    const { spent, news } = this;
+    const { spent, news, untoldHold } = this;
+    const left = this.heldUntil - now;
+    const hold = untoldHold && left > 0 ? { hold: { forMs: left, why: this.why } } : {};
     const merged = new Map<number, number>();
     for (const [at, tokens] of spent) merged.set(now - at, (merged.get(now - at) ?? 0) + tokens);
-    const ask = { worker, spent: [...merged], inFlight: this.inFlight, want: this.wanted, ...news };
+    const ask = { worker, spent: [...merged], inFlight: this.inFlight, want: this.wanted, ...news, ...hold };
     this.spent = [];
     this.news = {};
+    this.untoldHold = false;
     this.pool = 0; // given back with the exchange, and granted anew as far as it is wanted
     return {
       ask,
       restore: () => {
         this.spent = [...spent, ...this.spent];
         this.news = { ...news, ...this.news };
+        this.untoldHold ||= untoldHold;
       },
     };
   }
@@ -92,7 +98,10 @@ export class Purse {
     this.tradedAt = askedAt;
     this.pool += grant.tokens;
     this.usableUntil = askedAt + USABLE_MS;
-    this.retryAt = grant.retryMs > 0 ? askedAt + grant.retryMs : 0;
-    this.why = grant.why;
+    this.retryAt = Math.max(
+      this.heldUntil > askedAt ? this.heldUntil : 0,
+      grant.retryMs > 0 ? askedAt + grant.retryMs : 0,
+    );
+    if (grant.retryMs > 0) this.why = grant.why;
   }
 }

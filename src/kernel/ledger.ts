@@ -174,8 +174,8 @@ function comesBack(
   free: number,
   now: number,
 ): { retryMs: number; why: string } {
-  if (missing <= 0) return { retryMs: 0, why: '' };
   if (state.held) return { retryMs: Math.max(LEAST_RETRY, state.held.until - now), why: state.held.why };
+  if (missing <= 0) return { retryMs: 0, why: '' };
   const oldest = state.slots[0];
   if (free < missing && oldest) {
     const why = `${limit.tokens} tokens in ${Math.round(limit.windowMs / 1_000)} s are used up`;

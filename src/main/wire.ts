@@ -1,7 +1,8 @@
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { Ceiling } from '../esi/ceiling.ts';
 import { EsiClient } from '../esi/client.ts';
-import { createBudget } from '../esi/gate.ts';
+import { LedgerBudget } from '../esi/budget.ts';
 import { createSdeClient } from '../esi/sde.ts';
 import type { Ports } from '../engine/ports.ts';
 import { parseDuration, systemClock } from '../kernel/clock.ts';
@@ -10,6 +11,7 @@ import { createMetrics } from '../metrics/metrics.ts';
 import type { ScheduleSettings } from '../schedules/plan.ts';
 import { createPauseReader } from '../store/control.ts';
 import { openDatabase } from '../store/database.ts';
+import { postgresLedger } from '../store/ledger.ts';
 import type { Retention } from '../store/maintain.ts';
 import type { Config } from './config.ts';
 
@@ -30,12 +32,20 @@ export function wire(config: Config, databaseUrl: string, log: Log): House {
     log,
     observe: metrics.query,
   });
-  const ceiling = new Ceiling({ perMinute: config.ESI_RATE_LIMIT, burst: config.ESI_BURST_LIMIT });
+  const ceiling = { perMinute: config.ESI_RATE_LIMIT, burst: config.ESI_BURST_LIMIT };
+  const budget = new LedgerBudget({
+    store: postgresLedger(db),
+    worker: `${hostname()}:${process.pid}`,
+    ceiling,
+    pacer: new Ceiling(ceiling),
+    clock,
+    log,
+  });
   const esi = new EsiClient({
     baseUrl: config.ESI_BASE_URL,
     userAgent: config.ESI_USER_AGENT,
     compatibilityDate: config.ESI_COMPATIBILITY_DATE,
-    budget: createBudget(ceiling, () => clock.now()),
+    budget,
     clock,
     log,
     paused: createPauseReader(db, clock),
@@ -64,6 +74,7 @@ export function wire(config: Config, databaseUrl: string, log: Log): House {
     },
     async close() {
       await Promise.allSettled([esi.close(), sde.close()]);
+      await budget.close();
       await db.close();
     },
   };

@@ -1,7 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { Ceiling } from '../../src/esi/ceiling.ts';
-import { createBudget } from '../../src/esi/gate.ts';
-import { PRICES, testEsi } from '../support/esi.ts';
 
 /** Both the ceiling and `limiter` read this clock; it is ours here. */
 let time = 0;
@@ -49,28 +47,4 @@ test('a start has no burst: restarts do not add up', () => {
     sent += hammer(ceiling, 1_000).length;
   }
   expect(sent).toBeLessThanOrEqual(100); // twenty seconds' worth
-});
-
-test('the client keeps to it: what is over the ceiling waits', async () => {
-  const esi = await testEsi();
-  const { clock, client, sim } = await testEsi({
-    client: {
-      baseUrl: esi.sim.url,
-      clock: {
-        now: () => esi.clock.now(),
-        async sleep(ms) {
-          time += ms;
-          await esi.clock.sleep(ms);
-        },
-      },
-      budget: createBudget(new Ceiling({ perMinute: 6, burst: 2 }), () => esi.clock.now()),
-    },
-  });
-  const started = time;
-  for (let i = 0; i < 8; i++) await client.get({ ...PRICES, query: { i: String(i) } });
-  expect(time - started).toBeGreaterThanOrEqual(70_000);
-  expect(esi.sim.requests()).toHaveLength(8);
-  expect(clock.slept).toEqual([]);
-  await client.close();
-  await Promise.all([esi.close(), sim.close()]);
 });

@@ -1,9 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Ceiling } from '../../src/esi/ceiling.ts';
 import { EsiClient, type EsiClientOptions } from '../../src/esi/client.ts';
-import { createBudget } from '../../src/esi/gate.ts';
 import { createSdeClient } from '../../src/esi/sde.ts';
 import { collectTarget } from '../../src/engine/collect-target.ts';
 import type { EngineSettings, Ports } from '../../src/engine/ports.ts';
@@ -11,6 +9,7 @@ import type { RunSummary } from '../../src/engine/steps.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
+import { testBudget } from './budget.ts';
 import { type TestClock, testClock } from './clock.ts';
 import { type TestDatabase, testDatabase } from './database.ts';
 
@@ -43,7 +42,7 @@ export async function testEngine(
     const esi = new EsiClient({
       baseUrl: sim.url,
       userAgent: AGENT,
-      budget: createBudget(new Ceiling({ perMinute: 1_000_000, burst: 1_000_000 }), () => clock.now()),
+      budget: testBudget(clock),
       clock,
       log: silentLog,
       ...options.client,

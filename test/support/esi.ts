@@ -1,9 +1,8 @@
-import { Ceiling } from '../../src/esi/ceiling.ts';
 import { EsiClient, type EsiClientOptions, type EsiRequest } from '../../src/esi/client.ts';
 import { EsiError } from '../../src/esi/errors.ts';
-import { createBudget } from '../../src/esi/gate.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
+import { testBudget } from './budget.ts';
 import { type TestClock, testClock } from './clock.ts';
 
 export const AGENT = 'eve-collector-test (test@example.com)';
@@ -35,7 +34,7 @@ export async function testEsi(
   const client = new EsiClient({
     baseUrl: sim.url,
     userAgent: AGENT,
-    budget: createBudget(new Ceiling({ perMinute: 1_000_000, burst: 1_000_000 }), () => clock.now()),
+    budget: testBudget(clock),
     clock,
     log: silentLog,
     ...options.client,

@@ -1,0 +1,7 @@
+import type { Budget } from '../../src/esi/budget.ts';
+
+/** Lets everything through at once: what a sweep costs without any budget. */
+export const unlimited: Budget = {
+  admit: async () => ({ settle: () => undefined, cancel: () => undefined }),
+  close: async () => undefined,
+};
