@@ -1,3 +1,4 @@
+import { benchBudget } from './budget.ts';
 import { benchMarket } from './market.ts';
 import { benchUniverse } from './universe.ts';
 
@@ -6,6 +7,10 @@ const BENCHES: Readonly<Record<string, { about: string; run: () => Promise<boole
   market: {
     about: 'market orders: The Forge against a yardstick, all regions within a memory',
     run: benchMarket,
+  },
+  budget: {
+    about: "ESI's limits: used to the full, never exceeded, and what the ledger costs",
+    run: benchBudget,
   },
   universe: { about: 'static data: a first and an unchanged import against a yardstick', run: benchUniverse },
 };

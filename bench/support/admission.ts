@@ -41,7 +41,7 @@ export async function measureAdmission(servers: BenchServers): Promise<Measured>
     }
     const grown = (process.memoryUsage().rss - heapBefore) / 2 ** 20;
     const { rows } = await db.pool.query<{ mb: number }>(
-      `SELECT pg_total_relation_size('esi_buckets') / 1048576.0 AS mb`,
+      `SELECT pg_total_relation_size('esi_buckets') / 1048576.0::float8 AS mb`,
     );
     await db.pool.query(`UPDATE esi_buckets SET updated_at = now() - interval '1 day'`);
     let forgotten = 0;
@@ -54,7 +54,7 @@ export async function measureAdmission(servers: BenchServers): Promise<Measured>
           what,
           'median ms': ms,
           'p99 ms': rounded(times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? 0),
-          'table MB': rounded(Number(rows[0]!.mb)),
+          'table MB': rounded(rows[0]!.mb),
           'process grew MB': rounded(grown),
           forgotten,
         },

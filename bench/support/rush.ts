@@ -41,7 +41,7 @@ export function worstWindow(arrivals: readonly Arrival[], windowMs: number): num
 
 /** Workers that ask as fast as they may; ESI counts each request somewhere between its sending and its answer. */
 export async function rush(clock: VirtualClock, options: RushOptions): Promise<Arrival[]> {
-  const store = memoryLedger(clock.now);
+  const store = memoryLedger(() => clock.now());
   const arrivals: Arrival[] = [];
   const end = clock.now() + options.forMs;
   let seed = 7;

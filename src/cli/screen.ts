@@ -6,6 +6,8 @@ export interface ScreenData {
   readonly metrics: string | undefined;
   readonly esi: { readonly ok: boolean; readonly detail: string };
   readonly collecting: readonly string[];
+  /** What the collectors ask of ESI against what is allowed; `!` before what does not fit. */
+  readonly demand: readonly string[];
   readonly missing: readonly string[];
 }
 
@@ -24,6 +26,7 @@ export function startScreen(data: ScreenData): string {
     '',
     'Collecting',
     ...data.collecting.map((text) => `  ${text}`),
+    ...(data.demand.length === 0 ? [] : ['', 'Demand', ...data.demand.map((text) => `  ${text}`)]),
     ...(data.missing.length === 0 ? [] : ['', 'Missing', ...data.missing.map((text) => `  ${text}`)]),
     '',
   ].join('\n');

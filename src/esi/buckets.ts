@@ -37,13 +37,27 @@ const HIDDEN_BURST = 20;
 /** Backfills leave a fifth of our ceiling to the current data, whatever happens. */
 const LOW_SHARE = 0.8;
 
+/** A limit of a route's group that ESI's own description gives, stricter than the shipped one. */
+export interface StricterLimit {
+  readonly name: string;
+  readonly tokens: number;
+  readonly windowSeconds: number;
+}
+
 /** The buckets that a request draws on: ESI's group or error limit, a hidden limit where there is one, and our ceiling. */
-export function drawsOf(route: Route, user: string, priority: number, ceiling: CeilingSettings): Draw[] {
+export function drawsOf(
+  route: Route,
+  user: string,
+  priority: number,
+  ceiling: CeilingSettings,
+  stricter?: StricterLimit,
+): Draw[] {
   const fact = routes[route] as {
     group?: { name: string; tokens: number; windowSeconds: number };
     perMinute?: number;
   };
-  const { group, perMinute } = fact;
+  const { perMinute } = fact;
+  const group = stricter ?? fact.group;
   const one = () => 1;
   const draws: Draw[] = [
     group

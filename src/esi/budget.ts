@@ -2,7 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Route } from '../spec/routes.ts';
-import { type CeilingSettings, type Draw, drawsOf } from './buckets.ts';
+import { type CeilingSettings, type Draw, drawsOf, type StricterLimit } from './buckets.ts';
 import { EsiError } from './errors.ts';
 import { type Headers, newsOf } from './headers.ts';
 import type { LedgerStore } from '../kernel/ledger.ts';
@@ -42,6 +42,8 @@ export interface BudgetOptions {
   readonly ceiling: CeilingSettings;
   readonly clock: Clock;
   readonly log: Log;
+  /** Stricter limits that ESI's own description gave, by route. */
+  readonly stricter?: () => ReadonlyMap<string, StricterLimit>;
   /** Paces this process besides: 0, or the milliseconds after which to ask again. */
   readonly pacer?: { take(): number };
 }
@@ -83,7 +85,7 @@ export class LedgerBudget implements Budget {
   async admit(request: AdmitRequest): Promise<Admission> {
     request.signal?.throwIfAborted();
     const { route, user = 'ip', priority = 3 } = request;
-    const draws = drawsOf(route, user, priority, this.options.ceiling);
+    const draws = drawsOf(route, user, priority, this.options.ceiling, this.options.stricter?.().get(route));
     await new Promise<void>((admit, refuse) => {
       const waiter: Waiter = { request, draws, priority, admit, refuse };
       const onAbort = () => {

@@ -51,7 +51,9 @@ export function statusCommand(config: Config, log: Log): Promise<Printed> {
     ]);
     const paused =
       status.paused === null ? '' : `Paused: ${status.paused}. "eve-collector resume" goes on.\n\n`;
-    const text = paused + table(['collector', 'target', 'state', 'rows', 'newest set', ''], rows);
+    const drifts = status.drifts.map((d) => `\n${d.route}: ${d.drift}${d.adopted ? ' (adopted)' : ''}`);
+    const told = drifts.length === 0 ? '' : `\n\nESI's limits differ from those shipped:${drifts.join('')}`;
+    const text = `${paused}${table(['collector', 'target', 'state', 'rows', 'newest set', ''], rows)}${told}`;
     return { text, json: status, ok: true };
   });
 }

@@ -159,8 +159,9 @@ export const SETTING_NAMES = Object.keys(settings) as SettingName[];
 /** Values of these are never shown. */
 const SECRET = /SECRET|KEY|TOKEN|DATABASE_URL/;
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+/** Whether an address is this machine's own. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 /** The environment with `.env` of the working folder beneath it: what is set outside wins. */

@@ -5,7 +5,10 @@ import { silentLog } from '../kernel/log.ts';
 import type { Config } from './config.ts';
 import { findRunning, type Reachable } from './endpoints.ts';
 import { connectClient } from './temporal.ts';
-import { wire } from './wire.ts';
+import { readPause } from '../store/control.ts';
+import { readDrifts } from '../store/limits.ts';
+import { currentPlan } from './plan.ts';
+import { type House, wire } from './wire.ts';
 
 export interface Finding {
   readonly check: string;
@@ -49,19 +52,16 @@ function node(): Omit<Finding, 'check'> {
 }
 
 async function database(config: Config, running: Reachable): Promise<Omit<Finding, 'check'>> {
-  const house = wire(config, running.databaseUrl, silentLog);
-  try {
-    const { rows } = await house.db.pool.query<{ version: string; applied: string | null }>(
+  return withHouse(config, running, async (house) => {
+    const { rows } = await house.db.pool.query<{ version: string; tables: number }>(
       `SELECT current_setting('server_version') AS version,
-              (SELECT count(*)::text FROM information_schema.tables WHERE table_name = 'collection_runs') AS applied`,
+              (SELECT count(*) FROM information_schema.tables WHERE table_name = 'collection_runs') AS tables`,
     );
-    const migrated = rows[0]?.applied !== '0';
-    if (!migrated)
+    if (rows[0]?.tables === 0) {
       return { status: 'fail', detail: 'the tables are missing', advice: 'Run "eve-collector migrate".' };
+    }
     return { status: 'ok', detail: `PostgreSQL ${rows[0]?.version}` };
-  } finally {
-    await house.close();
-  }
+  });
 }
 
 async function temporal(config: Config, running: Reachable): Promise<Omit<Finding, 'check'>> {
@@ -117,6 +117,59 @@ function remoteCheck(config: Config, agent: Agent, url: string, advice: string):
   };
 }
 
+/** While an operator's pause holds no request leaves, not even this one. */
+function unlessPaused(config: Config, running: Reachable | string, ask: Check): Check {
+  return async () => {
+    if (typeof running === 'string') return ask();
+    const pause = await withHouse(config, running, (house) => readPause(house.db));
+    if (!pause) return ask();
+    return {
+      status: 'warn',
+      detail: `not asked: paused (${pause.reason})`,
+      advice: '"eve-collector resume" goes on.',
+    };
+  };
+}
+
+/** What is configured against what ESI and we allow. */
+async function demand(config: Config, running: Reachable): Promise<Omit<Finding, 'check'>> {
+  const lines = await withHouse(config, running, (house) => currentPlan(config, house));
+  const detail =
+    lines.map((line) => `${line.collector}: ${line.text}`).join(' ') || 'nothing is asked for regularly';
+  return { status: lines.every((line) => line.fits) ? 'ok' : 'warn', detail };
+}
+
+/** What ESI's own description says otherwise than we shipped with. */
+async function drifts(config: Config, running: Reachable): Promise<Omit<Finding, 'check'>> {
+  const found = await withHouse(config, running, (house) => readDrifts(house.db));
+  if (found.length === 0) return { status: 'ok', detail: 'as shipped, or not read yet' };
+  const detail = found.map((d) => `${d.route}: ${d.drift}${d.adopted ? ' (adopted)' : ''}`).join('. ');
+  return { status: 'warn', detail, advice: 'Look for a newer version of eve-data-collector.' };
+}
+
+async function withHouse<T>(
+  config: Config,
+  running: Reachable,
+  work: (house: House) => Promise<T>,
+): Promise<T> {
+  const house = wire(config, running.databaseUrl, silentLog);
+  try {
+    return await work(house);
+  } finally {
+    await house.close();
+  }
+}
+
+function application(config: Config): Omit<Finding, 'check'> {
+  if (config.ESI_CLIENT_ID !== undefined && config.ESI_CLIENT_SECRET !== undefined)
+    return { status: 'ok', detail: 'set' };
+  return {
+    status: 'warn',
+    detail: 'none: data of characters and corporations is not collected',
+    advice: 'Make one at https://developers.eveonline.com, then set ESI_CLIENT_ID and ESI_CLIENT_SECRET.',
+  };
+}
+
 /** Looks at settings, machine, servers and sources, and says what to do. Changes nothing. */
 export async function examine(config: Config): Promise<Finding[]> {
   const agent = new Agent({ connect: { timeout: PROBE } });
@@ -131,7 +184,13 @@ export async function examine(config: Config): Promise<Finding[]> {
     disk: () => disk(config),
     database: needs((r) => database(config, r)),
     temporal: needs((r) => temporal(config, r)),
-    'ESI and clock': remoteCheck(config, agent, `${config.ESI_BASE_URL}/status`, away),
+    'ESI and clock': unlessPaused(
+      config,
+      running,
+      remoteCheck(config, agent, `${config.ESI_BASE_URL}/status`, away),
+    ),
+    demand: needs((r) => demand(config, r)),
+    "ESI's limits": needs((r) => drifts(config, r)),
     SSO: remoteCheck(config, agent, `${config.SSO_BASE_URL}/.well-known/oauth-authorization-server`, away),
     'static data': remoteCheck(
       config,
@@ -139,15 +198,7 @@ export async function examine(config: Config): Promise<Finding[]> {
       `${config.SDE_BASE_URL}/tranquility/latest.jsonl`,
       'Or set UNIVERSE_SOURCE=esi.',
     ),
-    'SSO application': async () =>
-      config.ESI_CLIENT_ID === undefined || config.ESI_CLIENT_SECRET === undefined
-        ? {
-            status: 'warn',
-            detail: 'none: data of characters and corporations is not collected',
-            advice:
-              'Make one at https://developers.eveonline.com, then set ESI_CLIENT_ID and ESI_CLIENT_SECRET.',
-          }
-        : { status: 'ok', detail: 'set' },
+    'SSO application': async () => application(config),
   };
   try {
     return await Promise.all(

@@ -6,6 +6,7 @@ import { checkHealth } from '../http/health.ts';
 import { describeError } from '../kernel/errors.ts';
 import { intervalOf, type ScheduleSettings } from '../schedules/plan.ts';
 import { readPause } from '../store/control.ts';
+import { readDrifts } from '../store/limits.ts';
 import { readStatus, type TargetStatus, type WantedTarget } from '../store/status.ts';
 import type { RunningWorkers } from './worker.ts';
 import type { House } from './wire.ts';
@@ -26,12 +27,18 @@ export async function wantedTargets(house: House, settings: ScheduleSettings): P
 export interface Status {
   readonly targets: readonly TargetStatus[];
   readonly paused: string | null;
+  /** What ESI's own description says otherwise than we shipped with. */
+  readonly drifts: readonly { readonly route: string; readonly drift: string; readonly adopted: boolean }[];
 }
 
 /** How everything that is wanted stands now. */
 export async function currentStatus(house: House, settings: ScheduleSettings): Promise<Status> {
-  const [wanted, pause] = await Promise.all([wantedTargets(house, settings), readPause(house.db)]);
-  return { targets: await readStatus(house.db, wanted, new Date()), paused: pause?.reason ?? null };
+  const [wanted, pause, drifts] = await Promise.all([
+    wantedTargets(house, settings),
+    readPause(house.db),
+    readDrifts(house.db),
+  ]);
+  return { targets: await readStatus(house.db, wanted, new Date()), paused: pause?.reason ?? null, drifts };
 }
 
 function judgeProgress({ targets, paused }: Status, workers: RunningWorkers | undefined): Check {

@@ -12,6 +12,7 @@ import { migrate } from '../store/migrate.ts';
 import type { Config } from './config.ts';
 import { removeEndpoints, writeEndpoints } from './endpoints.ts';
 import { startFirstRuns } from './first-runs.ts';
+import { currentPlan } from './plan.ts';
 import { type Servers, startServers } from './servers.ts';
 import { askEsi, currentHealth, currentStatus } from './status.ts';
 import { connectClient, connectWorker } from './temporal.ts';
@@ -97,6 +98,9 @@ async function start(
     database: withoutPassword(servers.databaseUrl),
     metrics,
     esi: await askEsi(running.house),
+    demand: (await currentPlan(config, running.house)).map(
+      (l) => `${l.fits ? ' ' : '!'} ${l.collector}: ${l.text}`,
+    ),
     collecting: wanted.filter((s) => ours.includes(s.id)).map((s) => `${s.id.padEnd(16)}${s.about}`),
   };
   show(startScreen({ ...data, missing: missing(config, running.house) }));

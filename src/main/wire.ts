@@ -5,15 +5,17 @@ import { EsiClient } from '../esi/client.ts';
 import { LedgerBudget } from '../esi/budget.ts';
 import { createSdeClient } from '../esi/sde.ts';
 import type { Ports } from '../engine/ports.ts';
-import { parseDuration, systemClock } from '../kernel/clock.ts';
+import { type Clock, parseDuration, systemClock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import { createMetrics } from '../metrics/metrics.ts';
 import type { ScheduleSettings } from '../schedules/plan.ts';
 import { createPauseReader } from '../store/control.ts';
-import { openDatabase } from '../store/database.ts';
+import { type Database, openDatabase } from '../store/database.ts';
 import { postgresLedger } from '../store/ledger.ts';
+import { createStricterReader } from '../store/limits.ts';
 import type { Retention } from '../store/maintain.ts';
-import type { Config } from './config.ts';
+import { addBudgetMetrics } from './budget-metrics.ts';
+import { type Config, isLoopback } from './config.ts';
 
 /** All parts of a process, joined. */
 export interface House extends Ports {
@@ -32,15 +34,8 @@ export function wire(config: Config, databaseUrl: string, log: Log): House {
     log,
     observe: metrics.query,
   });
-  const ceiling = { perMinute: config.ESI_RATE_LIMIT, burst: config.ESI_BURST_LIMIT };
-  const budget = new LedgerBudget({
-    store: postgresLedger(db),
-    worker: `${hostname()}:${process.pid}`,
-    ceiling,
-    pacer: new Ceiling(ceiling),
-    clock,
-    log,
-  });
+  addBudgetMetrics(metrics.registry, db);
+  const budget = makeBudget(config, db, clock, log);
   const esi = new EsiClient({
     baseUrl: config.ESI_BASE_URL,
     userAgent: config.ESI_USER_AGENT,
@@ -49,6 +44,7 @@ export function wire(config: Config, databaseUrl: string, log: Log): House {
     clock,
     log,
     paused: createPauseReader(db, clock),
+    downtime: !isLoopback(new URL(config.ESI_BASE_URL).hostname), // a simulated ESI has none
     observe: metrics.request,
   });
   const sde = createSdeClient({
@@ -78,6 +74,20 @@ export function wire(config: Config, databaseUrl: string, log: Log): House {
       await db.close();
     },
   };
+}
+
+/** The ledger in the database for all workers, and a pacer for this one. */
+function makeBudget(config: Config, db: Database, clock: Clock, log: Log): LedgerBudget {
+  const ceiling = { perMinute: config.ESI_RATE_LIMIT, burst: config.ESI_BURST_LIMIT };
+  return new LedgerBudget({
+    store: postgresLedger(db),
+    worker: `${hostname()}:${process.pid}`,
+    ceiling,
+    pacer: new Ceiling(ceiling),
+    stricter: createStricterReader(db, clock),
+    clock,
+    log,
+  });
 }
 
 /** `0` keeps for ever. */

@@ -37,9 +37,12 @@ function timing(
   settings: ScheduleSettings,
 ): Pick<WantedSchedule, 'spec' | 'policies'> {
   const { rhythm } = collector;
+  // A sweep leaves targets that are under way to the sweep that began them, so one slow region stops no other. Where
+  // there is one target, a second run would find nothing to do.
+  const overlap = collector.for === undefined ? ('SKIP' as const) : ('ALLOW_ALL' as const);
   if ('cronSetting' in rhythm) {
     const spec = { cronExpressions: [settings.crons[rhythm.cronSetting]], timezone: 'UTC', jitter: JITTER };
-    return { spec, policies: { overlap: 'SKIP', catchupWindow: '1 day' } };
+    return { spec, policies: { overlap, catchupWindow: '1 day' } };
   }
   const every = intervalOf(rhythm, settings)!;
   // Intervals count from the epoch: without an offset all collectors would start at the same moment.
@@ -47,7 +50,7 @@ function timing(
   return {
     spec: { intervals: [{ every, offset }], jitter: Math.min(10_000, every / 10) },
     // What was missed while nothing ran cannot be had afterwards: ESI answers for now only. 10 s is the least allowed.
-    policies: { overlap: 'SKIP', catchupWindow: Math.max(10_000, Math.min(every, 60_000)) },
+    policies: { overlap, catchupWindow: Math.max(10_000, Math.min(every, 60_000)) },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../kernel/clock.ts';
 import type { Database } from './database.ts';
 
 /** A route as ESI's description had it, for the table `esi_limits`. */
@@ -50,10 +51,10 @@ export async function readDrifts(
   return rows.map(({ route, drift, adopted }) => ({ route, drift: drift ?? '', adopted }));
 }
 
+type Stricter = ReadonlyMap<string, { name: string; tokens: number; windowSeconds: number }>;
+
 /** Stricter limits that are in force, by route. */
-export async function readStricter(
-  db: Pick<Database, 'prisma'>,
-): Promise<Map<string, { name: string; tokens: number; windowSeconds: number }>> {
+async function readStricter(db: Pick<Database, 'prisma'>): Promise<Stricter> {
   const rows = await db.prisma.esiLimit.findMany({ where: { adopted: true } });
   return new Map(
     rows.map((row) => [
@@ -65,4 +66,27 @@ export async function readStricter(
       },
     ]),
   );
+}
+
+/** They change once a day; a minute is soon enough. */
+const FRESH = 60_000;
+
+/** Stricter limits for who cannot wait for the database: the last known, looked up anew behind the caller's back. */
+export function createStricterReader(
+  db: Pick<Database, 'prisma'>,
+  clock: Pick<Clock, 'now'>,
+): () => Stricter {
+  let known: Stricter = new Map();
+  let at = -Infinity;
+  return () => {
+    if (clock.now() - at > FRESH) {
+      at = clock.now();
+      // A database that is away stops requests by itself; until it is back the last known limits stand.
+      void readStricter(db).then(
+        (found) => (known = found),
+        () => undefined,
+      );
+    }
+    return known;
+  };
 }

@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { forgetIdleBuckets } from './ledger.ts';
 import { dropPartitionsBefore, ensurePartitions } from './partitions.ts';
 
 /** How long each series is kept, in milliseconds; undefined: for ever. */
@@ -21,6 +22,7 @@ export async function maintain(
 ): Promise<{ dropped: string[] }> {
   const before = (ms: number) => new Date(now.getTime() - ms);
   await ensurePartitions(db.pool, now);
+  await forgetIdleBuckets(db);
   const dropped: string[] = [];
   const { orderChanges, typeSeries, prices, runs, rejected } = retention;
   if (orderChanges !== undefined) {

@@ -11,6 +11,8 @@ export const esi = proxyActivities<Activities>({
   startToCloseTimeout: '30 minutes',
   heartbeatTimeout: '40 seconds',
   scheduleToCloseTimeout: '1 hour',
+  // A cancelled run ends when its requests and writes have: nothing is published behind its back.
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   retry: { initialInterval: '5 seconds', maximumInterval: '1 minute' },
 });
 
@@ -19,5 +21,6 @@ export const store = proxyActivities<Activities>({
   taskQueue: 'collect',
   startToCloseTimeout: '10 minutes',
   scheduleToCloseTimeout: '30 minutes',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });

@@ -38,6 +38,7 @@ test('the first screen names every address, what is collected, and what is missi
     metrics: undefined,
     esi: { ok: false, detail: 'connection refused' },
     collecting: ['market-orders'],
+    demand: [],
     missing: ['No SSO application.'],
   };
   const text = startScreen(data);

@@ -1,0 +1,54 @@
+import { LedgerBudget } from '../../src/esi/budget.ts';
+import { EsiClient } from '../../src/esi/client.ts';
+import { EsiError } from '../../src/esi/errors.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { postgresLedger } from '../../src/store/ledger.ts';
+import type { RealTimeOrder } from './real-time.ts';
+
+/** Requests that this worker would like to have under way. */
+const LANES = 8;
+
+/** The five minerals and their kin: types that every simulated region trades. */
+const TYPES = [34, 35, 36, 37, 38, 39, 40];
+
+const order = JSON.parse(process.argv[2] ?? '{}') as RealTimeOrder;
+const db = openDatabase({ url: order.databaseUrl, maxConnections: 5, minConnections: 1, log: silentLog });
+const budget = new LedgerBudget({
+  store: postgresLedger(db),
+  worker: `worker ${process.pid}`,
+  ceiling: { perMinute: 1_000_000 },
+  clock: systemClock,
+  log: silentLog,
+});
+const esi = new EsiClient({
+  baseUrl: order.esiUrl,
+  userAgent: 'eve-collector-bench (bench@example.com)',
+  budget,
+  clock: systemClock,
+  log: silentLog,
+  downtime: false,
+});
+
+async function lane(n: number): Promise<void> {
+  for (let i = n; Date.now() < order.untilMs; i++) {
+    try {
+      const query = { type_id: String(TYPES[i % TYPES.length]) };
+      await esi.get(
+        order.route === '/status'
+          ? { route: order.route }
+          : { route: order.route, params: { region_id: 10_000_002 }, query },
+      );
+    } catch (error) {
+      if (!(error instanceof EsiError)) throw error;
+      const left = order.untilMs - Date.now();
+      await systemClock.sleep(Math.max(1, Math.min(error.retryAfter ?? 100, left)));
+    }
+  }
+}
+
+await Promise.all(Array.from({ length: LANES }, (_, n) => lane(n)));
+await budget.close();
+await esi.close();
+await db.close();
