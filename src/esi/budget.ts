@@ -159,13 +159,17 @@ export class LedgerBudget implements Budget {
       const purses = [...this.purses.values()].filter((purse) => purse.hasBusiness(this.options.clock.now()));
       if (purses.length > 0) {
         const ok = await this.trade(purses);
-        if (!ok) await this.options.clock.sleep(LEDGER_RETRY);
+        if (!ok) await this.nap(LEDGER_RETRY);
       } else if (this.waiters.length > 0) {
-        for (const { request } of this.waiters) request.alive?.();
-        await this.options.clock.sleep(Math.max(1, Math.min(nap, NAP)));
+        await this.nap(Math.max(1, Math.min(nap, NAP)));
       }
       this.sendAwayPatientless();
     } while (this.waiters.length > 0);
+  }
+
+  private async nap(ms: number): Promise<void> {
+    for (const { request } of this.waiters) request.alive?.();
+    await this.options.clock.sleep(ms);
   }
 
   /** Lets go whoever can be served, and reckons what the others need. Returns ms until a purse may be asked again. */
@@ -173,6 +177,7 @@ export class LedgerBudget implements Budget {
     const now = this.options.clock.now();
     for (const purse of this.purses.values()) purse.wanted = 0;
     let nap = NAP;
+    let asked = 0;
     const left: Waiter[] = [];
     for (const waiter of this.waiters) {
       const purses = waiter.draws.map((draw) => ({ draw, purse: this.purseFor(draw) }));
@@ -190,7 +195,7 @@ export class LedgerBudget implements Budget {
       left.push(waiter);
       const closed = purses.filter(({ draw, purse }) => !purse.has(draw.worst, now) && purse.retryAt > now);
       if (closed.length > 0) nap = Math.min(nap, ...closed.map(({ purse }) => purse.retryAt - now));
-      else if (left.length <= ASKED_AT_ONCE) for (const { draw, purse } of purses) purse.wanted += draw.worst;
+      else if (asked++ < ASKED_AT_ONCE) for (const { draw, purse } of purses) purse.wanted += draw.worst;
     }
     this.waiters = left;
     return nap;

@@ -63,7 +63,8 @@ function checkRoute(route: Route, operation: Record<string, unknown> | undefined
     shipped.name === found.group &&
     shipped.tokens === found.tokens &&
     shipped.windowSeconds === windowSeconds;
-  const stricter = found.tokens / windowSeconds < shipped.tokens / shipped.windowSeconds;
+  const stricter =
+    found.tokens < shipped.tokens || found.tokens / windowSeconds < shipped.tokens / shipped.windowSeconds;
   const drift = same
     ? undefined
     : `shipped ${shipped.name} ${shipped.tokens}/${shipped.windowSeconds / 60}m, ESI says ${words}`;

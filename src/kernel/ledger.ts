@@ -65,12 +65,15 @@ const SLOTS_PER_WINDOW = 180;
 /** An exchange that found nothing comes back no sooner: a busy queue must not become a busy loop. */
 const LEAST_RETRY = 25;
 
+/** Leased tokens come back within this when they are not used: workers report twice a second. */
+const LEASE_RETRY = 500;
+
 export const emptyBucket = (): BucketState => ({ slots: [], leases: {}, foreign: 0, foreignAt: 0 });
 
 /** The limit in force: the shipped one, or ESI's own where that is stricter. */
 export function limitInForce(state: BucketState, shipped: BucketLimit): BucketLimit {
   const { strict } = state;
-  if (!strict || strict.tokens / strict.windowMs >= shipped.tokens / shipped.windowMs) return shipped;
+  if (!strict || !isStricter(strict, shipped)) return shipped;
   return { ...shipped, ...strict };
 }
 
@@ -131,7 +134,13 @@ export function exchange(state: BucketState, shipped: BucketLimit, ask: Exchange
   const lease = ask.inFlight + tokens;
   if (lease > 0) state.leases[ask.worker] = { tokens: lease, until: now + LEASE_MS };
   else delete state.leases[ask.worker];
-  return { tokens, ...comesBack(state, limit, ask.want - tokens, free, now) };
+  const shortage = { missing: ask.want - tokens, left: free - tokens, underWay: leased + ask.inFlight };
+  return { tokens, ...comesBack(state, limit, shortage, now) };
+}
+
+/** Whether a limit lets less through than another: at once, or in the long run. */
+function isStricter(found: Pick<BucketLimit, 'tokens' | 'windowMs'>, than: BucketLimit): boolean {
+  return found.tokens < than.tokens || found.tokens / found.windowMs < than.tokens / than.windowMs;
 }
 
 /** Adopts ESI's own limit where it is stricter than the shipped one; a laxer one lifts an earlier strictness only. */
@@ -141,7 +150,7 @@ function adoptLimit(
   found: { tokens: number; windowMs: number },
 ): void {
   if (found.tokens <= 0 || found.windowMs <= 0) return;
-  if (found.tokens / found.windowMs < shipped.tokens / shipped.windowMs) state.strict = { ...found };
+  if (isStricter(found, shipped)) state.strict = { ...found };
   else delete state.strict;
 }
 
@@ -166,25 +175,34 @@ function refill(
   return state.drip.content;
 }
 
-/** When more can be granted: the hold's end, the next slot's end, or the next drop. */
+/** When more can be granted: the hold's end, the next drop, or what ends first of all that takes the bucket up. */
 function comesBack(
   state: BucketState,
   limit: BucketLimit,
-  missing: number,
-  free: number,
+  { missing, left, underWay }: { missing: number; left: number; underWay: number },
   now: number,
 ): { retryMs: number; why: string } {
   if (state.held) return { retryMs: Math.max(LEAST_RETRY, state.held.until - now), why: state.held.why };
   if (missing <= 0) return { retryMs: 0, why: '' };
-  const oldest = state.slots[0];
-  if (free < missing && oldest) {
-    const why = `${limit.tokens} tokens in ${Math.round(limit.windowMs / 1_000)} s are used up`;
-    return { retryMs: Math.max(LEAST_RETRY, oldest[0] + limit.windowMs - now), why };
-  }
-  return {
-    retryMs: Math.max(LEAST_RETRY, limit.windowMs / limit.tokens),
-    why: 'the ceiling spreads requests',
-  };
+  const drop = { retryMs: limit.windowMs / limit.tokens, why: 'the ceiling spreads requests' };
+  const [oldest] = state.slots;
+  const size = `${limit.tokens} tokens in ${Math.round(limit.windowMs / 1_000)} s`;
+  const ends = [
+    ...(oldest ? [{ retryMs: oldest[0] + limit.windowMs - now, why: `${size} are used up` }] : []),
+    ...(state.foreign > 0
+      ? [
+          {
+            retryMs: state.foreignAt + limit.windowMs - now,
+            why: `somebody else on this address uses ${state.foreign} of ${size}`,
+          },
+        ]
+      : []),
+    ...(underWay > 0
+      ? [{ retryMs: LEASE_RETRY, why: `requests under way may use up the rest of ${size}` }]
+      : []),
+  ].toSorted((a, b) => a.retryMs - b.retryMs);
+  const { retryMs, why } = (left > 0 ? undefined : ends[0]) ?? drop;
+  return { retryMs: Math.max(LEAST_RETRY, retryMs), why };
 }
 
 /** A bucket as a person wants it. */

@@ -101,7 +101,7 @@ async function start(
     demand: (await currentPlan(config, running.house)).map(
       (l) => `${l.fits ? ' ' : '!'} ${l.collector}: ${l.text}`,
     ),
-    collecting: wanted.filter((s) => ours.includes(s.id)).map((s) => `${s.id.padEnd(16)}${s.about}`),
+    collecting: wanted.filter((s) => ours.includes(s.id)).map((s) => `${s.id.padEnd(21)}${s.about}`),
   };
   show(startScreen({ ...data, missing: missing(config, running.house) }));
   return running.workers;

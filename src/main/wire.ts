@@ -4,7 +4,7 @@ import { Ceiling } from '../esi/ceiling.ts';
 import { EsiClient } from '../esi/client.ts';
 import { LedgerBudget } from '../esi/budget.ts';
 import { createSdeClient } from '../esi/sde.ts';
-import type { Ports } from '../engine/ports.ts';
+import type { EngineSettings, Ports } from '../engine/ports.ts';
 import { type Clock, parseDuration, systemClock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import { createMetrics } from '../metrics/metrics.ts';
@@ -60,19 +60,23 @@ export function wire(config: Config, databaseUrl: string, log: Log): House {
     clock,
     log,
     metrics,
-    settings: {
-      marketRegions: config.MARKET_REGIONS,
-      universeSource: config.UNIVERSE_SOURCE,
-      esiRateLimit: config.ESI_RATE_LIMIT,
-      dataDir: config.DATA_DIR,
-      compatibilityDate: config.ESI_COMPATIBILITY_DATE,
-      retention: retention(config),
-    },
+    settings: engineSettings(config),
     async close() {
       await Promise.allSettled([esi.close(), sde.close()]);
       await budget.close();
       await db.close();
     },
+  };
+}
+
+function engineSettings(config: Config): EngineSettings {
+  return {
+    marketRegions: config.MARKET_REGIONS,
+    universeSource: config.UNIVERSE_SOURCE,
+    esiRateLimit: config.ESI_RATE_LIMIT,
+    dataDir: config.DATA_DIR,
+    compatibilityDate: config.ESI_COMPATIBILITY_DATE,
+    retention: retention(config),
   };
 }
 

@@ -34,7 +34,7 @@ async function runSteps(collector: string, target: string, patient: boolean): Pr
     const run = { collector, target, runId: step.runId };
     const final = reading >= READINGS;
     if (step.state === 'more') {
-      setCurrentDetails(`${step.done} of ${step.total}`);
+      setCurrentDetails(`${step.done} of ${step.total}${step.detail ? `, ${step.detail}` : ''}`);
       step = await esi.begin(collector, target);
     } else if (step.state === 'resolve') {
       setCurrentDetails('resolves ids that no table knows yet');

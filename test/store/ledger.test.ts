@@ -1,0 +1,200 @@
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { type Admission, LedgerBudget } from '../../src/esi/budget.ts';
+import { EsiError } from '../../src/esi/errors.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { type BucketView, emptyBucket, type LedgerStore, viewBucket } from '../../src/kernel/ledger.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import type { Route } from '../../src/spec/routes.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { forgetIdleBuckets, postgresLedger, readBuckets } from '../../src/store/ledger.ts';
+import { type TestDatabase, testDatabase } from '../support/database.ts';
+import { eventually } from '../support/temporal.ts';
+
+let db: TestDatabase;
+let closing: (() => Promise<void>)[];
+beforeEach(async () => {
+  db = await testDatabase();
+  closing = [];
+});
+afterEach(async () => {
+  for (const close of closing.toReversed()) await close();
+  await db.drop();
+});
+
+const LIFTED = 1_000_000;
+const INDUSTRY: Route = '/industry/systems'; // 150 tokens in fifteen minutes
+const PRICES: Route = '/markets/prices'; // no bucket
+
+function worker(name: string, perMinute = LIFTED, store: LedgerStore = postgresLedger(db)): LedgerBudget {
+  const ceiling = { perMinute };
+  const budget = new LedgerBudget({ store, worker: name, ceiling, clock: systemClock, log: silentLog });
+  closing.push(() => budget.close());
+  return budget;
+}
+
+/** Asks again and again until a wait is too long; returns how many requests left. */
+async function hammer(budget: LedgerBudget, route: Route, status = 200): Promise<number> {
+  for (let sent = 0; ; sent++) {
+    try {
+      const admission = await budget.admit({ route });
+      await new Promise((resolve) => setImmediate(resolve)); // on its way
+      admission.settle(status);
+    } catch (error) {
+      if (!(error instanceof EsiError)) throw error;
+      expect(error).toMatchObject({ verdict: 'wait', retryAfter: expect.any(Number) });
+      return sent;
+    }
+  }
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((all, n) => all + n, 0);
+const lanes = (budgets: readonly LedgerBudget[], route: Route, each = 4) =>
+  Promise.all(budgets.flatMap((budget) => Array.from({ length: each }, () => hammer(budget, route))));
+
+async function view(bucket: string): Promise<BucketView> {
+  const row = (await readBuckets(db)).find((found) => found.bucket === bucket);
+  return viewBucket(bucket, row?.state ?? emptyBucket(), row?.now ?? 0);
+}
+
+test('three workers at once use a small bucket to the last whole request, and never beyond', async () => {
+  const budgets = ['a', 'b', 'c'].map((name) => worker(name));
+  const sent = sum(await lanes(budgets, INDUSTRY));
+  await Promise.all(budgets.map((budget) => budget.close()));
+  const { used, leased, spenders } = await view('industry/ip');
+  expect(used).toBe(2 * sent);
+  expect(leased).toBe(0);
+  expect(used).toBeLessThanOrEqual(150);
+  expect(used).toBeGreaterThan(150 - 5); // what the next may cost at worst
+  expect(sum(Object.values(spenders))).toBe(used);
+});
+
+test('three workers at once share one ceiling exactly', async () => {
+  const budgets = ['a', 'b', 'c'].map((name) => worker(name, 40));
+  expect(sum(await lanes(budgets, PRICES))).toBe(40);
+  expect(await hammer(worker('d', 40), PRICES)).toBe(0);
+});
+
+test('a restart does not forget what was spent', async () => {
+  const before = worker('before', 10);
+  expect(await hammer(before, PRICES)).toBe(10);
+  await before.close();
+  const after = worker('after', 10);
+  const refused = await after.admit({ route: PRICES }).catch((error: unknown) => error);
+  expect(refused).toMatchObject({ verdict: 'wait' });
+  expect((refused as EsiError).retryAfter).toBeGreaterThan(20_000);
+  expect((refused as EsiError).retryAfter).toBeLessThanOrEqual(61_000); // the window and a slot
+  expect((await view('ceiling')).spenders).toEqual({ before: 10 });
+});
+
+test('what a worker held when it was killed is spent for the others, for a window after its lease', async () => {
+  let killed = false;
+  const real = postgresLedger(db);
+  const never = new Promise<never>(() => undefined);
+  const doomed = new LedgerBudget({
+    store: { exchange: (asks) => (killed ? never : real.exchange(asks)) },
+    worker: 'doomed',
+    ceiling: { perMinute: 10 },
+    clock: systemClock,
+    log: silentLog,
+  });
+  for (let n = 0; n < 7; n++) await doomed.admit({ route: PRICES });
+  killed = true;
+  const heir = worker('heir', 10);
+  expect(sum(await lanes([heir], PRICES, 1))).toBe(3);
+  expect(await view('ceiling')).toMatchObject({ used: 3, leased: 7, free: 0 });
+  // Its lease ends: fifteen seconds later.
+  await db.pool.query(
+    `UPDATE esi_buckets SET state = jsonb_set(state, '{leases,doomed,until}', to_jsonb($1::float8))`,
+    [Date.now() - 1],
+  );
+  expect(await hammer(heir, PRICES)).toBe(0);
+  await heir.close();
+  expect(await view('ceiling')).toMatchObject({ used: 10, leased: 0, spenders: { doomed: 7, heir: 3 } });
+});
+
+/** The database behind a port that can be closed. */
+async function proxied() {
+  const target = new URL(db.url);
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((near) => {
+    const far = connect(Number(target.port), target.hostname);
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined).on('close', () => {
+        sockets.delete(socket);
+        near.destroy();
+        far.destroy();
+      }); // prettier-ignore
+    }
+    near.pipe(far).pipe(near);
+  });
+  const listen = (port: number) =>
+    new Promise<number>((resolve) =>
+      server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
+    );
+  const port = await listen(0);
+  const leave = async () => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  };
+  const url = new URL(db.url);
+  url.port = String(port);
+  const behind = openDatabase({ url: url.href, maxConnections: 2, minConnections: 0, log: silentLog });
+  closing.push(async () => {
+    await behind.close();
+    await leave();
+  });
+  return { behind, leave, comeBack: () => listen(port) };
+}
+
+test('while the database is away nothing leaves; what was under way is accounted for when it is back', async () => {
+  const { behind, leave, comeBack } = await proxied();
+  const budget = worker('a', LIFTED, postgresLedger(behind));
+  const underWay: Admission[] = [];
+  for (let n = 0; n < 4; n++) underWay.push(await budget.admit({ route: INDUSTRY }));
+  await leave();
+  for (const admission of underWay) admission.settle(200);
+  let signs = 0;
+  let left = false;
+  const waiting = budget
+    .admit({ route: INDUSTRY, alive: () => signs++ })
+    .then((admission) => {
+      left = true;
+      return admission;
+    });
+  await eventually('two tries in vain', () => Promise.resolve(signs >= 2));
+  expect(left).toBe(false);
+  const stop = new AbortController();
+  const cancelled = budget.admit({ route: INDUSTRY, signal: stop.signal });
+  stop.abort(new Error('enough'));
+  await expect(cancelled).rejects.toThrow('enough');
+
+  await comeBack();
+  (await waiting).settle(404);
+  await budget.close();
+  expect(await view('industry/ip')).toMatchObject({ used: 4 * 2 + 5, leased: 0 });
+  expect(await view('ceiling')).toMatchObject({ used: 5, leased: 0 });
+});
+
+test('buckets that say nothing any more are forgotten, others stay', async () => {
+  const long = new Date(Date.now() - 31 * 60_000);
+  const old = { ...emptyBucket(), slots: [[long.getTime(), 5, 'a']] };
+  const states = {
+    idle: old,
+    dead: { ...old, leases: { a: { tokens: 1, until: long.getTime() } } },
+    strict: { ...old, strict: { tokens: 1, windowMs: 3_600_000 } },
+    held: { ...old, held: { until: Date.now() + 600_000, why: 'x' } },
+    fresh: old,
+  };
+  for (const [bucket, state] of Object.entries(states))
+    await db.pool.query('INSERT INTO esi_buckets (bucket, state, updated_at) VALUES ($1, $2, $3)', [
+      bucket,
+      state,
+      bucket === 'fresh' ? new Date() : long,
+    ]);
+  expect(await forgetIdleBuckets(db)).toBe(2);
+  expect((await readBuckets(db)).map(({ bucket }) => bucket)).toEqual(['fresh', 'held', 'strict']);
+  expect(await forgetIdleBuckets(db)).toBe(0);
+});
