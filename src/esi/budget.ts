@@ -77,6 +77,7 @@ export class LedgerBudget implements Budget {
   private waiters: Waiter[] = [];
   private running: Promise<void> | undefined;
   private reportTimer: NodeJS.Timeout | undefined;
+  private closed = false;
 
   constructor(options: BudgetOptions) {
     this.options = options;
@@ -109,6 +110,7 @@ export class LedgerBudget implements Budget {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     clearTimeout(this.reportTimer);
     await this.running;
     await this.trade([...this.purses.values()]).catch(() => undefined); // a lease that is not given back runs out
@@ -120,19 +122,23 @@ export class LedgerBudget implements Budget {
     for (const { bucket, news } of newsOf(draws, status, headers)) {
       this.purse(bucket).hear(news, now);
     }
-    this.reportTimer ??= setTimeout(() => this.report(), REPORT_EVERY).unref();
+    this.reportLater();
   }
 
   private giveBack(draws: readonly Draw[]): void {
     for (const { bucket, worst } of draws) this.purse(bucket).settle(worst, 0, this.options.clock.now());
-    this.reportTimer ??= setTimeout(() => this.report(), REPORT_EVERY).unref();
+    this.reportLater();
   }
 
   private report(): void {
     this.reportTimer = undefined;
     this.start();
+    this.reportLater();
+  }
+
+  private reportLater(): void {
     const busy = [...this.purses.values()].some((purse) => purse.busy);
-    if (busy) this.reportTimer = setTimeout(() => this.report(), REPORT_EVERY).unref();
+    if (busy && !this.closed) this.reportTimer ??= setTimeout(() => this.report(), REPORT_EVERY).unref();
   }
 
   private purse(bucket: string): Purse {
@@ -165,6 +171,7 @@ export class LedgerBudget implements Budget {
       }
       this.sendAwayPatientless();
     } while (this.waiters.length > 0);
+    this.reportLater(); // what those who left did not use is given back
   }
 
   private async nap(ms: number): Promise<void> {
@@ -201,10 +208,10 @@ export class LedgerBudget implements Budget {
     return nap;
   }
 
-  private purseFor({ bucket, limit }: Draw): Purse {
+  private purseFor({ bucket, limit, worst }: Draw): Purse {
     const known = this.purses.get(bucket);
     if (known) return known;
-    const purse = new Purse(bucket, limit);
+    const purse = new Purse(bucket, limit, worst);
     this.purses.set(bucket, purse);
     return purse;
   }

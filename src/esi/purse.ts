@@ -10,6 +10,8 @@ const REPORT_AFTER = 400;
 export class Purse {
   readonly bucket: string;
   readonly limit: BucketLimit;
+  /** What one request may cost at worst. */
+  readonly unit: number;
   /** Tokens that waiting requests may cost at worst. */
   wanted = 0;
   retryAt = 0;
@@ -24,9 +26,10 @@ export class Purse {
   private untoldHold = false;
   private news: Pick<Exchange, 'remaining' | 'limit'> = {};
 
-  constructor(bucket: string, limit: BucketLimit) {
+  constructor(bucket: string, limit: BucketLimit, unit: number) {
     this.bucket = bucket;
     this.limit = limit;
+    this.unit = unit;
   }
 
   /** Whether `worst` tokens are at hand now. */
@@ -58,11 +61,11 @@ export class Purse {
 
   /** Something is under way or untold: the ledger has to hear of it soon. */
   get busy(): boolean {
-    return this.inFlight > 0 || this.spent.length > 0 || this.pool > 0;
+    return this.inFlight > 0 || this.spent.length > 0 || this.pool > 0 || this.untoldHold;
   }
 
   get isEmpty(): boolean {
-    return !this.busy && this.wanted === 0 && this.retryAt === 0 && !this.untoldHold;
+    return !this.busy && this.wanted === 0 && this.retryAt === 0;
   }
 
   /** Whether an exchange is worth it now: tokens are wanted and may be had, a hold is to be told, or a report is due. */
@@ -74,12 +77,13 @@ export class Purse {
 
   /** Draws up the next exchange; what it reports is forgotten here, and comes back by `restore` if it fails. */
   draft(worker: string, now: number): { ask: Exchange; restore: () => void } {
-    const { spent, news, untoldHold } = this;
+    const { spent, news, untoldHold, unit } = this;
     const left = this.heldUntil - now;
     const hold = untoldHold && left > 0 ? { hold: { forMs: left, why: this.why } } : {};
     const merged = new Map<number, number>();
     for (const [at, tokens] of spent) merged.set(now - at, (merged.get(now - at) ?? 0) + tokens);
-    const ask = { worker, spent: [...merged], inFlight: this.inFlight, want: this.wanted, ...news, ...hold };
+    const { inFlight, wanted: want } = this;
+    const ask = { worker, spent: [...merged], inFlight, want, unit, ...news, ...hold };
     this.spent = [];
     this.news = {};
     this.untoldHold = false;

@@ -42,6 +42,8 @@ export interface Exchange {
   /** Tokens that requests under way may cost at worst. */
   readonly inFlight: number;
   readonly want: number;
+  /** What one request may cost: less is of no use to anybody, and is not granted. Default 1. */
+  readonly unit?: number;
   /** ESI's own count of what is left, from its newest answer. */
   readonly remaining?: number | undefined;
   /** ESI's own limit, from its newest answer. */
@@ -129,12 +131,19 @@ export function exchange(state: BucketState, shipped: BucketLimit, ask: Exchange
   }
   const free = limit.tokens - state.foreign - spent - leased - ask.inFlight;
   const drip = limit.burst === undefined ? Infinity : refill(state, limit, limit.burst, before, ask, now);
-  const tokens = state.held ? 0 : Math.max(0, Math.min(ask.want, free, Math.floor(drip)));
+  const { unit = 1 } = ask;
+  const most = Math.floor(Math.min(ask.want, free, drip) / unit) * unit;
+  const tokens = state.held ? 0 : Math.max(0, most);
   if (state.drip) state.drip.content -= tokens;
   const lease = ask.inFlight + tokens;
   if (lease > 0) state.leases[ask.worker] = { tokens: lease, until: now + LEASE_MS };
   else delete state.leases[ask.worker];
-  const shortage = { missing: ask.want - tokens, left: free - tokens, underWay: leased + ask.inFlight };
+  // Where a request more would fit into the window, it is the burst that holds back.
+  const shortage = {
+    missing: ask.want - tokens,
+    left: free - tokens - unit,
+    underWay: leased + ask.inFlight,
+  };
   return { tokens, ...comesBack(state, limit, shortage, now) };
 }
 
@@ -201,7 +210,7 @@ function comesBack(
       ? [{ retryMs: LEASE_RETRY, why: `requests under way may use up the rest of ${size}` }]
       : []),
   ].toSorted((a, b) => a.retryMs - b.retryMs);
-  const { retryMs, why } = (left > 0 ? undefined : ends[0]) ?? drop;
+  const { retryMs, why } = (left >= 0 ? undefined : ends[0]) ?? drop;
   return { retryMs: Math.max(LEAST_RETRY, retryMs), why };
 }
 

@@ -74,6 +74,16 @@ export async function countHistoryTypes(
   return rows[0] ?? { done: 0, due: 0 };
 }
 
+/** Whether a run since then has had ESI's list of types: it stands for the day, also when no type was answered. */
+export async function wereTypesListed(db: Queryable, target: string, since: Date): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `SELECT FROM collection_runs WHERE collector = 'market-history' AND target = $1 AND started_at >= $2
+        AND progress_total IS NOT NULL LIMIT 1`,
+    [target, since],
+  );
+  return (rowCount ?? 0) > 0;
+}
+
 export interface HistoryCounts {
   readonly read: number;
   readonly inserted: number;
@@ -101,17 +111,18 @@ export async function storeHistory(
     );
     await copyInto(client, 'days', COLUMNS, [encodeRows(COLUMNS, rows)]);
     const { rows: counts } = await client.query<{ inserted: number; changed: number }>(
-      `WITH written AS (
-         INSERT INTO market_history AS h (region_id, ${COLUMNS.join(', ')})
-         SELECT $1, d.* FROM days d
+      `WITH diff AS (
+         SELECT d.*, k.date IS NOT NULL AS known FROM days d
            LEFT JOIN market_history k ON k.region_id = $1 AND k.type_id = d.type_id AND k.date = d.date
           WHERE (k.average, k.highest, k.lowest, k.order_count, k.volume) IS DISTINCT FROM
-                (d.average, d.highest, d.lowest, d.order_count, d.volume)
+                (d.average, d.highest, d.lowest, d.order_count, d.volume)),
+       written AS (
+         INSERT INTO market_history (region_id, ${COLUMNS.join(', ')})
+         SELECT $1, ${COLUMNS.join(', ')} FROM diff
          ON CONFLICT (region_id, type_id, date) DO UPDATE
             SET average = excluded.average, highest = excluded.highest, lowest = excluded.lowest,
-                order_count = excluded.order_count, volume = excluded.volume
-         RETURNING xmax = 0 AS inserted)
-       SELECT count(*) FILTER (WHERE inserted) AS inserted, count(*) FILTER (WHERE NOT inserted) AS changed FROM written`,
+                order_count = excluded.order_count, volume = excluded.volume)
+       SELECT count(*) FILTER (WHERE NOT known) AS inserted, count(*) FILTER (WHERE known) AS changed FROM diff`,
       [regionId],
     );
     await markAsked(client, regionId, day, answers);

@@ -87,6 +87,17 @@ test('what one worker has leased no other gets; what it gives back they do', () 
   expect(viewBucket('x', state, now)).toMatchObject({ used: 2, leased: 1 + 3 + 4, free: 0 });
 });
 
+test('less than a request may cost is granted to nobody: it would only be kept from others', () => {
+  spend(2);
+  expect(tell('a', { want: 20, unit: 5 }).tokens).toBe(5);
+  expect(tell('b', { want: 3 }).tokens).toBe(3);
+  tell('b', {});
+  tell('a', { spent: [[0, 2]] });
+  expect(tell('c', { want: 20, unit: 5 }).tokens).toBe(5);
+  tell('c', { spent: [[0, 2]] });
+  expect(tell('a', { want: 5, unit: 5 })).toMatchObject({ tokens: 0, retryMs: WINDOW }); // four are left
+});
+
 test('the lease of a dead worker is taken as spent when it ends, and comes back a window later', () => {
   tell('dead', { want: 6 });
   now += LEASE_MS - 1;

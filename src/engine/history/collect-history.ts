@@ -11,6 +11,7 @@ import {
   type HistoryDay,
   readDueTypes,
   storeHistory,
+  wereTypesListed,
 } from '../../store/history.ts';
 import {
   closeAbandoned,
@@ -63,7 +64,8 @@ export async function collectHistory(ports: Ports, key: RunKey, context: StepCon
   await closeAbandoned(ports.db.pool, key, runId, new Date(now));
   const started = await readRunStart(ports.db.pool, runId);
   const today = historyDay(started.getTime());
-  if ((await countHistoryTypes(ports.db.pool, regionId, today)).done === 0)
+  const rolled = new Date(Date.parse(today) + ROLLS_AT);
+  if (!(await wereTypesListed(ports.db.pool, key.target, rolled)))
     await listTypes(ports, run, regionId, context);
   const until = now + WORK;
   while (ports.clock.now() < until && historyDay(ports.clock.now()) === today) {
