@@ -30,7 +30,7 @@ const PAGES: Readonly<Record<number, number>> = {
   10000033: 51,
   10000048: 45,
 };
-const PAGES_ELSEWHERE = 4.9;
+const PAGES_ELSEWHERE = 506 / 104;
 
 /** Types with a market: 19,000 in The Forge, and some 45 a page of orders elsewhere. */
 const TYPES_PER_PAGE = 45;

@@ -122,11 +122,8 @@ export function exchange(state: BucketState, shipped: BucketLimit, ask: Exchange
   const before = state.leases[ask.worker]?.tokens ?? 0;
   const { spent, leased } = usedTokens(state, ask.worker);
   if (ask.remaining !== undefined) {
-    // What ESI counts and we do not. Others' leases may or may not have been sent: they count as ours.
-    state.foreign = Math.max(
-      0,
-      limit.tokens - ask.remaining - spent - leased - Math.max(before, ask.inFlight),
-    );
+    // What ESI counts and we do not. Requests under way may be counted already, others' leases too: they are ours.
+    state.foreign = Math.max(0, limit.tokens - ask.remaining - spent - leased - ask.inFlight);
     state.foreignAt = now;
   }
   const free = limit.tokens - state.foreign - spent - leased - ask.inFlight;

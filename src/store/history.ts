@@ -85,9 +85,9 @@ export async function wereTypesListed(db: Queryable, target: string, since: Date
 }
 
 export interface HistoryCounts {
-  readonly read: number;
-  readonly inserted: number;
-  readonly changed: number;
+  read: number;
+  inserted: number;
+  changed: number;
 }
 
 /**

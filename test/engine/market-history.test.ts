@@ -11,7 +11,7 @@ const DAY = 86_400_000;
 
 let engine: TestEngine;
 beforeEach(async () => {
-  engine = await testEngine({ client: { downtime: false }, churn: 0 });
+  engine = await testEngine({ client: { downtime: false }, churn: 0, regions: { [METROPOLIS]: 120 } });
   await engine.collect('universe');
   engine.sim.resetCounters();
 });
@@ -45,14 +45,15 @@ const sorted = (ids: readonly number[]) => ids.toSorted((a, b) => a - b);
 
 async function expectExact(): Promise<void> {
   const { world } = engine.sim;
-  const rows = await engine.db.rows(
-    `SELECT type_id, date::text, average, highest, lowest, order_count, volume FROM market_history
-      WHERE region_id = $1 ORDER BY type_id, date`,
-    [METROPOLIS],
-  );
   const shown = sorted(tradable())
     .filter((id) => !world.untradable.has(id))
     .flatMap((type_id) => world.history(METROPOLIS, type_id).map((day) => ({ type_id, ...day })));
+  const since = shown.map(({ date }) => date).toSorted()[0]; // older days stay, though ESI shows them no more
+  const rows = await engine.db.rows(
+    `SELECT type_id, date::text, average, highest, lowest, order_count, volume FROM market_history
+      WHERE region_id = $1 AND date >= $2 ORDER BY type_id, date`,
+    [METROPOLIS, since],
+  );
   expect(rows).toEqual(shown);
 }
 
@@ -143,16 +144,21 @@ test('a run that was killed goes on where it stopped, and what it had stored was
 test('a run ends with the day of the history clock; the next begins with those that waited longest', async () => {
   engine.clock.advance(Date.parse('2026-11-21T11:04:50Z') - engine.clock.now());
   expect(await collect()).toMatchObject({ outcome: 'published' });
-  const first = new Set(asked());
-  expect(first.size).toBeLessThan(tradable().length);
+  expect(asked().length).toBeLessThan(tradable().length);
+  const left = tradable().filter((id) => !asked().includes(id));
+  const early = await engine.db.rows(
+    `SELECT type_id FROM market_history_types WHERE asked_day = '2026-11-21' ORDER BY 1`,
+  ); // the day began while they were under way
   expect(await lastRun(engine, 'market-history')).toMatchObject({
-    error: `The day ended with ${tradable().length - first.size} of ${tradable().length} types not asked; the next run begins with them.`,
+    outcome: 'published',
+    error: expect.stringMatching(/^The day ended with \d+ of \d+ types not asked; the next run begins/),
   });
   engine.sim.resetCounters();
+  engine.clock.advance(600_000);
   await collect();
-  const left = tradable().filter((id) => !first.has(id));
   expect(new Set(asked().slice(0, left.length))).toEqual(new Set(left));
-  expect(sorted(asked())).toEqual(sorted(tradable()));
+  const both = [...asked(), ...early.map(({ type_id }) => type_id as number)];
+  expect(sorted(both)).toEqual(sorted(tradable())); // nothing twice
   await expectExact();
 });
 

@@ -143,6 +143,16 @@ async function listTypes(ports: Ports, run: RunRef, regionId: number, context: S
   );
 }
 
+/** What became of a batch. */
+interface Batch {
+  readonly answers: HistoryAnswer[];
+  /** Of the next day, which began while the batch was under way. */
+  readonly early: HistoryAnswer[];
+  readonly rejected: RejectedRow[];
+  readonly failures: unknown[];
+  requests: number;
+}
+
 /** Asks for a batch and stores what came, also when some failed: nothing that was had is asked for again. */
 async function askTypes(
   ports: Ports,
@@ -152,31 +162,14 @@ async function askTypes(
   types: readonly number[],
   context: StepContext,
 ): Promise<void> {
-  const answers: HistoryAnswer[] = [];
-  const rejected: RejectedRow[] = [];
-  const failures: unknown[] = [];
-  let requests = 0;
-  await Promise.all(
-    types.map(async (typeId) => {
-      try {
-        const answer = await ports.esi.get({
-          route: '/markets/{region_id}/history',
-          params: { region_id: regionId },
-          query: { type_id: String(typeId) },
-          priority: LOW_PRIORITY,
-          ...context,
-        });
-        requests += answer.requests;
-        answers.push({ typeId, days: readDays(answer.json, typeId, rejected) });
-      } catch (error) {
-        if (error instanceof EsiError) requests += error.requests;
-        // 400 and 404: not tradable, or a region without a market. It is remembered, and asked ever more rarely.
-        if (error instanceof EsiError && error.verdict === 'fail') answers.push({ typeId, days: undefined });
-        else failures.push(error);
-      }
-    }),
-  );
+  const batch: Batch = { answers: [], early: [], rejected: [], failures: [], requests: 0 };
+  await Promise.all(types.map((typeId) => askType(ports, regionId, today, typeId, batch, context)));
+  const { answers, early, rejected, failures, requests } = batch;
   const counts = await storeHistory(ports.db, regionId, today, answers);
+  if (early.length > 0) {
+    const more = await storeHistory(ports.db, regionId, historyDay(ports.clock.now()), early);
+    for (const name of ['read', 'inserted', 'changed'] as const) counts[name] += more[name];
+  }
   await keepRejected(ports.db.pool, run, run.runId, rejected, new Date(ports.clock.now()));
   const { done, due } = await countHistoryTypes(ports.db.pool, regionId, today);
   await addToRun(
@@ -189,7 +182,36 @@ async function askTypes(
   // Single failures come again with the next batch; a wait, or a batch of nothing but failures, is for the caller.
   const wait = failures.find((error) => !(error instanceof EsiError) || error.verdict === 'wait');
   if (wait !== undefined) throw wait;
-  if (answers.length === 0 && failures.length > 0) throw failures[0];
+  if (answers.length + early.length === 0 && failures.length > 0) throw failures[0];
+}
+
+async function askType(
+  ports: Ports,
+  regionId: number,
+  today: string,
+  typeId: number,
+  batch: Batch,
+  context: StepContext,
+): Promise<void> {
+  try {
+    const answer = await ports.esi.get({
+      route: '/markets/{region_id}/history',
+      params: { region_id: regionId },
+      query: { type_id: String(typeId) },
+      priority: LOW_PRIORITY,
+      ...context,
+    });
+    batch.requests += answer.requests;
+    const isEarly = answer.lastModified && historyDay(answer.lastModified.getTime()) > today;
+    const days = readDays(answer.json, typeId, batch.rejected);
+    (isEarly ? batch.early : batch.answers).push({ typeId, days });
+  } catch (error) {
+    if (error instanceof EsiError) batch.requests += error.requests;
+    // 400 and 404: not tradable, or a region without a market. It is remembered, and asked ever more rarely.
+    if (error instanceof EsiError && error.verdict === 'fail')
+      batch.answers.push({ typeId, days: undefined });
+    else batch.failures.push(error);
+  }
 }
 
 function readDays(json: unknown, typeId: number, rejected: RejectedRow[]): HistoryDay[] {

@@ -1,0 +1,97 @@
+import { expect, test } from '@jest/globals';
+import { virtualClock } from '../../bench/support/virtual-clock.ts';
+import { type AdmitRequest, LedgerBudget } from '../../src/esi/budget.ts';
+import { EsiError } from '../../src/esi/errors.ts';
+import { memoryLedger } from '../../src/kernel/ledger.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import type { CeilingSettings } from '../../src/esi/buckets.ts';
+
+const PRICES = '/markets/prices';
+const STATUS = '/status';
+const MINUTE = 60_000;
+
+/** Budgets on one ledger, on a clock that moves when everybody sleeps. */
+function start(ceiling: CeilingSettings) {
+  const clock = virtualClock();
+  const store = memoryLedger(() => clock.now());
+  const worker = (name: string) => new LedgerBudget({ store, worker: name, ceiling, clock, log: silentLog });
+  return { clock, worker };
+}
+
+/** Asks until `until`, as often as it is let. Returns a counter of answers. */
+function hammer(budget: LedgerBudget, request: AdmitRequest, clock: ReturnType<typeof virtualClock>) {
+  const count = { answers: 0, refused: 0 };
+  const lane = async () => {
+    for (;;) {
+      try {
+        const admission = await budget.admit(request);
+        await clock.sleep(100);
+        admission.settle(200);
+        count.answers++;
+      } catch (error) {
+        if (!(error instanceof EsiError)) throw error;
+        count.refused++;
+        await clock.sleep(error.retryAfter ?? 1_000);
+      }
+    }
+  };
+  void lane();
+  return count;
+}
+
+test('a person goes before sweeps, sweeps before backfills, whoever came first', async () => {
+  const { clock, worker } = start({ perMinute: 60, burst: 1 });
+  const budget = worker('a');
+  const order: number[] = [];
+  for (const priority of [5, 3, 5, 1, 3, 1, 5]) {
+    void budget.admit({ route: PRICES, priority }).then((admission) => {
+      admission.settle(200);
+      return order.push(priority);
+    });
+  }
+  await clock.runUntil(clock.now() + 15_000);
+  expect(order).toEqual([1, 1, 3, 3, 5, 5, 5]);
+});
+
+test('a backfill on other workers leaves a fifth of the ceiling to the current data', async () => {
+  const { clock, worker } = start({ perMinute: 100 });
+  const backfills = ['a', 'b'].map((name) => hammer(worker(name), { route: PRICES, priority: 5 }, clock));
+  await clock.runUntil(clock.now() + MINUTE / 2);
+  const taken = backfills.reduce((sum, { answers }) => sum + answers, 0);
+  expect(taken).toBeLessThanOrEqual(80);
+  expect(taken).toBeGreaterThan(75);
+  const sweep = hammer(worker('c'), { route: PRICES, priority: 3 }, clock);
+  await clock.runUntil(clock.now() + MINUTE / 4);
+  expect(sweep.answers).toBeGreaterThanOrEqual(20 - 2); // each of the others may hold one that it was granted
+});
+
+test('hundreds that wait for a full bucket do not hold up a request of another', async () => {
+  const { clock, worker } = start({ perMinute: 1_000_000 });
+  const budget = worker('a');
+  for (let spent = 0; spent + 5 <= 600; spent += 5) (await budget.admit({ route: STATUS })).settle(404);
+  const stop = new AbortController();
+  const patient = Array.from({ length: 250 }, () =>
+    budget.admit({ route: STATUS, priority: 1, signal: stop.signal }).catch(() => 'away'),
+  );
+  let left = false;
+  void budget.admit({ route: PRICES, priority: 3 }).then(() => (left = true));
+  await clock.runUntil(clock.now() + 2_000);
+  expect(left).toBe(true);
+  stop.abort();
+  expect(new Set(await Promise.all(patient))).toEqual(new Set(['away']));
+});
+
+test('a cancelled wait ends at once, and what was leased for it serves others', async () => {
+  const { clock, worker } = start({ perMinute: 60, burst: 1 });
+  const budget = worker('a');
+  const stop = new AbortController();
+  const cancelled = budget
+    .admit({ route: PRICES, signal: stop.signal })
+    .catch((error: Error) => error.message);
+  stop.abort(new Error('enough'));
+  expect(await cancelled).toBe('enough');
+  const next = budget.admit({ route: PRICES });
+  await clock.runUntil(clock.now() + 3_000);
+  (await next).settle(200);
+  await expect(budget.admit({ route: PRICES, signal: stop.signal })).rejects.toThrow('enough');
+});
