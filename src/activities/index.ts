@@ -30,7 +30,8 @@ export function createActivities(ports: Ports): Activities {
   const stepContext = () => {
     const signal = cancellationSignal();
     setMaxListeners(0, signal); // each of a chunk's requests listens to it
-    return { signal, alive: (detail: unknown) => heartbeat(detail) };
+    const priority = activityInfo().priority?.priorityKey; // what somebody started by hand goes first
+    return { signal, alive: (detail: unknown) => heartbeat(detail), ...(priority ? { priority } : {}) };
   };
   const steps = () => engineSteps(ports, stepContext());
   const key = (collector: string, target: string) => {

@@ -32,4 +32,6 @@ export interface EngineSettings {
 export interface StepContext {
   readonly signal?: AbortSignal;
   readonly alive?: (detail?: unknown) => void;
+  /** How urgent its requests are: 1 (a person waits) to 5. */
+  readonly priority?: number;
 }

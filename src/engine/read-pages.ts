@@ -73,6 +73,7 @@ async function prepare(
       params: spec.targetId ? { [spec.targetId.column]: spec.targetId.id } : {},
       query: { ...collector.query, ...(page > 1 ? { page: String(page) } : {}) },
       signal: context.signal,
+      ...(context.priority === undefined ? {} : { priority: context.priority }),
       alive: () => context.alive?.({ page }),
     } as EsiRequest,
   }));

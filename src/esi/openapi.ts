@@ -35,7 +35,16 @@ export function checkRoutes(json: unknown): RouteCheck[] {
   const { paths } = description.parse(json);
   return (Object.keys(routes) as Route[])
     .filter((route) => !route.startsWith('/meta/'))
-    .map((route) => checkRoute(route, paths[route]?.get));
+    .map((route) => withCacheDrift(checkRoute(route, paths[route]?.get)));
+}
+
+/** The cache's time is ESI's to say with each answer; a difference is told, since it changes how often asking pays. */
+function withCacheDrift(check: RouteCheck): RouteCheck {
+  const shipped = (routes[check.route] as RouteFact).cacheSeconds;
+  const { cacheSeconds: found, drift } = check;
+  if (shipped === undefined || found === undefined || shipped === found) return check;
+  const words = `cached for ${found} s instead of ${shipped} s`;
+  return { ...check, drift: drift === undefined ? words : `${drift}; ${words}` };
 }
 
 function checkRoute(route: Route, operation: Record<string, unknown> | undefined): RouteCheck {

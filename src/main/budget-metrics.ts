@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import { viewBucket } from '../kernel/ledger.ts';
+import { viewBucket } from '../kernel/bucket-view.ts';
 import { readBuckets } from '../store/ledger.ts';
 import type { Database } from '../store/database.ts';
 

@@ -5,7 +5,7 @@ import { startEmbeddedPostgres } from '../embedded/postgres.ts';
 import type { RunSummary } from '../engine/steps.ts';
 import { ago } from '../http/page.ts';
 import { listen } from '../http/server.ts';
-import { viewBucket } from '../kernel/ledger.ts';
+import { viewBucket } from '../kernel/bucket-view.ts';
 import type { Log } from '../kernel/log.ts';
 import { writePause } from '../store/control.ts';
 import { readBuckets } from '../store/ledger.ts';

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from '@jest/globals';
+import { viewBucket } from '../../src/kernel/bucket-view.ts';
 import {
   type BucketLimit,
   type BucketState,
@@ -9,7 +10,6 @@ import {
   isIdle,
   LEASE_MS,
   limitInForce,
-  viewBucket,
 } from '../../src/kernel/ledger.ts';
 
 /** Ten tokens in three minutes: slots of a second. */

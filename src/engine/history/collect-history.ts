@@ -122,8 +122,8 @@ async function listTypes(ports: Ports, run: RunRef, regionId: number, context: S
       route,
       params: { region_id: regionId },
       query,
-      priority: LOW_PRIORITY,
       ...context,
+      priority: LOW_PRIORITY,
     });
     requests += answer.requests;
     pages = answer.pages ?? 1;
@@ -149,7 +149,7 @@ interface Batch {
   /** Of the next day, which began while the batch was under way. */
   readonly early: HistoryAnswer[];
   readonly rejected: RejectedRow[];
-  readonly failures: unknown[];
+  readonly failures: { readonly typeId: number; readonly error: unknown }[];
   requests: number;
 }
 
@@ -165,6 +165,10 @@ async function askTypes(
   const batch: Batch = { answers: [], early: [], rejected: [], failures: [], requests: 0 };
   await Promise.all(types.map((typeId) => askType(ports, regionId, today, typeId, batch, context)));
   const { answers, early, rejected, failures, requests } = batch;
+  // Where others were answered, a type that ESI cannot answer is at fault itself: it waits for tomorrow, and its days
+  // come then. Or it would be asked with every batch, and in the end fail the run.
+  if (answers.length > 0)
+    answers.push(...failures.filter(isItsOwn).map(({ typeId }) => ({ typeId, days: [] })));
   const counts = await storeHistory(ports.db, regionId, today, answers);
   if (early.length > 0) {
     const more = await storeHistory(ports.db, regionId, historyDay(ports.clock.now()), early);
@@ -179,10 +183,15 @@ async function askTypes(
     { done, total: done + due },
   );
   context.alive?.({ done, total: done + due });
-  // Single failures come again with the next batch; a wait, or a batch of nothing but failures, is for the caller.
-  const wait = failures.find((error) => !(error instanceof EsiError) || error.verdict === 'wait');
-  if (wait !== undefined) throw wait;
-  if (answers.length + early.length === 0 && failures.length > 0) throw failures[0];
+  // A wait, or a batch of nothing but failures, is for the caller.
+  const wait = failures.find(({ error }) => !(error instanceof EsiError) || error.verdict === 'wait');
+  if (wait) throw wait.error;
+  if (answers.length + early.length === 0 && failures[0]) throw failures[0].error;
+}
+
+/** An answer of the server's trouble with just this request. */
+function isItsOwn({ error }: Batch['failures'][number]): boolean {
+  return error instanceof EsiError && error.verdict === 'retry' && error.status !== undefined;
 }
 
 async function askType(
@@ -198,8 +207,8 @@ async function askType(
       route: '/markets/{region_id}/history',
       params: { region_id: regionId },
       query: { type_id: String(typeId) },
-      priority: LOW_PRIORITY,
       ...context,
+      priority: LOW_PRIORITY,
     });
     batch.requests += answer.requests;
     const isEarly = answer.lastModified && historyDay(answer.lastModified.getTime()) > today;
@@ -210,7 +219,7 @@ async function askType(
     // 400 and 404: not tradable, or a region without a market. It is remembered, and asked ever more rarely.
     if (error instanceof EsiError && error.verdict === 'fail')
       batch.answers.push({ typeId, days: undefined });
-    else batch.failures.push(error);
+    else batch.failures.push({ typeId, error });
   }
 }
 
