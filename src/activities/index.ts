@@ -39,15 +39,27 @@ export function createActivities(ports: Ports): Activities {
     return { collector, target, workflowId, workflowRunId: runId };
   };
   return {
-    targets: (collector) => shell(() => listTargets(ports, findCollector(collector))),
+    targets: (collector) => pulsing(() => listTargets(ports, findCollector(collector))),
     begin: (collector, target) => shell(() => steps().begin(key(collector, target))),
     readChunk: (run, chunk) => shell(() => steps().readChunk(run, chunk)),
-    publish: (run, final) => shell(() => steps().publish(run, final)),
+    publish: (run, final) => pulsing(() => steps().publish(run, final)),
     resolve: (run) => shell(() => steps().resolve(run)),
-    close: (collector, target, error) => shell(() => steps().close(key(collector, target), error)),
+    close: (collector, target, error) => pulsing(() => steps().close(key(collector, target), error)),
     checkLimits: () => shell(() => checkLimits(ports, stepContext())),
-    maintain: () => shell(() => maintain(ports.db, ports.settings.retention, new Date(ports.clock.now()))),
+    maintain: () => pulsing(() => maintain(ports.db, ports.settings.retention, new Date(ports.clock.now()))),
   };
+}
+
+/** Database work says nothing while a statement runs, so a timer gives the sign of life that shows a dead worker soon. */
+const PULSE = 5_000;
+
+async function pulsing<T>(work: () => Promise<T>): Promise<T> {
+  const timer = setInterval(() => heartbeat(), PULSE);
+  try {
+    return await shell(work);
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /**

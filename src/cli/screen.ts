@@ -36,5 +36,6 @@ export function startScreen(data: ScreenData): string {
 export function withoutPassword(address: string): string {
   const url = new URL(address);
   if (url.password !== '') url.password = '***';
+  if (url.searchParams.has('password')) url.searchParams.set('password', '***');
   return url.href;
 }

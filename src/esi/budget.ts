@@ -88,10 +88,17 @@ export class LedgerBudget implements Budget {
     const { route, user = 'ip', priority = 3 } = request;
     const draws = drawsOf(route, user, priority, this.options.ceiling, this.options.stricter?.().get(route));
     await new Promise<void>((admit, refuse) => {
-      const waiter: Waiter = { request, draws, priority, admit, refuse };
       const onAbort = () => {
         this.waiters = this.waiters.filter((w) => w !== waiter);
         refuse(request.signal?.reason);
+      };
+      const deaf = () => request.signal?.removeEventListener('abort', onAbort);
+      const waiter: Waiter = {
+        request,
+        draws,
+        priority,
+        admit: () => (deaf(), admit()),
+        refuse: (error) => (deaf(), refuse(error)),
       };
       request.signal?.addEventListener('abort', onAbort, { once: true });
       const place = this.waiters.findIndex((w) => w.priority > priority);

@@ -74,7 +74,7 @@ const BREAKER = { failures: 10, rest: 30_000 };
 /** ESI caches /status for 30 s. */
 const STATUS_CACHE = 30_000;
 
-/** The only place that sends requests to ESI. */
+/** The only place that collects from ESI; `doctor` knocks once by itself. */
 export class EsiClient {
   private readonly options: EsiClientOptions;
   private readonly agent: Agent;

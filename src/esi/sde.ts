@@ -13,7 +13,6 @@ const TRIES = 3;
 
 export interface SdeLatest {
   readonly build: number;
-  readonly releaseDate: string | undefined;
 }
 
 export interface SdeClient {
@@ -29,7 +28,6 @@ export interface SdeOptions {
   readonly userAgent: string;
   readonly dir: string;
   readonly clock: Clock;
-  readonly observe?: (status: string, seconds: number) => void;
 }
 
 /** Client of the official Static Data Export: a line of JSON that names the build, and a zip of JSON Lines. */
@@ -105,10 +103,9 @@ async function save(
 function readLatest(text: string): SdeLatest {
   for (const line of text.split('\n')) {
     if (line.trim() === '') continue;
-    const record = JSON.parse(line) as { _key?: unknown; buildNumber?: unknown; releaseDate?: unknown };
+    const record = JSON.parse(line) as { _key?: unknown; buildNumber?: unknown };
     if (record._key === 'sde' && Number.isSafeInteger(record.buildNumber)) {
-      const releaseDate = typeof record.releaseDate === 'string' ? record.releaseDate : undefined;
-      return { build: record.buildNumber as number, releaseDate };
+      return { build: record.buildNumber as number };
     }
   }
   throw new Error('it names no build');

@@ -1,5 +1,7 @@
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
+import { bearerAuth } from 'hono/bearer-auth';
+import { HTTPException } from 'hono/http-exception';
 import { AppError } from '../kernel/errors.ts';
 import type { TargetStatus } from '../store/status.ts';
 import type { Health } from './health.ts';
@@ -10,11 +12,17 @@ export interface HttpSources {
   health(): Promise<Health>;
   status(): Promise<{ targets: readonly TargetStatus[]; paused: string | null }>;
   readonly temporalUi: string | undefined;
+  /** When set, everything but `/health` asks for it as bearer token. */
+  readonly token: string | undefined;
 }
 
 /** The routes: `/health` for machines, `/api/status` as JSON, `/` for people. */
 export function createApp(sources: HttpSources): Hono {
   const app = new Hono();
+  if (sources.token !== undefined) {
+    const guard = bearerAuth({ token: sources.token }); // compares in constant time
+    app.use('/', guard).use('/api/*', guard);
+  }
   app.get('/health', async (c) => {
     const health = await sources.health();
     return c.json(health, health.status === 'down' ? 503 : 200);
@@ -26,9 +34,12 @@ export function createApp(sources: HttpSources): Hono {
     return c.html(statusPage({ health, ...status, temporalUi: sources.temporalUi, now: new Date() }));
   });
   app.notFound((c) => c.json({ type: 'about:blank', title: 'Not found', status: 404 }, 404));
-  app.onError((error, c) =>
-    c.json({ type: 'about:blank', title: error.message.slice(0, 200), status: 500 }, 500),
-  );
+  app.onError((error, c) => {
+    const status = error instanceof HTTPException ? error.status : 500;
+    const title =
+      status === 401 ? 'The bearer token of API_TOKEN is needed' : 'Something went wrong; the log says what';
+    return c.json({ type: 'about:blank', title, status }, status);
+  });
   return app;
 }
 

@@ -13,7 +13,7 @@ import { migrate } from '../store/migrate.ts';
 import type { Config } from './config.ts';
 import { examine } from './doctor.ts';
 import { findRunning } from './endpoints.ts';
-import { runNow } from './run.ts';
+import { type RunReport, runNow } from './run.ts';
 import { listSchedules } from './schedules.ts';
 import { currentStatus } from './status.ts';
 import { connectClient, connectWorker } from './temporal.ts';
@@ -106,11 +106,17 @@ export async function runCommand(
       const text = reports.map(
         (r) => `${r.workflowId}: ${r.error ?? (r.result === undefined ? 'started' : told(r.result))}`,
       );
-      return { text: text.join('\n'), json: reports, ok: reports.every((r) => r.error === undefined) };
+      return { text: text.join('\n'), json: reports, ok: reports.every(isWell) };
     } finally {
       await client.connection.close();
     }
   });
+}
+
+/** Nothing failed: neither the run itself nor a target of a sweep. */
+function isWell({ error, result }: RunReport): boolean {
+  const { outcomes } = (result ?? {}) as { outcomes?: Record<string, number> };
+  return error === undefined && (outcomes?.['failed'] ?? 0) === 0;
 }
 
 /** Every bucket of the ledger: limit, used, free, when the next tokens come back, and who spent what. */
@@ -208,6 +214,7 @@ export async function workerCommand(config: Config, log: Log, signal: AbortSigna
     'the worker runs',
   );
   signal.addEventListener('abort', () => void workers.stop(), { once: true });
+  if (signal.aborted) void workers.stop();
   try {
     await workers.done;
   } finally {

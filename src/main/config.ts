@@ -10,6 +10,8 @@ import { isCron } from './cron.ts';
 
 /** Settings with one of these beginnings are ours: an unknown one is a slip of the pen, and is refused. */
 const PREFIXES = [
+  'DATABASE_',
+  'METRICS_',
   'ESI_',
   'SSO_',
   'SDE_',
@@ -140,6 +142,10 @@ const schema = z
     path: ['ESI_BURST_LIMIT'],
     message: 'no more than ESI_RATE_LIMIT',
     when,
+  })
+  .refine((s) => s.MARKET_REGIONS !== 'all' || s.COLLECT_UNIVERSE_DATA, {
+    path: ['MARKET_REGIONS'],
+    message: 'a list of ids when COLLECT_UNIVERSE_DATA is false: "all" is read from the universe',
   })
   .refine((s) => s.API_TOKEN !== undefined || isLoopback(s.HTTP_HOST), {
     path: ['HTTP_HOST'],

@@ -15,3 +15,10 @@ export function isCron(text: string): boolean {
     return false;
   }
 }
+
+/** Milliseconds between the next two times of a cron (UTC): what "late" is measured by. */
+export function cronPeriod(text: string): number {
+  const times = CronExpressionParser.parse(text, { tz: 'UTC' });
+  const first = times.next().getTime();
+  return times.next().getTime() - first;
+}

@@ -1,3 +1,4 @@
+import { LONGEST_RUN } from '../schedules/plan.ts';
 import type { Client } from '@temporalio/client';
 import { WorkflowFailedError } from '@temporalio/client';
 import { showProgress } from '../cli/progress.ts';
@@ -34,7 +35,7 @@ export async function runNow(
         workflowId: 'target' in input ? `${collectorName}/${input.target}` : collectorName,
         args: [input],
         workflowIdConflictPolicy: 'USE_EXISTING',
-        workflowExecutionTimeout: '6 hours',
+        workflowExecutionTimeout: LONGEST_RUN,
         staticSummary: 'started by hand',
         priority: { priorityKey: 1 },
       }),

@@ -111,7 +111,6 @@ export async function startServers(config: Config, log: Log): Promise<Servers> {
     temporalNamespace: config.TEMPORAL_NAMESPACE,
     temporalUi: workflow.value.ui,
     async stop() {
-      // Temporal first: its clients are gone, and nothing of it needs the database.
       await Promise.allSettled([workflow.value.stop(), database.value.stop()]);
     },
   };

@@ -8,6 +8,7 @@ import { intervalOf, type ScheduleSettings } from '../schedules/plan.ts';
 import { readPause } from '../store/control.ts';
 import { readDrifts } from '../store/limits.ts';
 import { readStatus, type TargetStatus, type WantedTarget } from '../store/status.ts';
+import { cronPeriod } from './cron.ts';
 import type { RunningWorkers } from './worker.ts';
 import type { House } from './wire.ts';
 
@@ -16,7 +17,9 @@ export async function wantedTargets(house: House, settings: ScheduleSettings): P
   const wanted: WantedTarget[] = [];
   for (const collector of collectors) {
     if (collector.switch !== undefined && !settings.switches[collector.switch]) continue;
-    const every = intervalOf(collector.rhythm, settings);
+    const { rhythm } = collector;
+    const every =
+      'cronSetting' in rhythm ? cronPeriod(settings.crons[rhythm.cronSetting]) : intervalOf(rhythm, settings);
     // Before the first import of the universe "all regions" is not known yet: the collector is shown without a target.
     const targets = await listTargets(house, collector).catch(() => ['']);
     for (const target of targets) wanted.push({ collector: collector.name, target, every });

@@ -47,7 +47,7 @@ export async function up(
 ): Promise<number> {
   const stack = new Stack();
   try {
-    const running = await start(config, log, stack, show);
+    const running = await start(config, log, stack, show, signal);
     const stopped = new Promise<'stop'>((resolve) => {
       if (signal.aborted) resolve('stop');
       signal.addEventListener('abort', () => resolve('stop'), { once: true });
@@ -55,6 +55,9 @@ export async function up(
     const end = await Promise.race([stopped, running.done.then(() => 'ended' as const)]);
     if (end === 'stop') log.info({}, 'stopping');
     return 0;
+  } catch (error) {
+    if (signal.aborted) return 0;
+    throw error;
   } finally {
     await stack.unwind(log);
   }
@@ -73,15 +76,19 @@ async function start(
   log: Log,
   stack: Stack,
   show: (text: string) => void,
+  signal: AbortSignal,
 ): Promise<RunningWorkers> {
   await mkdir(config.DATA_DIR, { recursive: true });
   const lock = await lockDataDir(config.DATA_DIR);
   stack.push(() => lock.release());
   const servers = await startServers(config, log);
   stack.push(() => servers.stop());
+  signal.throwIfAborted(); // Ctrl-C while it starts: what is up already goes down again
   const applied = await migrate(servers.databaseUrl, new Date());
   if (applied.length > 0) log.info({ applied }, 'the database is up to date');
+  signal.throwIfAborted();
   const running = await startCollecting(config, log, servers, stack);
+  signal.throwIfAborted();
   const wanted = planSchedules(collectors, scheduleSettings(config));
   const ours = collectors.map((collector) => collector.name);
   log.info(
@@ -166,6 +173,7 @@ async function serveHttp(
     health: () => currentHealth(house, client, settings, workers),
     status: () => currentStatus(house, settings),
     temporalUi: servers.temporalUi,
+    token: config.API_TOKEN,
   });
   const http = await listen(app.fetch, {
     host: config.HTTP_HOST,

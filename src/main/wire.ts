@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { Ceiling } from '../esi/ceiling.ts';
@@ -85,7 +86,8 @@ function makeBudget(config: Config, db: Database, clock: Clock, log: Log): Ledge
   const ceiling = { perMinute: config.ESI_RATE_LIMIT, burst: config.ESI_BURST_LIMIT };
   return new LedgerBudget({
     store: postgresLedger(db),
-    worker: `${hostname()}:${process.pid}`,
+    // Random besides: in a container every start has the same host and pid, and what the last one leased is not ours.
+    worker: `${hostname()}:${process.pid}:${randomUUID().slice(0, 4)}`,
     ceiling,
     pacer: new Ceiling(ceiling),
     stricter: createStricterReader(db, clock),

@@ -78,7 +78,8 @@ export async function startWorkers(ports: Ports, settings: WorkerSettings): Prom
   const stop = () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };
-  const done = Promise.all(workers.map((worker) => worker.run().finally(stop))).then(() => undefined);
+  const runs = workers.map((worker) => worker.run().finally(stop));
+  const done = Promise.all(runs).then(() => undefined);
   done.catch(() => undefined); // whoever awaits `done` hears of it; until then it is no unhandled rejection
   return {
     done,
@@ -88,7 +89,7 @@ export async function startWorkers(ports: Ports, settings: WorkerSettings): Prom
         : workers.map((w) => w.getState()).join(', '),
     async stop() {
       stop();
-      await done.catch(() => undefined);
+      await Promise.allSettled(runs); // also when one of them has failed: the other still uses what is closed next
     },
   };
 }

@@ -20,8 +20,11 @@ export interface WantedSchedule {
   readonly hash: string;
 }
 
-/** One stuck run must not stop its collector for ever: six hours hold the longest, the universe from ESI alone. */
-const LONGEST_RUN = '6 hours';
+/**
+ * One stuck run must not stop its collector for ever. A day holds the longest: history ends itself when its day rolls
+ * over, and the universe from ESI alone takes half a day beside the market.
+ */
+export const LONGEST_RUN = '24 hours';
 
 /** Spreads starts a little, so that a thousand installations do not ask in the same second. */
 const JITTER = '10s';

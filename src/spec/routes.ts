@@ -5,9 +5,9 @@
 export interface RouteFact {
   /** Answers in numbered pages with the total in `X-Pages`. */
   readonly paged: boolean;
-  /** Token bucket: tokens per floating window; a 2xx costs 2, a 3xx 1, a 4xx 5, a 429 or 5xx nothing. */
   /** How long ESI caches an answer, in seconds; absent where it expires daily at 11:05 UTC or is not cached. */
   readonly cacheSeconds?: number;
+  /** Token bucket: tokens per floating window; a 2xx costs 2, a 3xx 1, a 4xx 5, a 429 or 5xx nothing. */
   readonly group?: { readonly name: string; readonly tokens: number; readonly windowSeconds: number };
   /** A limit that the game server holds and no header announces: requests a minute from one address. */
   readonly perMinute?: number;

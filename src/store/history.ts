@@ -84,6 +84,19 @@ export async function wereTypesListed(db: Queryable, target: string, since: Date
   return (rowCount ?? 0) > 0;
 }
 
+/** How many of these types ESI has rejected before. */
+export async function countRejectedTypes(
+  db: Queryable,
+  regionId: number,
+  typeIds: readonly number[],
+): Promise<number> {
+  const { rows } = await db.query<{ n: number }>(
+    `SELECT count(*) AS n FROM market_history_types WHERE region_id = $1 AND type_id = ANY($2) AND rejections > 0`,
+    [regionId, typeIds],
+  );
+  return rows[0]?.n ?? 0;
+}
+
 export interface HistoryCounts {
   read: number;
   inserted: number;

@@ -23,6 +23,8 @@ export async function maintain(
   const before = (ms: number) => new Date(now.getTime() - ms);
   await ensurePartitions(db.pool, now);
   await forgetIdleBuckets(db);
+  await closeForgottenRuns(db, now);
+  await dropForgottenStages(db);
   const dropped: string[] = [];
   const { orderChanges, typeSeries, prices, runs, rejected } = retention;
   if (orderChanges !== undefined) {
@@ -49,4 +51,32 @@ export async function maintain(
     );
   }
   return { dropped };
+}
+
+/** Twice the longest run: who has not ended by then was killed, and its target is not collected any more. */
+const FORGOTTEN_AFTER = 48 * 3_600_000;
+
+async function closeForgottenRuns(db: Database, now: Date): Promise<void> {
+  await db.prisma.collectionRun.updateMany({
+    where: { finished_at: null, started_at: { lt: new Date(now.getTime() - FORGOTTEN_AFTER) } },
+    data: { finished_at: now, outcome: 'failed', error: 'The run was ended from outside.' },
+  });
+}
+
+/** Stages that no open run works on and no published set stands on: their targets are not collected any more. */
+async function dropForgottenStages(db: Database): Promise<void> {
+  const { rows } = await db.pool.query<{ name: string }>(
+    `SELECT c.relname AS name FROM pg_class c
+      CROSS JOIN LATERAL (SELECT substring(c.relname FROM '^r([0-9]+)')::bigint AS run_id) s
+      WHERE c.relnamespace = 'stage'::regnamespace AND c.relkind = 'r' AND s.run_id IS NOT NULL
+        AND s.run_id NOT IN (SELECT run_id FROM published_sets)
+        AND NOT EXISTS (SELECT FROM collection_runs r WHERE r.run_id = s.run_id
+                           AND (r.finished_at IS NULL OR r.finished_at > now() - interval '1 day'))`,
+  );
+  for (const { name } of rows) await db.pool.query(`DROP TABLE IF EXISTS stage.${name}`);
+  await db.pool.query(
+    `DELETE FROM stage.pages p WHERE p.run_id NOT IN (SELECT run_id FROM published_sets)
+        AND NOT EXISTS (SELECT FROM collection_runs r WHERE r.run_id = p.run_id
+                           AND (r.finished_at IS NULL OR r.finished_at > now() - interval '1 day'))`,
+  );
 }

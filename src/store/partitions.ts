@@ -17,6 +17,9 @@ function monthStart(date: Date, offset: number): Date {
 
 const day = (date: Date) => date.toISOString().slice(0, 10);
 
+/** A bound as the column's type wants it; a moment names its zone, whatever zone the server thinks in. */
+const bound = (table: string, at: Date) => (table === 'market_history' ? day(at) : `${day(at)} 00:00:00+00`);
+
 interface Partition {
   readonly table: string;
   readonly name: string;
@@ -25,12 +28,12 @@ interface Partition {
 }
 
 /** Makes the partitions of the month of `from` and of the coming ones. Costs one look-up when they are there. */
-export async function ensurePartitions(client: Queryable, from: Date): Promise<void> {
+export async function ensurePartitions(client: Queryable, from: Date, ahead = MONTHS_AHEAD): Promise<void> {
   const wanted = MONTHLY.flatMap((table) =>
-    Array.from({ length: MONTHS_AHEAD + 1 }, (_, ahead) => {
-      const start = monthStart(from, ahead);
+    Array.from({ length: ahead + 1 }, (_, months) => {
+      const start = monthStart(from, months);
       const name = `${table}_${day(start).slice(0, 7).replace('-', '_')}`;
-      return { table, name, start, end: monthStart(from, ahead + 1) };
+      return { table, name, start, end: monthStart(from, months + 1) };
     }),
   );
   await makeMissing(client, wanted);
@@ -62,7 +65,7 @@ async function makeMissing(client: Queryable, wanted: readonly Partition[]): Pro
   // One statement, so one transaction: the lock goes with it, and a pool may run it on any connection.
   const create = missing.map(
     ({ table, name, start, end }) =>
-      `CREATE TABLE IF NOT EXISTS ${name} PARTITION OF ${table} FOR VALUES FROM ('${day(start)}') TO ('${day(end)}')`,
+      `CREATE TABLE IF NOT EXISTS ${name} PARTITION OF ${table} FOR VALUES FROM ('${bound(table, start)}') TO ('${bound(table, end)}')`,
   );
   await client.query(`SELECT pg_advisory_xact_lock(${PARTITION_LOCK}); ${create.join('; ')}`);
 }

@@ -3,9 +3,10 @@ import type { Database } from './database.ts';
 import { findUnknown } from './lookups.ts';
 import * as sql from './merge.sql.ts';
 import { ensurePartitions } from './partitions.ts';
-import { closeRun, type PublishedSet, readPublishedSet, writePublishedSet } from './runs.ts';
+import { closeRun, type PublishedSet, writePublishedSet } from './runs.ts';
 import { marketTypeSeries } from './series.sql.ts';
 import { type SetSpec, stageTable } from './sets.ts';
+import { checkOpen, count, lockPrevious, standsOn } from './stand.ts';
 import { createStage, dropStage, keepRejected } from './stage.ts';
 
 /** Room to join a region of half a million orders in memory; Postgres' default of 4 MB would spill it to disk. */
@@ -70,9 +71,12 @@ class Rollback extends Error {
  */
 export async function publishSet(db: Database, spec: SetSpec, plan: PublishPlan): Promise<PublishResult> {
   if (plan.notModified.length > 0) await createStage(db, spec, plan.runId);
+  // Ahead of the transaction: making a partition locks the whole series, and must not do so while a book is merged.
+  if (spec.change.policy === 'snapshot') await ensurePartitions(db.pool, plan.at, 0);
   try {
     return await db.transaction(async (client) => {
       const previous = await lockPrevious(client, spec);
+      await checkOpen(client, plan.runId);
       if (previous?.lastModified && previous.lastModified >= plan.at)
         throw new Rollback({ state: 'superseded' });
       if (!(await standsOn(client, plan, previous))) throw new Rollback({ state: 'stale' });
@@ -90,30 +94,6 @@ export async function publishSet(db: Database, spec: SetSpec, plan: PublishPlan)
   }
 }
 
-/** Whether the pages that answered 304 are those of the set that stands: a twin may have published another since. */
-export async function standsOn(
-  client: PoolClient,
-  plan: Pick<PublishPlan, 'runId' | 'notModified'>,
-  previous: PublishedSet | undefined,
-): Promise<boolean> {
-  if (plan.notModified.length === 0) return true;
-  const same = `SELECT count(*) AS rows FROM stage.pages m JOIN stage.pages p USING (page, etag)
-                 WHERE m.run_id = ${plan.runId} AND m.not_modified AND p.run_id = ${previous?.runId ?? 0}`;
-  return (await count(client, same)) === plan.notModified.length;
-}
-
-/** The target's row is the queue of its publishers; the first publisher of all makes it. */
-export async function lockPrevious(client: PoolClient, spec: SetSpec): Promise<PublishedSet | undefined> {
-  const previous = await readPublishedSet(client, spec.collector, spec.target, true);
-  if (previous) return previous;
-  await client.query(
-    `INSERT INTO published_sets (collector, target, run_id, read_at, pages, rows) VALUES ($1, $2, 0, now(), 0, 0)
-     ON CONFLICT DO NOTHING`,
-    [spec.collector, spec.target],
-  );
-  return readPublishedSet(client, spec.collector, spec.target, true);
-}
-
 type Merged = {
   state: 'published' | 'unchanged';
   inserted: number;
@@ -129,7 +109,6 @@ async function merge(
   previous: PublishedSet | undefined,
 ): Promise<Merged> {
   if (plan.torn !== undefined) await client.query(sql.dropTwice(spec, plan.runId));
-  await ensurePartitions(client, plan.at);
   if (spec.change.policy !== 'snapshot') return mergeVersions(client, spec, plan, previous);
   const before = await count(client, sql.countBook(spec));
   return (
@@ -236,11 +215,6 @@ async function mergeVersions(
 
 async function isTwice(client: PoolClient, spec: SetSpec, plan: PublishPlan): Promise<boolean> {
   return (await count(client, sql.countTwice(spec, plan.runId))) > 0;
-}
-
-async function count(client: PoolClient, text: string): Promise<number> {
-  const { rows } = await client.query<{ rows: number }>(text);
-  return rows[0]?.rows ?? 0;
 }
 
 function judge(plan: PublishPlan, previous: PublishedSet | undefined, counts: SetCounts): void {

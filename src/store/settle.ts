@@ -1,8 +1,9 @@
 import type { Database } from './database.ts';
-import { lockPrevious, type PublishPlan, standsOn } from './publish.ts';
+import type { PublishPlan } from './publish.ts';
 import { closeRun, writeDoubt, writePublishedSet } from './runs.ts';
 import type { SetSpec } from './sets.ts';
 import { dropStage } from './stage.ts';
+import { lockPrevious, standsOn } from './stand.ts';
 
 /**
  * Every page answered 304: the set published last stands for a later moment as well, and keeps its stage. False when

@@ -22,7 +22,7 @@ export interface TargetStatus {
 export interface WantedTarget {
   readonly collector: string;
   readonly target: string;
-  /** Milliseconds between runs; undefined for crons, which are not called late. */
+  /** Milliseconds between runs. */
   readonly every: number | undefined;
 }
 

@@ -109,14 +109,37 @@ export async function dropUnits(db: Queryable, runId: number): Promise<void> {
   await db.query(`DROP TABLE IF EXISTS ${tables.join(', ')}`);
 }
 
-/** Drops what closed runs before this one have left: a kill ends an import without clearing up. */
-export async function dropOldUnits(db: Queryable, runId: number): Promise<void> {
+/** Runs that were closed in the middle of an import and left their units behind, the newest first. */
+async function readOldUnits(db: Queryable, runId: number): Promise<number[]> {
   const { rows } = await db.query<{ run_id: number }>(
     `SELECT DISTINCT r.run_id FROM pg_class c JOIN collection_runs r ON c.relname = 'r' || r.run_id || '_units'
-      WHERE c.relnamespace = 'stage'::regnamespace AND r.run_id < $1 AND r.finished_at IS NOT NULL`,
+      WHERE c.relnamespace = 'stage'::regnamespace AND r.run_id < $1 AND r.finished_at IS NOT NULL ORDER BY 1 DESC`,
     [runId],
   );
-  for (const row of rows) await dropUnits(db, row.run_id);
+  return rows.map((row) => row.run_id);
+}
+
+/** Lets go of the units of runs that were closed in the middle. */
+export async function dropOldUnits(db: Queryable, runId: number): Promise<void> {
+  for (const old of await readOldUnits(db, runId)) await dropUnits(db, old);
+}
+
+/** Takes over the units of the newest run that was closed in the middle: half a day of requests is not thrown away. */
+export async function adoptUnits(db: Database, runId: number): Promise<void> {
+  const [newest, ...older] = await readOldUnits(db.pool, runId);
+  for (const old of older) await dropUnits(db.pool, old);
+  if (newest === undefined) return;
+  await db.transaction(async (client) => {
+    const tables = ['units', ...STATIC_TABLE_NAMES];
+    for (const table of tables) {
+      await client.query(`ALTER TABLE stage.r${newest}_${table} RENAME TO r${runId}_${table}`);
+    }
+    await client.query(
+      `UPDATE collection_runs r SET last_modified = o.last_modified, expires = o.expires
+         FROM collection_runs o WHERE r.run_id = $1 AND o.run_id = $2`,
+      [runId, newest],
+    );
+  });
 }
 
 /** A twin that was thought dead has staged some of these: rolled back, what is left comes again. */

@@ -20,6 +20,7 @@ export const esi = proxyActivities<Activities>({
 export const store = proxyActivities<Activities>({
   taskQueue: 'collect',
   startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '40 seconds',
   scheduleToCloseTimeout: '30 minutes',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },

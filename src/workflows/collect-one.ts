@@ -1,4 +1,4 @@
-import { rootCause } from '@temporalio/common';
+import { ApplicationFailure, rootCause } from '@temporalio/common';
 import { CancellationScope, isCancellation, setCurrentDetails, sleep } from '@temporalio/workflow';
 import { type Chunk, LANES, READINGS, type RunRef, type RunSummary, type Step } from '../engine/steps.ts';
 import { esi, store } from './activities.ts';
@@ -6,6 +6,9 @@ import { inLanes } from './lanes.ts';
 
 /** Longer than any cache of ESI that a schedule would wait for: such a run ends, and the next one comes anyway. */
 const PATIENCE = 2 * 3_600_000;
+
+/** Each resolve gives every unknown id a row; a set that still names unknown ones after three is beyond help. */
+const RESOLVES = 3;
 
 /** One run of one target: begin, read the rest in chunks, publish; again when the set was torn. */
 export async function collectOne(collector: string, target: string, patient: boolean): Promise<RunSummary> {
@@ -20,7 +23,7 @@ export async function collectOne(collector: string, target: string, patient: boo
 
 async function runSteps(collector: string, target: string, patient: boolean): Promise<RunSummary> {
   let step: Step = await esi.begin(collector, target);
-  for (let reading = 1; ;) {
+  for (let reading = 1, resolved = 0; ;) {
     if (step.state === 'done') return told(step.summary);
     if (step.state === 'wait') {
       const wait = step.until - Date.now();
@@ -38,6 +41,8 @@ async function runSteps(collector: string, target: string, patient: boolean): Pr
       step = await esi.begin(collector, target);
     } else if (step.state === 'resolve') {
       setCurrentDetails('resolves ids that no table knows yet');
+      if (++resolved > RESOLVES)
+        throw ApplicationFailure.nonRetryable('Ids of this set cannot be resolved.', 'UNRESOLVED');
       await esi.resolve(run);
       step = await store.publish(run, final);
     } else {

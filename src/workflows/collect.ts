@@ -88,7 +88,12 @@ async function startChild({ collector, patient }: CollectInput, target: string):
   try {
     const args: [CollectInput] = [{ collector, target, ...(patient === undefined ? {} : { patient }) }];
     const workflowId = businessId(collector, target);
-    const summary = await executeChild(collect, { workflowId, args, staticSummary: workflowId });
+    const summary = await executeChild(collect, {
+      workflowId,
+      args,
+      staticSummary: workflowId,
+      parentClosePolicy: 'REQUEST_CANCEL', // a sweep that ends early lets its runs close their books
+    });
     return 'outcome' in summary ? summary.outcome : 'published';
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already-running';

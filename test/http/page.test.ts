@@ -22,11 +22,12 @@ const FORGE: TargetStatus = {
   lastError: null,
 };
 
-const app = (health: Health, paused: string | null = null) =>
+const app = (health: Health, paused: string | null = null, token?: string) =>
   createApp({
     health: async () => health,
     status: async () => ({ targets: [FORGE], paused }),
     temporalUi: 'http://127.0.0.1:8233',
+    token,
   });
 
 test('/health is 200 while degraded and 503 when down, with the checks either way', async () => {
@@ -99,4 +100,20 @@ test('a taken port is refused with the setting to change', async () => {
     code: 'PORT_TAKEN',
     message: expect.stringMatching(new RegExp(`Port ${port} is taken.*METRICS_PORT`)) as unknown,
   });
+});
+
+test('with a token everything but /health asks for it', async () => {
+  const guarded = app(HEALTHY, null, 'a-token-of-many-letters');
+  const ask = async (path: string, token?: string) =>
+    (
+      await guarded.request(path, {
+        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+      })
+    ).status;
+  expect(await ask('/health')).toBe(200);
+  for (const path of ['/', '/api/status']) {
+    expect(await ask(path)).toBe(401);
+    expect(await ask(path, 'another-token-altogether')).toBe(401);
+    expect(await ask(path, 'a-token-of-many-letters')).toBe(200);
+  }
 });

@@ -7,6 +7,7 @@ import {
   addHistoryTypes,
   addToRun,
   countHistoryTypes,
+  countRejectedTypes,
   type HistoryAnswer,
   type HistoryDay,
   readDueTypes,
@@ -41,7 +42,7 @@ export const historyDay = (now: number) => new Date(now - ROLLS_AT).toISOString(
 /** Prices above are no prices; see market-orders. Volumes of a day reach 3e10. */
 const price = z.number().nonnegative().max(1e14);
 const day = z.object({
-  date: z.iso.date(),
+  date: z.iso.date().refine((d) => d > '2003' && d < '2100', 'no day of EVE'), // it began in May 2003
   average: price,
   highest: price,
   lowest: price,
@@ -165,6 +166,7 @@ async function askTypes(
   const batch: Batch = { answers: [], early: [], rejected: [], failures: [], requests: 0 };
   await Promise.all(types.map((typeId) => askType(ports, regionId, today, typeId, batch, context)));
   const { answers, early, rejected, failures, requests } = batch;
+  await doubtRejections(ports, regionId, answers);
   // Where others were answered, a type that ESI cannot answer is at fault itself: it waits for tomorrow, and its days
   // come then. Or it would be asked with every batch, and in the end fail the run.
   if (answers.length > 0)
@@ -187,6 +189,28 @@ async function askTypes(
   const wait = failures.find(({ error }) => !(error instanceof EsiError) || error.verdict === 'wait');
   if (wait) throw wait.error;
   if (answers.length + early.length === 0 && failures[0]) throw failures[0].error;
+}
+
+/** So many types in a row are not all untradable by chance. */
+const REJECTED_TOGETHER = 3;
+
+/** When every type of a batch is rejected that never was before, the route is at fault and not the types. */
+async function doubtRejections(
+  ports: Ports,
+  regionId: number,
+  answers: readonly HistoryAnswer[],
+): Promise<void> {
+  if (answers.length < REJECTED_TOGETHER || answers.some((answer) => answer.days !== undefined)) return;
+  const known = await countRejectedTypes(
+    ports.db.pool,
+    regionId,
+    answers.map((answer) => answer.typeId),
+  );
+  if (known > 0) return;
+  throw new AppError(
+    `ESI rejects every type of region ${regionId}: that is not believed. The route may have changed, or the region has no market.`,
+    { code: 'ESI_REJECTS_ALL', verdict: 'fail' },
+  );
 }
 
 /** An answer of the server's trouble with just this request. */
@@ -217,8 +241,8 @@ async function askType(
   } catch (error) {
     if (error instanceof EsiError) batch.requests += error.requests;
     // 400 and 404: not tradable, or a region without a market. It is remembered, and asked ever more rarely.
-    if (error instanceof EsiError && error.verdict === 'fail')
-      batch.answers.push({ typeId, days: undefined });
+    const isRejected = error instanceof EsiError && (error.status === 400 || error.status === 404);
+    if (isRejected) batch.answers.push({ typeId, days: undefined });
     else batch.failures.push({ typeId, error });
   }
 }

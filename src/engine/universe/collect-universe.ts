@@ -11,7 +11,7 @@ import {
   writePublishedSet,
 } from '../../store/runs.ts';
 import { readPlaceholders } from '../../store/static.ts';
-import { dropOldUnits, dropUnits, hasUnits, mergeUnits } from '../../store/units.ts';
+import { adoptUnits, dropOldUnits, dropUnits, hasUnits, mergeUnits } from '../../store/units.ts';
 import type { Ports, StepContext } from '../ports.ts';
 import type { RunRef, Step } from '../steps.ts';
 import { importFromEsi, listUnits } from './import-esi.ts';
@@ -32,8 +32,9 @@ export async function collectUniverse(ports: Ports, key: RunKey, context: StepCo
   const earlier = await readRunResult(ports.db.pool, runId);
   if (earlier) return { state: 'done', summary: { ...earlier, runId } };
   await closeAbandoned(ports.db.pool, key, runId, now);
-  await dropOldUnits(ports.db.pool, runId);
   const fromSde = ports.settings.universeSource === 'sde';
+  if (fromSde) await dropOldUnits(ports.db.pool, runId);
+  else if (!(await hasUnits(ports.db.pool, runId))) await adoptUnits(ports.db, runId);
   const done = fromSde ? await fromExport(ports, run, context) : await fromEsi(ports, run, context);
   if ('state' in done) return done;
   const completed = await complete(ports, run, context);
@@ -124,6 +125,7 @@ async function complete(ports: Ports, run: RunRef, context: StepContext): Promis
     const resolved = await resolveIds(ports, table, ids, context, asked);
     await countRequests(ports.db.pool, run.runId, resolved.requests);
     found += resolved.found;
+    if (resolved.waiting) break; // ESI is away, or a limit is reached: the next run goes on
   }
   return found;
 }

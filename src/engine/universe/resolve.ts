@@ -1,3 +1,4 @@
+import { ZodError } from 'zod';
 import type { AnyRouteCollector } from '../../collectors/define.ts';
 import { EsiError } from '../../esi/errors.ts';
 import { describeError } from '../../kernel/errors.ts';
@@ -25,7 +26,14 @@ const ASKED_PER_SET = 50;
 const LANES = 10;
 
 /** What was asked already while ids are resolved: many rows share a group or a system. */
-export type Asked = Map<string, Promise<{ found: boolean; requests: number }>>;
+export type Asked = Map<string, Promise<Fetched>>;
+
+/** What became of one id. `waiting`: ESI was not asked, or told us to come later. */
+interface Fetched {
+  readonly found: boolean;
+  readonly requests: number;
+  readonly waiting: boolean;
+}
 
 /** Fetches one static row, unless it was asked already. */
 async function fetchOnce(
@@ -34,10 +42,10 @@ async function fetchOnce(
   id: number,
   context: StepContext,
   asked: Asked,
-): Promise<{ found: boolean; requests: number }> {
+): Promise<Fetched> {
   const key = `${table}/${id}`;
   const earlier = asked.get(key);
-  if (earlier) return { found: (await earlier).found, requests: 0 };
+  if (earlier) return { ...(await earlier), requests: 0 };
   const asking = fetchStatic(ports, table, id, context, asked);
   asked.set(key, asking);
   return asking;
@@ -50,7 +58,7 @@ async function fetchStatic(
   id: number,
   context: StepContext,
   asked: Asked,
-): Promise<{ found: boolean; requests: number }> {
+): Promise<Fetched> {
   const source = ESI_SOURCES[table];
   let requests = 0;
   try {
@@ -65,15 +73,16 @@ async function fetchStatic(
     const row = source.toRow(answer.json, id);
     requests += await fetchParents(ports, table, row, context, asked);
     await ports.db.transaction((client) => upsertStatic(client, table, [row]));
-    return { found: true, requests };
+    return { found: true, requests, waiting: false };
   } catch (error) {
     context.signal?.throwIfAborted();
+    if (!(error instanceof EsiError || error instanceof ZodError)) throw error;
     if (error instanceof EsiError) requests += error.requests;
     ports.log.info(
       { table, id, error: describeError(error) },
       'an id could not be resolved and gets a placeholder',
     );
-    return { found: false, requests };
+    return { found: false, requests, waiting: error instanceof EsiError && error.verdict === 'wait' };
   }
 }
 
@@ -107,9 +116,10 @@ export async function resolveIds(
   ids: readonly number[],
   context: StepContext,
   asked: Asked = new Map(),
-): Promise<{ requests: number; found: number }> {
+): Promise<{ requests: number; found: number; waiting: boolean }> {
   let requests = 0;
   let found = 0;
+  let waiting = false;
   for (let start = 0; start < ids.length; start += LANES) {
     const batch = ids.slice(start, start + LANES);
     const fetched = await Promise.all(batch.map((id) => fetchOnce(ports, table, id, context, asked)));
@@ -117,9 +127,15 @@ export async function resolveIds(
     requests += fetched.reduce((n, f) => n + f.requests, 0);
     found += batch.length - missed.length;
     await insertPlaceholders(ports.db.pool, table, missed);
-    await touchPlaceholder(ports.db.pool, table, missed);
+    waiting ||= fetched.some((f) => f.waiting);
+    // Whoever was only told to wait was not asked for in vain.
+    await touchPlaceholder(
+      ports.db.pool,
+      table,
+      batch.filter((_, i) => !fetched[i]!.found && !fetched[i]!.waiting),
+    );
   }
-  return { requests, found };
+  return { requests, found, waiting };
 }
 
 /**
