@@ -72,7 +72,6 @@ export function benchEngine(options: BenchEngineOptions): BenchEngine {
     marketRegions: options.regions ?? ('all' as const),
     universeSource: 'sde' as const,
     esiRateLimit: NO_CEILING,
-    dataDir: options.dataDir,
     compatibilityDate: '2026-08-18',
     retention: {
       orderChanges: undefined,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { findCollector } from '../collectors/index.ts';
 import { describeError } from '../kernel/errors.ts';
-import { closeRun, findOpenRun, type RunKey } from '../store/runs.ts';
+import { closeRun, findOpenRun, keepExpires, type RunKey } from '../store/runs.ts';
 import { begin } from './begin.ts';
 import { collectHistory } from './history/collect-history.ts';
 import type { Ports, StepContext } from './ports.ts';
@@ -43,6 +43,7 @@ export function engineSteps(ports: Ports, context: StepContext = {}): Steps {
       const runId = await findOpenRun(ports.db.pool, key);
       if (runId === undefined) return;
       await closeRun(ports.db.pool, runId, { outcome: 'failed', error }, new Date(now));
+      await keepExpires(ports.db.pool, key, runId);
       ports.metrics.runFinished(key.collector, 'failed', 0, now);
     },
   };

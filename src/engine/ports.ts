@@ -23,7 +23,6 @@ export interface EngineSettings {
   readonly universeSource: 'sde' | 'esi';
   /** Requests a minute that we allow ourselves: how long a set takes to read. */
   readonly esiRateLimit: number;
-  readonly dataDir: string;
   readonly compatibilityDate: string;
   readonly retention: Retention;
 }

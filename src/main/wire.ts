@@ -75,7 +75,6 @@ function engineSettings(config: Config): EngineSettings {
     marketRegions: config.MARKET_REGIONS,
     universeSource: config.UNIVERSE_SOURCE,
     esiRateLimit: config.ESI_RATE_LIMIT,
-    dataDir: config.DATA_DIR,
     compatibilityDate: config.ESI_COMPATIBILITY_DATE,
     retention: retention(config),
   };

@@ -5,7 +5,7 @@ export type ScheduleAction = 'created' | 'updated' | 'unchanged' | 'deleted';
 
 /**
  * Makes the schedules be what is wanted: missing ones are created, changed ones updated (an operator's pause and its
- * note stay), and of `ours`, the names that are collectors' or were, those no longer wanted are deleted.
+ * note stay), and of `ours`, the names of all collectors, those that are switched off are deleted.
  * Safe to repeat and to run twice at once.
  */
 export async function syncSchedules(

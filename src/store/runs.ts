@@ -126,6 +126,19 @@ export async function readAge(
   return { lastModified: rows[0]?.last_modified ?? undefined, expires: rows[0]?.expires ?? undefined };
 }
 
+/**
+ * After a run that failed: what ESI said of its set's `Expires` holds all the same, so nothing is asked before. The
+ * target's row is made where no set was ever published.
+ */
+export async function keepExpires(db: Queryable, key: RunKey, runId: number): Promise<void> {
+  await db.query(
+    `INSERT INTO published_sets (collector, target, run_id, read_at, pages, rows, expires)
+     SELECT $1, $2, 0, now(), 0, 0, max(expires) FROM stage.pages WHERE run_id = $3 HAVING max(expires) IS NOT NULL
+     ON CONFLICT (collector, target) DO UPDATE SET expires = greatest(published_sets.expires, excluded.expires)`,
+    [key.collector, key.target, runId],
+  );
+}
+
 /** Adds requests that brought no page: failed ones, and those of pages read a second time. */
 export async function countRequests(db: Queryable, runId: number, requests: number): Promise<void> {
   if (requests === 0) return;

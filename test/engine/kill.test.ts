@@ -198,3 +198,15 @@ test('a run that cannot be finished is closed with its reason, and the next one 
   expect(await collectTarget(engine.ports, KEY)).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
 });
+
+test('after a run that failed nothing is asked before the set that it saw expires', async () => {
+  engine.sim.faults.status(500, { route: 'page=3' });
+  await expect(engine.collect('market-orders', FORGE)).rejects.toMatchObject({ status: 500 });
+  engine.sim.faults.clear();
+  engine.sim.resetCounters();
+  expect(await engine.collect('market-orders', FORGE)).toMatchObject({ outcome: 'not-due' });
+  expect(engine.sim.requests()).toEqual([]);
+  engine.nextSet();
+  expect(await engine.collect('market-orders', FORGE)).toMatchObject({ outcome: 'published' });
+  await expectExactBook(engine);
+});

@@ -98,7 +98,7 @@ test('a new build writes only what changed, and keeps what it no longer has', as
     [first!.type_id, second!.type_id],
   );
   expect(names.map((row) => row['name'])).toEqual(['Tritanium\tII', second!.name, 'New']);
-  expect((await readdir(engine.ports.settings.dataDir)).filter((f) => f.startsWith('sde-'))).toHaveLength(1);
+  expect((await readdir(engine.dataDir)).filter((f) => f.startsWith('sde-'))).toHaveLength(1);
 });
 
 test.each(['truncate', 'html', 'reset'] as const)(
@@ -132,7 +132,7 @@ test.each([
   world().setBuild(world().build + 1);
   const build = world().build;
   const good = await engine.ports.sde.download(build);
-  await writeFile(path.join(engine.ports.settings.dataDir, `sde-${build}.zip`), spoil(await readFile(good)));
+  await writeFile(path.join(engine.dataDir, `sde-${build}.zip`), spoil(await readFile(good)));
   await expect(collect()).rejects.toMatchObject({ code: 'SDE_BROKEN', verdict: 'retry' });
   expect(await tables()).toEqual(before);
   expect(await collect()).toMatchObject({ outcome: 'unchanged' });

@@ -43,7 +43,7 @@ describe('planSchedules', () => {
     for (const { id, policies, action } of plan()) {
       const sweeps = ['market-orders', 'market-history'].includes(id);
       expect(policies.overlap).toBe(sweeps ? 'ALLOW_ALL' : 'SKIP');
-      expect(action).toMatchObject({ taskQueue: 'collect', workflowExecutionTimeout: '6 hours' });
+      expect(action).toMatchObject({ taskQueue: 'collect', workflowExecutionTimeout: '24 hours' });
     }
     const orders = plan({ intervals: { ...SETTINGS.intervals, MARKET_ORDERS_INTERVAL: '10s' } }).find(
       (s) => s.id === 'market-orders',

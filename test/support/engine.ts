@@ -20,6 +20,8 @@ export interface TestEngine {
   readonly sim: Simulator;
   readonly db: TestDatabase;
   readonly clock: TestClock;
+  /** Where the archive of the SDE is kept. */
+  readonly dataDir: string;
   /** One run without Temporal. */
   collect(collector: string, target?: string): Promise<RunSummary>;
   /** Moves the clock past the cache, so that ESI has a newer set. */
@@ -54,7 +56,6 @@ export async function testEngine(
       marketRegions: [10000002] as number[] | 'all',
       universeSource: 'sde' as const,
       esiRateLimit: 1_000_000,
-      dataDir,
       compatibilityDate: '2026-08-18',
       retention: {
         orderChanges: undefined,
@@ -73,6 +74,7 @@ export async function testEngine(
     sim,
     db,
     clock,
+    dataDir,
     collect: (collector, target = '') => collectTarget(ports, { collector, target }),
     nextSet: () => clock.advance(((options.cacheSeconds ?? 300) + 1) * 1_000),
     restart: makePorts,
