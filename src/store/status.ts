@@ -46,11 +46,12 @@ export async function readStatus(
   return wanted.map((w) => {
     const set = find(sets, w);
     const last = find(finished, w);
+    const open = find(running, w);
     const readAt = set && set.run_id > 0n ? set.read_at : null;
     const base = {
       collector: w.collector,
       target: w.target,
-      running: find(running, w) !== undefined,
+      running: open !== undefined,
       readAt: readAt?.toISOString() ?? null,
       lastModified: set?.last_modified?.toISOString() ?? null,
       expires: set?.expires?.toISOString() ?? null,
@@ -59,7 +60,7 @@ export async function readStatus(
       lastFinished: last?.finished_at?.toISOString() ?? null,
       lastError: last?.error ?? null,
     };
-    return { ...base, ...judge(base, w.every, now) };
+    return { ...base, ...judge(base, w.every, now, progressOf(open)) };
   });
 }
 
@@ -69,6 +70,8 @@ interface RunRow {
   outcome: string | null;
   finished_at: Date | null;
   error: string | null;
+  progress_done: number | null;
+  progress_total: number | null;
 }
 
 /** The newest run of each target: one look into the index per target, however many runs there were. */
@@ -79,7 +82,7 @@ async function newestRuns(
 ): Promise<RunRow[]> {
   const { rows } = await db.pool.query<RunRow>(
     `SELECT r.* FROM unnest($1::text[], $2::text[]) AS w (collector, target)
-      CROSS JOIN LATERAL (SELECT collector, target, outcome, finished_at, error FROM collection_runs r
+      CROSS JOIN LATERAL (SELECT collector, target, outcome, finished_at, error, progress_done, progress_total FROM collection_runs r
                            WHERE r.collector = w.collector AND r.target = w.target AND r.finished_at ${finished}
                            ORDER BY r.started_at DESC LIMIT 1) r`,
     [wanted.map((w) => w.collector), wanted.map((w) => w.target)],
@@ -89,7 +92,17 @@ async function newestRuns(
 
 type Base = Omit<TargetStatus, 'state' | 'detail'>;
 
-function judge(base: Base, every: number | undefined, now: Date): Pick<TargetStatus, 'state' | 'detail'> {
+/** ` (264 of 785)` of a run that works through a list of its own. */
+function progressOf(run: RunRow | undefined): string {
+  return run?.progress_total ? ` (${run.progress_done ?? 0} of ${run.progress_total})` : '';
+}
+
+function judge(
+  base: Base,
+  every: number | undefined,
+  now: Date,
+  progress: string,
+): Pick<TargetStatus, 'state' | 'detail'> {
   const { readAt, lastOutcome, lastError, running } = base;
   if (lastOutcome === 'failed') return { state: 'failing', detail: lastError ?? 'the last run failed' };
   if (lastOutcome === 'refused')
@@ -102,12 +115,12 @@ function judge(base: Base, every: number | undefined, now: Date): Pick<TargetSta
   }
   if (readAt === null) {
     return running
-      ? { state: 'running', detail: 'the first set is being read' }
+      ? { state: 'running', detail: `the first set is being read${progress}` }
       : { state: 'never', detail: 'not collected yet' };
   }
   const age = now.getTime() - Date.parse(readAt);
   if (every !== undefined && age > LATE_AFTER * every) {
     return { state: 'late', detail: `the last set is ${Math.round(age / 60_000)} minutes old` };
   }
-  return { state: 'ok', detail: running ? 'being read' : '' };
+  return { state: 'ok', detail: running ? `being read${progress}` : '' };
 }
