@@ -9,7 +9,7 @@ export function showProgress(read: () => Promise<readonly RunProgress[]>): { sto
   if (!process.stderr.isTTY) return { stop: () => undefined };
   const bars = new cliProgress.MultiBar(
     {
-      format: '{target} [{bar}] {value} of {total}',
+      format: '{target} [{bar}] {value} of {total}, {eta_formatted} left',
       stream: process.stderr,
       clearOnComplete: true,
       hideCursor: true,
