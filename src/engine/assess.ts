@@ -1,4 +1,4 @@
-import type { PublishedSet } from '../store/runs.ts';
+import type { PublishedSet } from '../store/published-sets.ts';
 import type { PageRecord } from '../store/stage.ts';
 
 export type Assessment =

@@ -1,12 +1,6 @@
 import type { AnyRouteCollector } from '../collectors/define.ts';
-import {
-  closeAbandoned,
-  findRunResult,
-  openRun,
-  type PublishedSet,
-  readPublishedSet,
-  type RunKey,
-} from '../store/runs.ts';
+import { type PublishedSet, readPublishedSet } from '../store/published-sets.ts';
+import { closeAbandoned, findRunResult, openRun, type RunKey } from '../store/runs.ts';
 import { createStage, type PageRecord, readPageRecords } from '../store/stage.ts';
 import type { Ports, StepContext } from './ports.ts';
 import { publish } from './publish.ts';

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { findCollector } from '../collectors/index.ts';
 import { describeError } from '../kernel/errors.ts';
-import { closeRun, findOpenRun, keepExpires, type RunKey } from '../store/runs.ts';
+import { keepExpires } from '../store/published-sets.ts';
+import { closeRun, findOpenRun, type RunKey } from '../store/runs.ts';
 import { begin } from './begin.ts';
 import { collectHistory } from './history/collect-history.ts';
 import type { Ports, StepContext } from './ports.ts';

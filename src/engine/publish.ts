@@ -1,6 +1,7 @@
 import type { AnyRouteCollector } from '../collectors/define.ts';
 import { publishSet, type PublishPlan, type PublishResult } from '../store/publish.ts';
-import { type PublishedSet, readPublishedSet, readRunResult } from '../store/runs.ts';
+import { type PublishedSet, readPublishedSet } from '../store/published-sets.ts';
+import { readRunResult } from '../store/runs.ts';
 import type { SetSpec } from '../store/sets.ts';
 import { confirmSet, refuseSet } from '../store/settle.ts';
 import { dropPages, type PageRecord, readPageRecords } from '../store/stage.ts';

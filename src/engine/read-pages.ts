@@ -1,7 +1,8 @@
 import type { AnyRouteCollector } from '../collectors/define.ts';
 import { type EsiRequest, requestUrl } from '../esi/client.ts';
 import { EsiError } from '../esi/errors.ts';
-import { countRequests, type PublishedSet, readPublishedSet } from '../store/runs.ts';
+import { type PublishedSet, readPublishedSet } from '../store/published-sets.ts';
+import { countRequests } from '../store/runs.ts';
 import type { SetSpec } from '../store/sets.ts';
 import {
   encodePage,

@@ -20,16 +20,6 @@ export interface RunResult {
   readonly error?: string | undefined;
 }
 
-export interface PublishedSet {
-  readonly runId: number;
-  readonly lastModified: Date | undefined;
-  readonly expires: Date | undefined;
-  readonly pages: number;
-  readonly rows: number;
-  readonly doubt: { readonly lastModified: Date; readonly rows: number } | undefined;
-  readonly version: string | undefined;
-}
-
 type Queryable = Pick<ClientBase | Pool, 'query'>;
 
 /** Opens the run of a workflow, or finds it again: an activity that is repeated gets the same number. */
@@ -126,104 +116,10 @@ export async function readAge(
   return { lastModified: rows[0]?.last_modified ?? undefined, expires: rows[0]?.expires ?? undefined };
 }
 
-/**
- * After a run that failed: what ESI said of its set's `Expires` holds all the same, so nothing is asked before. The
- * target's row is made where no set was ever published.
- */
-export async function keepExpires(db: Queryable, key: RunKey, runId: number): Promise<void> {
-  await db.query(
-    `INSERT INTO published_sets (collector, target, run_id, read_at, pages, rows, expires)
-     SELECT $1, $2, 0, now(), 0, 0, max(expires) FROM stage.pages WHERE run_id = $3 HAVING max(expires) IS NOT NULL
-     ON CONFLICT (collector, target) DO UPDATE SET expires = greatest(published_sets.expires, excluded.expires)`,
-    [key.collector, key.target, runId],
-  );
-}
-
 /** Adds requests that brought no page: failed ones, and those of pages read a second time. */
 export async function countRequests(db: Queryable, runId: number, requests: number): Promise<void> {
   if (requests === 0) return;
   await db.query(`UPDATE collection_runs SET requests = requests + $2 WHERE run_id = $1`, [runId, requests]);
-}
-
-interface SetRow {
-  run_id: number;
-  last_modified: Date | null;
-  expires: Date | null;
-  pages: number;
-  rows: number;
-  doubt_last_modified: Date | null;
-  doubt_rows: number | null;
-  version: string | null;
-}
-
-/** The newest published set of a target. `lock` holds it until the transaction ends: one publisher at a time. */
-export async function readPublishedSet(
-  db: Queryable,
-  collector: string,
-  target: string,
-  lock = false,
-): Promise<PublishedSet | undefined> {
-  const { rows } = await db.query<SetRow>(
-    `SELECT run_id, last_modified, expires, pages, rows, doubt_last_modified, doubt_rows, version
-       FROM published_sets WHERE collector = $1 AND target = $2 ${lock ? 'FOR UPDATE' : ''}`,
-    [collector, target],
-  );
-  const row = rows[0];
-  if (!row) return undefined;
-  return {
-    runId: row.run_id,
-    lastModified: row.last_modified ?? undefined,
-    expires: row.expires ?? undefined,
-    pages: row.pages,
-    rows: row.rows,
-    doubt: row.doubt_last_modified
-      ? { lastModified: row.doubt_last_modified, rows: row.doubt_rows ?? 0 }
-      : undefined,
-    version: row.version ?? undefined,
-  };
-}
-
-/** Writes what now stands as the newest set of a target; a doubt is settled by it. */
-export async function writePublishedSet(
-  db: Queryable,
-  collector: string,
-  target: string,
-  set: Omit<PublishedSet, 'doubt'>,
-  now: Date,
-): Promise<void> {
-  await db.query(
-    `INSERT INTO published_sets (collector, target, run_id, last_modified, expires, read_at, pages, rows, version)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-     ON CONFLICT (collector, target) DO UPDATE
-        SET run_id = excluded.run_id, last_modified = excluded.last_modified, expires = excluded.expires,
-            read_at = excluded.read_at, pages = excluded.pages, rows = excluded.rows, version = excluded.version,
-            doubt_last_modified = NULL, doubt_rows = NULL`,
-    [
-      collector,
-      target,
-      set.runId,
-      set.lastModified ?? null,
-      set.expires ?? null,
-      now,
-      set.pages,
-      set.rows,
-      set.version ?? null,
-    ],
-  );
-}
-
-/** Remembers that a set was not believed, why a second reading may confirm it, and when it may be asked for again. */
-export async function writeDoubt(
-  db: Queryable,
-  collector: string,
-  target: string,
-  { expires, doubt }: { expires: Date | undefined; doubt: PublishedSet['doubt'] },
-): Promise<void> {
-  await db.query(
-    `UPDATE published_sets SET doubt_last_modified = $3, doubt_rows = $4, expires = $5
-      WHERE collector = $1 AND target = $2`,
-    [collector, target, doubt?.lastModified ?? null, doubt?.rows ?? null, expires ?? null],
-  );
 }
 
 /** What the run of a workflow run did, when it is closed already: a step that is repeated says the same again. */

@@ -1,6 +1,7 @@
 import type { Database } from './database.ts';
 import type { PublishPlan } from './publish.ts';
-import { closeRun, writeDoubt, writePublishedSet } from './runs.ts';
+import { writeDoubt, writePublishedSet } from './published-sets.ts';
+import { closeRun } from './runs.ts';
 import type { SetSpec } from './sets.ts';
 import { dropStage } from './stage.ts';
 import { lockPrevious, standsOn } from './stand.ts';

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { AppError } from '../kernel/errors.ts';
-import { type PublishedSet, readPublishedSet } from './runs.ts';
+import { type PublishedSet, readPublishedSet } from './published-sets.ts';
 import type { SetSpec } from './sets.ts';
 
 /** A run that was closed from outside, whose worker did not hear of it, publishes nothing any more. */

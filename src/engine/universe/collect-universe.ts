@@ -1,3 +1,4 @@
+import { readPublishedSet, writePublishedSet } from '../../store/published-sets.ts';
 import {
   closeAbandoned,
   closeRun,
@@ -5,10 +6,8 @@ import {
   noteAge,
   readAge,
   openRun,
-  readPublishedSet,
   readRunResult,
   type RunKey,
-  writePublishedSet,
 } from '../../store/runs.ts';
 import { readPlaceholders } from '../../store/static.ts';
 import { adoptUnits, dropOldUnits, dropUnits, hasUnits, mergeUnits } from '../../store/units.ts';
