@@ -60,6 +60,12 @@ const retention = z
   );
 const cron = z.string().refine(isCron, 'five cron fields, e.g. "0 2 * * 0" (UTC)');
 
+/** 32 bytes for AES-256; a text that base64 gives back as it was. */
+function isKey(text: string): boolean {
+  const bytes = Buffer.from(text.trim(), 'base64');
+  return bytes.length === 32 && bytes.toString('base64') === text.trim();
+}
+
 /** E-mail, web address, or a Discord or in-game name marked as such: ESI wants to be able to reach us. */
 const CONTACT = /[^\s@]+@[^\s@]+\.[^\s@]+|https?:\/\/\S+|(discord|eve|character|in-game|ign)\s*[:=]\s*\S+/i;
 const WITH_CONTACT =
@@ -117,7 +123,10 @@ const settings = {
   RETENTION_MARKET_PRICES: retention.default('0'),
   RETENTION_COLLECTION_RUNS: retention.default('90d'),
   RETENTION_REJECTED_ROWS: retention.default('30d'),
-  TOKEN_ENCRYPTION_KEY: z.string().optional(),
+  TOKEN_ENCRYPTION_KEY: z
+    .string()
+    .refine((text) => text.split(',').every(isKey), 'keys of 32 bytes in base64, separated by commas')
+    .optional(),
   HTTP_HOST: z.string().min(1).default('127.0.0.1'),
   HTTP_PORT: port.default(8080),
   API_TOKEN: z.string().min(16, 'at least 16 characters').optional(),

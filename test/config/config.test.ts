@@ -205,3 +205,16 @@ describe('.env', () => {
     expect(names.toSorted()).toEqual(SETTING_NAMES.toSorted());
   });
 });
+
+test('a token key is 32 bytes in base64, and a bad one is refused without being shown', () => {
+  const contact = { ESI_USER_AGENT: 'me@example.com' };
+  const key = Buffer.alloc(32, 7).toString('base64');
+  expect(readConfig({ ...contact, TOKEN_ENCRYPTION_KEY: `${key},${key}` }).TOKEN_ENCRYPTION_KEY).toBe(
+    `${key},${key}`,
+  );
+  for (const bad of ['hunter2hunter2', Buffer.alloc(16).toString('base64'), `${key},`]) {
+    const read = () => readConfig({ ...contact, TOKEN_ENCRYPTION_KEY: bad });
+    expect(read).toThrow(/TOKEN_ENCRYPTION_KEY .*32 bytes in base64/);
+    expect(read).not.toThrow(bad);
+  }
+});
