@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { EsiClient } from '../../src/esi/client.ts';
 import { createSdeClient } from '../../src/esi/sde.ts';
 import type { Ports } from '../../src/engine/ports.ts';
@@ -7,6 +8,7 @@ import { silentLog } from '../../src/kernel/log.ts';
 import { unlimited } from './unlimited.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { openDatabase } from '../../src/store/database.ts';
+import { createCipher, KEY_BYTES } from '../../src/vault/cipher.ts';
 
 const AGENT = 'eve-collector-bench (bench@example.com)';
 
@@ -68,6 +70,7 @@ export function benchEngine(options: BenchEngineOptions): BenchEngine {
     observe: metrics.request,
   });
   const sde = createSdeClient({ baseUrl: options.sdeUrl, userAgent: AGENT, dir: options.dataDir, clock });
+  const vault = { cipher: createCipher([randomBytes(KEY_BYTES)]), sso: undefined };
   const settings = {
     marketRegions: options.regions ?? ('all' as const),
     universeSource: 'sde' as const,
@@ -82,7 +85,7 @@ export function benchEngine(options: BenchEngineOptions): BenchEngine {
     },
   };
   return {
-    ports: { esi, sde, db, clock, log: silentLog, metrics, settings },
+    ports: { esi, sde, db, clock, log: silentLog, metrics, settings, vault },
     async close() {
       await Promise.all([esi.close(), sde.close()]);
       await db.close();

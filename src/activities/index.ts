@@ -6,6 +6,9 @@ import { checkLimits } from '../engine/check-limits.ts';
 import { engineSteps } from '../engine/collect-target.ts';
 import type { Ports } from '../engine/ports.ts';
 import type { Chunk, RunRef, Step } from '../engine/steps.ts';
+import { tendAffiliations } from '../engine/owners/affiliations.ts';
+import { type DueRun, takeDueRuns } from '../engine/owners/dispatch.ts';
+import { sealTokens } from '../engine/owners/tokens.ts';
 import { listTargets } from '../engine/targets.ts';
 import { AppError, describeError } from '../kernel/errors.ts';
 import { maintain } from '../store/maintain.ts';
@@ -19,6 +22,12 @@ export interface Activities {
   publish(run: RunRef, final: boolean): Promise<Step>;
   resolve(run: RunRef): Promise<{ asked: number }>;
   close(collector: string, target: string, error: string): Promise<void>;
+  /** What `collector_assignments` says is due; each is given once. */
+  takeDueRuns(): Promise<DueRun[]>;
+  /** Seals tokens that were inserted in the clear. */
+  sealTokens(): Promise<{ sealed: number; unreadable: number }>;
+  /** Asks whose members characters are, where that is not known any more. */
+  tendAffiliations(): Promise<number>;
   /** Partitions of the coming months, and what is older than it is to be kept. */
   maintain(): Promise<{ dropped: string[] }>;
   /** Compares ESI's own description with the shipped limits, once a day. */
@@ -45,6 +54,9 @@ export function createActivities(ports: Ports): Activities {
     publish: (run, final) => pulsing(() => steps().publish(run, final)),
     resolve: (run) => shell(() => steps().resolve(run)),
     close: (collector, target, error) => pulsing(() => steps().close(key(collector, target), error)),
+    takeDueRuns: () => pulsing(() => takeDueRuns(ports)),
+    sealTokens: () => pulsing(() => sealTokens(ports)),
+    tendAffiliations: () => shell(() => tendAffiliations(ports, stepContext())),
     checkLimits: () => shell(() => checkLimits(ports, stepContext())),
     maintain: () => pulsing(() => maintain(ports.db, ports.settings.retention, new Date(ports.clock.now()))),
   };

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { PathParam, Route } from '../spec/routes.ts';
-import type { TARGET_KINDS, TargetKind } from '../spec/targets.ts';
-import type { Change, Lookup, Series } from '../spec/vocabulary.ts';
+import type { OwnerKind, TARGET_KINDS, TargetKind } from '../spec/targets.ts';
+import type { Change, Detail, Lookup, Series } from '../spec/vocabulary.ts';
 
 /** When a collector runs: by the setting that holds its interval or cron, or by a fixed interval. */
 export type Rhythm =
@@ -22,49 +22,88 @@ interface Common {
   readonly switch?: Switch;
 }
 
-/** A collector that reads one ESI route into one table. */
-export interface RouteCollector<
-  R extends Route = Route,
-  S extends z.ZodRawShape = z.ZodRawShape,
-> extends Common {
+/** What one ESI route gives, and the table that holds it. */
+export interface RouteSet<R extends Route = Route, S extends z.ZodRawShape = z.ZodRawShape> {
   readonly route: R;
   readonly query?: Readonly<Record<string, string>>;
   /** For whom: fills the route's path parameter. Absent where the path has none. */
   readonly for?: TargetKind;
-  /** Hook: the rows of an answer that is no plain list of them. */
+  /** A set of its own for each of the seven wallets of a corporation: fills `{division}`. */
+  readonly per?: 'division';
+  /** Fields that the table calls otherwise: ESI's name by column. */
+  readonly rename?: Readonly<Partial<Record<keyof S & string, string>>>;
+  /** What the answer is, in words, where it is no list. */
+  readonly answers?: string;
+  /** Hook: the rows of an answer that is no plain list of them. Anything but a list is complained about. */
   readonly rows?: (json: unknown) => unknown;
   readonly row: z.ZodObject<S>;
   readonly table: string;
+  /** The table holds rows of characters and of corporations: the column of the other kind is null. */
+  readonly shared?: true;
   readonly key: readonly (keyof S & string)[];
   /** The column that holds when a version was first seen: the set's Last-Modified. */
   readonly seenAt: string;
   readonly change: Change<keyof S & string>;
   readonly lookups?: Readonly<Partial<Record<keyof S & string, Lookup>>>;
+  /** Columns that other routes fill, asked by id for the rows that can have them. */
+  readonly details?: readonly Detail[];
   /** A series derived from the published rows, written in the same transaction when it changed. */
   readonly series?: Series;
 }
 
+/** A collector that reads one ESI route into one table. */
+export type RouteCollector<R extends Route = Route, S extends z.ZodRawShape = z.ZodRawShape> = Common &
+  RouteSet<R, S>;
+
+/** One of the routes that a collector reads for an owner. */
+export type Part<R extends Route = Route, S extends z.ZodRawShape = z.ZodRawShape> = RouteSet<R, S> & {
+  /** What it is called beside the others: `journal`. Empty where the owner has no other. */
+  readonly part: string;
+  readonly for: OwnerKind;
+};
+
+/** A collector of what characters and corporations have: runs where it is assigned. */
+export interface OwnerCollector extends Common {
+  readonly parts: readonly AnyPart[];
+  readonly rhythm: { readonly every: string };
+}
+
 /** The last door: a collector whose source is not one set of one route. The engine runs the named procedure. */
 export interface ProcedureCollector extends Common {
-  readonly procedure: 'universe' | 'market-history';
+  readonly procedure: 'universe' | 'market-history' | 'structures';
   readonly for?: TargetKind;
 }
 
-// oxlint-disable-next-line typescript/no-explicit-any -- the list holds collectors of unlike rows
+// oxlint-disable-next-line typescript/no-explicit-any -- the lists hold sets of unlike rows
+export type AnyRouteSet = RouteSet<any, any>;
+// oxlint-disable-next-line typescript/no-explicit-any -- as above
+export type AnyPart = Part<any, any>;
+// oxlint-disable-next-line typescript/no-explicit-any -- as above
 export type AnyRouteCollector = RouteCollector<any, any>;
-export type AnyCollector = AnyRouteCollector | ProcedureCollector;
+export type AnyCollector = AnyRouteCollector | OwnerCollector | ProcedureCollector;
 
-type ForRoute<R extends Route> = [PathParam<R>] extends [never]
+/** The path parameter that a target fills: the division is another matter. */
+type TargetParam<R extends Route> = Exclude<PathParam<R>, 'division'>;
+
+type ForRoute<R extends Route> = ([TargetParam<R>] extends [never]
   ? { readonly for?: never }
   : {
       readonly for: {
-        [K in TargetKind]: PathParam<R> extends (typeof TARGET_KINDS)[K] ? K : never;
+        [K in TargetKind]: TargetParam<R> extends (typeof TARGET_KINDS)[K] ? K : never;
       }[TargetKind];
-    };
+    }) &
+  ('division' extends PathParam<R> ? { readonly per: 'division' } : { readonly per?: never });
 
 /** Checks a declaration at compile time: route, target, key and lookups must fit each other. */
 export function defineCollector<R extends Route, S extends z.ZodRawShape>(
   collector: RouteCollector<R, S> & ForRoute<R>,
 ): RouteCollector<R, S> {
   return collector;
+}
+
+/** The same for a part of an owner's collector. */
+export function definePart<R extends Route, S extends z.ZodRawShape>(
+  part: Part<R, S> & ForRoute<R>,
+): Part<R, S> {
+  return part;
 }

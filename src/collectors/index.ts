@@ -1,11 +1,16 @@
 import { AppError } from '../kernel/errors.ts';
+import { assets } from './assets.ts';
 import type { AnyCollector } from './define.ts';
+import { industry } from './industry.ts';
 import { industryFacilities } from './industry-facilities.ts';
 import { industryIndices } from './industry-indices.ts';
 import { marketHistory } from './market-history.ts';
 import { marketOrders } from './market-orders.ts';
 import { marketPrices } from './market-prices.ts';
+import { orders } from './orders.ts';
+import { structures } from './structures.ts';
 import { universe } from './universe.ts';
+import { wallet } from './wallet.ts';
 
 export const collectors = [
   universe,
@@ -14,6 +19,11 @@ export const collectors = [
   marketHistory,
   industryIndices,
   industryFacilities,
+  structures,
+  wallet,
+  assets,
+  orders,
+  industry,
 ] as const satisfies readonly AnyCollector[];
 
 /** Throws AppError UNKNOWN_COLLECTOR with the names there are. */

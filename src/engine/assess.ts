@@ -55,6 +55,17 @@ export function assess(records: readonly PageRecord[]): Assessment {
   return { state: 'whole', at: newest, expires, pages };
 }
 
+/**
+ * Pages that go backwards by id: each of them is cached by itself, and none is torn, since what moves to the next page
+ * is known by its id. The first says how fresh the set is; the last was read when nothing new came any more.
+ */
+export function assessBackwards(records: readonly PageRecord[]): Assessment {
+  const first = records.find((record) => record.page === 1);
+  if (!first)
+    return { state: 'torn', why: 'the newest page is missing', pages: 1, stale: [1], notBefore: undefined };
+  return { state: 'whole', at: first.lastModified ?? 0, expires: first.expires, pages: 1 };
+}
+
 /** A set this much smaller than the one before is a fault more often than the truth: no real turnover comes near. */
 const COLLAPSE = 0.5;
 /** Below this, half of the rows may well go within minutes. */

@@ -1,12 +1,14 @@
-import type { AnyRouteCollector } from '../collectors/define.ts';
+import type { AnyRouteSet } from '../collectors/define.ts';
+import { factOf } from '../spec/routes.ts';
 import { type PublishedSet, readPublishedSet } from '../store/published-sets.ts';
 import { closeAbandoned, findRunResult, openRun, type RunKey } from '../store/runs.ts';
-import { createStage, type PageRecord, readPageRecords } from '../store/stage.ts';
+import { createStage, dropOldStages, type PageRecord, readPageRecords } from '../store/stage.ts';
 import type { Ports, StepContext } from './ports.ts';
 import { publish } from './publish.ts';
+import { readBackwards } from './read-backwards.ts';
 import { range, readChunk } from './read-pages.ts';
 import { setSpec } from './set-spec.ts';
-import { chunksOf, type Step } from './steps.ts';
+import { chunksOf, type RunRef, type Step } from './steps.ts';
 
 /** `Expires` has whole seconds; a breath later the new set is there. */
 const BREATH = 500;
@@ -17,12 +19,12 @@ const BREATH = 500;
  */
 export async function begin(
   ports: Ports,
-  collector: AnyRouteCollector,
+  set: AnyRouteSet,
   key: RunKey,
   context: StepContext,
 ): Promise<Step> {
-  const spec = setSpec(collector, key.target);
-  const previous = await readPublishedSet(ports.db.pool, key.collector, key.target);
+  const spec = setSpec(set, key);
+  const previous = await readPublishedSet(ports.db.pool, key);
   const now = ports.clock.now();
   const earlier = await findRunResult(ports.db.pool, key);
   if (earlier) return { state: 'done', summary: earlier };
@@ -30,12 +32,17 @@ export async function begin(
   if (due > now) return { state: 'wait', until: due, why: 'ESI has nothing newer' };
   const runId = await openRun(ports.db.pool, key, new Date(now));
   await closeAbandoned(ports.db.pool, key, runId, new Date(now));
-  await createStage(ports.db, spec, runId);
-  const run = { collector: key.collector, target: key.target, runId };
-  await readChunk(ports, collector, run, { from: 1, to: 1 }, context);
+  await dropOldStages(ports.db.pool, spec, runId);
+  const run = runOf(key, runId);
+  if (factOf(set.route).fromId !== undefined) {
+    await readBackwards(ports, set, run, context);
+    return publish(ports, set, run, { final: false });
+  }
+  await readChunk(ports, set, run, { from: 1, to: 1 }, context);
   const page = (await readPageRecords(ports.db.pool, runId)).find((record) => record.page === 1);
   const pages = page?.pages ?? 1;
-  if (pages === 1) return publish(ports, collector, run, { final: false });
+  if (pages === 1) return publish(ports, set, run, { final: false });
+  await createStage(ports.db.pool, spec, runId); // before chunks write side by side
   const next = page && betterWait(ports, page, previous);
   return {
     state: 'read',
@@ -44,6 +51,10 @@ export async function begin(
     chunks: chunksOf(range(2, pages)),
     ...(next === undefined ? {} : { notBefore: next + BREATH }),
   };
+}
+
+function runOf({ collector, target, part }: RunKey, runId: number): RunRef {
+  return { collector, target, ...(part === undefined ? {} : { part }), runId };
 }
 
 /**

@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { findCollector } from '../collectors/index.ts';
 import { describeError } from '../kernel/errors.ts';
-import { keepExpires } from '../store/published-sets.ts';
-import { closeRun, findOpenRun, type RunKey } from '../store/runs.ts';
+import type { RunKey } from '../store/runs.ts';
 import { begin } from './begin.ts';
+import { closeFailed } from './close-failed.ts';
+import { collectParts, resolve } from './collect-parts.ts';
 import { collectHistory } from './history/collect-history.ts';
 import type { Ports, StepContext } from './ports.ts';
 import { publish } from './publish.ts';
+import { collectStructures } from './owners/structures.ts';
 import { readChunk } from './read-pages.ts';
+import { routeSet } from './set-spec.ts';
 import { type Chunk, LANES, READINGS, type RunRef, type RunSummary, type Step } from './steps.ts';
 import { checkTarget } from './targets.ts';
 import { collectUniverse } from './universe/collect-universe.ts';
-import { resolveUnknown } from './universe/resolve.ts';
 
 /** The steps of a run, each of which can be repeated and can run beside a twin without harm. */
 export interface Steps {
@@ -24,7 +26,11 @@ export interface Steps {
 }
 
 /** What the last door leads to: sources that are not one set of one route. */
-const PROCEDURES = { universe: collectUniverse, 'market-history': collectHistory } as const;
+const PROCEDURES = {
+  universe: collectUniverse,
+  'market-history': collectHistory,
+  structures: collectStructures,
+} as const;
 
 /** The steps bound to real parts: what activities call, and what runs without Temporal call directly. */
 export function engineSteps(ports: Ports, context: StepContext = {}): Steps {
@@ -32,28 +38,22 @@ export function engineSteps(ports: Ports, context: StepContext = {}): Steps {
     begin(key) {
       const collector = findCollector(key.collector);
       checkTarget(collector, key.target);
-      return 'procedure' in collector
-        ? PROCEDURES[collector.procedure](ports, key, context)
-        : begin(ports, collector, key, context);
+      if ('procedure' in collector) return PROCEDURES[collector.procedure](ports, key, context);
+      if ('parts' in collector) return collectParts(ports, collector, key, context);
+      return begin(ports, collector, key, context);
     },
-    readChunk: (run, chunk) => readChunk(ports, routeCollector(run), run, chunk, context),
-    publish: (run, final) => publish(ports, routeCollector(run), run, { final }),
-    resolve: (run) => resolveUnknown(ports, routeCollector(run), run, context),
-    async close(key, error) {
-      const now = ports.clock.now();
-      const runId = await findOpenRun(ports.db.pool, key);
-      if (runId === undefined) return;
-      await closeRun(ports.db.pool, runId, { outcome: 'failed', error }, new Date(now));
-      await keepExpires(ports.db.pool, key, runId);
-      ports.metrics.runFinished(key.collector, 'failed', 0, now);
+    readChunk: (run, chunk) => readChunk(ports, routeSet(run), run, chunk, context),
+    async publish(run, final) {
+      const step = await publish(ports, routeSet(run), run, { final });
+      // The other parts of the owner's collector are the first step's to go on with.
+      const { part, runId } = run;
+      if (part === undefined) return step;
+      if (step.state === 'done') return { state: 'more', runId, done: 0, total: 0, detail: part };
+      return step.state === 'read' || step.state === 'resolve' ? { ...step, part } : step;
     },
+    resolve: (run) => resolve(ports, routeSet(run), run, context),
+    close: (key, error) => closeFailed(ports, key, error),
   };
-}
-
-function routeCollector(run: RunRef) {
-  const collector = findCollector(run.collector);
-  if ('procedure' in collector) throw new Error(`${run.collector} reads no pages`);
-  return collector;
 }
 
 /** One run in this process, without Temporal: the same steps in the same order as the workflow `collect`. */
@@ -80,7 +80,8 @@ async function runSteps(ports: Ports, steps: Steps, key: RunKey, context: StepCo
     if (step.state === 'wait') {
       return { outcome: 'not-due', detail: `${step.why} before ${new Date(step.until).toISOString()}` };
     }
-    const run = { collector: key.collector, target: key.target, runId: step.runId };
+    const part = 'part' in step && step.part !== undefined ? { part: step.part } : {};
+    const run = { collector: key.collector, target: key.target, ...part, runId: step.runId };
     const final = reading >= READINGS;
     if (step.state === 'more') {
       step = await steps.begin(key);

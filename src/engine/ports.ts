@@ -5,16 +5,29 @@ import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Database } from '../store/database.ts';
 import type { Retention } from '../store/maintain.ts';
+import type { Cipher } from '../vault/cipher.ts';
+import type { SsoClient } from '../vault/sso.ts';
 
 /** What the engine works with; `main` builds it, tests build it with their own clock and servers. */
 export interface Ports {
-  readonly esi: { get(request: EsiRequest): Promise<EsiAnswer> };
+  readonly esi: {
+    get(request: EsiRequest): Promise<EsiAnswer>;
+    post(request: EsiRequest & { readonly ids: readonly number[] }): Promise<EsiAnswer>;
+  };
   readonly sde: SdeClient;
   readonly db: Database;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly settings: EngineSettings;
+  readonly vault: Vault;
+}
+
+/** What keeps tokens, and gets them. */
+export interface Vault {
+  readonly cipher: Cipher;
+  /** EVE's login server; absent while no application is set up (ESI_CLIENT_ID). */
+  readonly sso: SsoClient | undefined;
 }
 
 export interface EngineSettings {

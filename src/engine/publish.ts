@@ -1,11 +1,14 @@
-import type { AnyRouteCollector } from '../collectors/define.ts';
-import { publishSet, type PublishPlan, type PublishResult } from '../store/publish.ts';
+import type { AnyRouteSet } from '../collectors/define.ts';
+import { detailsDiffer, hasDetails } from '../store/details.ts';
+import type { PublishPlan, PublishResult } from '../store/publish-plan.ts';
+import { publishSet } from '../store/publish.ts';
+import { factOf } from '../spec/routes.ts';
 import { type PublishedSet, readPublishedSet } from '../store/published-sets.ts';
 import { readRunResult } from '../store/runs.ts';
 import type { SetSpec } from '../store/sets.ts';
 import { confirmSet, refuseSet } from '../store/settle.ts';
 import { dropPages, type PageRecord, readPageRecords } from '../store/stage.ts';
-import { type Assessment, assess, doubtLoss, doubtRejected } from './assess.ts';
+import { type Assessment, assess, assessBackwards, doubtLoss, doubtRejected } from './assess.ts';
 import type { Ports } from './ports.ts';
 import { setSpec } from './set-spec.ts';
 import { chunksOf, type RunRef, type RunSummary, type Step } from './steps.ts';
@@ -21,26 +24,33 @@ export interface PublishOptions {
  */
 export async function publish(
   ports: Ports,
-  collector: AnyRouteCollector,
+  set: AnyRouteSet,
   run: RunRef,
   { final }: PublishOptions,
 ): Promise<Step> {
-  const spec = setSpec(collector, run.target);
+  const spec = setSpec(set, run);
   const earlier = await readRunResult(ports.db.pool, run.runId);
   if (earlier) return { state: 'done', summary: { ...earlier, runId: run.runId } };
   const records = await readPageRecords(ports.db.pool, run.runId);
   if (records.length === 0) return nothingStaged(ports, run);
-  const assessment = assess(records);
+  const assessment = factOf(set.route).fromId === undefined ? assess(records) : assessBackwards(records);
   if (assessment.state === 'torn' && !final) return readAgain(ports, run, records, assessment);
-  const previous = await readPublishedSet(ports.db.pool, run.collector, run.target);
+  const previous = await readPublishedSet(ports.db.pool, run);
   const plan = await planOf(ports, spec, run, records, assessment);
-  const same = records.every((r) => r.notModified) && records.length === previous?.pages;
-  if (same && plan.torn === undefined && !(await wasTorn(ports, previous))) {
+  const same =
+    records.every((r) => r.notModified) && records.length === previous?.pages && plan.torn === undefined;
+  const newer = plan.at.getTime() > (previous?.lastModified?.getTime() ?? 0);
+  const detailed = spec.details.length > 0 && newer;
+  if (detailed && !(await hasDetails(ports.db.pool, run.runId)))
+    return { state: 'resolve', runId: run.runId };
+  const asBefore = same && !(detailed && (await detailsDiffer(ports.db.pool, spec, run.runId)));
+  if (asBefore && !(await wasTorn(ports, previous))) {
     if (!(await confirmSet(ports.db, spec, plan))) return readStale(ports, run, records, plan);
     return finished(ports, run, { outcome: 'unchanged' }, previous.rows);
   }
   const badRows = doubtRejected(plan.kept, plan.rejected);
   if (badRows !== undefined) return refuse(ports, spec, plan, run, badRows, false);
+  if (plan.torn !== undefined && wholeOnly(spec)) return refuse(ports, spec, plan, run, plan.torn, false);
   const result = await publishSet(ports.db, spec, plan);
   if (result.state === 'stale') return readStale(ports, run, records, plan);
   if (result.state !== 'twice') return told(ports, spec, plan, run, result);
@@ -50,9 +60,13 @@ export async function publish(
     const notBefore = plan.expires?.getTime();
     return readAgain(ports, run, records, { state: 'torn', why, stale, pages: plan.pages, notBefore });
   }
+  if (wholeOnly(spec)) return refuse(ports, spec, { ...plan, torn: why }, run, why, false);
   const asSeen = { ...plan, torn: why, believeAbsence: false };
   return told(ports, spec, asSeen, run, await publishSet(ports.db, spec, asSeen));
 }
+
+/** Where each item is followed, a set that was not seen whole says nothing: what it lacks would be told as a change. */
+const wholeOnly = ({ change }: SetSpec) => change.policy === 'snapshot' && change.diffs !== undefined;
 
 /** What the store made of a set, as the run's next step. */
 async function told(
@@ -88,10 +102,12 @@ async function planOf(
   records: readonly PageRecord[],
   assessment: Assessment,
 ): Promise<PublishPlan & { kept: number }> {
-  const at = Math.max(...records.map((r) => r.lastModified ?? 0));
-  const expires = records.find((r) => r.lastModified === at && r.expires !== undefined)?.expires;
+  const whole = assessment.state === 'whole' ? assessment : undefined;
+  const at = whole?.at ?? Math.max(...records.map((r) => r.lastModified ?? 0));
+  const expires =
+    whole?.expires ?? records.find((r) => r.lastModified === at && r.expires !== undefined)?.expires;
   const notModified = records.filter((r) => r.notModified).map((r) => r.page);
-  const carried = notModified.length > 0 ? await carriedPages(ports, spec, run, notModified) : [];
+  const carried = notModified.length > 0 ? await carriedPages(ports, spec, notModified) : [];
   const sum = (pick: (r: PageRecord) => number) =>
     [...records, ...carried].reduce((total, r) => total + pick(r), 0);
   const torn = assessment.state === 'torn' ? assessment.why : undefined;
@@ -113,13 +129,8 @@ async function planOf(
 }
 
 /** Pages that answered 304, as the set published last had them. */
-async function carriedPages(
-  ports: Ports,
-  spec: SetSpec,
-  run: RunRef,
-  pages: readonly number[],
-): Promise<PageRecord[]> {
-  const previous = await readPublishedSet(ports.db.pool, spec.collector, run.target);
+async function carriedPages(ports: Ports, spec: SetSpec, pages: readonly number[]): Promise<PageRecord[]> {
+  const previous = await readPublishedSet(ports.db.pool, spec);
   if (!previous) return [];
   const wanted = new Set(pages);
   const records = await readPageRecords(ports.db.pool, previous.runId);
@@ -179,7 +190,8 @@ async function refuse(
 ): Promise<Step> {
   ports.log.warn({ ...run, why }, 'the set is not believed');
   await refuseSet(ports.db, spec, plan, why, doubt);
-  return finished(ports, run, { outcome: 'refused', detail: why }, 0);
+  const outcome = plan.torn === undefined ? 'refused' : 'torn';
+  return finished(ports, run, { outcome, detail: why }, 0);
 }
 
 function finished(ports: Ports, run: RunRef, summary: Omit<RunSummary, 'runId'>, rows: number): Step {

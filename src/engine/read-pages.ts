@@ -1,5 +1,5 @@
-import type { AnyRouteCollector } from '../collectors/define.ts';
-import { type EsiRequest, requestUrl } from '../esi/client.ts';
+import type { AnyRouteSet } from '../collectors/define.ts';
+import { type EsiAuth, type EsiRequest, requestUrl } from '../esi/client.ts';
 import { EsiError } from '../esi/errors.ts';
 import { type PublishedSet, readPublishedSet } from '../store/published-sets.ts';
 import { countRequests } from '../store/runs.ts';
@@ -8,10 +8,11 @@ import {
   encodePage,
   readEtags,
   readPageRecords,
-  readStagedPageNumbers,
+  readKnownPages,
   type StagedPage,
   stagePages,
 } from '../store/stage.ts';
+import { withAccess } from './owners/access.ts';
 import type { Ports, StepContext } from './ports.ts';
 import { setSpec } from './set-spec.ts';
 import { sift, type Sifted } from './sift.ts';
@@ -23,13 +24,14 @@ const PAGES_PER_WRITE = 10;
 const NO_ROWS: Sifted = { kept: [], rejected: [] };
 const NOTHING = Buffer.alloc(0);
 
-/** A collector, its target and run, and the set that stands: what it takes to read pages. */
+/** A set and its run, the set that stands, and whose token goes along: what it takes to read pages. */
 export interface Reading {
   readonly ports: Ports;
-  readonly collector: AnyRouteCollector;
+  readonly set: AnyRouteSet;
   readonly spec: SetSpec;
   readonly run: RunRef;
   readonly previous: PublishedSet | undefined;
+  readonly auth: EsiAuth | undefined;
   readonly context: StepContext;
 }
 
@@ -62,17 +64,18 @@ export async function readPages(reading: Reading, pages: readonly number[]): Pro
   return done;
 }
 
-async function prepare(
-  { ports, collector, spec, previous, context }: Reading,
+export async function prepare(
+  { ports, set, spec, previous, auth, context }: Reading,
   pages: readonly number[],
 ): Promise<{ page: number; request: EsiRequest }[]> {
-  const held = previous ? await readStagedPageNumbers(ports.db.pool, previous.runId) : new Set<number>();
+  const held = previous ? await readKnownPages(ports.db.pool, spec, previous.runId) : new Set<number>();
   const requests = pages.map((page) => ({
     page,
     request: {
-      route: collector.route,
-      params: spec.targetId ? { [spec.targetId.column]: spec.targetId.id } : {},
-      query: { ...collector.query, ...(page > 1 ? { page: String(page) } : {}) },
+      route: set.route,
+      params: Object.fromEntries(spec.own),
+      auth,
+      query: { ...set.query, ...(page > 1 ? { page: String(page) } : {}) },
       signal: context.signal,
       ...(context.priority === undefined ? {} : { priority: context.priority }),
       alive: () => context.alive?.({ page }),
@@ -87,16 +90,18 @@ async function prepare(
   }));
 }
 
-async function readPage(
+export async function readPage(
   reading: Reading,
   page: number,
   request: EsiRequest,
+  wanted: (row: Readonly<Record<string, unknown>>) => boolean = () => true,
 ): Promise<StagedPage | undefined> {
-  const { ports, collector, spec, previous, run } = reading;
+  const { ports, set, spec, previous, run } = reading;
   try {
     const answer = await ports.esi.get(request);
     const notModified = answer.status === 304;
-    const { kept, rejected } = notModified ? NO_ROWS : sift(collector, answer.json);
+    const { kept: all, rejected } = notModified ? NO_ROWS : sift(set, answer.json);
+    const kept = all.filter(wanted);
     return {
       page,
       pages: answer.pages ?? (notModified ? (previous?.pages ?? 1) : 1),
@@ -122,16 +127,18 @@ async function readPage(
 /** One chunk of a run: reads what is not staged yet. Safe to repeat, and to run beside a twin. */
 export async function readChunk(
   ports: Ports,
-  collector: AnyRouteCollector,
+  set: AnyRouteSet,
   run: RunRef,
   chunk: Chunk,
   context: StepContext,
 ): Promise<{ pages: number }> {
-  const spec = setSpec(collector, run.target);
-  const previous = await readPublishedSet(ports.db.pool, run.collector, run.target);
-  const staged = new Set((await readPageRecords(ports.db.pool, run.runId)).map((record) => record.page));
-  const missing = range(chunk.from, chunk.to).filter((page) => !staged.has(page));
-  const pages = await readPages({ ports, collector, spec, run, previous, context }, missing);
+  const spec = setSpec(set, run);
+  const previous = await readPublishedSet(ports.db.pool, run);
+  const pages = await withAccess(ports, spec.targetId, set.route, context, async (auth) => {
+    const staged = new Set((await readPageRecords(ports.db.pool, run.runId)).map((record) => record.page));
+    const missing = range(chunk.from, chunk.to).filter((page) => !staged.has(page));
+    return readPages({ ports, set, spec, run, previous, auth, context }, missing);
+  });
   return { pages: pages.length };
 }
 

@@ -1,20 +1,75 @@
-import type { AnyRouteCollector } from '../collectors/define.ts';
-import { parseTarget } from '../spec/targets.ts';
-import type { Lookup } from '../spec/vocabulary.ts';
-import type { SetSpec } from '../store/sets.ts';
+import type { AnyCollector, AnyPart, AnyRouteSet } from '../collectors/define.ts';
+import { findCollector } from '../collectors/index.ts';
+import { factOf } from '../spec/routes.ts';
+import { DIVISIONS, parseTarget, TARGET_KINDS, type TargetKind } from '../spec/targets.ts';
+import type { Detail, Lookup } from '../spec/vocabulary.ts';
+import type { SetKey, SetSpec } from '../store/sets.ts';
 
-/** What the store needs to know of a collector and one of its targets. Throws AppError BAD_TARGET. */
-export function setSpec(collector: AnyRouteCollector, target: string): SetSpec {
+/** Columns that a detail fills. */
+const FILLED: Readonly<Record<Detail['fills'], readonly string[]>> = {
+  name: ['name'],
+  position: ['position_x', 'position_y', 'position_z'],
+};
+
+/** What the store needs to know of a set and one of its targets. Throws AppError BAD_TARGET. */
+export function setSpec(set: AnyRouteSet, key: SetKey): SetSpec {
+  const targetId = set.for === undefined ? undefined : parseTarget(key.target, set.for);
+  const own: [string, number][] = targetId ? [[targetId.column, targetId.id]] : [];
+  if (set.per === 'division') own.push(['division', Number(key.part?.split('/')[1])]);
+  const details = set.details ?? [];
+  const { collector, target, part } = key;
   return {
-    collector: collector.name,
-    target,
-    targetId: collector.for === undefined ? undefined : parseTarget(target, collector.for),
-    table: collector.table,
-    key: collector.key,
-    columns: Object.keys(collector.row.shape as object),
-    seenAt: collector.seenAt,
-    change: collector.change,
-    lookups: Object.entries((collector.lookups ?? {}) as Record<string, Lookup>),
-    series: collector.series,
+    ...{ collector, target, part, targetId, own, details },
+    absentOwner: set.shared
+      ? targetId?.kind === 'character'
+        ? 'corporation_id'
+        : 'character_id'
+      : undefined,
+    table: set.table,
+    key: set.key,
+    columns: [...Object.keys(set.row.shape as object), ...details.flatMap((detail) => FILLED[detail.fills])],
+    seenAt: set.seenAt,
+    change: set.change,
+    lookups: Object.entries((set.lookups ?? {}) as Record<string, Lookup>),
+    series: set.series,
+    // Of a set of one page a 304 says all; where rows are only ever added or replaced they stand in the table.
+    keepsStage: set.change.policy === 'snapshot' && factOf(set.route).paged,
   };
+}
+
+/** A part of a collector for one target: what it reads, and what its set is called. */
+export interface PartOfTarget {
+  readonly set: AnyPart;
+  readonly part: string;
+}
+
+/** What a collector reads for an owner, the divisions of a corporation one by one. */
+export function partsOf(parts: readonly AnyPart[], target: string): PartOfTarget[] {
+  const kind = target.split('/')[0];
+  return parts
+    .filter((set) => set.for === kind)
+    .flatMap((set) =>
+      set.per === undefined
+        ? [{ set, part: set.part }]
+        : DIVISIONS.map((division) => ({ set, part: `${set.part}/${division}` })),
+    );
+}
+
+/** The set that a run reads. Throws where the collector reads none. */
+export function routeSet(key: SetKey): AnyRouteSet {
+  const collector = findCollector(key.collector);
+  if ('procedure' in collector) throw new Error(`${key.collector} reads no pages`);
+  if (!('parts' in collector)) return collector;
+  const found = partsOf(collector.parts, key.target).find(({ part }) => part === (key.part ?? ''));
+  if (!found) throw new Error(`${key.collector} has no part ${key.part ?? ''} for ${key.target}`);
+  return found.set;
+}
+
+/** Kinds of target that a collector takes. */
+export function targetKinds(collector: AnyCollector): readonly TargetKind[] {
+  if ('parts' in collector)
+    return (Object.keys(TARGET_KINDS) as TargetKind[]).filter((kind) =>
+      collector.parts.some((part) => part.for === kind),
+    );
+  return collector.for === undefined ? [] : [collector.for];
 }

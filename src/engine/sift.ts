@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { AnyRouteCollector } from '../collectors/define.ts';
+import type { AnyRouteSet } from '../collectors/define.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { RejectedRow } from '../store/stage.ts';
 
@@ -17,11 +17,11 @@ function reasonOf(error: z.ZodError): string {
 }
 
 /** The key of a row that failed elsewhere, when each part of it is good. */
-function readKey(collector: AnyRouteCollector, row: unknown): Record<string, unknown> | undefined {
+function readKey(set: AnyRouteSet, row: unknown): Record<string, unknown> | undefined {
   if (typeof row !== 'object' || row === null) return undefined;
   const key: Record<string, unknown> = {};
-  for (const column of collector.key as string[]) {
-    const shape = collector.row.shape as Record<string, z.ZodType>;
+  for (const column of set.key as string[]) {
+    const shape = set.row.shape as Record<string, z.ZodType>;
     const parsed = shape[column]?.safeParse((row as Record<string, unknown>)[column]);
     if (!parsed?.success) return undefined;
     key[column] = parsed.data;
@@ -29,15 +29,23 @@ function readKey(collector: AnyRouteCollector, row: unknown): Record<string, unk
   return key;
 }
 
+/** A row under the names of the table's columns. */
+function renamed(names: Readonly<Record<string, string>>, row: unknown): unknown {
+  if (typeof row !== 'object' || row === null) return row;
+  const copy = { ...row } as Record<string, unknown>;
+  for (const [column, field] of Object.entries(names)) copy[column] = copy[field];
+  return copy;
+}
+
 /**
- * Splits the rows of an answer into those that fit the collector's row and those that do not, with the reason.
+ * Splits the rows of an answer into those that fit the set's row and those that do not, with the reason.
  * Unknown fields are left out. Throws AppError ESI_BAD_SHAPE when the answer is no list at all.
  */
-export function sift(collector: AnyRouteCollector, json: unknown): Sifted {
-  const list = collector.rows ? collector.rows(json) : json;
+export function sift(set: AnyRouteSet, json: unknown): Sifted {
+  const list = set.rows ? set.rows(json) : json;
   if (!Array.isArray(list)) {
     throw new AppError(
-      `ESI answered ${collector.route} with ${json === null ? 'null' : typeof json} instead of a list.`,
+      `ESI answered ${set.route} with ${json === null ? 'null' : typeof json} instead of ${set.answers ?? 'a list'}.`,
       {
         code: 'ESI_BAD_SHAPE',
         verdict: 'retry',
@@ -46,11 +54,12 @@ export function sift(collector: AnyRouteCollector, json: unknown): Sifted {
   }
   const kept: Record<string, unknown>[] = [];
   const rejected: RejectedRow[] = [];
-  const schema = collector.row as z.ZodObject;
-  for (const row of list as unknown[]) {
+  const schema = set.row as z.ZodObject;
+  for (const given of list as unknown[]) {
+    const row = set.rename ? renamed(set.rename as Record<string, string>, given) : given;
     const parsed = schema.safeParse(row);
     if (parsed.success) kept.push(parsed.data);
-    else rejected.push({ row, reason: reasonOf(parsed.error), key: readKey(collector, row) });
+    else rejected.push({ row: given, reason: reasonOf(parsed.error), key: readKey(set, row) });
   }
   return { kept, rejected };
 }

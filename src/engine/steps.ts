@@ -4,6 +4,8 @@ export interface RunRef {
   readonly collector: string;
   /** `region/10000002`, or empty. */
   readonly target: string;
+  /** Of a collector that reads several routes for a target: which. */
+  readonly part?: string;
   readonly runId: number;
 }
 
@@ -14,7 +16,8 @@ export interface Chunk {
 }
 
 export interface RunSummary {
-  readonly outcome: 'published' | 'unchanged' | 'torn' | 'refused' | 'failed' | 'not-due';
+  /** `resting`: nobody may ask for it now; `detail` says what is missing. */
+  readonly outcome: 'published' | 'unchanged' | 'torn' | 'refused' | 'failed' | 'not-due' | 'resting';
   readonly runId?: number;
   readonly inserted?: number;
   readonly changed?: number;
@@ -29,13 +32,14 @@ export type Step =
   | {
       readonly state: 'read';
       readonly runId: number;
+      readonly part?: string;
       readonly pages: number;
       readonly chunks: readonly Chunk[];
       /** ms since the epoch: reading before would give a torn set, or the same torn set again. */
       readonly notBefore?: number;
     }
-  /** Rows name unknown ids: resolve them, then publish. */
-  | { readonly state: 'resolve'; readonly runId: number }
+  /** Rows name unknown ids, or other routes have more to say of them: resolve, then publish. */
+  | { readonly state: 'resolve'; readonly runId: number; readonly part?: string }
   /** A procedure has done a part: call it again. */
   | {
       readonly state: 'more';

@@ -1,11 +1,17 @@
 import type { AnyCollector } from '../collectors/define.ts';
 import { AppError } from '../kernel/errors.ts';
-import { parseTarget, type TargetKind } from '../spec/targets.ts';
+import { parseTarget } from '../spec/targets.ts';
+import { readEnabledAssignments } from '../store/dispatch.ts';
 import type { Ports } from './ports.ts';
+import { targetKinds } from './set-spec.ts';
 
 /** The targets of a collector as configured now: `region/10000002`, or one empty target where it takes none. */
 export async function listTargets(ports: Ports, collector: AnyCollector): Promise<string[]> {
-  if (collector.for === undefined) return [''];
+  if ('parts' in collector) {
+    const assigned = await readEnabledAssignments(ports.db.pool, collector.name);
+    return assigned.map(({ target }) => target);
+  }
+  if (collector.for !== 'region') return [''];
   const { marketRegions } = ports.settings;
   const ids = marketRegions === 'all' ? await allRegions(ports) : marketRegions;
   return ids.map((id) => `region/${id}`);
@@ -13,7 +19,8 @@ export async function listTargets(ports: Ports, collector: AnyCollector): Promis
 
 /** Throws AppError BAD_TARGET when the collector takes no such target. */
 export function checkTarget(collector: AnyCollector, target: string): void {
-  const kind: TargetKind | undefined = collector.for;
+  const kinds = targetKinds(collector);
+  const kind = kinds.find((one) => target.startsWith(`${one}/`)) ?? kinds[0];
   if (kind !== undefined) parseTarget(target, kind);
   else if (target !== '') {
     throw new AppError(`${collector.name} takes no target.`, { code: 'BAD_TARGET', verdict: 'fail' });

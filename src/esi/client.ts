@@ -1,16 +1,26 @@
 import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import { Agent, type Dispatcher, request as send } from 'undici';
 import type { Clock } from '../kernel/clock.ts';
-import { describeError } from '../kernel/errors.ts';
+import { AppError, describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { INTERACTIVE } from '../spec/priorities.ts';
 import { COMPATIBILITY_DATE, type Route, fillPath } from '../spec/routes.ts';
 import { readJson } from './body.ts';
 import type { Admission, Budget } from './budget.ts';
 import { classifyStatus, header, isServerTrouble } from './classify.ts';
-import { downtimePhase, serverIsBack } from './downtime.ts';
 import { EsiError } from './errors.ts';
 import { type Freshness, readFreshness } from './freshness.ts';
+import { Gate } from './gate.ts';
+
+/** Whose token goes with a request. What is secret in it stays in the closure. */
+export interface EsiAuth {
+  /** The bucket's user: `application:character`. */
+  readonly user: string;
+  /** An access token that is good for the moment. Throws AppError when there is none to be had. */
+  token(): Promise<string>;
+  /** ESI did not take the token (401): the next one is another. */
+  renew(): Promise<void>;
+}
 
 export interface EsiRequest {
   readonly route: Route;
@@ -20,8 +30,10 @@ export interface EsiRequest {
   readonly etag?: string | undefined;
   /** 1 (a person waits) to 5 (backfill); 3 when nothing is said. */
   readonly priority?: number;
-  /** Whose bucket: the address where nothing is said, or the application and character of a token. */
-  readonly user?: string;
+  /** Whose token is sent, and whose bucket it draws on; the address's where nothing is said. */
+  readonly auth?: EsiAuth | undefined;
+  /** Ids: the body of a POST route. */
+  readonly ids?: readonly number[];
   readonly signal?: AbortSignal | undefined;
   /** Called before each try and every few seconds of waiting: a sign of life for whoever watches. */
   readonly alive?: (() => void) | undefined;
@@ -65,14 +77,10 @@ export interface EsiHealth {
 
 /** Three tries, as ESI asks for few. */
 const TRIES = 3;
-/** How soon a paused request looks again. */
-const PAUSE_LOOK = 10_000;
 /** While waiting, a sign of life at least this often: a tenth of the activities' heartbeat timeout. */
 const PULSE = 4_000;
 /** Ten failures in a row are no coincidence; half a minute lets a server breathe. */
 const BREAKER = { failures: 10, rest: 30_000 };
-/** ESI caches /status for 30 s. */
-const STATUS_CACHE = 30_000;
 
 /** The only place that collects from ESI; `doctor` knocks once by itself. */
 export class EsiClient {
@@ -82,13 +90,14 @@ export class EsiClient {
     halfOpenAfter: BREAKER.rest,
     breaker: new ConsecutiveBreaker(BREAKER.failures),
   });
-  private statusProbe: { at: number; back: Promise<boolean> } | undefined;
+  private readonly gate: Gate;
   private lastAnswer: number | undefined;
   private lastTrouble: { at: number; message: string } | undefined;
 
   constructor(options: EsiClientOptions) {
     this.options = options;
-    const { timeouts } = options;
+    const { timeouts, clock, paused, downtime = true } = options;
+    this.gate = new Gate({ clock, paused, downtime, probe: () => this.probe() });
     this.agent = new Agent({
       connections: options.connections ?? 20, // the politeness cap of ESI's community
       pipelining: 1,
@@ -113,6 +122,11 @@ export class EsiClient {
     await this.agent.destroy();
   }
 
+  /** The answer to a POST, which carries `ids`; the same in everything else. */
+  post(request: EsiRequest & { readonly ids: readonly number[] }): Promise<EsiAnswer> {
+    return this.get(request);
+  }
+
   /**
    * One answer, 200 or 304. Throws EsiError: `wait` with a time (too fast, error-limited, paused, downtime, breaker),
    * `retry` after three tries in vain, `fail` for a 4xx, which is never repeated.
@@ -120,7 +134,7 @@ export class EsiClient {
   async get(request: EsiRequest): Promise<EsiAnswer> {
     let requests = 0;
     let admission: Admission | undefined;
-    for (let tries = 1, waits = 0; ;) {
+    for (let tries = 1, waits = 0, renewed = false; ;) {
       try {
         admission = await this.admit(request);
         requests++;
@@ -138,6 +152,11 @@ export class EsiClient {
         error.requests = requests;
         // A 429 or 420 is no failure: admit() waits as long as ESI said, or hands a long wait back, as we do many.
         if (error.verdict === 'wait' && error.status !== undefined && ++waits < TRIES) continue;
+        if (error.verdict === 'refresh-token' && request.auth && !renewed) {
+          renewed = true;
+          await request.auth.renew();
+          continue;
+        }
         if (error.verdict !== 'retry' || tries >= TRIES) throw error;
         await this.rest((this.options.backoff ?? 500) * 2 ** tries * (0.5 + Math.random() / 2), request);
         tries++;
@@ -160,43 +179,17 @@ export class EsiClient {
 
   /** Waits until the request may leave; throws EsiError `wait` when that takes longer than it is worth standing by. */
   private async admit(request: EsiRequest): Promise<Admission> {
-    await this.mayAsk(request);
-    const admission = await this.options.budget.admit(request);
+    await this.gate.mayAsk(request.route);
+    const { auth } = request;
+    await auth?.token(); // where there is none to be had nothing needs to be admitted
+    const admission = await this.options.budget.admit(auth ? { ...request, user: auth.user } : request);
     try {
-      await this.mayAsk(request); // a pause or the downtime may have begun while it waited
+      await this.gate.mayAsk(request.route); // a pause or the downtime may have begun while it waited
       return admission;
     } catch (error) {
       admission.cancel();
       throw error;
     }
-  }
-
-  private async mayAsk(request: EsiRequest): Promise<void> {
-    const paused = await this.options.paused?.();
-    if (paused !== undefined) {
-      throw waiting(`Paused by the operator (${paused}); "eve-collector resume" goes on.`, PAUSE_LOOK);
-    }
-    if (this.options.downtime ?? true) await this.mindDowntime(request);
-  }
-
-  private async mindDowntime(request: EsiRequest): Promise<void> {
-    const { phase, until } = downtimePhase(this.options.clock.now());
-    if (phase === 'open' || request.route === '/status') return;
-    if (phase === 'probe' && (await this.isBack())) return;
-    const wait = phase === 'closed' ? until - this.options.clock.now() : STATUS_CACHE;
-    throw waiting('The daily downtime of EVE (11:00 UTC) is not over.', Math.max(wait, 1_000));
-  }
-
-  private isBack(): Promise<boolean> {
-    const now = this.options.clock.now();
-    if (!this.statusProbe || now - this.statusProbe.at > STATUS_CACHE) {
-      const back = this.probe().then(
-        (status) => serverIsBack(status, now),
-        () => false,
-      );
-      this.statusProbe = { at: now, back };
-    }
-    return this.statusProbe.back;
   }
 
   private async probe(): Promise<unknown> {
@@ -219,7 +212,7 @@ export class EsiClient {
     try {
       const answer = await send(baseUrl + url, {
         dispatcher: this.agent,
-        headers: this.headers(request.etag),
+        ...(await this.message(request)),
         signal: request.signal ?? null,
       });
       status = String(answer.statusCode);
@@ -234,14 +227,18 @@ export class EsiClient {
     }
   }
 
-  private headers(etag: string | undefined): Record<string, string> {
-    return {
+  private async message({ etag, auth, ids }: EsiRequest) {
+    const headers = {
       'user-agent': this.options.userAgent,
       'x-compatibility-date': this.options.compatibilityDate ?? COMPATIBILITY_DATE,
       accept: 'application/json',
       'accept-encoding': 'gzip',
       ...(etag === undefined ? {} : { 'if-none-match': etag }),
+      ...(auth ? { authorization: `Bearer ${await auth.token()}` } : {}),
     };
+    if (ids === undefined) return { headers };
+    const body = JSON.stringify(ids);
+    return { method: 'POST' as const, body, headers: { ...headers, 'content-type': 'application/json' } };
   }
 
   private async understand(
@@ -268,19 +265,20 @@ export class EsiClient {
     };
   }
 
-  private trouble(error: unknown, url: string): unknown {
+  private trouble(error: unknown, url: string): AppError {
     const known =
-      error instanceof EsiError
+      error instanceof AppError // an access token that is not to be had is no trouble of ESI's
         ? error
         : new EsiError(`ESI could not be reached for ${url}: ${describeError(error)}`, {
             code: 'ESI_UNREACHABLE',
             verdict: 'retry',
             cause: error,
           });
-    if (known.verdict === 'retry')
+    if (known instanceof EsiError && known.verdict === 'retry')
       this.lastTrouble = { at: this.options.clock.now(), message: known.message };
-    else if (known.status !== undefined) this.lastAnswer = this.options.clock.now();
-    this.options.log.debug({ code: known.code, status: known.status }, known.message);
+    else if (known instanceof EsiError && known.status !== undefined)
+      this.lastAnswer = this.options.clock.now();
+    this.options.log.debug({ code: known.code }, known.message);
     return known;
   }
 }
@@ -289,8 +287,4 @@ export class EsiClient {
 export function requestUrl(request: Pick<EsiRequest, 'route' | 'params' | 'query'>): string {
   const query = new URLSearchParams(request.query).toString();
   return fillPath(request.route, request.params ?? {}) + (query === '' ? '' : `?${query}`);
-}
-
-function waiting(message: string, retryAfter: number): EsiError {
-  return new EsiError(message, { code: 'ESI_WAIT', verdict: 'wait', retryAfter });
 }

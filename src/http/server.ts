@@ -1,46 +1,51 @@
 import { serve } from '@hono/node-server';
-import { Hono } from 'hono';
-import { bearerAuth } from 'hono/bearer-auth';
-import { HTTPException } from 'hono/http-exception';
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
 import { AppError } from '../kernel/errors.ts';
-import type { TargetStatus } from '../store/status.ts';
-import type { Health } from './health.ts';
+import { addApi, callbackPaths } from './api.ts';
+import { answerPerson } from './callback.ts';
 import { statusPage } from './page.ts';
+import { answerError, refuseInput, sendProblem } from './problem.ts';
+import { askForToken, refuseForeigners, secureAnswers } from './security.ts';
+import type { HttpSources } from './sources.ts';
+import { STYLE } from './style.ts';
 
-/** What the pages show; `main` says how it is had. */
-export interface HttpSources {
-  health(): Promise<Health>;
-  status(): Promise<{ targets: readonly TargetStatus[]; paused: string | null }>;
-  readonly temporalUi: string | undefined;
-  /** When set, everything but `/health` asks for it as bearer token. */
-  readonly token: string | undefined;
+/** Nothing that the API takes is larger than a list of names. */
+const MOST_BODY = 64 * 1024;
+
+/** The routes: `/health` for machines, `/api/...` for programs, `/` for people, and EVE's callback. */
+export function createApp(sources: HttpSources): OpenAPIHono {
+  const { access, login, log } = sources;
+  const app = new OpenAPIHono({
+    defaultHook: (result, c) =>
+      result.success ? undefined : refuseInput(c, result.target, result.error.issues),
+  });
+  const callbacks = callbackPaths(login.callbackUrl);
+  app.use(secureAnswers(access)).use(refuseForeigners(access, callbacks));
+  if (access.token !== undefined) app.use(askForToken(access.token, callbacks));
+  app.use(bodyLimit({ maxSize: MOST_BODY }));
+  addApi(app, sources);
+  addPages(app, sources);
+  app.notFound((c) => sendProblem(c, { status: 404, detail: `There is nothing at ${c.req.path}.` }));
+  app.onError((error, c) => answerError(error, c, log));
+  return app;
 }
 
-/** The routes: `/health` for machines, `/api/status` as JSON, `/` for people. */
-export function createApp(sources: HttpSources): Hono {
-  const app = new Hono();
-  if (sources.token !== undefined) {
-    const guard = bearerAuth({ token: sources.token }); // compares in constant time
-    app.use('/', guard).use('/api/*', guard);
-  }
-  app.get('/health', async (c) => {
-    const health = await sources.health();
-    return c.json(health, health.status === 'down' ? 503 : 200);
-  });
-  app.get('/api/status', async (c) => c.json(await sources.status()));
+/** For people: the status page, its looks, and the button that leads to EVE's login. */
+function addPages(app: OpenAPIHono, sources: HttpSources): void {
+  const { desk, log, login, temporalUi } = sources;
   app.get('/', async (c) => {
     const [health, status] = await Promise.all([sources.health(), sources.status()]);
-    c.header('cache-control', 'no-store');
-    return c.html(statusPage({ health, ...status, temporalUi: sources.temporalUi, now: new Date() }));
+    return c.html(statusPage({ health, ...status, login, temporalUi, now: new Date() }));
   });
-  app.notFound((c) => c.json({ type: 'about:blank', title: 'Not found', status: 404 }, 404));
-  app.onError((error, c) => {
-    const status = error instanceof HTTPException ? error.status : 500;
-    const title =
-      status === 401 ? 'The bearer token of API_TOKEN is needed' : 'Something went wrong; the log says what';
-    return c.json({ type: 'about:blank', title, status }, status);
+  app.get('/style.css', (c) => c.body(STYLE, 200, { 'content-type': 'text/css' }));
+  app.post('/login', async (c) => {
+    try {
+      return c.redirect((await desk.beginLogin()).url, 303);
+    } catch (error) {
+      return answerPerson(error, c, log);
+    }
   });
-  return app;
 }
 
 export interface Listening {

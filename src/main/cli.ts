@@ -2,6 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { collectors } from '../collectors/index.ts';
 import { AppError, describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
+import { addAssign, addTokens } from './cli-owners.ts';
+import type { Work } from './command.ts';
 import * as commands from './commands.ts';
 import { type Config, readConfig, readEnvironment } from './config.ts';
 import { startDemo } from './demo.ts';
@@ -12,6 +14,9 @@ import { VERSION } from './version.ts';
 const DONE = 0;
 const FAILED = 1;
 const WRONG_USAGE = 2;
+
+/** Errors of whoever wrote the command. */
+const USAGE = new Set(['BAD_TARGET', 'BAD_INTERVAL', 'UNKNOWN_COLLECTOR', 'BAD_SETTINGS']);
 
 const out = (text: string) => void process.stdout.write(`${text}\n`);
 const complain = (text: string) => void process.stderr.write(`${text}\n`);
@@ -34,9 +39,7 @@ function stopSignal(): AbortSignal {
 }
 
 /** Runs a command that prints once. Logs of such commands are of interest only when something is wrong. */
-function printing(
-  work: (config: Config, log: Log) => Promise<commands.Printed>,
-): (options: { json?: boolean }) => Promise<number> {
+function printing(work: Work): (options: { json?: boolean }) => Promise<number> {
   return async (options) => {
     const { config, log } = prepare(undefined, 'warn');
     const { text, json, ok } = await work(config, log);
@@ -79,8 +82,6 @@ function addServices(app: Command, finish: Finish): void {
       finish(DONE);
     });
 }
-
-type Work = (config: Config, log: Log) => Promise<commands.Printed>;
 
 /** Commands that print once, for people or as JSON. */
 function addQuestions(app: Command, finish: Finish): void {
@@ -137,6 +138,9 @@ function program(finish: Finish): Command {
   addServices(app, finish);
   addRun(app, finish);
   addQuestions(app, finish);
+  const print = async (work: Work, options: { json?: boolean }) => finish(await printing(work)(options));
+  addTokens(app, print, out);
+  addAssign(app, print);
   return app;
 }
 
@@ -153,9 +157,7 @@ async function main(): Promise<number> {
         : `Something went wrong that should not: ${describeError(error)}`,
     );
     if (!(error instanceof AppError) && error instanceof Error) complain(error.stack ?? '');
-    const usage =
-      error instanceof AppError && ['BAD_TARGET', 'UNKNOWN_COLLECTOR', 'BAD_SETTINGS'].includes(error.code);
-    return usage ? WRONG_USAGE : FAILED;
+    return error instanceof AppError && USAGE.has(error.code) ? WRONG_USAGE : FAILED;
   }
 }
 

@@ -3,13 +3,15 @@ import { collectors } from '../collectors/index.ts';
 import { lockDataDir } from '../embedded/lock.ts';
 import { startEmbeddedPostgres } from '../embedded/postgres.ts';
 import type { RunSummary } from '../engine/steps.ts';
-import { ago } from '../http/page.ts';
+import { ago } from '../http/parts.ts';
 import { listen } from '../http/server.ts';
 import { viewBucket } from '../kernel/bucket-view.ts';
 import type { Log } from '../kernel/log.ts';
 import { writePause } from '../store/control.ts';
 import { readBuckets } from '../store/ledger.ts';
 import { migrate } from '../store/migrate.ts';
+import { type Printed, withHouse } from './command.ts';
+import { ownersTrouble } from './commands-owners.ts';
 import type { Config } from './config.ts';
 import { examine } from './doctor.ts';
 import { findRunning } from './endpoints.ts';
@@ -18,24 +20,8 @@ import { listSchedules } from './schedules.ts';
 import { currentStatus } from './status.ts';
 import { connectClient, connectWorker } from './temporal.ts';
 import { metricsHandler } from './up.ts';
-import { type House, scheduleSettings, wire } from './wire.ts';
+import { scheduleSettings, wire } from './wire.ts';
 import { startWorkers } from './worker.ts';
-
-/** What a command prints: for people, and as one JSON value. `ok` false makes the exit code 1. */
-export interface Printed {
-  readonly text: string;
-  readonly json: unknown;
-  readonly ok: boolean;
-}
-
-async function withHouse<T>(config: Config, log: Log, work: (house: House) => Promise<T>): Promise<T> {
-  const house = wire(config, (await findRunning(config)).databaseUrl, log);
-  try {
-    return await work(house);
-  } finally {
-    await house.close();
-  }
-}
 
 export function statusCommand(config: Config, log: Log): Promise<Printed> {
   return withHouse(config, log, async (house) => {
@@ -53,7 +39,10 @@ export function statusCommand(config: Config, log: Log): Promise<Printed> {
       status.paused === null ? '' : `Paused: ${status.paused}. "eve-collector resume" goes on.\n\n`;
     const drifts = status.drifts.map((d) => `\n${d.route}: ${d.drift}${d.adopted ? ' (adopted)' : ''}`);
     const told = drifts.length === 0 ? '' : `\n\nESI's limits differ from those shipped:${drifts.join('')}`;
-    const text = `${paused}${table(['collector', 'target', 'state', 'rows', 'newest set', ''], rows)}${told}`;
+    const trouble = ownersTrouble(status.tokens, status.assignments);
+    const owners = trouble.length === 0 ? '' : `\n\nOwners:\n${trouble.join('\n')}`;
+    const targets = table(['collector', 'target', 'state', 'rows', 'newest set', ''], rows);
+    const text = `${paused}${targets}${owners}${told}`;
     return { text, json: status, ok: true };
   });
 }
@@ -195,7 +184,7 @@ function migrated(applied: readonly string[]): Printed {
 /** Workers alone, beside a running `up` or on servers that the settings name: for more hands. Ends by `signal`. */
 export async function workerCommand(config: Config, log: Log, signal: AbortSignal): Promise<void> {
   const running = await findRunning(config);
-  const house = wire(config, running.databaseUrl, log);
+  const house = await wire(config, running.databaseUrl, log);
   const connection = await connectWorker(config, {
     address: running.temporalAddress,
     namespace: running.temporalNamespace,

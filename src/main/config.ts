@@ -44,6 +44,13 @@ const url = (...protocols: string[]) =>
     )
     .transform((text) => text.replace(/\/+$/, ''));
 const http = url('http:', 'https:');
+/** As it is registered with EVE, letter for letter. Its path is one that nothing else here has. */
+const callback = z
+  .string()
+  .refine(
+    (text) => /^https?:\/\//.test(text) && URL.canParse(text) && isFreePath(new URL(text)),
+    'an address with a path of its own, such as http://localhost:8080/callback',
+  );
 const duration = (least: string) =>
   z
     .string()
@@ -59,6 +66,12 @@ const retention = z
     'a duration such as 90d, or 0 to keep for ever',
   );
 const cron = z.string().refine(isCron, 'five cron fields, e.g. "0 2 * * 0" (UTC)');
+
+/** `/api/tokens/callback` is ours, and does as well. */
+function isFreePath({ pathname, search, hash }: URL): boolean {
+  const taken = ['/', '/health', '/login', '/style.css'].includes(pathname) || /^\/api(\/|$)/.test(pathname);
+  return search === '' && hash === '' && (!taken || pathname === '/api/tokens/callback');
+}
 
 /** 32 bytes for AES-256; a text that base64 gives back as it was. */
 function isKey(text: string): boolean {
@@ -95,7 +108,7 @@ const settings = {
   ESI_USER_AGENT: z.string({ error: WITH_CONTACT }).regex(CONTACT, WITH_CONTACT),
   ESI_CLIENT_ID: z.string().optional(),
   ESI_CLIENT_SECRET: z.string().optional(),
-  ESI_CALLBACK_URL: http.default('http://localhost:8080/callback'),
+  ESI_CALLBACK_URL: callback.default('http://localhost:8080/callback'),
   ESI_BASE_URL: http.default('https://esi.evetech.net'),
   SSO_BASE_URL: http.default('https://login.eveonline.com'),
   SDE_BASE_URL: http.default('https://developers.eveonline.com/static-data'),
@@ -129,7 +142,11 @@ const settings = {
     .optional(),
   HTTP_HOST: z.string().min(1).default('127.0.0.1'),
   HTTP_PORT: port.default(8080),
-  API_TOKEN: z.string().min(16, 'at least 16 characters').optional(),
+  API_TOKEN: z
+    .string()
+    .min(16, { error: 'at least 16 characters', abort: true })
+    .regex(/^[\w.~+/-]+=*$/, 'letters, digits and any of ._~+/-, which a bearer token can hold')
+    .optional(),
   METRICS_ENABLED: bool.default(true),
   METRICS_PORT: port.default(9090),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),

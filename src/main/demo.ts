@@ -1,4 +1,5 @@
 import { startSimulator } from '../simulator/index.ts';
+import { DEFAULT_CLIENT } from '../simulator/sso/options.ts';
 
 /** Sets turn over every half minute, so that a visitor sees changes while he looks. */
 const CACHE_SECONDS = 30;
@@ -24,6 +25,9 @@ export async function startDemo(
       ...environment,
       ESI_BASE_URL: simulator.url,
       SDE_BASE_URL: simulator.sdeUrl,
+      SSO_BASE_URL: simulator.ssoUrl,
+      ESI_CLIENT_ID: DEFAULT_CLIENT.id,
+      ESI_CLIENT_SECRET: DEFAULT_CLIENT.secret,
     },
     close: () => simulator.close(),
   };

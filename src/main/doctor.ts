@@ -152,7 +152,7 @@ async function withHouse<T>(
   running: Reachable,
   work: (house: House) => Promise<T>,
 ): Promise<T> {
-  const house = wire(config, running.databaseUrl, silentLog);
+  const house = await wire(config, running.databaseUrl, silentLog);
   try {
     return await work(house);
   } finally {
@@ -161,12 +161,13 @@ async function withHouse<T>(
 }
 
 function application(config: Config): Omit<Finding, 'check'> {
-  if (config.ESI_CLIENT_ID !== undefined && config.ESI_CLIENT_SECRET !== undefined)
-    return { status: 'ok', detail: 'set' };
+  if (config.ESI_CLIENT_ID !== undefined)
+    return { status: 'ok', detail: `set; its callback has to be ${config.ESI_CALLBACK_URL}` };
   return {
     status: 'warn',
     detail: 'none: data of characters and corporations is not collected',
-    advice: 'Make one at https://developers.eveonline.com, then set ESI_CLIENT_ID and ESI_CLIENT_SECRET.',
+    advice:
+      'Make one at https://developers.eveonline.com, with the callback URL of ESI_CALLBACK_URL, then set ESI_CLIENT_ID and ESI_CLIENT_SECRET.',
   };
 }
 

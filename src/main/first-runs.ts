@@ -1,7 +1,8 @@
 import type { Client } from '@temporalio/client';
+import { findCollector } from '../collectors/index.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { ScheduleSettings } from '../schedules/plan.ts';
-import { currentStatus } from './status.ts';
+import { currentProgress } from './status.ts';
 import type { House } from './wire.ts';
 
 /** The import of the universe takes seconds to a minute; the market waits for it no longer than this. */
@@ -19,8 +20,9 @@ export async function startFirstRuns(
   signal: AbortSignal,
 ): Promise<void> {
   const never = async () => {
-    const { targets } = await currentStatus(house, settings);
-    return new Set(targets.filter((t) => t.readAt === null && !t.running).map((t) => t.collector));
+    const { targets } = await currentProgress(house, settings);
+    const waiting = targets.filter((t) => t.readAt === null && !t.running).map((t) => t.collector);
+    return new Set(waiting.filter(hasSchedule)); // owners' collectors are the dispatcher's
   };
   const waiting = await never();
   if (waiting.delete('universe')) {
@@ -31,6 +33,10 @@ export async function startFirstRuns(
   signal.throwIfAborted();
   const still = await never();
   for (const id of waiting) if (still.has(id)) await trigger(client, id);
+}
+
+function hasSchedule(name: string): boolean {
+  return !('parts' in findCollector(name));
 }
 
 async function isCollected(house: House): Promise<boolean> {

@@ -1,22 +1,27 @@
 import type { Client } from '@temporalio/client';
 import { collectors } from '../collectors/index.ts';
+import { listAssignments } from '../engine/owners/assignments.ts';
+import { listTokens } from '../engine/owners/tokens.ts';
+import { partsOf } from '../engine/set-spec.ts';
 import { listTargets } from '../engine/targets.ts';
 import type { Check, Health } from '../http/health.ts';
 import { checkHealth } from '../http/health.ts';
+import type { HttpStatus } from '../http/sources.ts';
 import { describeError } from '../kernel/errors.ts';
-import { intervalOf, type ScheduleSettings } from '../schedules/plan.ts';
+import { intervalOf, isScheduled, type ScheduleSettings } from '../schedules/plan.ts';
 import { readPause } from '../store/control.ts';
+import { readEnabledAssignments } from '../store/dispatch.ts';
 import { readDrifts } from '../store/limits.ts';
-import { readStatus, type TargetStatus, type WantedTarget } from '../store/status.ts';
+import { readStatus, type WantedTarget } from '../store/status.ts';
 import { cronPeriod } from './cron.ts';
 import type { RunningWorkers } from './worker.ts';
 import type { House } from './wire.ts';
 
-/** The targets that the settings ask for. */
+/** The targets that the settings and the assignments ask for. */
 export async function wantedTargets(house: House, settings: ScheduleSettings): Promise<WantedTarget[]> {
-  const wanted: WantedTarget[] = [];
+  const wanted: WantedTarget[] = await assignedTargets(house);
   for (const collector of collectors) {
-    if (collector.switch !== undefined && !settings.switches[collector.switch]) continue;
+    if (!isScheduled(collector, settings)) continue;
     const { rhythm } = collector;
     const every =
       'cronSetting' in rhythm ? cronPeriod(settings.crons[rhythm.cronSetting]) : intervalOf(rhythm, settings);
@@ -27,24 +32,41 @@ export async function wantedTargets(house: House, settings: ScheduleSettings): P
   return wanted;
 }
 
-export interface Status {
-  readonly targets: readonly TargetStatus[];
-  readonly paused: string | null;
-  /** What ESI's own description says otherwise than we shipped with. */
-  readonly drifts: readonly { readonly route: string; readonly drift: string; readonly adopted: boolean }[];
+/** What is assigned to owners, with the parts that each collector reads for them. */
+async function assignedTargets(house: House): Promise<WantedTarget[]> {
+  const rows = await readEnabledAssignments(house.db.pool);
+  return rows.flatMap(({ collector: name, target, minutes, note }) => {
+    const collector = collectors.find((one) => one.name === name);
+    if (!collector || !('parts' in collector)) return [];
+    const parts = partsOf(collector.parts, target).map(({ part }) => part);
+    return [{ collector: name, target, every: minutes * 60_000, parts, note }];
+  });
 }
+
+/** What is collected, and how it stands. */
+export type Progress = Pick<HttpStatus, 'targets' | 'paused'>;
+
+/** The same with the owners, and what ESI says of its limits. */
+export type Status = HttpStatus;
 
 /** How everything that is wanted stands now. */
-export async function currentStatus(house: House, settings: ScheduleSettings): Promise<Status> {
-  const [wanted, pause, drifts] = await Promise.all([
-    wantedTargets(house, settings),
-    readPause(house.db),
-    readDrifts(house.db),
-  ]);
-  return { targets: await readStatus(house.db, wanted, new Date()), paused: pause?.reason ?? null, drifts };
+export async function currentProgress(house: House, settings: ScheduleSettings): Promise<Progress> {
+  const [wanted, pause] = await Promise.all([wantedTargets(house, settings), readPause(house.db)]);
+  return { targets: await readStatus(house.db, wanted, new Date()), paused: pause?.reason ?? null };
 }
 
-function judgeProgress({ targets, paused }: Status, workers: RunningWorkers | undefined): Check {
+/** All that there is to know. */
+export async function currentStatus(house: House, settings: ScheduleSettings): Promise<Status> {
+  const [progress, drifts, tokens, assignments] = await Promise.all([
+    currentProgress(house, settings),
+    readDrifts(house.db),
+    listTokens(house),
+    listAssignments(house),
+  ]);
+  return { ...progress, drifts, tokens, assignments };
+}
+
+function judgeProgress({ targets, paused }: Progress, workers: RunningWorkers | undefined): Check {
   if (workers && workers.state() !== 'RUNNING')
     return { status: 'down', detail: `the workers are ${workers.state()}` };
   if (paused !== null) return { status: 'degraded', detail: `paused: ${paused}` };
@@ -83,7 +105,7 @@ export function currentHealth(
       return { status: status === 'unknown' ? 'ok' : status, detail };
     },
     async progress() {
-      return judgeProgress(await currentStatus(house, settings), workers);
+      return judgeProgress(await currentProgress(house, settings), workers);
     },
   });
 }

@@ -6,7 +6,7 @@ import { lockDataDir } from '../embedded/lock.ts';
 import { createApp, listen } from '../http/server.ts';
 import { describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
-import { planSchedules } from '../schedules/plan.ts';
+import { DISPATCHER, planSchedules } from '../schedules/plan.ts';
 import { syncSchedules } from '../schedules/sync.ts';
 import { migrate } from '../store/migrate.ts';
 import type { Config } from './config.ts';
@@ -17,6 +17,7 @@ import { type Servers, startServers } from './servers.ts';
 import { askEsi, currentHealth, currentStatus } from './status.ts';
 import { connectClient, connectWorker } from './temporal.ts';
 import { VERSION } from './version.ts';
+import { callbackTrouble, webSources } from './web.ts';
 import { type House, scheduleSettings, wire } from './wire.ts';
 import { type RunningWorkers, startWorkers } from './worker.ts';
 
@@ -90,7 +91,7 @@ async function start(
   const running = await startCollecting(config, log, servers, stack);
   signal.throwIfAborted();
   const wanted = planSchedules(collectors, scheduleSettings(config));
-  const ours = collectors.map((collector) => collector.name);
+  const ours = [...collectors.map((collector) => collector.name), DISPATCHER];
   log.info(
     { schedules: await syncSchedules(running.client, wanted, ours) },
     'schedules agree with the settings',
@@ -110,13 +111,13 @@ async function start(
     ),
     collecting: wanted.filter((s) => ours.includes(s.id)).map((s) => `${s.id.padEnd(21)}${s.about}`),
   };
-  show(startScreen({ ...data, missing: missing(config, running.house) }));
+  show(startScreen({ ...data, missing: missing(config, running.house, http) }));
   return running.workers;
 }
 
 /** Connects to the servers and starts the workers. */
 async function startCollecting(config: Config, log: Log, servers: Servers, stack: Stack): Promise<Running> {
-  const house = wire(config, servers.databaseUrl, log);
+  const house = await wire(config, servers.databaseUrl, log);
   stack.push(() => house.close());
   const address = { address: servers.temporalAddress, namespace: servers.temporalNamespace };
   const client = await connectClient(config, address);
@@ -172,8 +173,8 @@ async function serveHttp(
   const app = createApp({
     health: () => currentHealth(house, client, settings, workers),
     status: () => currentStatus(house, settings),
+    ...webSources(config, house, client),
     temporalUi: servers.temporalUi,
-    token: config.API_TOKEN,
   });
   const http = await listen(app.fetch, {
     host: config.HTTP_HOST,
@@ -200,13 +201,15 @@ export function metricsHandler(house: Pick<House, 'metrics'>): (request: Request
   };
 }
 
-function missing(config: Config, house: House): string[] {
+function missing(config: Config, house: House, http: string): string[] {
   const lines: string[] = [];
-  if (config.ESI_CLIENT_ID === undefined || config.ESI_CLIENT_SECRET === undefined) {
+  if (config.ESI_CLIENT_ID === undefined) {
     lines.push(
       'No SSO application (ESI_CLIENT_ID, ESI_CLIENT_SECRET): data of characters and corporations is not collected.',
-      'Make one at https://developers.eveonline.com and put both into .env.',
+      `Make one at https://developers.eveonline.com with the callback ${config.ESI_CALLBACK_URL}, and put both into .env.`,
     );
+  } else {
+    lines.push(...callbackTrouble(config.ESI_CALLBACK_URL, http));
   }
   const { status, detail } = house.esi.health();
   if (status === 'down' || status === 'degraded') {

@@ -5,7 +5,7 @@ import { Ceiling } from '../esi/ceiling.ts';
 import { EsiClient } from '../esi/client.ts';
 import { LedgerBudget } from '../esi/budget.ts';
 import { createSdeClient } from '../esi/sde.ts';
-import type { EngineSettings, Ports } from '../engine/ports.ts';
+import type { EngineSettings, Ports, Vault } from '../engine/ports.ts';
 import { type Clock, parseDuration, systemClock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import { createMetrics } from '../metrics/metrics.ts';
@@ -15,6 +15,9 @@ import { type Database, openDatabase } from '../store/database.ts';
 import { postgresLedger } from '../store/ledger.ts';
 import { createStricterReader } from '../store/limits.ts';
 import type { Retention } from '../store/maintain.ts';
+import { createCipher } from '../vault/cipher.ts';
+import { loadKeys } from '../vault/keys.ts';
+import { createSsoClient, type SsoClient } from '../vault/sso.ts';
 import { addBudgetMetrics } from './budget-metrics.ts';
 import { type Config, isLoopback } from './config.ts';
 
@@ -24,8 +27,12 @@ export interface House extends Ports {
   close(): Promise<void>;
 }
 
-/** Builds the parts from the settings. Nothing is connected or asked yet. */
-export function wire(config: Config, databaseUrl: string, log: Log): House {
+/**
+ * Builds the parts from the settings. Nothing is connected or asked yet. Throws AppError BAD_KEY when the key of the
+ * tokens can be neither read nor made.
+ */
+export async function wire(config: Config, databaseUrl: string, log: Log): Promise<House> {
+  const vault = await openVault(config, log);
   const metrics = createMetrics();
   const clock = systemClock;
   const db = openDatabase({
@@ -62,12 +69,33 @@ export function wire(config: Config, databaseUrl: string, log: Log): House {
     log,
     metrics,
     settings: engineSettings(config),
+    vault,
     async close() {
-      await Promise.allSettled([esi.close(), sde.close()]);
+      await Promise.allSettled([esi.close(), sde.close(), vault.sso?.close()]);
       await budget.close();
       await db.close();
     },
   };
+}
+
+async function openVault(config: Config, log: Log): Promise<Vault> {
+  const sso = ssoClient(config, log);
+  const keys = await loadKeys({ setting: config.TOKEN_ENCRYPTION_KEY, dataDir: config.DATA_DIR });
+  return { cipher: createCipher(keys), sso };
+}
+
+/** Without an application nobody can log in. */
+function ssoClient(config: Config, log: Log): SsoClient | undefined {
+  if (config.ESI_CLIENT_ID === undefined) return undefined;
+  return createSsoClient({
+    baseUrl: config.SSO_BASE_URL,
+    clientId: config.ESI_CLIENT_ID,
+    clientSecret: config.ESI_CLIENT_SECRET,
+    callbackUrl: config.ESI_CALLBACK_URL,
+    userAgent: config.ESI_USER_AGENT,
+    clock: systemClock,
+    log,
+  });
 }
 
 function engineSettings(config: Config): EngineSettings {
@@ -117,5 +145,6 @@ export function scheduleSettings(config: Config): ScheduleSettings {
     switches: { COLLECT_UNIVERSE_DATA, COLLECT_MARKET_ORDERS, COLLECT_MARKET_HISTORY, COLLECT_INDUSTRY_DATA },
     intervals: { MARKET_ORDERS_INTERVAL },
     crons: { UNIVERSE_UPDATE_CRON, MARKET_HISTORY_CRON, INDUSTRY_UPDATE_CRON },
+    owners: config.ESI_CLIENT_ID !== undefined,
   };
 }

@@ -8,6 +8,8 @@ export interface ScheduleSettings {
   readonly switches: Readonly<Record<Switch, boolean>>;
   readonly intervals: Readonly<Record<'MARKET_ORDERS_INTERVAL', string>>;
   readonly crons: Readonly<Record<CronSetting, string>>;
+  /** An SSO application is set up: what owners have can be collected. */
+  readonly owners: boolean;
 }
 
 export interface WantedSchedule {
@@ -42,7 +44,7 @@ function timing(
   const { rhythm } = collector;
   // A sweep leaves targets that are under way to the sweep that began them, so one slow region stops no other. Where
   // there is one target, a second run would find nothing to do.
-  const overlap = collector.for === undefined ? ('SKIP' as const) : ('ALLOW_ALL' as const);
+  const overlap = 'for' in collector && collector.for ? ('ALLOW_ALL' as const) : ('SKIP' as const);
   if ('cronSetting' in rhythm) {
     const spec = { cronExpressions: [settings.crons[rhythm.cronSetting]], timezone: 'UTC', jitter: JITTER };
     return { spec, policies: { overlap, catchupWindow: '1 day' } };
@@ -88,13 +90,38 @@ function housekeeping(): WantedSchedule {
   });
 }
 
-/** The schedules that the settings ask for: one per collector that is switched on, and housekeeping. */
+/** Id of the schedule that starts what `collector_assignments` says is due. */
+export const DISPATCHER = 'owners';
+
+/** Every minute, since an assignment takes effect within one. What is still under way has taken what was due. */
+function dispatcher(): WantedSchedule {
+  const about = 'Starts what is due for characters and corporations';
+  return withHash({
+    id: DISPATCHER,
+    about,
+    spec: { intervals: [{ every: 60_000 }] },
+    policies: { overlap: 'SKIP', catchupWindow: 10_000 },
+    action: startWorkflow('dispatch', DISPATCHER, about, []),
+  });
+}
+
+/** Whether a collector runs by a schedule of its own: those of owners are started by the dispatcher. */
+export function isScheduled(collector: AnyCollector, settings: ScheduleSettings): boolean {
+  if ('parts' in collector) return false;
+  if ('procedure' in collector && collector.procedure === 'structures') return settings.owners;
+  return collector.switch === undefined || settings.switches[collector.switch];
+}
+
+/**
+ * The schedules that the settings ask for: one per collector that is switched on, the owners' dispatcher, and
+ * housekeeping.
+ */
 export function planSchedules(
   collectors: readonly AnyCollector[],
   settings: ScheduleSettings,
 ): WantedSchedule[] {
   const wanted = collectors
-    .filter((collector) => collector.switch === undefined || settings.switches[collector.switch])
+    .filter((collector) => isScheduled(collector, settings))
     .map((collector) => {
       const { name, about } = collector;
       const staleAfter = intervalOf(collector.rhythm, settings);
@@ -106,5 +133,5 @@ export function planSchedules(
         action: startWorkflow('collect', name, about, args),
       });
     });
-  return [...wanted, housekeeping()];
+  return [...wanted, ...(settings.owners ? [dispatcher()] : []), housekeeping()];
 }

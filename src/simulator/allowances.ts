@@ -13,7 +13,19 @@ export const MINUTE = 60_000;
 const WINDOW_SECONDS = 900; // every published window is 15 minutes
 
 /** Tokens per window of the groups that are simulated (compatibility date 2026-08-18). */
-const TOKENS: Record<string, number> = { 'market-order': 12_000, status: 600, meta: 150, industry: 150 };
+const TOKENS: Record<string, number> = {
+  'market-order': 12_000,
+  status: 600,
+  meta: 150,
+  industry: 150,
+  'char-wallet': 150,
+  'corp-wallet': 300,
+  'char-asset': 1_800,
+  'corp-asset': 1_800,
+  'char-industry': 600,
+  'corp-industry': 600,
+  'char-detail': 600,
+};
 
 /** What ESI grants, changeable at any time, and what other programs on the same address have spent of it. */
 export interface Allowances {

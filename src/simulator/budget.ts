@@ -2,9 +2,12 @@ import { ERRORS_A_MINUTE, MINUTE, type Allowances } from './allowances.ts';
 import type { Call } from './call.ts';
 import { isError, tokensOf } from './limits.ts';
 
-/** What callers have used of one limit, all addresses together. */
+/** What callers have used of one limit, all addresses together; a character's buckets are its own. */
 export interface BudgetLine {
-  /** A bucket's group, `errors`, `hidden` and a route, or `all` for every request of ESI. */
+  /**
+   * A bucket's group, with a space and the user behind it where that is a character's application; `errors`, `hidden`
+   * and a route, or `all` for every request of ESI.
+   */
   name: string;
   /** What a window may hold, as set now; null where ESI names no limit. */
   allowed: number | null;
@@ -26,7 +29,7 @@ export interface Budget {
 }
 
 const KEPT = 1_000_000; // arrivals of one limit: 9 MB
-const FIRST = 1_024; // what a ring starts with
+const FIRST = 64; // what a ring starts with: a thousand characters have some thousands of them
 const FOLD = KEPT / 2; // how often a full ring is searched, so that nothing is lost: a window holds fewer
 
 /** Arrival times and tokens of one limit, the oldest overwritten. */
@@ -86,12 +89,19 @@ interface Draw {
   after(status: number): number;
 }
 
+const bucketName = (call: Call, group: string): string =>
+  call.user === call.caller ? group : `${group} ${call.user}`;
+
 function drawsOf(call: Call): Draw[] {
   const request = (name: string): Draw => ({ name, atOnce: 1, after: () => 0 });
   return [
     call.group === undefined
       ? { name: 'errors', atOnce: 0, after: (status) => Number(isError(status)) }
-      : { name: call.group, atOnce: 0, after: (status) => (status === 420 ? 0 : tokensOf(status)) },
+      : {
+          name: bucketName(call, call.group),
+          atOnce: 0,
+          after: (status) => (status === 420 ? 0 : tokensOf(status)),
+        },
     ...(call.hidden ? [request(`hidden ${call.route}`)] : []),
     request('all'),
   ];
@@ -105,7 +115,7 @@ export function createBudget(allowances: Allowances, hiddenLimit: number): Budge
     if (name === 'all') return { allowed: null, windowSeconds };
     if (name === 'errors') return { allowed: ERRORS_A_MINUTE, windowSeconds };
     if (name.startsWith('hidden ')) return { allowed: hiddenLimit, windowSeconds };
-    const bucket = allowances.of(name);
+    const bucket = allowances.of(name.split(' ')[0] as string);
     return { allowed: bucket.tokens, windowSeconds: bucket.windowSeconds };
   };
   const enter = ({ name, atOnce }: Draw, at: number) => {

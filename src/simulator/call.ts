@@ -1,9 +1,18 @@
 import type { IncomingMessage } from 'node:http';
+import { bearerOf, type Access } from './sso/access.ts';
 
 /** A request as the simulator sees it. */
 export interface Call {
-  /** The caller's address: limits and offences count per caller. */
+  /** The caller's address: the error limit and offences count per caller. */
   caller: string;
+  /** Whose token buckets are used: the address, or the application and character of the token. */
+  user: string;
+  /** The token that came along, if one did. */
+  bearer: string | undefined;
+  /** What that token is worth; none when it is not one of ours. */
+  access: Access | undefined;
+  /** Of a POST; read before it is answered. */
+  body: string;
   method: string;
   /** With the query: the identity of a cached answer. */
   path: string;
@@ -26,6 +35,14 @@ export interface Call {
   booked: (status: number, refused: boolean) => void;
 }
 
+/** Where the SSO lives on this server. */
+export const SSO_PREFIX = '/sso';
+
+export const isSsoPath = (path: string): boolean => path === SSO_PREFIX || path.startsWith(`${SSO_PREFIX}/`);
+
+/** Whether a call is one of ESI's, by its route: only those count against limits. */
+export const isEsi = (call: { route: string }): boolean => call.route !== 'sde' && !isSsoPath(call.route);
+
 const NO_QUERY = new URLSearchParams();
 
 /** Reads a request; its route is filled in later. */
@@ -33,8 +50,13 @@ export function readCall(request: IncomingMessage, at: number): Call {
   const path = request.url ?? '/';
   const mark = path.indexOf('?');
   const bare = mark < 0 ? path : path.slice(0, mark);
+  const caller = request.socket.remoteAddress ?? 'unknown';
   return {
-    caller: request.socket.remoteAddress ?? 'unknown',
+    caller,
+    user: caller,
+    bearer: bearerOf(request.headers.authorization),
+    access: undefined,
+    body: '',
     method: request.method ?? 'GET',
     path,
     pathname: bare.length > 1 && bare.endsWith('/') ? bare.slice(0, -1) : bare,

@@ -1,6 +1,7 @@
 import { packJson, type Body } from './body.ts';
 import type { Call } from './call.ts';
 import type { FaultBox } from './faults.ts';
+import type { Owners } from './owners/owners.ts';
 import type { World } from './world.ts';
 
 /** What a route has to say, before conditions, limits and headers. */
@@ -14,6 +15,8 @@ export interface Content {
   version: string;
   /** A fault has spoilt it. */
   damaged?: boolean;
+  /** A refusal that will not change by itself: the role is missing, or the token is revoked. */
+  told?: 'role' | 'token';
 }
 
 /** What a route may look at. */
@@ -21,10 +24,11 @@ export interface RouteContext {
   world: World;
   box: FaultBox;
   now: number;
+  owners: Owners;
 }
 
-/** Answers a call; `id` is the number in its path. */
-export type Resolve = (context: RouteContext, call: Call, id: number) => Content;
+/** Answers a call; `id` is the number in its path, `part` the second one, e.g. a wallet division. */
+export type Resolve = (context: RouteContext, call: Call, id: number, part: number) => Content;
 
 const errors = new Map<string, Body>();
 

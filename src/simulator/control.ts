@@ -24,6 +24,15 @@ interface Order {
   fault?: keyof Faults;
   args?: unknown[];
   options?: FaultOptions;
+  /** A method of `owners` or `sso`; `args` are its arguments. */
+  method?: string;
+}
+
+/** Calls a method by its name: names and arguments come from the benches, demos and tests of this project only. */
+function callByName(target: object, { method = '', args = [] }: Order): unknown {
+  const found: unknown = Reflect.get(target, method);
+  if (typeof found !== 'function') throw new Error(`method: unknown: ${method}`);
+  return Reflect.apply(found, target, args);
 }
 
 function setFault(faults: Faults, { fault, args = [], options }: Order): void {
@@ -33,7 +42,9 @@ function setFault(faults: Faults, { fault, args = [], options }: Order): void {
 }
 
 /** What POST calls do. */
-const ACTIONS: Record<string, (simulator: Simulator, order: Order) => void> = {
+const ACTIONS: Record<string, (simulator: Simulator, order: Order) => unknown> = {
+  owners: ({ owners }, order) => callByName(owners, order),
+  sso: ({ sso }, order) => callByName(sso, order),
   turn: ({ world }, { region }) => world.turn(region),
   warm: ({ world }, { region }) => world.warm(region),
   churn: ({ world }, { share, region }) => world.setChurn(share ?? 0, region),
@@ -105,8 +116,8 @@ export async function handleControl(
     if (view) return send(response, 200, view(simulator, call));
     if (!action) return send(response, 404, { error: 'unknown control call' });
     const body = await text(request);
-    action(simulator, (body ? JSON.parse(body) : {}) as Order);
-    send(response, 200, { ok: true });
+    const result: unknown = await action(simulator, (body ? JSON.parse(body) : {}) as Order);
+    send(response, 200, result === undefined ? { ok: true } : { ok: true, result });
   } catch (error) {
     send(response, 400, { error: error instanceof Error ? error.message : String(error) });
   }

@@ -1,13 +1,15 @@
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../kernel/clock.ts';
+import { refusalOf } from './auth.ts';
 import type { Budget } from './budget.ts';
 import type { Call } from './call.ts';
 import { failure, type Content } from './content.ts';
-import type { Fault, FaultBox, FaultOf } from './faults.ts';
+import { breaking, type Breaking, type Fault, type FaultBox } from './faults.ts';
 import { hiddenRefusal, type HiddenLimiter } from './hidden.ts';
 import { distort } from './limit-headers.ts';
 import type { Limits } from './limits.ts';
 import type { Judge } from './offences.ts';
+import type { Owners } from './owners/owners.ts';
 import {
   baseHeaders,
   cacheHeaders,
@@ -20,6 +22,7 @@ import {
   sendText,
 } from './respond.ts';
 import { findRoute } from './routes.ts';
+import type { SsoService } from './sso/service.ts';
 import type { World } from './world.ts';
 
 /** What the handlers work with. */
@@ -32,14 +35,10 @@ export interface Engine {
   budget: Budget;
   clock: Clock;
   latencyMs: number;
-}
-
-type Breaking = FaultOf<'status' | 'body' | 'truncate' | 'reset' | 'resetMidway' | 'hang' | 'oversize'>;
-const BREAKING = ['status', 'body', 'truncate', 'reset', 'resetMidway', 'hang', 'oversize'] as const;
-
-/** Takes the fault that spoils the whole answer, if one does. */
-export function breaking(box: FaultBox, call: Call): Breaking | undefined {
-  return box.take(BREAKING, call);
+  owners: Owners;
+  sso: SsoService;
+  /** Refreshes under way, by character. */
+  refreshing: Map<number, number>;
 }
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
@@ -56,12 +55,13 @@ function badDate(call: Call, now: number): boolean {
 function resolve(engine: Engine, call: Call): Content {
   const found = findRoute(call);
   if (!found) return failure(404, 'Not found');
-  if (call.method !== 'GET' && call.method !== 'HEAD') return failure(405, 'Method not allowed');
+  if (!found.allowed) return failure(405, 'Method not allowed');
   if (badDate(call, engine.clock.now())) return failure(400, 'invalid compatibility date');
-  return found.route.resolve(
-    { world: engine.world, box: engine.box, now: engine.clock.now() },
-    call,
-    found.id,
+  const { world, box, owners } = engine;
+  const refusal = refusalOf(owners, found.route, call, found.id);
+  return (
+    refusal ??
+    found.route.resolve({ world, box, owners, now: engine.clock.now() }, call, found.id, found.part)
   );
 }
 
@@ -70,7 +70,7 @@ const PROSE =
 
 /** Books an answer, and gives the limit headers as the faults leave them. */
 function settle(engine: Engine, call: Call, status: number): Record<string, string> {
-  const counted = engine.limits.settle(call.caller, call.group, status);
+  const counted = engine.limits.settle(call, status);
   call.booked(status, call.overHidden || status === 429 || status === 420);
   return distort(counted, engine.box.take(['limitHeaders'], call)?.how);
 }
@@ -95,7 +95,7 @@ function refuse(
   response: ServerResponse,
   headers: Record<string, string>,
 ): boolean {
-  const refusal = engine.limits.refuse(call.caller, call.group);
+  const refusal = engine.limits.refuse(call);
   if (!refusal) return false;
   const { status, seconds } = refusal;
   const counted = settle(engine, call, status);
@@ -173,7 +173,11 @@ export async function handleEsi(engine: Engine, call: Call, response: ServerResp
     version: content.version,
     pages: content.pages,
     damaged: content.damaged ?? false,
+    told: content.told,
   });
-  if (!known) sendContent(response, call, content, headers);
+  if (engine.box.take(['loseAnswer'], call)) {
+    engine.judge.fail(call);
+    response.socket?.destroy();
+  } else if (!known) sendContent(response, call, content, headers);
   else response.writeHead(304, headers).end();
 }

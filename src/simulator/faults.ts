@@ -1,8 +1,12 @@
+import { isEsi } from './call.ts';
 import type { Order, Price } from './shapes.ts';
 
 /** Where and how often a fault strikes. */
 export interface FaultOptions {
-  /** A route's template or a part of the path; `sde` for the static data. Default: every ESI route, not the SDE. */
+  /**
+   * A route's template or a part of the path; `sde` for the static data, `/sso` and what follows for the SSO. Default:
+   * every ESI route, and only those.
+   */
   route?: string;
   /** Default: until `clear()`. Counts the answers that were spoilt (for `tear`: the reads). */
   times?: number;
@@ -16,7 +20,7 @@ export interface StatusFaultOptions extends FaultOptions {
 }
 
 /** A row as it is served, or null to leave it out. The result may be anything: that is the point. */
-export type RowChange = (row: Order | Price) => unknown;
+export type RowChange<Row = Order | Price> = (row: Row) => unknown;
 
 /** What the limit headers look like. */
 export type LimitHeaders = 'missing' | 'wrong' | 'negative' | 'huge';
@@ -41,22 +45,28 @@ export interface Faults {
   badJson(options?: FaultOptions): void;
   /** 200 with this text. */
   rawBody(text: string, options?: FaultOptions): void;
-  /** `[]` as this page of the orders; default every page. */
+  /** `[]` as this page of a set; default every page. Of a set that is read by `from_id`, page 2 is every later one. */
   emptyPage(page?: number, options?: FaultOptions): void;
-  /** The region's snapshot turns between page 1 and the next page of each read. */
+  /** The set turns between page 1 and the next page of each read. */
   tear(options?: FaultOptions): void;
-  /** The first order of page 1 stands again in the last row of the last page. */
+  /** The first row of page 1 stands again in the last row of the last page. */
   duplicateOrder(options?: FaultOptions): void;
-  /** A middle page lacks one order. */
+  /** The same by another name: it strikes sets of any rows. */
+  duplicateRow(options?: FaultOptions): void;
+  /** A middle page lacks one row. */
   dropOrder(options?: FaultOptions): void;
+  /** The same by another name: it strikes sets of any rows. */
+  dropRow(options?: FaultOptions): void;
   /** X-Pages says `pages` from page 2 on. */
   wrongPages(pages: number, options?: FaultOptions): void;
-  /** The region answers, whole and consistent, without orders. */
+  /** The set answers, whole and consistent, without rows. */
   emptySet(options?: FaultOptions): void;
-  /** The region answers, whole and consistent, with this share of its orders. */
+  /** The set answers, whole and consistent, with this share of its rows. */
   collapse(share: number, options?: FaultOptions): void;
-  /** Changes the rows of orders and prices as they are served. */
-  mutateRows(change: RowChange, options?: FaultOptions): void;
+  /** Changes the rows of orders, prices and owners as they are served; an answer that is no list counts as one row. */
+  mutateRows<Row = Order | Price>(change: RowChange<Row>, options?: FaultOptions): void;
+  /** The request takes its full effect, and the connection drops before the answer. */
+  loseAnswer(options?: FaultOptions): void;
   /** Everything answers 503, or drops the connection. */
   down(how?: '503' | 'reset', options?: FaultOptions): void;
   /** /status says that only staff may log in. */
@@ -82,13 +92,14 @@ export type FaultWhat =
   | { kind: 'status'; code: number; retryAfter: number | string | undefined; headers: boolean }
   | { kind: 'body'; contentType: string; text: string }
   | { kind: 'truncate' | 'reset' | 'resetMidway' | 'hang' | 'tear' | 'duplicateOrder' | 'dropOrder' | 'vip' }
+  | { kind: 'loseAnswer' }
   | { kind: 'limitHeaders'; how: LimitHeaders }
   | { kind: 'hiddenLimitAs'; code: 429 | 500 }
   | { kind: 'oversize'; bytes: number }
   | { kind: 'emptyPage'; page: number | undefined }
   | { kind: 'wrongPages'; pages: number }
   | { kind: 'collapse'; share: number }
-  | { kind: 'mutateRows'; change: RowChange }
+  | { kind: 'mutateRows'; change: RowChange<never> }
   | { kind: 'clockSkew' | 'latency'; ms: number };
 
 export type FaultKind = FaultWhat['kind'];
@@ -103,10 +114,12 @@ export interface FaultBox {
     call: { route: string; path: string },
     accept?: (fault: FaultOf<K>) => boolean,
   ): FaultOf<K> | undefined;
+  /** Whether one of these kinds would strike; nothing is counted. */
+  has(kinds: readonly FaultKind[], call: { route: string; path: string }): boolean;
 }
 
 function matches(fault: Fault, call: { route: string; path: string }): boolean {
-  if (fault.route === undefined) return call.route !== 'sde';
+  if (fault.route === undefined) return isEsi(call);
   return call.route === fault.route || call.route.includes(fault.route) || call.path.includes(fault.route);
 }
 
@@ -131,7 +144,10 @@ function createFaults(add: Add, clear: () => void): Faults {
     emptyPage: (page, options) => add({ kind: 'emptyPage', page }, options),
     tear: (options) => add({ kind: 'tear' }, options),
     duplicateOrder: (options) => add({ kind: 'duplicateOrder' }, options),
+    duplicateRow: (options) => add({ kind: 'duplicateOrder' }, options),
     dropOrder: (options) => add({ kind: 'dropOrder' }, options),
+    dropRow: (options) => add({ kind: 'dropOrder' }, options),
+    loseAnswer: (options) => add({ kind: 'loseAnswer' }, options),
     wrongPages: (pages, options) => add({ kind: 'wrongPages', pages }, options),
     emptySet: (options) => add({ kind: 'collapse', share: 0 }, options),
     collapse: (share, options) => add({ kind: 'collapse', share }, options),
@@ -147,6 +163,15 @@ function createFaults(add: Add, clear: () => void): Faults {
   };
 }
 
+/** The faults that spoil a whole answer. */
+export type Breaking = FaultOf<(typeof BREAKING)[number]>;
+const BREAKING = ['status', 'body', 'truncate', 'reset', 'resetMidway', 'hang', 'oversize'] as const;
+
+/** Takes the fault that spoils the whole answer, if one does. */
+export function breaking(box: FaultBox, call: { route: string; path: string }): Breaking | undefined {
+  return box.take(BREAKING, call);
+}
+
 /** Makes a box without faults. */
 export function createFaultBox(): FaultBox {
   let active: Fault[] = [];
@@ -160,6 +185,7 @@ export function createFaultBox(): FaultBox {
     faults: createFaults(add, () => {
       active = [];
     }),
+    has: (kinds, call) => active.some((fault) => kinds.includes(fault.kind) && matches(fault, call)),
     take: <K extends FaultKind>(
       kinds: readonly K[],
       call: { route: string; path: string },

@@ -1,18 +1,25 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock, type Clock } from '../kernel/clock.ts';
 import { createBudget, type BudgetLine } from './budget.ts';
-import { readCall, type Call } from './call.ts';
+import { isEsi, isSsoPath, readCall, SSO_PREFIX, type Call } from './call.ts';
 import { CONTROL_PREFIX, handleControl } from './control.ts';
 import { handleEsi, type Engine } from './esi-handler.ts';
 import { createFaultBox, type Faults } from './faults.ts';
 import { createHiddenLimiter, HIDDEN_LIMIT } from './hidden.ts';
 import { createLimits } from './limits.ts';
 import { createJudge, type Offence } from './offences.ts';
+import type { OwnerOptions } from './owners/options.ts';
+import { Owners } from './owners/owners.ts';
 import { createRecords, type RequestRecord, type Records } from './records.ts';
 import { findRoute } from './routes.ts';
 import { handleSde, SDE_PREFIX } from './sde-handler.ts';
+import { handleSso, watchSso } from './sso/handler.ts';
+import type { SsoOptions } from './sso/options.ts';
+import { SsoService } from './sso/service.ts';
+import { steerSso, type Sso } from './sso/steering.ts';
 import { World } from './world.ts';
 
 export type { Bucket } from './allowances.ts';
@@ -21,6 +28,16 @@ export type { FaultOptions, Faults, LimitHeaders, RowChange, StatusFaultOptions 
 export type { Offence, OffenceKind } from './offences.ts';
 export type { RequestRecord } from './records.ts';
 export type { Snapshot } from './book.ts';
+export * from './owners/options.ts';
+export type { Owners, Turnable } from './owners/owners.ts';
+export type { Character, Corporation, Structure } from './owners/roster.ts';
+export type { Payment, Trade, TradeIds } from './owners/trade.ts';
+export { OWNER_SCOPES, SCOPES } from './owners/scopes.ts';
+export type * from './owners/shapes.ts';
+export { DEFAULT_CLIENT, type Rotation, type SsoClient, type SsoOptions } from './sso/options.ts';
+export type { Algorithm, Claims, Signer } from './sso/keys.ts';
+export type { SsoCounts } from './sso/service.ts';
+export type { Forgery, GrantView, IssuedTokens, LoginChoice, Sso } from './sso/steering.ts';
 export type * from './shapes.ts';
 export type { World } from './world.ts';
 
@@ -44,6 +61,9 @@ export interface SimulatorOptions {
   enforceLimits?: boolean;
   /** Requests of one address for the market's history in any 60 s, which no header announces. Default 300. */
   hiddenLimit?: number;
+  /** Characters, corporations and structures. Default: two characters of one corporation, and three structures. */
+  owners?: OwnerOptions;
+  sso?: SsoOptions;
 }
 
 export interface Simulator {
@@ -51,7 +71,11 @@ export interface Simulator {
   url: string;
   /** The base of the static data. */
   sdeUrl: string;
+  /** The base of the SSO, and its tokens' issuer. */
+  ssoUrl: string;
   world: World;
+  owners: Owners;
+  sso: Sso;
   faults: Faults;
   offences(): Offence[];
   /** The last 200,000. */
@@ -79,8 +103,10 @@ function makeEngine(options: SimulatorOptions): Engine {
     cacheSeconds,
     churn,
     universe: options.universe ?? 'small',
+    ownerCacheSeconds: options.owners?.cacheSeconds ?? Number.POSITIVE_INFINITY,
   });
   const { enforceLimits = true, hiddenLimit = HIDDEN_LIMIT } = options;
+  const owners = new Owners(options.owners ?? {}, world, clock);
   return {
     clock,
     world,
@@ -90,16 +116,29 @@ function makeEngine(options: SimulatorOptions): Engine {
     judge: createJudge(),
     budget: createBudget(world.allowances, hiddenLimit),
     latencyMs: options.latencyMs ?? 0,
+    owners,
+    sso: new SsoService(options.sso ?? {}, clock, owners),
+    refreshing: new Map(),
   };
 }
 
-function setRoute(call: Call): void {
+function setRoute(engine: Engine, call: Call): void {
   if (call.pathname.startsWith(SDE_PREFIX)) call.route = 'sde';
-  const found = findRoute(call);
+  if (isSsoPath(call.pathname)) call.route = call.pathname;
+  const found = isEsi(call) ? findRoute(call) : undefined;
   if (!found) return;
+  setUser(engine, call, found.route.scope !== undefined);
   call.route = found.route.template;
   call.group = found.route.group;
   call.hidden = found.route.hidden ?? false;
+}
+
+/** A token's character has buckets of its own where a token is needed; elsewhere it only parts an address's bucket. */
+function setUser(engine: Engine, call: Call, needsToken: boolean): void {
+  call.access = call.bearer === undefined ? undefined : engine.sso.access.find(call.bearer);
+  if (!call.access) return;
+  const { clientId, characterId } = call.access;
+  call.user = needsToken ? `${clientId}:${characterId}` : `${call.caller}:${clientId}`;
 }
 
 /** Books the request and its end: an answer that did not get through makes asking again no offence. */
@@ -109,25 +148,33 @@ function track(engine: Engine, records: Records, call: Call, response: ServerRes
   const record: RequestRecord = { at: new Date(call.at), method, path, route, status: 0 };
   if (tag !== undefined) record.ifNoneMatch = tag;
   records.add(record);
-  engine.judge.arrive(call);
-  if (route !== 'sde') call.booked = engine.budget.arrive(call);
+  if (!isSsoPath(route)) engine.judge.arrive(call);
+  if (isEsi(call)) call.booked = engine.budget.arrive(call);
   if (call.hidden) call.overHidden = engine.hidden.arrive(call);
   if (call.overHidden) engine.judge.overHidden(call, `more than ${engine.hidden.limit} within 60 s`);
   response.on('finish', () => {
     record.status = response.statusCode;
   });
   response.on('close', () => {
-    if (route !== 'sde') engine.judge.leave();
+    if (isEsi(call)) engine.judge.leave();
     if (!response.writableFinished) engine.judge.fail(call);
   });
 }
 
-async function serve(engine: Engine, records: Records, call: Call, response: ServerResponse): Promise<void> {
+async function serve(
+  engine: Engine,
+  records: Records,
+  call: Call,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   track(engine, records, call, response);
+  if (call.method === 'POST') call.body = await text(request);
+  watchSso(engine, call, response);
   const wait = engine.latencyMs + (engine.box.take(['latency'], call)?.ms ?? 0);
   if (wait > 0) await delay(wait);
   if (response.destroyed) return;
-  await (call.route === 'sde' ? handleSde(engine, call, response) : handleEsi(engine, call, response));
+  await (isEsi(call) ? handleEsi : call.route === 'sde' ? handleSde : handleSso)(engine, call, response);
 }
 
 function listen(server: Server, port: number): Promise<number> {
@@ -151,10 +198,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
   const port = await listen(server, options.port ?? 0);
   const url = `http://127.0.0.1:${port}`;
+  engine.sso.url = url + SSO_PREFIX;
   const simulator: Simulator = {
     url,
     sdeUrl: url + SDE_PREFIX,
+    ssoUrl: engine.sso.url,
     world: engine.world,
+    owners: engine.owners,
+    sso: steerSso(engine.sso),
     faults: engine.box.faults,
     offences: () => [...engine.judge.list],
     requests: () => records.list(),
@@ -163,16 +214,17 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       engine.budget.clear();
       engine.judge.list.length = 0;
       records.clear();
+      engine.sso.resetCounts();
     },
     close: () => close(server),
   };
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const call = readCall(request, engine.clock.now());
     const isControl = call.pathname.startsWith(CONTROL_PREFIX);
-    if (!isControl) setRoute(call);
+    if (!isControl) setRoute(engine, call);
     const done = isControl
       ? handleControl(simulator, call, request, response)
-      : serve(engine, records, call, response);
+      : serve(engine, records, call, request, response);
     done.catch((error: unknown) =>
       response.destroy(error instanceof Error ? error : new Error(String(error))),
     );

@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import { ERRORS_A_MINUTE, MINUTE, windowText, type Allowances } from './allowances.ts';
+import type { Call } from './call.ts';
 import { emptyLedger, freeAt, spend, usedWithin, type Ledger } from './ledger.ts';
 
 /** A refusal, or undefined when the request may go on. */
@@ -8,11 +9,14 @@ export interface Refusal {
   seconds: number;
 }
 
+/** Whom a request is counted against. */
+export type Counted = Pick<Call, 'caller' | 'user' | 'group'>;
+
 /** What ESI counts per caller: floating token buckets for grouped routes, failures of a fixed minute for the rest. */
 export interface Limits {
-  refuse(caller: string, group: string | undefined): Refusal | undefined;
+  refuse(call: Counted): Refusal | undefined;
   /** Books an answer and gives the headers that go with it. */
-  settle(caller: string, group: string | undefined, status: number): Record<string, string>;
+  settle(call: Counted, status: number): Record<string, string>;
 }
 
 /** Successes cost 2, redirections and 304 cost 1, failures of the caller cost 5, refusals and failures of ESI nothing. */
@@ -40,11 +44,11 @@ function createErrorWindows(clock: Clock) {
   };
 }
 
-/** One caller's view of one bucket: what it and the others have spent. */
+/** One user's view of one bucket: what it and the others have spent. */
 function createPurses(clock: Clock, allowances: Allowances) {
   const ledgers = new Map<string, Ledger>();
-  return (caller: string, group: string) => {
-    const key = `${group} ${caller}`;
+  return (user: string, group: string) => {
+    const key = `${group} ${user}`;
     const own = ledgers.get(key) ?? emptyLedger();
     ledgers.set(key, own);
     const { tokens, windowSeconds } = allowances.of(group);
@@ -63,16 +67,16 @@ export function createLimits(clock: Clock, allowances: Allowances, enforce: bool
     ERRORS_A_MINUTE - errorsOf(caller).count - allowances.errorsElsewhere();
   const secondsLeft = () => Math.ceil((MINUTE - (clock.now() % MINUTE)) / 1_000);
   return {
-    refuse: (caller, group) => {
+    refuse: ({ caller, user, group }) => {
       if (!enforce) return undefined;
       if (errorsLeft(caller) <= 0) return { status: 420, seconds: secondsLeft() };
       if (group === undefined) return undefined;
-      const purse = purseOf(caller, group);
+      const purse = purseOf(user, group);
       if (purse.used() < purse.tokens) return undefined;
       const free = freeAt(purse.both, purse.tokens, purse.windowMs) ?? clock.now();
       return { status: 429, seconds: Math.max(1, Math.ceil((free - clock.now()) / 1_000)) };
     },
-    settle: (caller, group, status) => {
+    settle: ({ caller, user, group }, status) => {
       if (group === undefined || status === 420) {
         if (isError(status)) errorsOf(caller).count++;
         return {
@@ -80,7 +84,7 @@ export function createLimits(clock: Clock, allowances: Allowances, enforce: bool
           'X-Esi-Error-Limit-Reset': String(secondsLeft()),
         };
       }
-      const purse = purseOf(caller, group);
+      const purse = purseOf(user, group);
       const tokens = tokensOf(status);
       spend(purse.own, clock.now(), tokens);
       return {

@@ -1,10 +1,14 @@
 import { fstatSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { startSimulator, type SimulatorOptions } from './index.ts';
+import { startSimulator, type OwnerOptions, type SimulatorOptions } from './index.ts';
+import { DIRECTOR_ROLES, FIRST_CHARACTER, FIRST_CORPORATION } from './owners/options.ts';
 
 /**
  * The simulator as a process of its own, for benches: prints one line of JSON when it is ready, and ends on SIGTERM,
  * SIGINT, or when the pipe on its standard input closes.
+ *
+ * `--characters N --corporations N` are that many of each, with `--char-assets N` and `--corp-assets N` things; the
+ * characters are spread over the corporations, and the first of each is its director.
  *
  * `--orders N` is a single region (The Forge, or `--region ID`); `--regions ID=N,ID=N` are several.
  */
@@ -20,6 +24,11 @@ const { values } = parseArgs({
     cache: { type: 'string' },
     universe: { type: 'string', default: 'small' },
     'hidden-limit': { type: 'string' },
+    characters: { type: 'string' },
+    'char-assets': { type: 'string' },
+    corporations: { type: 'string' },
+    'corp-assets': { type: 'string' },
+    'owner-cache': { type: 'string' },
     'no-limits': { type: 'boolean', default: false },
     warm: { type: 'boolean', default: false },
   },
@@ -43,6 +52,32 @@ function regions(): SimulatorOptions['regions'] {
   );
 }
 
+/** Consecutive ids with a number of assets, if one is given. */
+function many(count: number, first: number, assets: string | undefined, name: string) {
+  const wanted = assets === undefined ? {} : { assets: number(name, assets) };
+  return Array.from({ length: count }, (_, index) => ({ id: first + index, ...wanted }));
+}
+
+function owners(): OwnerOptions {
+  const cache =
+    values['owner-cache'] === undefined ? {} : { cacheSeconds: number('owner-cache', values['owner-cache']) };
+  if (values.characters === undefined && values.corporations === undefined) return cache;
+  const count = Math.max(1, number('corporations', values.corporations ?? '1'));
+  const corporations = many(count, FIRST_CORPORATION, values['corp-assets'], 'corp-assets');
+  const people = many(
+    number('characters', values.characters ?? String(count)),
+    FIRST_CHARACTER,
+    values['char-assets'],
+    'char-assets',
+  );
+  const characters = people.map((person, index) => ({
+    ...person,
+    corporationId: FIRST_CORPORATION + (index % count),
+    roles: index < count ? [...DIRECTOR_ROLES] : [],
+  }));
+  return { ...cache, characters, corporations };
+}
+
 function options(): SimulatorOptions {
   const wanted = regions();
   return {
@@ -51,6 +86,7 @@ function options(): SimulatorOptions {
     latencyMs: number('latency', values.latency),
     universe: values.universe === 'full' ? 'full' : 'small',
     enforceLimits: !values['no-limits'],
+    owners: owners(),
     ...(wanted ? { regions: wanted } : {}),
     ...(values.churn === undefined ? {} : { churn: number('churn', values.churn) }),
     ...(values['hidden-limit'] === undefined
@@ -77,4 +113,5 @@ const stop = () => {
 };
 process.once('SIGTERM', stop).once('SIGINT', stop);
 if (isPiped()) process.stdin.once('close', stop).once('end', stop).resume();
-process.stdout.write(`${JSON.stringify({ url: simulator.url, sdeUrl: simulator.sdeUrl })}\n`);
+const { url, sdeUrl, ssoUrl } = simulator;
+process.stdout.write(`${JSON.stringify({ url, sdeUrl, ssoUrl })}\n`);

@@ -1,5 +1,6 @@
 import { ETAG_FORMAT } from './body.ts';
-import type { Call } from './call.ts';
+import { isEsi, type Call } from './call.ts';
+import { createTold, GRACE_MS, type Told } from './told.ts';
 
 export type OffenceKind =
   | 'too-early'
@@ -12,7 +13,13 @@ export type OffenceKind =
   | 'ignored-420'
   | 'conditional-mismatch'
   | 'too-many-in-flight'
-  | 'hidden-limit';
+  | 'hidden-limit'
+  /** A token that the caller has been told to be dead. */
+  | 'dead-token'
+  /** A corporation's route, although this character has been told that it lacks the role. */
+  | 'role-refused'
+  /** More than one refresh of one character at a time. */
+  | 'doubleRefresh';
 
 /** Something that ESI's rules forbid. */
 export interface Offence {
@@ -26,7 +33,6 @@ export interface Offence {
 const KEPT = 10_000; // enough to see what went wrong
 const IN_FLIGHT = 20; // the politeness cap
 const RETRY_MS = 60_000; // an answer of the kind "your fault" is not worth asking again within a minute
-const GRACE_MS = 100; // requests that were sent before the refusal was read
 const PERMANENT = new Set([400, 401, 403, 404, 422]);
 const CONTACT = /@|http|discord|char/i;
 
@@ -39,6 +45,8 @@ export interface Outcome {
   pages: number | undefined;
   /** Spoilt on purpose: asking again is no offence. */
   damaged: boolean;
+  /** What a refusal told for good. */
+  told?: 'role' | 'token' | undefined;
 }
 
 interface Answered {
@@ -60,6 +68,7 @@ interface Memory {
   blocked: Map<string, Block>;
   /** The version of the page 1 that each path showed last. */
   firsts: Map<string, string>;
+  told: Told;
 }
 
 type Add = (kind: OffenceKind, detail: string) => void;
@@ -74,6 +83,12 @@ export interface Judge {
   refuse(call: Call, status: 420 | 429, seconds: number, now: number): void;
   /** The limit that no header announces was passed. */
   overHidden(call: Call, detail: string): void;
+  /** Something that the judge cannot see for itself. */
+  note(call: Call, kind: OffenceKind, detail: string): void;
+  /** A token is used. */
+  useToken(call: Call, token: string): void;
+  /** The caller has been told that a token is dead. */
+  tellDead(token: string): void;
   /** The answer did not arrive, or was no proper one. */
   fail(call: Call): void;
   leave(): void;
@@ -87,18 +102,22 @@ function emptyMemory(): Memory {
     pages: new Map(),
     blocked: new Map(),
     firsts: new Map(),
+    told: createTold(),
   };
 }
 
-/** What is read as one: the path and query without the page. Each type's history is a set of its own. */
+/**
+ * What is read as one: the path and query without the page or the id to go on from. Each type's history is a set of its
+ * own.
+ */
 function setOf(call: Call): string {
-  return call.path.replace(/([?&])page=[^&]*&?/, '$1').replace(/[?&]$/, '');
+  return call.path.replace(/([?&])(?:page|from_id)=[^&]*&?/, '$1').replace(/[?&]$/, '');
 }
 
 function checkHeaders(call: Call, add: Add): void {
   const agent = call.header('user-agent');
   if (!agent || !CONTACT.test(agent)) add('no-user-agent', agent ?? 'missing');
-  if (call.route === 'sde') return;
+  if (!isEsi(call)) return;
   if (!call.header('x-compatibility-date') && !call.query.has('compatibility_date')) {
     add('no-compatibility-date', 'missing');
   }
@@ -136,14 +155,15 @@ function checkBlocks(memory: Memory, call: Call, add: Add): void {
     return block !== undefined && call.at < block.until && call.arrived > block.since + GRACE_MS;
   };
   if (ignores(call.caller)) add('ignored-420', 'the minute has not ended');
-  if (ignores(`${call.caller} ${call.group ?? call.route}`))
+  if (ignores(`${call.user} ${call.group ?? call.route}`))
     add('ignored-retry-after', call.group ?? call.route);
 }
 
 function checkArrival(memory: Memory, call: Call, add: Add): void {
   checkHeaders(call, add);
-  if (call.route === 'sde') return;
+  if (!isEsi(call)) return;
   checkBlocks(memory, call, add);
+  if (call.bearer !== undefined) useToken(memory, call, call.bearer, add);
   const tag = call.header('if-none-match');
   const known = memory.answered.has(`${call.caller} ${call.path}`);
   if (tag && !known && !ETAG_FORMAT.test(tag)) add('conditional-mismatch', tag);
@@ -151,22 +171,34 @@ function checkArrival(memory: Memory, call: Call, add: Add): void {
 
 /** Pages that came before their own page 1 belong to a torn read: each may be asked for once more. */
 function noteFirst(memory: Memory, call: Call, outcome: Outcome, order: number): void {
-  if ((call.query.get('page') ?? '1') !== '1' || memory.firsts.get(setOf(call)) === outcome.version) return;
+  if ((call.query.get('page') ?? '1') !== '1' || call.query.has('from_id')) return;
+  if (memory.firsts.get(setOf(call)) === outcome.version) return;
   memory.firsts.set(setOf(call), outcome.version);
   memory.failedAt.set(setOf(call), order);
 }
 
+/** What is refused with one token, or with one list of ids, may be granted with another. */
+function refusedKey(call: Call): string {
+  return [call.caller, call.path, call.body, call.bearer].join(' ');
+}
+
 /** A refusal holds for a minute, unless the content has changed since; faults do not name a content. */
 function isRetried(memory: Memory, call: Call, outcome: Outcome): boolean {
-  const refused = memory.refused.get(`${call.caller} ${call.path}`);
+  const refused = memory.refused.get(refusedKey(call));
   if (!refused || call.at >= refused.until) return false;
   return refused.version === '' || outcome.version === '' || refused.version === outcome.version;
+}
+
+function useToken({ told }: Memory, call: Call, token: string, add: Add): void {
+  if (told.isDead(call, token)) add('dead-token', 'refused before, for good');
 }
 
 function checkAnswer(memory: Memory, call: Call, outcome: Outcome, add: Add): void {
   const early =
     call.method === 'GET' && outcome.status < 400 ? checkEarly(memory, call, outcome.version) : undefined;
   if (early) add('too-early', early);
+  if (outcome.told === 'role' && memory.told.again(call)) add('role-refused', call.route);
+  if (outcome.told === 'token' && call.bearer !== undefined) memory.told.dead(call.bearer);
   if (isRetried(memory, call, outcome)) add('retried-4xx', 'same URL within a minute');
   if (outcome.status === 404 && isBeyond(memory, call, outcome)) add('page-beyond', call.path);
 }
@@ -180,7 +212,7 @@ function book(memory: Memory, call: Call, outcome: Outcome, order: number): void
     if (outcome.damaged) memory.failedAt.set(setOf(call), order);
     else memory.answered.set(key, { expires: outcome.expires ?? 0, version: outcome.version, order });
   } else if (PERMANENT.has(outcome.status)) {
-    memory.refused.set(key, { until: call.at + RETRY_MS, version: outcome.version });
+    memory.refused.set(refusedKey(call), { until: call.at + RETRY_MS, version: outcome.version });
   } else memory.failedAt.set(setOf(call), order);
 }
 
@@ -198,16 +230,16 @@ export function createJudge(): Judge {
     list,
     arrive: (call) => {
       const add = adder(call);
-      if (call.route !== 'sde' && ++inFlight > IN_FLIGHT) add('too-many-in-flight', String(inFlight));
+      if (isEsi(call) && ++inFlight > IN_FLIGHT) add('too-many-in-flight', String(inFlight));
       checkArrival(memory, call, add);
     },
     answer: (call, outcome) => {
-      if (call.route === 'sde') return;
+      if (!isEsi(call)) return;
       checkAnswer(memory, call, outcome, adder(call));
       book(memory, call, outcome, ++order);
     },
     refuse: (call, status, seconds, now) => {
-      const key = status === 420 ? call.caller : `${call.caller} ${call.group ?? call.route}`;
+      const key = status === 420 ? call.caller : `${call.user} ${call.group ?? call.route}`;
       memory.failedAt.set(setOf(call), ++order);
       const known = memory.blocked.get(key);
       if (known && known.until > now) return; // the first refusal counts
@@ -217,6 +249,9 @@ export function createJudge(): Judge {
       adder(call)('hidden-limit', detail);
       memory.failedAt.set(setOf(call), ++order);
     },
+    note: (call, kind, detail) => adder(call)(kind, detail),
+    useToken: (call, token) => useToken(memory, call, token, adder(call)),
+    tellDead: (token) => memory.told.dead(token),
     fail: (call) => {
       memory.failedAt.set(setOf(call), ++order);
     },

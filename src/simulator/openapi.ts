@@ -12,13 +12,20 @@ export interface DescribedRoute {
   /** In seconds; none means that it expires at 11:05, or that it is not cached. */
   cache?: number | ((world: World) => number);
   daily?: boolean;
+  /** Default GET. */
+  method?: 'POST';
+  /** What the token has to allow; none means that everyone may ask. */
+  scope?: string;
+  /** The character needs one of them in its corporation. */
+  roles?: readonly string[];
 }
 
 function rateLimit(group: string, { tokens, windowSeconds }: Bucket) {
   return { group, 'max-tokens': tokens, 'window-size': windowText(windowSeconds) };
 }
 
-function operation(world: World, { template, group, cache, daily }: DescribedRoute): Record<string, unknown> {
+function operation(world: World, route: DescribedRoute): Record<string, unknown> {
+  const { template, group, cache, daily, scope, roles } = route;
   const age = typeof cache === 'function' ? cache(world) : cache;
   return {
     description: `Simulated.${daily ? '\n\nThis route expires daily at 11:05' : ''}`,
@@ -33,6 +40,8 @@ function operation(world: World, { template, group, cache, daily }: DescribedRou
     ...(age === undefined
       ? {}
       : { 'x-cache-age': age, 'x-client-cache-ttl': age, 'x-server-cache-ttl': age }),
+    ...(scope === undefined ? {} : { security: [{ OAuth2: [scope] }] }),
+    ...(roles === undefined ? {} : { 'x-required-roles': roles }),
     ...(group === undefined ? {} : { 'x-rate-limit': rateLimit(group, world.allowances.of(group)) }),
   };
 }
@@ -47,9 +56,11 @@ export function openApi(routes: () => readonly DescribedRoute[]): Resolve {
     const key = `${date}.${world.allowances.version}`;
     let known = made.get(world);
     if (known?.key !== key) {
-      const paths = Object.fromEntries(
-        routes().map((route) => [route.template, { get: operation(world, route) }]),
-      );
+      const paths: Record<string, Record<string, unknown>> = {};
+      for (const route of routes()) {
+        const method = route.method === 'POST' ? 'post' : 'get';
+        paths[route.template] = { ...paths[route.template], [method]: operation(world, route) };
+      }
       const info = { title: 'EVE Stable Infrastructure (ESI), simulated', version: date };
       known = { key, body: packJson({ openapi: '3.1.0', info, paths }) };
       made.set(world, known);

@@ -47,11 +47,15 @@ export function sendContent(response: ServerResponse, call: Call, content: Conte
   response.end(call.method === 'HEAD' ? undefined : body);
 }
 
-/** Announces the whole body, sends half and drops the connection. */
+/** Announces the whole data, sends half and drops the connection. */
+export function sendPart(response: ServerResponse, data: Buffer, headers: Headers): void {
+  response.writeHead(200, { ...headers, 'Content-Length': String(data.length) });
+  response.write(data.subarray(0, Math.ceil(data.length / 2)), () => response.destroy());
+}
+
+/** Half of a packed content. */
 export function sendHalf(response: ServerResponse, content: Content, headers: Headers): void {
-  const { gzip } = content.body;
-  response.writeHead(200, { ...headers, 'Content-Encoding': 'gzip', 'Content-Length': String(gzip.length) });
-  response.write(gzip.subarray(0, Math.ceil(gzip.length / 2)), () => response.destroy());
+  sendPart(response, content.body.gzip, { ...headers, 'Content-Encoding': 'gzip' });
 }
 
 const MIDWAY_MS = 20; // by then the headers have left: a reset throws away what is still under way

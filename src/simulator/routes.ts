@@ -1,11 +1,12 @@
 import type { Call } from './call.ts';
-import type { Resolve } from './content.ts';
 import { marketHistory, marketTypes, TYPES_CACHE_MS } from './history-routes.ts';
 import { INDUSTRY_CACHE_MS } from './industry.ts';
 import { industryFacilities, industrySystems } from './industry-routes.ts';
 import { orders, prices } from './market-routes.ts';
-import { openApi, type DescribedRoute } from './openapi.ts';
+import { openApi } from './openapi.ts';
+import { OWNER_ROUTES } from './owners/routes.ts';
 import { PRICES_CACHE_MS } from './prices.ts';
+import type { Route } from './route.ts';
 import {
   compatibilityDates,
   detail,
@@ -15,17 +16,7 @@ import {
   SCHEMATIC_CACHE_MS,
   status,
   STATUS_CACHE_MS,
-  structure,
 } from './universe-routes.ts';
-
-/** A route of ESI. */
-export interface Route extends DescribedRoute {
-  /** Its token bucket; none means the old error limit. */
-  group?: string;
-  /** It has a limit in the game server, which no header announces. */
-  hidden?: true;
-  resolve: Resolve;
-}
 
 const seconds = (ms: number): number => ms / 1_000;
 
@@ -70,7 +61,6 @@ const ROUTES: readonly Route[] = [
     cache: seconds(SCHEMATIC_CACHE_MS),
     resolve: detail('schematics'),
   },
-  { template: '/universe/structures/{structure_id}', resolve: structure },
   { template: '/markets/groups', daily: true, resolve: idList('marketGroups', false) },
   { template: '/markets/groups/{market_group_id}', daily: true, resolve: detail('marketGroups') },
   {
@@ -88,17 +78,40 @@ const ROUTES: readonly Route[] = [
   {
     template: '/meta/status',
     group: 'meta',
-    resolve: metaStatus(() => ROUTES.map((route) => route.template)),
+    resolve: metaStatus(() => ROUTES),
   },
+  ...OWNER_ROUTES,
 ];
 
-/** Paths with their number replaced, to look routes up by. */
-const BY_SHAPE = new Map(ROUTES.map((route) => [route.template.replace(/\{\w+\}/, '#'), route]));
-const NUMBER = /\/(\d{1,16})(?=\/|$)/;
+const shapeOf = (template: string): string => template.replaceAll(/\{\w+\}/g, '#');
 
-/** Finds the route of a call, and the id in its path. */
-export function findRoute(call: Call): { route: Route; id: number } | undefined {
-  const number = NUMBER.exec(call.pathname);
-  const route = BY_SHAPE.get(number ? call.pathname.replace(NUMBER, '/#') : call.pathname);
-  return route && { route, id: Number(number?.[1] ?? 0) };
+/** Paths with their numbers replaced, to look routes up by; a path may take GET, POST, or both. */
+const BY_SHAPE = new Map<string, Route[]>();
+for (const route of ROUTES) {
+  const shape = shapeOf(route.template);
+  BY_SHAPE.set(shape, [...(BY_SHAPE.get(shape) ?? []), route]);
+}
+const NUMBER = /\/(\d{1,16})(?=\/|$)/g;
+
+/** A route, and the numbers in the path. */
+export interface FoundRoute {
+  route: Route;
+  /** The route takes the call's method. */
+  allowed: boolean;
+  id: number;
+  part: number;
+}
+
+/** Finds the route of a call. */
+export function findRoute(call: Call): FoundRoute | undefined {
+  const numbers: number[] = [];
+  const shape = call.pathname.replaceAll(NUMBER, (_whole, digits: string) => {
+    numbers.push(Number(digits));
+    return '/#';
+  });
+  const routes = BY_SHAPE.get(shape);
+  const method = call.method === 'HEAD' ? 'GET' : call.method;
+  const fit = routes?.find((route) => (route.method ?? 'GET') === method);
+  const route = fit ?? routes?.[0];
+  return route && { route, allowed: fit !== undefined, id: numbers[0] ?? 0, part: numbers[1] ?? 0 };
 }

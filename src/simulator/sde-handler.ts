@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { sameTag } from './body.ts';
 import type { Call } from './call.ts';
-import { breaking, type Engine } from './esi-handler.ts';
-import { sendFlood, sendHead, sendStatus, sendText } from './respond.ts';
+import type { Engine } from './esi-handler.ts';
+import { breaking } from './faults.ts';
+import { sendFlood, sendHead, sendPart, sendStatus, sendText } from './respond.ts';
 import { sdeArchive, sdeHeader } from './sde.ts';
 import type { World } from './world.ts';
 
@@ -35,12 +36,6 @@ function fileOf(world: World, name: string): File | undefined {
   return file;
 }
 
-/** Half of the archive, and the connection is gone. */
-function sendHalf(response: ServerResponse, data: Buffer, headers: Record<string, string>): void {
-  response.writeHead(200, { ...headers, 'Content-Length': String(data.length) });
-  response.write(data.subarray(0, Math.ceil(data.length / 2)), () => response.destroy());
-}
-
 /** Answers a call for static data; true when a fault has answered (or will not). */
 async function spoil(engine: Engine, call: Call, response: ServerResponse, data: Buffer): Promise<boolean> {
   const fault = breaking(engine.box, call);
@@ -50,7 +45,7 @@ async function spoil(engine: Engine, call: Call, response: ServerResponse, data:
   else if (fault.kind === 'body') sendText(response, 200, fault.text, { 'Content-Type': fault.contentType });
   else if (fault.kind === 'oversize') await sendFlood(response, fault.bytes, {});
   else if (fault.kind === 'resetMidway') await sendHead(response, data.length, {});
-  else if (fault.kind === 'truncate') sendHalf(response, data, {});
+  else if (fault.kind === 'truncate') sendPart(response, data, {});
   return true;
 }
 

@@ -1,5 +1,6 @@
 import { between, pick, prose, word, type Random } from './random.ts';
 import type { TypeRow, Universe } from './shapes.ts';
+import { fillCargo } from './universe-cargo.ts';
 import type { UniverseSize } from './universe.ts';
 
 /** Minerals that everyone who reads a test knows. */
@@ -125,4 +126,5 @@ export function fillItems(universe: Universe, size: UniverseSize, random: Random
   const leaves = fillMarketGroups(universe, size, random);
   fillTypes(universe, size, leaves, random);
   fillSchematics(universe, size, random);
+  fillCargo(universe);
 }

@@ -84,10 +84,6 @@ export function detail(kind: Kind): Resolve {
   };
 }
 
-/** `/universe/structures/{structure_id}`: no token of ours opens a structure. */
-export const structure: Resolve = (_context, call) =>
-  call.header('authorization') ? failure(403, 'Forbidden') : failure(401, 'authorization not provided');
-
 /** `/status` */
 export const status: Resolve = ({ box, now }, call) => {
   const times = beat(now, STATUS_CACHE_MS);
@@ -124,12 +120,12 @@ export const compatibilityDates: Resolve = ({ world, now }) => {
 const STATUS_SINCE = '2025-11-06'; // the first contract with this route
 
 /** `/meta/status`: every route is well. */
-export function metaStatus(templates: () => readonly string[]): Resolve {
+export function metaStatus(routes: () => readonly { template: string; method?: 'POST' }[]): Resolve {
   return ({ world }, call) => {
     const date = call.header('x-compatibility-date') ?? call.query.get('compatibility_date') ?? '';
     if (date < STATUS_SINCE) return failure(404, 'Not found');
     const body = cached(world, 'meta-status', () => ({
-      routes: templates().map((path) => ({ method: 'GET', path, status: 'OK' })),
+      routes: routes().map(({ method = 'GET', template }) => ({ method, path: template, status: 'OK' })),
     }));
     return { status: 200, body, version: `meta.${call.arrived}` }; // not cached, so never too early
   };

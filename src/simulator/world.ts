@@ -28,6 +28,8 @@ export interface WorldOptions {
   cacheSeconds: number;
   churn: number;
   universe: 'small' | 'full';
+  /** The longest that anything of owners is cached. */
+  ownerCacheSeconds: number;
 }
 
 const UNTRADABLE = 61; // every 61st id: one or two of a hundred, spread over all groups
@@ -64,6 +66,9 @@ export class World extends Statics {
   }
   get cacheSeconds(): number {
     return this.#options.cacheSeconds;
+  }
+  get ownerCacheSeconds(): number {
+    return this.#options.ownerCacheSeconds;
   }
 
   /** The region's market; made when it is first needed. Throws for a region that does not exist. */

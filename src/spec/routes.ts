@@ -11,6 +11,14 @@ export interface RouteFact {
   readonly group?: { readonly name: string; readonly tokens: number; readonly windowSeconds: number };
   /** A limit that the game server holds and no header announces: requests a minute from one address. */
   readonly perMinute?: number;
+  /** GET where nothing is said. A POST carries up to 1000 ids and is never cached. */
+  readonly method?: 'POST';
+  /** Pages go backwards by id: the field of a row that `from_id` names. The row of that id is given again. */
+  readonly fromId?: string;
+  /** What a token must have been granted. */
+  readonly scope?: string;
+  /** Roles of the character in its corporation, any of which opens the route. */
+  readonly roles?: readonly string[];
 }
 
 /** The newest date known when this was built; ESI keeps a date for at least a year. */
@@ -18,6 +26,24 @@ export const COMPATIBILITY_DATE = '2026-08-18';
 
 /** Every published window is 15 minutes long. */
 const WINDOW = 900;
+
+const group = (name: string, tokens: number) => ({ name, tokens, windowSeconds: WINDOW });
+
+/** Groups of the owners' routes; each character of each application has such buckets of its own. */
+const CHAR_WALLET = { group: group('char-wallet', 150), scope: 'esi-wallet.read_character_wallet.v1' };
+const CORP_WALLET = {
+  group: group('corp-wallet', 300),
+  scope: 'esi-wallet.read_corporation_wallets.v1',
+  roles: ['Accountant', 'Junior_Accountant'],
+};
+const CHAR_ASSETS = { group: group('char-asset', 1_800), scope: 'esi-assets.read_assets.v1' };
+const CORP_ASSETS = {
+  group: group('corp-asset', 1_800),
+  scope: 'esi-assets.read_corporation_assets.v1',
+  roles: ['Director'],
+};
+const CHAR_ORDERS = { scope: 'esi-markets.read_character_orders.v1' };
+const CORP_ORDERS = { scope: 'esi-markets.read_corporation_orders.v1', roles: ['Accountant', 'Trader'] };
 
 export const routes = {
   '/status': {
@@ -61,6 +87,70 @@ export const routes = {
   '/universe/systems/{system_id}': { paged: false },
   '/universe/stations/{station_id}': { paged: false },
   '/universe/schematics/{schematic_id}': { paged: false, cacheSeconds: 3_600 },
+  '/universe/structures/{structure_id}': {
+    paged: false,
+    cacheSeconds: 3_600,
+    scope: 'esi-universe.read_structures.v1',
+  },
+  '/characters/{character_id}': { paged: false, cacheSeconds: 86_400 },
+  '/corporations/{corporation_id}': { paged: false, cacheSeconds: 3_600 },
+  '/characters/affiliation': { paged: false, method: 'POST' },
+  '/characters/{character_id}/roles': {
+    paged: false,
+    cacheSeconds: 3_600,
+    group: group('char-detail', 600),
+    scope: 'esi-characters.read_corporation_roles.v1',
+  },
+  '/characters/{character_id}/wallet': { paged: false, cacheSeconds: 120, ...CHAR_WALLET },
+  '/characters/{character_id}/wallet/journal': { paged: true, cacheSeconds: 3_600, ...CHAR_WALLET },
+  '/characters/{character_id}/wallet/transactions': {
+    paged: false,
+    fromId: 'transaction_id',
+    cacheSeconds: 3_600,
+    ...CHAR_WALLET,
+  },
+  '/corporations/{corporation_id}/wallets': { paged: false, cacheSeconds: 300, ...CORP_WALLET },
+  '/corporations/{corporation_id}/wallets/{division}/journal': {
+    paged: true,
+    cacheSeconds: 3_600,
+    ...CORP_WALLET,
+  },
+  '/corporations/{corporation_id}/wallets/{division}/transactions': {
+    paged: false,
+    fromId: 'transaction_id',
+    cacheSeconds: 3_600,
+    ...CORP_WALLET,
+  },
+  '/corporations/{corporation_id}/divisions': {
+    paged: false,
+    cacheSeconds: 3_600,
+    group: CORP_WALLET.group,
+    scope: 'esi-corporations.read_divisions.v1',
+    roles: ['Director'],
+  },
+  '/characters/{character_id}/assets': { paged: true, cacheSeconds: 3_600, ...CHAR_ASSETS },
+  '/characters/{character_id}/assets/names': { paged: false, method: 'POST', ...CHAR_ASSETS },
+  '/characters/{character_id}/assets/locations': { paged: false, method: 'POST', ...CHAR_ASSETS },
+  '/corporations/{corporation_id}/assets': { paged: true, cacheSeconds: 3_600, ...CORP_ASSETS },
+  '/corporations/{corporation_id}/assets/names': { paged: false, method: 'POST', ...CORP_ASSETS },
+  '/corporations/{corporation_id}/assets/locations': { paged: false, method: 'POST', ...CORP_ASSETS },
+  '/characters/{character_id}/orders': { paged: false, cacheSeconds: 1_200, ...CHAR_ORDERS },
+  '/characters/{character_id}/orders/history': { paged: true, cacheSeconds: 3_600, ...CHAR_ORDERS },
+  '/corporations/{corporation_id}/orders': { paged: true, cacheSeconds: 1_200, ...CORP_ORDERS },
+  '/corporations/{corporation_id}/orders/history': { paged: true, cacheSeconds: 3_600, ...CORP_ORDERS },
+  '/characters/{character_id}/industry/jobs': {
+    paged: false,
+    cacheSeconds: 300,
+    group: group('char-industry', 600),
+    scope: 'esi-industry.read_character_jobs.v1',
+  },
+  '/corporations/{corporation_id}/industry/jobs': {
+    paged: true,
+    cacheSeconds: 300,
+    group: group('corp-industry', 600),
+    scope: 'esi-industry.read_corporation_jobs.v1',
+    roles: ['Factory_Manager'],
+  },
 } as const satisfies Record<string, RouteFact>;
 
 export type Route = keyof typeof routes;
@@ -69,6 +159,9 @@ export type Route = keyof typeof routes;
 export type PathParam<R extends string> = R extends `${string}{${infer P}}${infer Rest}`
   ? P | PathParam<Rest>
   : never;
+
+/** What is known of a route, in the type that all share. */
+export const factOf = (route: Route): RouteFact => routes[route];
 
 /** `/markets/{region_id}/orders` and `{ region_id: 10000002 }` to `/markets/10000002/orders`. */
 export function fillPath(route: Route, params: Readonly<Record<string, number | string>>): string {

@@ -1,7 +1,12 @@
 import { AppError } from '../kernel/errors.ts';
 
 /** Kinds of target, with the path parameter that a target's id fills. */
-export const TARGET_KINDS = { region: 'region_id' } as const;
+export const TARGET_KINDS = {
+  region: 'region_id',
+  character: 'character_id',
+  corporation: 'corporation_id',
+  structure: 'structure_id',
+} as const;
 export type TargetKind = keyof typeof TARGET_KINDS;
 
 /** `region/10000002` taken apart. `column` is the path parameter and the column that the id fills. */
@@ -11,15 +16,31 @@ export interface Target {
   readonly column: (typeof TARGET_KINDS)[TargetKind];
 }
 
+/** Whose data it is, where it is somebody's. */
+export type OwnerKind = 'character' | 'corporation';
+
+/** Wallets of a corporation. */
+export const DIVISIONS = [1, 2, 3, 4, 5, 6, 7] as const;
+
+const EXAMPLES: Readonly<Record<TargetKind, number>> = {
+  region: 10_000_002,
+  character: 90_000_001,
+  corporation: 98_000_001,
+  structure: 1_035_466_617_946,
+};
+
 /** Throws AppError BAD_TARGET when `text` is not `kind/id` of the wanted kind. */
 export function parseTarget(text: string, kind: TargetKind): Target {
   const [head, tail = ''] = text.split('/');
   const id = Number(tail);
   if (head !== kind || !/^\d+$/.test(tail) || !Number.isSafeInteger(id) || id === 0) {
-    throw new AppError(`"${text}" is no target here: write ${kind}/ID, for example region/10000002.`, {
-      code: 'BAD_TARGET',
-      verdict: 'fail',
-    });
+    throw new AppError(
+      `"${text}" is no target here: write ${kind}/ID, for example ${kind}/${EXAMPLES[kind]}.`,
+      {
+        code: 'BAD_TARGET',
+        verdict: 'fail',
+      },
+    );
   }
   return { kind, id, column: TARGET_KINDS[kind] };
 }

@@ -1,26 +1,50 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Lookup } from '../spec/vocabulary.ts';
+import { within } from './merge.sql.ts';
 import { type SetSpec, stageTable } from './sets.ts';
 
 type Queryable = Pick<Pool | PoolClient, 'query'>;
 
-/** Ids of player structures begin above a thousand milliards; NPC stations lie at 60 to 64 million. */
+/** Ids of NPC stations; outposts that became structures have kept theirs. */
+const STATIONS = { first: 60_000_000, last: 63_999_999 };
+
+/** Ids of player structures, and of everything else that players have, begin at a thousand milliards. */
 const FIRST_STRUCTURE = 1_000_000_000_000;
 
-const KNOWN: Record<Lookup, (column: string) => string> = {
-  types: (c) => `EXISTS (SELECT FROM types k WHERE k.type_id = ${c})`,
-  systems: (c) => `EXISTS (SELECT FROM systems k WHERE k.system_id = ${c})`,
-  locations: (c) =>
-    `(EXISTS (SELECT FROM stations k WHERE k.station_id = ${c}) OR EXISTS (SELECT FROM structures k WHERE k.structure_id = ${c}))`,
+const missing = (table: string, key: string, c: string, and = '') =>
+  `NOT EXISTS (SELECT FROM ${table} k WHERE k."${key}" = ${c}${and})`;
+
+const noStation = (c: string) => missing('stations', 'station_id', c);
+const noStructure = (c: string) => missing('structures', 'structure_id', c);
+
+/** Conditions that no table knows an id that it should; each EXISTS by itself, so that they become joins. */
+const UNKNOWN: Record<Lookup, (column: string, spec: SetSpec, runId: number) => string> = {
+  types: (c) => missing('types', 'type_id', c),
+  systems: (c) => missing('systems', 'system_id', c),
+  locations: (c) => `${noStation(c)} AND ${noStructure(c)}`,
+  // An asset lies in a station, in a structure, or in another asset of the set; else it is nowhere that can be asked for.
+  places: (c, spec, runId) =>
+    [
+      `(${c} BETWEEN ${STATIONS.first} AND ${STATIONS.last} OR ${c} >= ${FIRST_STRUCTURE})`,
+      noStation(c),
+      noStructure(c),
+      missing(stageTable(runId), spec.key[0]!, c),
+      missing(spec.table, spec.key[0]!, c, ` AND ${within(spec, 'k')}`),
+    ].join(' AND '),
 };
 
 /** Whether a row of `source` names an id that its table does not hold. */
-export async function findUnknown(db: Queryable, spec: SetSpec, source: string): Promise<boolean> {
+export async function findUnknown(
+  db: Queryable,
+  spec: SetSpec,
+  source: string,
+  runId: number,
+): Promise<boolean> {
   for (const [column, lookup] of spec.lookups) {
     // Each id is looked up once: a region's 400,000 orders name 20,000 types. That takes a fifth of the time.
     const { rows } = await db.query(
       `SELECT FROM (SELECT DISTINCT "${column}" AS id FROM ${source}) d
-        WHERE d.id IS NOT NULL AND NOT ${KNOWN[lookup]('d.id')} LIMIT 1`,
+        WHERE d.id IS NOT NULL AND ${UNKNOWN[lookup]('d.id', spec, runId)} LIMIT 1`,
     );
     if (rows.length > 0) return true;
   }
@@ -44,10 +68,10 @@ export async function readUnknownIds(db: Queryable, spec: SetSpec, runId: number
       `SELECT id, system_id
          FROM (SELECT "${column}" AS id, ${system ? `min("${system}")` : 'NULL::bigint'} AS system_id
                  FROM ${stageTable(runId)} GROUP BY 1) d
-        WHERE d.id IS NOT NULL AND NOT ${KNOWN[lookup]('d.id')} ORDER BY 1`,
+        WHERE d.id IS NOT NULL AND ${UNKNOWN[lookup]('d.id', spec, runId)} ORDER BY 1`,
     );
     for (const { id, system_id } of rows) {
-      if (lookup !== 'locations') unknown[lookup].push(id);
+      if (lookup === 'types' || lookup === 'systems') unknown[lookup].push(id);
       else if (id < FIRST_STRUCTURE) unknown.stations.push(id);
       else unknown.structures.push({ id, systemId: system_id ?? undefined });
     }

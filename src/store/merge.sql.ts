@@ -5,21 +5,25 @@ import { type SetSpec, stageTable } from './sets.ts';
  * gone. Unchanged rows are read once, in one join, and never written or locked.
  */
 
-const list = (columns: readonly string[], prefix = '') => columns.map((c) => `${prefix}"${c}"`).join(', ');
-const join = (key: readonly string[], a: string, b: string) =>
-  key.map((c) => `${a}."${c}" = ${b}."${c}"`).join(' AND ');
+export const list = (columns: readonly string[], prefix = '') =>
+  columns.map((c) => `${prefix}"${c}"`).join(', ');
+/** A set without a key is a single row, such as the balance of a character. */
+export const join = (key: readonly string[], a: string, b: string) =>
+  key.map((c) => `${a}."${c}" = ${b}."${c}"`).join(' AND ') || 'true';
 
 /** The target's condition on a table, e.g. `b."region_id" = 10000002`; the id is a checked integer. */
 export function within(spec: SetSpec, alias: string): string {
-  return spec.targetId ? `${alias}."${spec.targetId.column}" = ${spec.targetId.id}` : 'true';
+  const own = spec.own.map(([column, value]) => `${alias}."${column}" = ${value}`);
+  if (spec.absentOwner !== undefined) own.push(`${alias}."${spec.absentOwner}" IS NULL`);
+  return own.join(' AND ') || 'true';
 }
 
 /** The target's own columns, before ESI's: they are not in the answer, the path says them. */
-const ownColumns = (spec: SetSpec) => (spec.targetId ? [spec.targetId.column] : []);
-const ownValues = (spec: SetSpec) => (spec.targetId ? [`${spec.targetId.id}::bigint`] : []);
+const ownColumns = (spec: SetSpec) => spec.own.map(([column]) => column);
+const ownValues = (spec: SetSpec) => spec.own.map(([, value]) => String(value));
 
 /** Values of all columns of a new row of the table: target, ESI's columns, and the moment seen ($1). */
-function newRow(spec: SetSpec, alias: string): { columns: string; values: string } {
+export function newRow(spec: SetSpec, alias: string): { columns: string; values: string } {
   return {
     columns: [list([...ownColumns(spec), ...spec.columns, spec.seenAt])].join(', '),
     values: [...ownValues(spec), list(spec.columns, `${alias}.`), '$1'].join(', '),
@@ -60,7 +64,9 @@ export function countBook(spec: SetSpec): string {
 }
 
 /** New rows whose key stands in the table for another target: they are given back, and rejected. */
-export function takeForeign(spec: SetSpec): string {
+export function takeForeign(spec: SetSpec): string | undefined {
+  // Two owners may name one item, order or transaction; ids of public things belong to one region.
+  if (spec.targetId?.kind !== 'region') return undefined;
   return `DELETE FROM diff d USING ${spec.table} b
            WHERE NOT d.known AND ${join(spec.key, 'b', 'd')} AND NOT (${within(spec, 'b')})
        RETURNING ${list(spec.columns, 'd.')}`;
@@ -80,14 +86,14 @@ export function archive(spec: SetSpec): string {
 }
 
 export function removeGone(spec: SetSpec): string {
-  return `DELETE FROM ${spec.table} b USING diff d WHERE d.gone AND ${join(spec.key, 'b', 'd')}`;
+  return `DELETE FROM ${spec.table} b USING diff d WHERE d.gone AND ${join(spec.key, 'b', 'd')} AND ${within(spec, 'b')}`;
 }
 
 export function updateChanged(spec: SetSpec): string {
   const data = spec.columns.filter((c) => !spec.key.includes(c));
   const set = data.map((c) => `"${c}" = d."${c}"`).join(', ');
   return `UPDATE ${spec.table} b SET ${set}, "${spec.seenAt}" = $1
-            FROM diff d WHERE d.known AND NOT d.gone AND ${join(spec.key, 'b', 'd')}`;
+            FROM diff d WHERE d.known AND NOT d.gone AND ${join(spec.key, 'b', 'd')} AND ${within(spec, 'b')}`;
 }
 
 export function insertNew(spec: SetSpec): string {
@@ -138,7 +144,7 @@ export function dropTwice(spec: SetSpec, runId: number): string {
 }
 
 export function countTwice(spec: SetSpec, runId: number): string {
-  return `SELECT count(*) AS rows FROM (SELECT FROM ${stageTable(runId)} GROUP BY ${list(spec.key)} HAVING count(*) > 1) t`;
+  return `SELECT count(*) AS rows FROM (SELECT FROM ${stageTable(runId)} GROUP BY ${list(spec.key) || '()'} HAVING count(*) > 1) t`;
 }
 
 /** Brings the rows of pages that answered 304 over from the stage of the set published last. */

@@ -1,5 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
-import type { RunKey } from './runs.ts';
+import type { SetKey } from './sets.ts';
 
 type Queryable = Pick<ClientBase | Pool, 'query'>;
 
@@ -27,14 +27,13 @@ interface SetRow {
 /** The newest published set of a target. `lock` holds it until the transaction ends: one publisher at a time. */
 export async function readPublishedSet(
   db: Queryable,
-  collector: string,
-  target: string,
+  key: SetKey,
   lock = false,
 ): Promise<PublishedSet | undefined> {
   const { rows } = await db.query<SetRow>(
     `SELECT run_id, last_modified, expires, pages, rows, doubt_last_modified, doubt_rows, version
-       FROM published_sets WHERE collector = $1 AND target = $2 ${lock ? 'FOR UPDATE' : ''}`,
-    [collector, target],
+       FROM published_sets WHERE collector = $1 AND target = $2 AND part = $3 ${lock ? 'FOR UPDATE' : ''}`,
+    [key.collector, key.target, key.part ?? ''],
   );
   const row = rows[0];
   if (!row) return undefined;
@@ -54,21 +53,20 @@ export async function readPublishedSet(
 /** Writes what now stands as the newest set of a target; a doubt is settled by it. */
 export async function writePublishedSet(
   db: Queryable,
-  collector: string,
-  target: string,
+  key: SetKey,
   set: Omit<PublishedSet, 'doubt'>,
   now: Date,
 ): Promise<void> {
   await db.query(
-    `INSERT INTO published_sets (collector, target, run_id, last_modified, expires, read_at, pages, rows, version)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-     ON CONFLICT (collector, target) DO UPDATE
+    `INSERT INTO published_sets (collector, target, run_id, last_modified, expires, read_at, pages, rows, version, part)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+     ON CONFLICT (collector, target, part) DO UPDATE
         SET run_id = excluded.run_id, last_modified = excluded.last_modified, expires = excluded.expires,
             read_at = excluded.read_at, pages = excluded.pages, rows = excluded.rows, version = excluded.version,
             doubt_last_modified = NULL, doubt_rows = NULL`,
     [
-      collector,
-      target,
+      key.collector,
+      key.target,
       set.runId,
       set.lastModified ?? null,
       set.expires ?? null,
@@ -76,6 +74,7 @@ export async function writePublishedSet(
       set.pages,
       set.rows,
       set.version ?? null,
+      key.part ?? '',
     ],
   );
 }
@@ -83,14 +82,20 @@ export async function writePublishedSet(
 /** Remembers that a set was not believed, why a second reading may confirm it, and when it may be asked for again. */
 export async function writeDoubt(
   db: Queryable,
-  collector: string,
-  target: string,
+  key: SetKey,
   { expires, doubt }: { expires: Date | undefined; doubt: PublishedSet['doubt'] },
 ): Promise<void> {
   await db.query(
     `UPDATE published_sets SET doubt_last_modified = $3, doubt_rows = $4, expires = $5
-      WHERE collector = $1 AND target = $2`,
-    [collector, target, doubt?.lastModified ?? null, doubt?.rows ?? null, expires ?? null],
+      WHERE collector = $1 AND target = $2 AND part = $6`,
+    [
+      key.collector,
+      key.target,
+      doubt?.lastModified ?? null,
+      doubt?.rows ?? null,
+      expires ?? null,
+      key.part ?? '',
+    ],
   );
 }
 
@@ -98,11 +103,20 @@ export async function writeDoubt(
  * After a run that failed: what ESI said of its set's `Expires` holds all the same, so nothing is asked before. The
  * target's row is made where no set was ever published.
  */
-export async function keepExpires(db: Queryable, key: RunKey, runId: number): Promise<void> {
+export async function keepExpires(db: Queryable, key: SetKey, runId: number): Promise<void> {
   await db.query(
-    `INSERT INTO published_sets (collector, target, run_id, read_at, pages, rows, expires)
-     SELECT $1, $2, 0, now(), 0, 0, max(expires) FROM stage.pages WHERE run_id = $3 HAVING max(expires) IS NOT NULL
-     ON CONFLICT (collector, target) DO UPDATE SET expires = greatest(published_sets.expires, excluded.expires)`,
-    [key.collector, key.target, runId],
+    `INSERT INTO published_sets (collector, target, part, run_id, read_at, pages, rows, expires)
+     SELECT $1, $2, $4, 0, now(), 0, 0, max(expires) FROM stage.pages WHERE run_id = $3 HAVING max(expires) IS NOT NULL
+     ON CONFLICT (collector, target, part) DO UPDATE SET expires = greatest(published_sets.expires, excluded.expires)`,
+    [key.collector, key.target, runId, key.part ?? ''],
   );
+}
+
+/** When the first of a target's parts may be asked for again. */
+export async function readEarliestExpiry(db: Queryable, key: SetKey): Promise<Date | undefined> {
+  const { rows } = await db.query<{ expires: Date | null }>(
+    `SELECT min(expires) AS expires FROM published_sets WHERE collector = $1 AND target = $2`,
+    [key.collector, key.target],
+  );
+  return rows[0]?.expires ?? undefined;
 }

@@ -1,10 +1,9 @@
 import type { ClientBase, Pool } from 'pg';
+import type { SetKey } from './sets.ts';
 
 export type Outcome = 'published' | 'unchanged' | 'torn' | 'refused' | 'failed';
 
-export interface RunKey {
-  readonly collector: string;
-  readonly target: string;
+export interface RunKey extends SetKey {
   readonly workflowId: string | undefined;
   readonly workflowRunId: string | undefined;
 }
@@ -25,11 +24,11 @@ type Queryable = Pick<ClientBase | Pool, 'query'>;
 /** Opens the run of a workflow, or finds it again: an activity that is repeated gets the same number. */
 export async function openRun(db: Queryable, key: RunKey, now: Date): Promise<number> {
   const { rows } = await db.query<{ run_id: number }>(
-    `INSERT INTO collection_runs (collector, target, workflow_id, workflow_run_id, started_at)
-     VALUES ($1, $2, $3, $4, $5)
-     ON CONFLICT (workflow_run_id) DO UPDATE SET workflow_run_id = excluded.workflow_run_id
+    `INSERT INTO collection_runs (collector, target, workflow_id, workflow_run_id, started_at, part)
+     VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT (workflow_run_id, part) DO UPDATE SET workflow_run_id = excluded.workflow_run_id
      RETURNING run_id`,
-    [key.collector, key.target, key.workflowId ?? null, key.workflowRunId ?? null, now],
+    [key.collector, key.target, key.workflowId ?? null, key.workflowRunId ?? null, now, key.part ?? ''],
   );
   return rows[0]!.run_id;
 }
@@ -42,8 +41,8 @@ export async function closeAbandoned(db: Queryable, key: RunKey, runId: number, 
   if (key.workflowId === undefined) return;
   await db.query(
     `UPDATE collection_runs SET finished_at = $5, outcome = 'failed', error = 'The run was ended from outside.'
-      WHERE collector = $1 AND target = $2 AND workflow_id = $3 AND run_id < $4 AND finished_at IS NULL`,
-    [key.collector, key.target, key.workflowId, runId, now],
+      WHERE collector = $1 AND target = $2 AND part = $6 AND workflow_id = $3 AND run_id < $4 AND finished_at IS NULL`,
+    [key.collector, key.target, key.workflowId, runId, now, key.part ?? ''],
   );
 }
 
@@ -75,12 +74,28 @@ export async function closeRun(db: Queryable, runId: number, result: RunResult, 
 }
 
 /** The run that a workflow run opened and nobody has closed. */
-export async function findOpenRun(db: Queryable, key: RunKey): Promise<number | undefined> {
-  const { rows } = await db.query<{ run_id: number }>(
-    `SELECT run_id FROM collection_runs WHERE workflow_run_id = $1 AND finished_at IS NULL`,
+export async function findOpenRun(
+  db: Queryable,
+  key: RunKey,
+): Promise<{ runId: number; part: string } | undefined> {
+  const { rows } = await db.query<{ run_id: number; part: string }>(
+    `SELECT run_id, part FROM collection_runs WHERE workflow_run_id = $1 AND finished_at IS NULL`,
     [key.workflowRunId ?? null],
   );
-  return rows[0]?.run_id;
+  const row = rows[0];
+  return row && { runId: row.run_id, part: row.part };
+}
+
+/** Takes back the open run of a part that nothing was read for. False where something was. */
+export async function forgetRun(db: Queryable, key: RunKey): Promise<boolean> {
+  const { rows } = await db.query(
+    `DELETE FROM collection_runs r
+      WHERE workflow_run_id = $1 AND part = $2 AND finished_at IS NULL
+        AND NOT EXISTS (SELECT FROM stage.pages p WHERE p.run_id = r.run_id)
+     RETURNING run_id`,
+    [key.workflowRunId ?? null, key.part ?? ''],
+  );
+  return rows.length > 0;
 }
 
 /** When a run was opened. */
@@ -128,8 +143,8 @@ export async function findRunResult(
   key: RunKey,
 ): Promise<(NonNullable<Awaited<ReturnType<typeof readRunResult>>> & { runId: number }) | undefined> {
   const { rows } = await db.query<{ run_id: number }>(
-    `SELECT run_id FROM collection_runs WHERE workflow_run_id = $1 AND finished_at IS NOT NULL`,
-    [key.workflowRunId ?? null],
+    `SELECT run_id FROM collection_runs WHERE workflow_run_id = $1 AND part = $2 AND finished_at IS NOT NULL`,
+    [key.workflowRunId ?? null, key.part ?? ''],
   );
   const runId = rows[0]?.run_id;
   const result = runId === undefined ? undefined : await readRunResult(db, runId);

@@ -37,7 +37,8 @@ async function load(): Promise<Glue> {
 
 /**
  * The engine's look at a database asks for three columns of `pg_constraint` of Postgres' one-byte type "char", which adapter
- * 7.10 cannot read, though it can as text. And it gives up at the NOT NULL constraints ('n') that PostgreSQL 18 lists.
+ * 7.10 cannot read, though it can as text. And it gives up at the NOT NULL constraints ('n') that PostgreSQL 18 lists,
+ * and at CHECK constraints ('c').
  */
 function readableConstraints(factory: PrismaPg): PrismaPg {
   const connect = factory.connect.bind(factory);
@@ -51,7 +52,7 @@ function readableConstraints(factory: PrismaPg): PrismaPg {
           .replace(/\b(constr\.contype AS|con\.conf(?:del|upd)type\b)/g, (column) =>
             column.replace(/( AS)?$/, '::text$1'),
           )
-          .replace("contype NOT IN ('p', 'u', 'f')", "contype NOT IN ('p', 'u', 'f', 'n')"),
+          .replace("contype NOT IN ('p', 'u', 'f')", "contype NOT IN ('p', 'u', 'f', 'n', 'c')"),
       });
     return adapter;
   };

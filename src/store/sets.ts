@@ -1,21 +1,37 @@
 import type { Target } from '../spec/targets.ts';
-import type { Change, Lookup, Series } from '../spec/vocabulary.ts';
+import type { Change, Detail, Lookup, Series } from '../spec/vocabulary.ts';
 
-/** What the SQL of a set needs to know of its collector and target. */
-export interface SetSpec {
+/** Whose set: collector and target, and the part where a collector reads several routes of one target. */
+export interface SetKey {
   readonly collector: string;
   /** As written: `region/10000002`, or empty. */
   readonly target: string;
+  /** `journal`, `journal/3`; absent where a collector reads one route. */
+  readonly part?: string | undefined;
+}
+
+/** What the SQL of a set needs to know of its collector and target. */
+export interface SetSpec extends SetKey {
   readonly targetId: Target | undefined;
+  /** Columns that the path fills, not the answer: the target's id, the division. */
+  readonly own: readonly (readonly [column: string, value: number])[];
+  /** The column of the other kind of owner, null in this set's rows: the table holds those of both. */
+  readonly absentOwner: string | undefined;
   readonly table: string;
   readonly key: readonly string[];
-  /** Columns that come from ESI's rows. */
+  /** Columns that come from ESI's rows, those that other routes fill last. */
   readonly columns: readonly string[];
   readonly seenAt: string;
   readonly change: Change<string>;
   readonly lookups: readonly (readonly [column: string, lookup: Lookup])[];
+  readonly details: readonly Detail[];
   readonly series: Series | undefined;
+  /** Its stage outlives the publication: later pages may answer 304, and stand for the staged rows. */
+  readonly keepsStage: boolean;
 }
 
 /** The unlogged table that holds a run's rows until they are published, and then serves the pages that answer 304. */
 export const stageTable = (runId: number) => `stage.r${runId}`;
+
+/** What other routes told of the set's rows, until it is published. */
+export const detailsTable = (runId: number) => `stage.r${runId}_details`;

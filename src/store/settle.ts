@@ -1,5 +1,6 @@
 import type { Database } from './database.ts';
-import type { PublishPlan } from './publish.ts';
+import { settle } from './merge.ts';
+import type { PublishPlan } from './publish-plan.ts';
 import { writeDoubt, writePublishedSet } from './published-sets.ts';
 import { closeRun } from './runs.ts';
 import type { SetSpec } from './sets.ts';
@@ -22,7 +23,8 @@ export async function confirmSet(
     const stands = newer || plan.at.getTime() === previous?.lastModified?.getTime();
     if (previous && stands) {
       const set = { ...previous, lastModified: plan.at, expires: plan.expires };
-      await writePublishedSet(client, spec.collector, spec.target, set, plan.now);
+      await writePublishedSet(client, spec, set, plan.now);
+      await settle(client, spec, plan.at);
     }
     // A set older than the one that stands was never published: no book is known for its moment.
     const lastModified = stands ? plan.at : undefined;
@@ -34,24 +36,25 @@ export async function confirmSet(
 }
 
 /**
- * A whole set that is not believed: the run is closed as refused, and nothing is asked again before the set expires.
+ * A set that is not believed, or of which nothing is taken while it is torn: the run is closed as such, and nothing is asked again before the set expires.
  * `doubt`: the next set may confirm it.
  */
 export async function refuseSet(
   db: Database,
   spec: SetSpec,
-  plan: Pick<PublishPlan, 'runId' | 'at' | 'expires' | 'rows' | 'now'>,
+  plan: Pick<PublishPlan, 'runId' | 'at' | 'expires' | 'rows' | 'now' | 'torn'>,
   why: string,
   doubt: boolean,
 ): Promise<void> {
   await db.transaction(async (client) => {
     await lockPrevious(client, spec);
     const { at: lastModified, expires } = plan;
-    await writeDoubt(client, spec.collector, spec.target, {
+    await writeDoubt(client, spec, {
       expires,
       doubt: doubt ? { lastModified, rows: plan.rows } : undefined,
     });
-    await closeRun(client, plan.runId, { outcome: 'refused', lastModified, expires, error: why }, plan.now);
+    const outcome = plan.torn === undefined ? 'refused' : 'torn';
+    await closeRun(client, plan.runId, { outcome, lastModified, expires, error: why }, plan.now);
     await dropStage(client, plan.runId);
   });
 }

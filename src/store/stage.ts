@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import { copyInto, encodeRows } from './copy.ts';
 import type { Database } from './database.ts';
-import { type SetSpec, stageTable } from './sets.ts';
+import { detailsTable, type SetSpec, stageTable } from './sets.ts';
 
 /** A page of a set as it was read and sifted. */
 export interface StagedPage {
@@ -53,29 +53,37 @@ const NOT_IN_JSONB = /\\u(?:0000|d[89a-f])/;
 
 const quoted = (columns: readonly string[]) => columns.map((c) => `"${c}"`).join(', ');
 
-/** Makes the run's stage; it is there already when an activity is repeated. Old stages of the target go. */
-export async function createStage(db: Database, spec: SetSpec, runId: number): Promise<void> {
-  await dropOldStages(db.pool, spec, runId);
-  await db.pool.query(
+/** Makes the run's stage where there is none yet: a set that only answers 304 needs none. */
+export async function createStage(
+  db: Pick<Pool | PoolClient, 'query'>,
+  spec: SetSpec,
+  runId: number,
+): Promise<void> {
+  await db.query(
     `CREATE UNLOGGED TABLE IF NOT EXISTS ${stageTable(runId)} WITH (autovacuum_enabled = false) AS
      SELECT ${quoted(spec.columns)}, 0 AS page, false AS rejected FROM ${spec.table} WITH NO DATA`,
   );
 }
 
 /** Stages of closed runs of this target that no published set stands on: left by runs that were killed. */
-async function dropOldStages(pool: Pool, spec: SetSpec, runId: number): Promise<void> {
+export async function dropOldStages(pool: Pool, spec: SetSpec, runId: number): Promise<void> {
   const { rows } = await pool.query<{ run_id: number }>(
     `SELECT r.run_id FROM collection_runs r
-      WHERE r.collector = $1 AND r.target = $2 AND r.run_id < $3 AND r.finished_at IS NOT NULL
-        AND r.run_id NOT IN (SELECT run_id FROM published_sets WHERE collector = $1 AND target = $2)
+      WHERE r.collector = $1 AND r.target = $2 AND r.part = $4 AND r.run_id < $3 AND r.finished_at IS NOT NULL
+        AND r.run_id NOT IN (SELECT run_id FROM published_sets WHERE collector = $1 AND target = $2 AND part = $4)
         AND to_regclass('stage.r' || r.run_id) IS NOT NULL`,
-    [spec.collector, spec.target, runId],
+    [spec.collector, spec.target, runId, spec.part ?? ''],
   );
   for (const row of rows) await dropStage(pool, row.run_id);
 }
 
+/** The rows alone: what is known of the pages stays. */
+export async function dropStagedRows(db: Pick<Pool | PoolClient, 'query'>, runId: number): Promise<void> {
+  await db.query(`DROP TABLE IF EXISTS ${stageTable(runId)}, ${detailsTable(runId)}`);
+}
+
 export async function dropStage(db: Pick<Pool | PoolClient, 'query'>, runId: number): Promise<void> {
-  await db.query(`DROP TABLE IF EXISTS ${stageTable(runId)}`);
+  await dropStagedRows(db, runId);
   await db.query(`DELETE FROM stage.pages WHERE run_id = $1`, [runId]);
 }
 
@@ -110,6 +118,7 @@ export async function stagePages(
     const fresh = await recordPages(client, runId, pages);
     const full = fresh.filter((page) => page.rows + page.rejected.length > 0);
     if (full.length === 0) return;
+    await createStage(client, spec, runId);
     await copyInto(
       client,
       stageTable(runId),
@@ -206,12 +215,14 @@ export async function readPageRecords(db: Pick<Pool, 'query'>, runId: number): P
 /** Forgets pages of a run, so that they are read again; the requests they took stay counted. */
 export async function dropPages(db: Database, runId: number, pages: readonly number[]): Promise<void> {
   await db.transaction(async (client) => {
+    await client.query(`DROP TABLE IF EXISTS ${detailsTable(runId)}`); // what rows say of others is asked again
     const { rows } = await client.query<{ requests: number | null }>(
       `WITH gone AS (DELETE FROM stage.pages WHERE run_id = $1 AND page = ANY($2) RETURNING requests)
        SELECT sum(requests)::int AS requests FROM gone`,
       [runId, pages],
     );
-    await client.query(`DELETE FROM ${stageTable(runId)} WHERE page = ANY($1)`, [pages]);
+    const { rows: found } = await client.query(`SELECT to_regclass($1) AS name`, [stageTable(runId)]);
+    if (found[0]?.name) await client.query(`DELETE FROM ${stageTable(runId)} WHERE page = ANY($1)`, [pages]);
     await client.query(`UPDATE collection_runs SET requests = requests + $2 WHERE run_id = $1`, [
       runId,
       rows[0]?.requests ?? 0,
@@ -235,11 +246,18 @@ export async function readEtags(
   return new Map(rows.map((row) => [row.url, row.etag]));
 }
 
-/** The pages whose rows the stage of a published run still holds: none after a crash of the server. */
-export async function readStagedPageNumbers(db: Pick<Pool, 'query'>, runId: number): Promise<Set<number>> {
+/**
+ * The pages of a published run that may answer 304: those whose rows the stage still holds (none after a crash of the
+ * server), or all where the rows are not needed.
+ */
+export async function readKnownPages(
+  db: Pick<Pool, 'query'>,
+  spec: SetSpec,
+  runId: number,
+): Promise<Set<number>> {
   const { rows } = await db.query<{ page: number }>(
-    `SELECT page FROM stage.pages WHERE run_id = $1 AND to_regclass('stage.r' || $1::bigint) IS NOT NULL`,
-    [runId],
+    `SELECT page FROM stage.pages WHERE run_id = $1 AND ($2 OR to_regclass('stage.r' || $1::bigint) IS NOT NULL)`,
+    [runId, !spec.keepsStage],
   );
   return new Set(rows.map((row) => row.page));
 }

@@ -30,14 +30,14 @@ export async function standsOn(
 
 /** The target's row is the queue of its publishers; the first publisher of all makes it. */
 export async function lockPrevious(client: PoolClient, spec: SetSpec): Promise<PublishedSet | undefined> {
-  const previous = await readPublishedSet(client, spec.collector, spec.target, true);
+  const previous = await readPublishedSet(client, spec, true);
   if (previous) return previous;
   await client.query(
-    `INSERT INTO published_sets (collector, target, run_id, read_at, pages, rows) VALUES ($1, $2, 0, now(), 0, 0)
+    `INSERT INTO published_sets (collector, target, part, run_id, read_at, pages, rows) VALUES ($1, $2, $3, 0, now(), 0, 0)
      ON CONFLICT DO NOTHING`,
-    [spec.collector, spec.target],
+    [spec.collector, spec.target, spec.part ?? ''],
   );
-  return readPublishedSet(client, spec.collector, spec.target, true);
+  return readPublishedSet(client, spec, true);
 }
 
 /** The one number that a statement gives as `rows`. */

@@ -4,8 +4,11 @@ import type { Database } from './database.ts';
 export interface TargetStatus {
   readonly collector: string;
   readonly target: string;
-  /** `ok`: fresh. `late`: older than three rhythms. `failing`: the last run failed. `torn`, `refused`: as the run. */
-  readonly state: 'ok' | 'late' | 'failing' | 'torn' | 'refused' | 'never' | 'running';
+  /**
+   * `ok`: fresh. `late`: older than three rhythms. `failing`: the last run failed. `torn`, `refused`: as the run.
+   * `resting`: nobody may ask for it now, `detail` says what is missing.
+   */
+  readonly state: 'ok' | 'late' | 'failing' | 'torn' | 'refused' | 'never' | 'running' | 'resting';
   readonly detail: string;
   readonly running: boolean;
   /** When the newest set was read or confirmed. */
@@ -24,49 +27,101 @@ export interface WantedTarget {
   readonly target: string;
   /** Milliseconds between runs. */
   readonly every: number | undefined;
+  /** Of a collector that reads several routes for a target: which they are. */
+  readonly parts?: readonly string[];
+  /** Why an assignment rests, or not all of it is collected. */
+  readonly note?: string | undefined;
 }
 
 /** Three rhythms without a set: one may be missed for a hundred reasons, three may not. */
 const LATE_AFTER = 3;
 
-/** How the wanted targets stand now. */
+interface PartRow {
+  readonly collector: string;
+  readonly target: string;
+  readonly part: string;
+}
+
+const keyOf = ({ collector, target, part }: PartRow) => `${collector} ${target} ${part}`;
+const index = <T extends PartRow>(rows: readonly T[]) => new Map(rows.map((row) => [keyOf(row), row]));
+
+/** How the wanted targets stand now; a target of several parts as the worst of them. */
 export async function readStatus(
   db: Pick<Database, 'prisma' | 'pool'>,
   wanted: readonly WantedTarget[],
   now: Date,
 ): Promise<TargetStatus[]> {
   const collectors = [...new Set(wanted.map((w) => w.collector))];
+  const parts = wanted.flatMap(({ collector, target, parts: names = [''] }) =>
+    names.map((part) => ({ collector, target, part })),
+  );
   const [sets, finished, running] = await Promise.all([
-    db.prisma.publishedSet.findMany({ where: { collector: { in: collectors } } }),
-    newestRuns(db, wanted, 'IS NOT NULL'),
-    newestRuns(db, wanted, 'IS NULL'),
+    db.prisma.publishedSet.findMany({ where: { collector: { in: collectors } } }).then(index),
+    newestRuns(db, parts, 'IS NOT NULL').then(index),
+    newestRuns(db, parts, 'IS NULL').then(index),
   ]);
-  const find = <T extends { collector: string; target: string }>(rows: readonly T[], w: WantedTarget) =>
-    rows.find((row) => row.collector === w.collector && row.target === w.target);
   return wanted.map((w) => {
-    const set = find(sets, w);
-    const last = find(finished, w);
-    const open = find(running, w);
-    const readAt = set && set.run_id > 0n ? set.read_at : null;
-    const base = {
-      collector: w.collector,
-      target: w.target,
-      running: open !== undefined,
-      readAt: readAt?.toISOString() ?? null,
-      lastModified: set?.last_modified?.toISOString() ?? null,
-      expires: set?.expires?.toISOString() ?? null,
-      rows: Number(set?.rows ?? 0),
-      lastOutcome: last?.outcome ?? null,
-      lastFinished: last?.finished_at?.toISOString() ?? null,
-      lastError: last?.error ?? null,
-    };
-    return { ...base, ...judge(base, w.every, now, progressOf(open)) };
+    const states = (w.parts ?? ['']).map((part) => {
+      const key = keyOf({ ...w, part });
+      return statusOf(w, sets.get(key), finished.get(key), running.get(key), now);
+    });
+    return w.note === undefined ? worst(states) : resting(worst(states), w.note);
   });
 }
 
-interface RunRow {
-  collector: string;
-  target: string;
+type SetRow = Awaited<ReturnType<Database['prisma']['publishedSet']['findMany']>>[number];
+
+function statusOf(
+  w: WantedTarget,
+  set: SetRow | undefined,
+  last: RunRow | undefined,
+  open: RunRow | undefined,
+  now: Date,
+): TargetStatus {
+  const readAt = set && set.run_id > 0n ? set.read_at : null;
+  const base = {
+    collector: w.collector,
+    target: w.target,
+    running: open !== undefined,
+    readAt: readAt?.toISOString() ?? null,
+    lastModified: set?.last_modified?.toISOString() ?? null,
+    expires: set?.expires?.toISOString() ?? null,
+    rows: Number(set?.rows ?? 0),
+    lastOutcome: last?.outcome ?? null,
+    lastFinished: last?.finished_at?.toISOString() ?? null,
+    lastError: last?.error ?? null,
+  };
+  return { ...base, ...judge(base, w.every, now, progressOf(open)) };
+}
+
+/** Worst first. A part without data is no news beside others that have some: not every owner has everything. */
+const SEVERITY: readonly TargetStatus['state'][] = [
+  ...(['failing', 'refused', 'torn', 'late', 'ok', 'resting', 'running', 'never'] as const),
+];
+
+function worst(states: readonly TargetStatus[]): TargetStatus {
+  const [first, ...others] = states.toSorted((a, b) => SEVERITY.indexOf(a.state) - SEVERITY.indexOf(b.state));
+  return others.reduce<TargetStatus>(
+    (sum, one) => ({
+      ...sum,
+      running: sum.running || one.running,
+      rows: sum.rows + one.rows,
+      readAt: earliest(sum.readAt, one.readAt),
+      lastModified: earliest(sum.lastModified, one.lastModified),
+      expires: earliest(sum.expires, one.expires),
+    }),
+    first!,
+  );
+}
+
+/** The age of a target is that of its oldest part. */
+const earliest = (a: string | null, b: string | null) => (a === null || (b !== null && b < a) ? b : a);
+
+/** What the last run said of a missing login, scope or role. */
+const resting = (status: TargetStatus, note: string): TargetStatus =>
+  status.state === 'failing' ? status : { ...status, state: 'resting', detail: note };
+
+interface RunRow extends PartRow {
   outcome: string | null;
   finished_at: Date | null;
   error: string | null;
@@ -77,15 +132,16 @@ interface RunRow {
 /** The newest run of each target: one look into the index per target, however many runs there were. */
 async function newestRuns(
   db: Pick<Database, 'pool'>,
-  wanted: readonly WantedTarget[],
+  wanted: readonly PartRow[],
   finished: 'IS NULL' | 'IS NOT NULL',
 ): Promise<RunRow[]> {
   const { rows } = await db.pool.query<RunRow>(
-    `SELECT r.* FROM unnest($1::text[], $2::text[]) AS w (collector, target)
-      CROSS JOIN LATERAL (SELECT collector, target, outcome, finished_at, error, progress_done, progress_total FROM collection_runs r
-                           WHERE r.collector = w.collector AND r.target = w.target AND r.finished_at ${finished}
+    `SELECT r.* FROM unnest($1::text[], $2::text[], $3::text[]) AS w (collector, target, part)
+      CROSS JOIN LATERAL (SELECT collector, target, part, outcome, finished_at, error, progress_done, progress_total FROM collection_runs r
+                           WHERE r.collector = w.collector AND r.target = w.target AND r.part = w.part
+                             AND r.finished_at ${finished}
                            ORDER BY r.started_at DESC LIMIT 1) r`,
-    [wanted.map((w) => w.collector), wanted.map((w) => w.target)],
+    [wanted.map((w) => w.collector), wanted.map((w) => w.target), wanted.map((w) => w.part)],
   );
   return rows;
 }

@@ -16,6 +16,16 @@ export const esi = proxyActivities<Activities>({
   retry: { initialInterval: '5 seconds', maximumInterval: '1 minute' },
 });
 
+/** The same, tried once: whoever comes a minute later does it as well. */
+export const esiOnce = proxyActivities<Activities>({
+  taskQueue: 'esi',
+  startToCloseTimeout: '5 minutes',
+  heartbeatTimeout: '40 seconds',
+  scheduleToCloseTimeout: '5 minutes',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: { maximumAttempts: 1 },
+});
+
 /** Database work alone. A database that is away for minutes is waited for. */
 export const store = proxyActivities<Activities>({
   taskQueue: 'collect',

@@ -34,10 +34,12 @@ async function runSteps(collector: string, target: string, patient: boolean): Pr
       step = await esi.begin(collector, target);
       continue;
     }
-    const run = { collector, target, runId: step.runId };
+    const part = 'part' in step && step.part !== undefined ? { part: step.part } : {};
+    const run = { collector, target, ...part, runId: step.runId };
     const final = reading >= READINGS;
     if (step.state === 'more') {
       setCurrentDetails(`${step.done} of ${step.total}${step.detail ? `, ${step.detail}` : ''}`);
+      [reading, resolved] = [1, 0];
       step = await esi.begin(collector, target);
     } else if (step.state === 'resolve') {
       setCurrentDetails('resolves ids that no table knows yet');

@@ -1,2 +1,3 @@
 export { collect } from './collect.ts';
+export { dispatch } from './dispatch.ts';
 export { maintain } from './maintain.ts';

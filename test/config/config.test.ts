@@ -101,6 +101,10 @@ describe('a bad value', () => {
     ['UNIVERSE_SOURCE', 'wiki', /one of sde, esi/],
     ['LOG_LEVEL', 'loud', /one of debug, info, warn, error/],
     ['LOG_FORMAT', 'xml', /one of json, pretty/],
+    ['ESI_CALLBACK_URL', 'localhost:8080/callback', /a path of its own, such as/],
+    ['ESI_CALLBACK_URL', 'http://localhost:8080', /a path of its own, such as/],
+    ['ESI_CALLBACK_URL', 'http://localhost:8080/api/tokens', /a path of its own, such as/],
+    ['ESI_CALLBACK_URL', 'http://localhost:8080/callback?x=1', /a path of its own, such as/],
     ['ESI_USER_AGENT', 'my tool 1.0', /a contact: an e-mail address, a URL/],
     ['HTTP_HOST', '0.0.0.0', /a loopback address .* unless API_TOKEN is set/],
   ])('%s=%s gives one sentence with what was found and what is accepted', (name, value, accepted) => {
@@ -114,6 +118,7 @@ describe('a bad value', () => {
   test.each([
     ['DATABASE_URL', 'mysql://root:hunter22@host/eve', /postgres:\/\//],
     ['API_TOKEN', 'hunter22', /at least 16 characters/],
+    ['API_TOKEN', 'hunter22 and some more', /letters, digits and any of/],
   ])('%s is a secret and is not shown', (name, value, accepted) => {
     const [sentence] = refusal({ [name]: value });
     expect(sentence).toMatch(new RegExp(`^${name} is set`));
@@ -153,6 +158,11 @@ test.each(['me@example.com', 'https://example.com/me', 'tool; Discord: someone',
     expect(readConfig({ ESI_USER_AGENT: agent }).ESI_USER_AGENT).toBe(agent);
   },
 );
+
+test('the callback is kept letter for letter, as EVE compares it', () => {
+  for (const url of ['https://eve.example.com/back/', 'http://localhost:8080/api/tokens/callback'])
+    expect(read({ ESI_CALLBACK_URL: url }).ESI_CALLBACK_URL).toBe(url);
+});
 
 test('other machines may reach the page only with an API token', () => {
   for (const host of ['127.0.0.1', '127.0.0.2', '::1', 'localhost'])

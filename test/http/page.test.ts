@@ -1,11 +1,13 @@
 import { afterEach, expect, test } from '@jest/globals';
+import type { AssignmentView } from '../../src/engine/owners/assignments.ts';
+import type { TokenView } from '../../src/engine/owners/tokens.ts';
 import { checkHealth, type Health } from '../../src/http/health.ts';
-import { ago } from '../../src/http/page.ts';
-import { createApp, type Listening, listen } from '../../src/http/server.ts';
+import { ago } from '../../src/http/parts.ts';
+import { type Listening, listen } from '../../src/http/server.ts';
 import type { TargetStatus } from '../../src/store/status.ts';
+import { HEALTHY, NOTHING, testApp } from './support.ts';
 
 const ok = { status: 'ok', detail: 'answers' } as const;
-const HEALTHY: Health = { status: 'ok', checks: { database: ok, temporal: ok, esi: ok, progress: ok } };
 
 const FORGE: TargetStatus = {
   collector: 'market-orders',
@@ -22,13 +24,8 @@ const FORGE: TargetStatus = {
   lastError: null,
 };
 
-const app = (health: Health, paused: string | null = null, token?: string) =>
-  createApp({
-    health: async () => health,
-    status: async () => ({ targets: [FORGE], paused }),
-    temporalUi: 'http://127.0.0.1:8233',
-    token,
-  });
+const app = (health: Health, paused: string | null = null) =>
+  testApp({ health: async () => health, status: async () => ({ ...NOTHING, targets: [FORGE], paused }) });
 
 test('/health is 200 while degraded and 503 when down, with the checks either way', async () => {
   for (const [status, code] of [
@@ -74,7 +71,7 @@ test('the page shows every target and what is wrong, and nothing that it shows i
 
 test('an unknown address gives a problem in JSON', async () => {
   const answer = await app(HEALTHY).request('/nothing');
-  expect([answer.status, ((await answer.json()) as { title: string }).title]).toEqual([404, 'Not found']);
+  expect([answer.status, ((await answer.json()) as { title: string }).title]).toEqual([404, 'Not Found']);
 });
 
 test.each([
@@ -102,18 +99,50 @@ test('a taken port is refused with the setting to change', async () => {
   });
 });
 
-test('with a token everything but /health asks for it', async () => {
-  const guarded = app(HEALTHY, null, 'a-token-of-many-letters');
-  const ask = async (path: string, token?: string) =>
-    (
-      await guarded.request(path, {
-        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-      })
-    ).status;
-  expect(await ask('/health')).toBe(200);
-  for (const path of ['/', '/api/status']) {
-    expect(await ask(path)).toBe(401);
-    expect(await ask(path, 'another-token-altogether')).toBe(401);
-    expect(await ask(path, 'a-token-of-many-letters')).toBe(200);
-  }
+const PILOT: TokenView = {
+  id: 1,
+  characterId: 90000001,
+  name: 'Some <b>Pilot</b>',
+  corporationId: 98000001,
+  corporation: 'Some Corporation',
+  scopes: [],
+  isActive: false,
+  reason: 'EVE no longer accepts this login. Log the character in again.',
+  expiresAt: null,
+  lastRefreshedAt: null,
+};
+const WALLET: AssignmentView = {
+  id: 1,
+  target: 'corporation/98000001',
+  owner: 'Some Corporation',
+  collector: 'wallet',
+  isEnabled: true,
+  intervalMinutes: 60,
+  lastCollectedAt: null,
+  nextCollectionAt: null,
+  note: 'nobody has the role Accountant',
+};
+
+test('the page shows owners, what is wrong with their logins, and the way to add one', async () => {
+  const status = async () => ({
+    ...NOTHING,
+    tokens: [PILOT, { ...PILOT, characterId: 90000002, name: 'Other', isActive: true }],
+    assignments: [WALLET, { ...WALLET, target: 'character/90000003', isEnabled: false, owner: 'Third' }],
+  });
+  const text = await (await testApp({ status }).request('/')).text();
+  for (const part of [
+    'Some &lt;b&gt;Pilot&lt;/b&gt;',
+    'off: EVE no longer accepts this login.',
+    'in use',
+    'wallet: never (nobody has the role Accountant)',
+    'wallet: switched off',
+    'no login: add the character again',
+    '<form method="post" action="/login">',
+  ])
+    expect(text).toContain(part);
+  const without = { callbackUrl: 'http://localhost:8080/callback', isSet: false };
+  const told = await (await testApp({ login: without }).request('/')).text();
+  expect(told).toContain('ESI_CLIENT_ID');
+  expect(told).toContain(without.callbackUrl);
+  expect(told).not.toContain('<form');
 });

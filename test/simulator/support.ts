@@ -72,3 +72,32 @@ export async function sweep(simulator: Simulator) {
 export function kinds(simulator: Simulator): OffenceKind[] {
   return simulator.offences().map((offence) => offence.kind);
 }
+
+export const ANNA = 90000001;
+export const BRAM = 90000002;
+export const CORP = 98000001;
+
+/** The headers of a request with an access token. */
+export const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
+
+/** A way to ask as a character: the answer's status, headers and JSON. */
+export async function login(simulator: Simulator, characterId: number, scopes?: string[]) {
+  const { accessToken } = await simulator.sso.issue(characterId, scopes);
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows what comes
+  return async <T = unknown>(path: string, headers: Record<string, string> = {}) => {
+    const response = await get(simulator, path, { ...bearer(accessToken), ...headers });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, json: (text && JSON.parse(text)) as T };
+  };
+}
+
+/** Posts ids as a character. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as above
+export async function post<T = unknown>(simulator: Simulator, path: string, ids: unknown, token?: string) {
+  const response = await fetch(simulator.url + path, {
+    method: 'POST',
+    headers: { ...HEADERS, 'content-type': 'application/json', ...(token ? bearer(token) : {}) },
+    body: JSON.stringify(ids),
+  });
+  return { status: response.status, headers: response.headers, json: (await response.json()) as T };
+}

@@ -12,6 +12,7 @@ import { type Simulator, type SimulatorOptions, startSimulator } from '../../src
 import { testBudget } from './budget.ts';
 import { type TestClock, testClock } from './clock.ts';
 import { type TestDatabase, testDatabase } from './database.ts';
+import { testVault } from './vault.ts';
 
 export const AGENT = 'eve-collector-test (test@example.com)';
 
@@ -66,7 +67,9 @@ export async function testEngine(
       },
       ...options.settings,
     };
-    return { esi, sde, db, clock, log: silentLog, metrics: createMetrics(), settings };
+    const vault = testVault(sim, clock);
+    if (vault.sso) clients.push(vault.sso);
+    return { esi, sde, db, clock, log: silentLog, metrics: createMetrics(), settings, vault };
   };
   const ports = makePorts();
   return {

@@ -77,7 +77,7 @@ export async function testHouse(
   ]);
   const { client, address, namespace } = temporal;
   const config = readConfig({ ...testSettings(sim, dataDir), ...options.settings });
-  const house = wire(config, db.url, silentLog);
+  const house = await wire(config, db.url, silentLog);
   const connection = await NativeConnection.connect({ address });
   const running: RunningWorkers[] = [];
   const start = (input: CollectInput, workflowId?: string) =>

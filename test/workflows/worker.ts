@@ -10,7 +10,7 @@ const config = readConfig(JSON.parse(process.argv[2] ?? '{}') as NodeJS.ProcessE
 const { DATABASE_URL: url = '', TEMPORAL_ADDRESS: address = '', TEMPORAL_NAMESPACE: namespace } = config;
 quietRuntime();
 const connection = await NativeConnection.connect({ address });
-await startWorkers(wire(config, url, silentLog), {
+await startWorkers(await wire(config, url, silentLog), {
   connection,
   namespace,
   esiRateLimit: config.ESI_RATE_LIMIT,

@@ -82,7 +82,7 @@ async function report(
     rows: done,
     version: today,
   };
-  await writePublishedSet(ports.db.pool, run.collector, run.target, set, new Date(now));
+  await writePublishedSet(ports.db.pool, run, set, new Date(now));
   await closeRun(ports.db.pool, run.runId, { outcome, error }, new Date(now));
   ports.metrics.runFinished(run.collector, outcome, 0, now);
   const result = await readRunResult(ports.db.pool, run.runId);

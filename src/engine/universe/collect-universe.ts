@@ -54,7 +54,7 @@ const UNCHANGED: Counts = { inserted: 0, changed: 0 };
 async function fromExport(ports: Ports, run: RunRef, context: StepContext): Promise<Counts> {
   const { build } = await ports.sde.latest(context.signal);
   const version = `sde ${build}`;
-  const previous = await readPublishedSet(ports.db.pool, run.collector, run.target);
+  const previous = await readPublishedSet(ports.db.pool, run);
   if (previous?.version === version) return UNCHANGED;
   const file = await ports.sde.download(build, context.signal, context.alive);
   return ports.db.transaction(async (client) => {
@@ -71,7 +71,7 @@ async function fromExport(ports: Ports, run: RunRef, context: StepContext): Prom
       rows: counts.read,
       version,
     };
-    await writePublishedSet(client, run.collector, run.target, set, new Date(ports.clock.now()));
+    await writePublishedSet(client, run, set, new Date(ports.clock.now()));
     return counts;
   });
 }
@@ -79,7 +79,7 @@ async function fromExport(ports: Ports, run: RunRef, context: StepContext): Prom
 async function fromEsi(ports: Ports, run: RunRef, context: StepContext): Promise<Counts | Step> {
   const { pool } = ports.db;
   if (!(await hasUnits(pool, run.runId))) {
-    const previous = await readPublishedSet(pool, run.collector, run.target);
+    const previous = await readPublishedSet(pool, run);
     const isOurs = previous?.version?.startsWith('esi ') ?? false;
     if (isOurs && (previous?.expires?.getTime() ?? 0) > ports.clock.now()) return UNCHANGED;
     // Static routes share one Last-Modified a day: one small request tells whether anything can have changed.
@@ -97,7 +97,7 @@ async function fromEsi(ports: Ports, run: RunRef, context: StepContext): Promise
     const { lastModified, expires } = await readAge(client, run.runId);
     const version = lastModified && versionOf(lastModified);
     const set = { runId: run.runId, lastModified, expires, pages: 1, rows: total, version };
-    await writePublishedSet(client, run.collector, run.target, set, new Date(ports.clock.now()));
+    await writePublishedSet(client, run, set, new Date(ports.clock.now()));
     return merged;
   });
   await dropUnits(pool, run.runId);

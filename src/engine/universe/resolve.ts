@@ -1,5 +1,5 @@
 import { ZodError } from 'zod';
-import type { AnyRouteCollector } from '../../collectors/define.ts';
+import type { AnyRouteSet } from '../../collectors/define.ts';
 import { EsiError } from '../../esi/errors.ts';
 import { describeError } from '../../kernel/errors.ts';
 import { STATIC_TABLES, type StaticRow, type StaticTableName } from '../../spec/static-tables.ts';
@@ -144,11 +144,11 @@ export async function resolveIds(
  */
 export async function resolveUnknown(
   ports: Ports,
-  collector: AnyRouteCollector,
+  set: AnyRouteSet,
   run: RunRef,
   context: StepContext,
 ): Promise<{ asked: number }> {
-  const spec = setSpec(collector, run.target);
+  const spec = setSpec(set, run);
   const unknown = await readUnknownIds(ports.db.pool, spec, run.runId);
   const asked: Asked = new Map();
   let left = ASKED_PER_SET;

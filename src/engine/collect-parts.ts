@@ -1,0 +1,157 @@
+import type { AnyRouteSet, OwnerCollector } from '../collectors/define.ts';
+import { AppError, describeError } from '../kernel/errors.ts';
+import type { OwnerKind } from '../spec/targets.ts';
+import { settleAssignment } from '../store/dispatch.ts';
+import { readEarliestExpiry } from '../store/published-sets.ts';
+import { findRunResult, forgetRun, type RunKey } from '../store/runs.ts';
+import { createStage } from '../store/stage.ts';
+import { begin } from './begin.ts';
+import { closeFailed } from './close-failed.ts';
+import type { Ports, StepContext } from './ports.ts';
+import { publish } from './publish.ts';
+import { readDetails } from './read-details.ts';
+import { type PartOfTarget, partsOf, setSpec } from './set-spec.ts';
+import type { RunRef, RunSummary, Step } from './steps.ts';
+import { resolveUnknown } from './universe/resolve.ts';
+
+/** Each resolve gives every unknown id a row; a set that still names unknown ones after three is beyond help. */
+const RESOLVES = 3;
+
+/** How one part of a run ended. */
+interface PartEnd {
+  readonly part: string;
+  readonly summary: RunSummary;
+}
+
+/**
+ * The parts of an owner's collector one after another, in one step: most are a page or an unchanged page, and a step of
+ * a workflow costs more than they do. A part of many pages is handed to the workflow; after it this is called again, and
+ * finds what is done. One part in trouble keeps no other from being collected.
+ */
+export async function collectParts(
+  ports: Ports,
+  collector: OwnerCollector,
+  key: RunKey,
+  context: StepContext,
+): Promise<Step> {
+  const ends: PartEnd[] = [];
+  for (const one of partsOf(collector.parts, key.target)) {
+    const step = await beginPart(ports, one, { ...key, part: one.part }, context);
+    if (step.state === 'read' || step.state === 'resolve') return { ...step, part: one.part };
+    if (step.state === 'done') ends.push({ part: one.part, summary: step.summary });
+    else ends.push({ part: one.part, summary: { outcome: 'not-due' } });
+  }
+  return { state: 'done', summary: await finish(ports, key, ends) };
+}
+
+async function beginPart(
+  ports: Ports,
+  { set }: PartOfTarget,
+  key: RunKey,
+  context: StepContext,
+): Promise<Step> {
+  const earlier = await findRunResult(ports.db.pool, key);
+  if (earlier) return { state: 'done', summary: earlier };
+  try {
+    let step = await begin(ports, set, key, context);
+    for (let resolved = 0; step.state === 'resolve' && resolved < RESOLVES; resolved++) {
+      const run = { collector: key.collector, target: key.target, part: key.part ?? '', runId: step.runId };
+      await resolve(ports, set, run, context);
+      step = await publish(ports, set, run, { final: false });
+    }
+    return step;
+  } catch (error) {
+    return { state: 'done', summary: await give(ports, key, error) };
+  }
+}
+
+/** What has to be asked for before a set can be published: ids that no table knows, and what other routes say. */
+export async function resolve(
+  ports: Ports,
+  set: AnyRouteSet,
+  run: RunRef,
+  context: StepContext,
+): Promise<{ asked: number }> {
+  await createStage(ports.db.pool, setSpec(set, run), run.runId); // where every page answered 304 there is none
+  const { asked } = await resolveUnknown(ports, set, run, context);
+  await readDetails(ports, set, run, context);
+  return { asked };
+}
+
+/**
+ * Errors that a repetition does not mend, and that say nothing of the other parts. An answer of the wrong shape is one:
+ * ESI gives the same until it expires.
+ */
+function isOfThisPart({ code, verdict }: AppError): boolean {
+  if (code.startsWith('SSO_')) return false;
+  return verdict === 'fail' || verdict === 'skip-target' || code === 'ESI_BAD_SHAPE';
+}
+
+/** The end of a part that cannot be collected now; rethrown where a repetition may help. */
+async function give(ports: Ports, key: RunKey, error: unknown): Promise<RunSummary> {
+  if (!(error instanceof AppError) || !isOfThisPart(error)) throw error;
+  const detail = describeError(error);
+  // Where nobody may ask, nothing was run: the assignment's note says why.
+  if (error.verdict === 'skip-target' && (await forgetRun(ports.db.pool, key)))
+    return { outcome: 'resting', detail };
+  await closeFailed(ports, key, detail);
+  return { outcome: 'failed', detail };
+}
+
+/** Books what came of all parts with the assignment, and sums them up. Throws AppError PARTS_FAILED. */
+async function finish(ports: Ports, key: RunKey, ends: readonly PartEnd[]): Promise<RunSummary> {
+  const bad = ends.filter(({ summary }) => summary.outcome === 'failed' || summary.outcome === 'resting');
+  const note = [...new Set(bad.map(({ summary }) => summary.detail ?? 'The last run failed.'))].join(' ');
+  const asked = ends.filter((end) => !bad.includes(end) && end.summary.outcome !== 'not-due');
+  const [kind, id] = key.target.split('/');
+  await settleAssignment(
+    ports.db.pool,
+    {
+      collector: key.collector,
+      kind: kind as OwnerKind,
+      ownerId: Number(id),
+      collected: asked.length > 0,
+      notBefore: await readEarliestExpiry(ports.db.pool, key),
+      note: note === '' ? undefined : note.slice(0, 2_000),
+    },
+    new Date(ports.clock.now()),
+  );
+  const failed = bad.find(({ summary }) => summary.outcome === 'failed');
+  if (failed) {
+    const where = failed.part === '' ? '' : `${failed.part}: `;
+    throw new AppError(`${where}${failed.summary.detail ?? 'failed'}`, {
+      code: 'PARTS_FAILED',
+      verdict: 'fail',
+    });
+  }
+  return sum(ends, note);
+}
+
+/** The run's outcome is the worst of what its parts came to, the best of them last. */
+const RANK: readonly RunSummary['outcome'][] = [
+  'refused',
+  'torn',
+  'published',
+  'unchanged',
+  'resting',
+  'not-due',
+];
+
+/** Ends whose reason is not in the note: they pass by themselves. */
+const TOLD = new Set<RunSummary['outcome']>(['refused', 'torn']);
+
+function sum(ends: readonly PartEnd[], note: string): RunSummary {
+  const total = (pick: (summary: RunSummary) => number | undefined) =>
+    ends.reduce((n, { summary }) => n + (pick(summary) ?? 0), 0);
+  const outcome = RANK.find((one) => ends.some(({ summary }) => summary.outcome === one)) ?? 'not-due';
+  const detail = [note, ...ends.flatMap(({ summary }) => (TOLD.has(summary.outcome) ? [summary.detail] : []))]
+    .filter(Boolean)
+    .join(' ');
+  return {
+    outcome,
+    inserted: total((s) => s.inserted),
+    changed: total((s) => s.changed),
+    removed: total((s) => s.removed),
+    ...(detail === '' ? {} : { detail: detail.slice(0, 500) }),
+  };
+}

@@ -1,0 +1,107 @@
+import type { EsiAuth } from '../../esi/client.ts';
+import { EsiError } from '../../esi/errors.ts';
+import { AppError, describeError } from '../../kernel/errors.ts';
+import { factOf, type Route } from '../../spec/routes.ts';
+import type { Target } from '../../spec/targets.ts';
+import {
+  type Candidate,
+  doubtRoles,
+  forgetRefusal,
+  noteRefusal,
+  readCandidates,
+} from '../../store/access.ts';
+import type { Ports, StepContext } from '../ports.ts';
+import { noApplication, tokenOf } from './refresh.ts';
+import { readRoles, ROLES_SCOPE } from './roles.ts';
+
+/** Errors that speak of one character's login alone: another may do. */
+const OF_ONE_LOGIN = new Set(['LOGIN_INACTIVE', 'NO_LOGIN']);
+
+/**
+ * Does work with the token of a character that may ask the route for the target. A character that lost its token, its
+ * scope or its role is passed over, and another takes its place in the same run; work must be repeatable for that.
+ * Throws AppError NO_ACCESS (`skip-target`) with what is missing when nobody is left.
+ */
+export async function withAccess<T>(
+  ports: Ports,
+  target: Target | undefined,
+  route: Route,
+  context: StepContext,
+  work: (auth: EsiAuth | undefined) => Promise<T>,
+): Promise<T> {
+  const { scope } = factOf(route);
+  if (scope === undefined || !target) return work(undefined);
+  if (!ports.vault.sso) throw noApplication();
+  const subject = `${target.kind}/${target.id} ${route}`;
+  const who = target.kind === 'character' ? { characterId: target.id } : { corporationId: target.id };
+  const why: string[] = [];
+  for (const candidate of await readCandidates(ports.db.pool, who, scope, subject)) {
+    const against = await speaksAgainst(ports, candidate, route, context);
+    if (against !== undefined) {
+      why.push(against);
+      continue;
+    }
+    try {
+      const result = await work(tokenOf(ports, candidate.characterId, context));
+      if (candidate.refusal !== undefined) await forgetRefusal(ports.db.pool, candidate.characterId, subject);
+      return result;
+    } catch (error) {
+      why.push(await refused(ports, candidate, subject, error));
+    }
+  }
+  throw noAccess(target, route, why);
+}
+
+/** Why a character is not asked with; undefined when it may. */
+async function speaksAgainst(
+  ports: Ports,
+  candidate: Candidate,
+  route: Route,
+  context: StepContext,
+): Promise<string | undefined> {
+  const { scope, roles } = factOf(route);
+  const { name } = candidate;
+  const now = ports.clock.now();
+  if (!candidate.isActive) return `${name}: ${candidate.inactiveReason ?? 'the login is switched off.'}`;
+  if (!candidate.hasScope) return `${name} has not granted ${scope}: log in again.`;
+  if (candidate.refusedUntil && candidate.refusedUntil.getTime() > now)
+    return `${name}: ${candidate.refusal} (asked again at ${candidate.refusedUntil.toISOString()}).`;
+  if (roles === undefined) return undefined;
+  try {
+    const known = candidate.rolesUntil && candidate.rolesUntil.getTime() > now;
+    const held = known ? candidate.roles : await readRoles(ports, candidate.characterId, context);
+    if (roles.some((role) => held.includes(role))) return undefined;
+    return `${name} lacks the role ${roles.join(' or ')}.`;
+  } catch (error) {
+    if (error instanceof EsiError && error.status === 403)
+      return `${name} has not granted ${ROLES_SCOPE}, so its roles cannot be checked.`;
+    if (!(error instanceof AppError) || !OF_ONE_LOGIN.has(error.code)) throw error;
+    return `${name}: ${describeError(error)}`;
+  }
+}
+
+/** What an error says against a character; rethrown when it says something else. */
+async function refused(
+  ports: Ports,
+  { characterId, name }: Candidate,
+  subject: string,
+  error: unknown,
+): Promise<string> {
+  if (error instanceof AppError && OF_ONE_LOGIN.has(error.code)) return `${name}: ${describeError(error)}`;
+  if (!(error instanceof EsiError) || (error.status !== 403 && error.status !== 401)) throw error;
+  const reason = `ESI refused it (${error.status})`;
+  await noteRefusal(ports.db.pool, { characterId, subject, reason }, new Date(ports.clock.now()));
+  await doubtRoles(ports.db.pool, characterId);
+  return `${name}: ${reason}.`;
+}
+
+function noAccess(target: Target, route: Route, why: readonly string[]): AppError {
+  const { scope, roles } = factOf(route);
+  const needed = `${scope}${roles ? ` and the role ${roles.join(' or ')}` : ''}`;
+  const nobody =
+    target.kind === 'corporation'
+      ? `No member of corporation ${target.id} is logged in`
+      : `Character ${target.id} is not logged in`;
+  const told = why.length > 0 ? why.join(' ') : `${nobody}; needed: ${needed}.`;
+  return new AppError(told, { code: 'NO_ACCESS', verdict: 'skip-target' });
+}

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { EsiError } from '../../esi/errors.ts';
+import { describeError } from '../../kernel/errors.ts';
+import {
+  postponeAffiliations,
+  readStaleAffiliations,
+  writeAffiliations,
+  writeCorporation,
+} from '../../store/owners.ts';
+import { bisect } from '../bisect.ts';
+import type { Ports, StepContext } from '../ports.ts';
+
+/** ESI's server holds an affiliation for an hour, and the answer of a POST says nothing of it. */
+const HOLDS = 3_600_000;
+
+/** Ids in one POST. */
+const BATCH = 1_000;
+
+const id = z.int().positive();
+const affiliations = z.array(z.object({ character_id: id, corporation_id: id, alliance_id: id.optional() }));
+const corporation = z.object({ name: z.string().min(1), ticker: z.string() });
+
+/**
+ * Asks ESI whose members characters are, and writes it: who changes corporation changes whose data its login opens.
+ * New corporations get a row with their name.
+ */
+export async function keepAffiliations(
+  ports: Ports,
+  characterIds: readonly number[],
+  context: StepContext,
+): Promise<void> {
+  for (let start = 0; start < characterIds.length; start += BATCH) {
+    const ids = characterIds.slice(start, start + BATCH);
+    const found = await bisect(ids, async (part) => {
+      const { json } = await ports.esi.post({ route: '/characters/affiliation', ids: part, ...context });
+      return affiliations.parse(json);
+    });
+    const until = new Date(ports.clock.now() + HOLDS);
+    const known = new Set(found.map((row) => row.character_id));
+    // A character that ESI does not know (deleted, or a slip in the id) is asked for again as seldom as the others.
+    await postponeAffiliations(
+      ports.db.pool,
+      ids.filter((one) => !known.has(one)),
+      until,
+    );
+    const wanted = new Set(ids);
+    const ours = found.filter((row) => wanted.has(row.character_id));
+    const nameless = await ports.db.transaction((client) => writeAffiliations(client, ours, until));
+    for (const one of new Set(nameless)) await nameCorporation(ports, one, context);
+  }
+}
+
+async function nameCorporation(ports: Ports, corporationId: number, context: StepContext): Promise<void> {
+  try {
+    const { json } = await ports.esi.get({
+      route: '/corporations/{corporation_id}',
+      params: { corporation_id: corporationId },
+      ...context,
+    });
+    await writeCorporation(ports.db.pool, corporationId, corporation.parse(json));
+  } catch (error) {
+    if (!(error instanceof EsiError || error instanceof z.ZodError)) throw error;
+    ports.log.info(
+      { corporationId, error: describeError(error) },
+      'the name of a corporation is not known yet',
+    );
+  }
+}
+
+/** Looks after affiliations that may have changed. Returns how many were asked for. */
+export async function tendAffiliations(ports: Ports, context: StepContext): Promise<number> {
+  const stale = await readStaleAffiliations(ports.db.pool, new Date(ports.clock.now()), BATCH);
+  if (stale.length > 0) await keepAffiliations(ports, stale, context);
+  return stale.length;
+}

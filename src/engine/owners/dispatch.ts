@@ -1,0 +1,33 @@
+import { collectors } from '../../collectors/index.ts';
+import { noteUnknownCollector, takeDue } from '../../store/dispatch.ts';
+import type { Ports } from '../ports.ts';
+import { targetKinds } from '../set-spec.ts';
+
+export interface DueRun {
+  readonly collector: string;
+  readonly target: string;
+}
+
+/**
+ * Runs begun by one look, a minute apart: 10,000 assignments an hour are 170 a minute, and what was assigned all at once
+ * is begun within some minutes without filling the queues.
+ */
+const AT_ONCE = 500;
+
+/** What of the assignments is due now: each is given once, to whoever asks first. */
+export async function takeDueRuns(ports: Ports): Promise<DueRun[]> {
+  const due = await takeDue(ports.db.pool, new Date(ports.clock.now()), AT_ONCE);
+  const runs: DueRun[] = [];
+  for (const assignment of due) {
+    const { collector, kind, ownerId } = assignment;
+    const found = collectors.find((one) => one.name === collector);
+    if (found && 'parts' in found && targetKinds(found).includes(kind)) {
+      runs.push({ collector, target: `${kind}/${ownerId}` });
+    } else {
+      const names = collectors.filter((one) => 'parts' in one).map((one) => one.name.toUpperCase());
+      const note = `There is no collector of this name for owners. There are: ${names.join(', ')}.`;
+      await noteUnknownCollector(ports.db.pool, assignment, note);
+    }
+  }
+  return runs;
+}

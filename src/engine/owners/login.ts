@@ -1,0 +1,209 @@
+import { createHash } from 'node:crypto';
+import { AppError, describeError } from '../../kernel/errors.ts';
+import { addLogin, claimLogin, noteLogin, readLogin, releaseLogin } from '../../store/logins.ts';
+import { lockFormerToken, noteCharacter, saveGrant } from '../../store/tokens.ts';
+import { classifyCallback } from '../../vault/sso-errors.ts';
+import type { Grant } from '../../vault/sso.ts';
+import type { Ports, StepContext } from '../ports.ts';
+import { assignDefaults, type Defaults } from './defaults.ts';
+import { noApplication, tokenContext } from './refresh.ts';
+import { chooseCollectors, neededScopes } from './scopes.ts';
+
+/** How long a person has for the login: EVE's pages take a minute or two, a forgotten password more. */
+const LOGIN_LIVES = 10 * 60_000;
+
+/** What came of a login is told for a day, so that whoever returns late hears that it is over and why. */
+const LOGIN_KEPT = 86_400_000;
+
+/** Where to send a person. The state in the address is a secret of whoever began the login. */
+export interface LoginBegun {
+  readonly url: string;
+  readonly state: string;
+  readonly expiresAt: Date;
+}
+
+/** What a login brought; the message is for people. */
+export interface LoginReport {
+  readonly characterId: number;
+  readonly name: string;
+  readonly granted: readonly string[];
+  /** Scopes that were asked for and not granted. */
+  readonly missing: readonly string[];
+  /** Assignments that were made: `wallet character/90000001`. */
+  readonly enabled: readonly string[];
+  /** The character was logged in before. */
+  readonly renewed: boolean;
+  readonly message: string;
+}
+
+/** How a login stands, for whoever waits for it. */
+export interface LoginResult {
+  readonly state: 'waiting' | 'done' | 'failed' | 'expired';
+  readonly message: string;
+  readonly characterId?: number;
+}
+
+/** What EVE sends a person back with. */
+export interface Callback {
+  readonly state?: string | undefined;
+  readonly code?: string | undefined;
+  readonly error?: string | undefined;
+}
+
+const hashOf = (state: string) => createHash('sha256').update(state).digest('hex');
+const verifierContext = (stateHash: string) => `login/${stateHash}`;
+
+const refuse = (code: string, message: string) => new AppError(message, { code, verdict: 'fail' });
+
+/**
+ * Begins a login that asks for what the collectors need (all, where none are named). Throws AppError NO_APPLICATION,
+ * UNKNOWN_COLLECTOR, and what the login server's client throws.
+ */
+export async function beginLogin(
+  ports: Ports,
+  { collectors }: { readonly collectors?: readonly string[] | undefined } = {},
+): Promise<LoginBegun> {
+  const { cipher, sso } = ports.vault;
+  if (!sso) throw noApplication();
+  const scopes = neededScopes(chooseCollectors(collectors));
+  const { url, state, verifier } = await sso.startLogin(scopes);
+  const now = ports.clock.now();
+  const stateHash = hashOf(state);
+  const draft = { stateHash, scopes, verifier: cipher.encrypt(verifier, verifierContext(stateHash)) };
+  await addLogin(ports.db.pool, draft, new Date(now), new Date(now - LOGIN_KEPT));
+  return { url, state, expiresAt: new Date(now + LOGIN_LIVES) };
+}
+
+/**
+ * Finishes the login that a callback belongs to, once. Throws AppError LOGIN_UNKNOWN, LOGIN_EXPIRED, LOGIN_USED,
+ * LOGIN_DENIED, and what the login server's client throws; then nothing has changed, and nothing was kept.
+ */
+export async function finishLogin(
+  ports: Ports,
+  callback: Callback,
+  context: StepContext = {},
+): Promise<LoginReport> {
+  const { sso } = ports.vault;
+  if (!sso) throw noApplication();
+  const { state, code, error } = callback;
+  if (!state) throw unknownLogin();
+  const stateHash = hashOf(state);
+  const login = await claim(ports, stateHash);
+  try {
+    if (error !== undefined) throw classifyCallback(error);
+    if (!code) throw refuse('LOGIN_DEAD', 'EVE sent no code along. Begin the login anew.');
+    const verifier = ports.vault.cipher.decrypt(login.verifier, verifierContext(stateHash));
+    const grant = await sso.finishLogin({ code, verifier });
+    const report = await keepGrant(ports, grant, login.scopes, context);
+    await noteLogin(ports.db.pool, stateHash, report);
+    return report;
+  } catch (failure) {
+    await giveBack(ports, stateHash, failure);
+    throw failure;
+  }
+}
+
+/** How a login stands. Whoever asks knows its state, as the one who began it does. */
+export async function loginResult(ports: Pick<Ports, 'db' | 'clock'>, state: string): Promise<LoginResult> {
+  const login = await readLogin(ports.db.pool, hashOf(state));
+  if (!login) return { state: 'failed', message: unknownLogin().message };
+  const { message, characterId, createdAt } = login;
+  if (message !== null)
+    return characterId === null ? { state: 'failed', message } : { state: 'done', message, characterId };
+  if (createdAt.getTime() + LOGIN_LIVES < ports.clock.now())
+    return { state: 'expired', message: expiredLogin().message };
+  return { state: 'waiting', message: 'Waiting for the login on the page of EVE.' };
+}
+
+const unknownLogin = () =>
+  refuse(
+    'LOGIN_UNKNOWN',
+    'This login was not begun here, or its address was changed on the way. Nothing was stored. Begin it anew.',
+  );
+const expiredLogin = () =>
+  refuse('LOGIN_EXPIRED', 'The login took more than ten minutes. Nothing was stored. Begin it anew.');
+
+async function claim(ports: Ports, stateHash: string) {
+  const now = ports.clock.now();
+  const oldest = new Date(now - LOGIN_LIVES);
+  const login = await claimLogin(ports.db.pool, stateHash, new Date(now), oldest);
+  if (login) return login;
+  const found = await readLogin(ports.db.pool, stateHash);
+  if (!found) throw unknownLogin();
+  if (found.finishedAt === null) throw expiredLogin();
+  throw refuse(
+    'LOGIN_USED',
+    'This login was finished before: its address works once. Begin a new one to add another character.',
+  );
+}
+
+/** While the login server is away a code stays good for some minutes: the same callback may come again. */
+async function giveBack(ports: Ports, stateHash: string, failure: unknown): Promise<void> {
+  if (failure instanceof AppError && failure.verdict !== 'fail') await releaseLogin(ports.db.pool, stateHash);
+  else {
+    // What is no error of ours is for the log, not for people.
+    const message =
+      failure instanceof AppError ? describeError(failure) : 'The login failed in this program.';
+    await noteLogin(ports.db.pool, stateHash, { message });
+  }
+}
+
+async function keepGrant(
+  ports: Ports,
+  grant: Grant,
+  asked: readonly string[],
+  context: StepContext,
+): Promise<LoginReport> {
+  const { characterId, name, ownerHash, scopes } = grant.identity;
+  const { cipher } = ports.vault;
+  const now = new Date(ports.clock.now());
+  const sealed = {
+    ...{ characterId, name, ownerHash, scopes, expiresAt: grant.expiresAt },
+    accessToken: cipher.encrypt(grant.accessToken, tokenContext(characterId, 'access_token')),
+    refreshToken: cipher.encrypt(grant.refreshToken, tokenContext(characterId, 'refresh_token')),
+  };
+  const former = await ports.db.transaction(async (client) => {
+    const found = await lockFormerToken(client, characterId);
+    await saveGrant(client, sealed, now);
+    await noteCharacter(client, characterId, null, now);
+    return found;
+  });
+  ports.log.info({ characterId }, `${name} is logged in`);
+  const defaults = await assignDefaults(ports, { characterId, name, scopes }, context);
+  const missing = asked.filter((scope) => !scopes.includes(scope));
+  const isOther =
+    former?.ownerHash !== undefined && former.ownerHash !== null && former.ownerHash !== ownerHash;
+  const found = { name, missing, renewed: former !== undefined, isOther, ...defaults };
+  const { enabled } = defaults;
+  return {
+    characterId,
+    name,
+    granted: scopes,
+    missing,
+    enabled,
+    renewed: found.renewed,
+    message: tell(found),
+  };
+}
+
+interface Findings extends Defaults {
+  readonly name: string;
+  readonly missing: readonly string[];
+  readonly renewed: boolean;
+  /** The character has another owner than at its last login. */
+  readonly isOther: boolean;
+}
+
+function tell({ name, missing, renewed, isOther, enabled, notes }: Findings): string {
+  const sentences = [renewed ? `${name} is logged in again.` : `${name} is logged in.`];
+  if (isOther)
+    sentences.push(
+      'The character has another owner than at its last login; what was collected before stays.',
+    );
+  if (enabled.length > 0) sentences.push(`Collected from now on: ${enabled.join(', ')}.`);
+  else if (renewed) sentences.push('What was collected for it goes on; nothing was added.');
+  else sentences.push('Nothing is collected for it yet.');
+  if (missing.length > 0)
+    sentences.push(`Not granted, and not used: ${missing.join(', ')}. Log in again to grant more.`);
+  return [...sentences, ...notes].join(' ');
+}

@@ -1,0 +1,175 @@
+import type { EsiAuth } from '../../esi/client.ts';
+import { AppError } from '../../kernel/errors.ts';
+import {
+  deactivateToken,
+  lockLogin,
+  readCharacterName,
+  readToken,
+  type StoredToken,
+  writeRefreshToken,
+  writeToken,
+} from '../../store/access.ts';
+import type { Grant } from '../../vault/sso.ts';
+import type { Ports, StepContext } from '../ports.ts';
+
+/** A token is refreshed this long before it expires: longer than any request takes, its waits included. */
+const EARLY = 90_000;
+
+/** What an access or refresh token of a character is sealed with: moved to another row it does not open. */
+export const tokenContext = (characterId: number, kind: 'access_token' | 'refresh_token') =>
+  `character/${characterId}/${kind}`;
+
+/** Opens a stored token; one that was inserted by SQL may still be in the clear. */
+function open(
+  ports: Ports,
+  characterId: number,
+  kind: 'access_token' | 'refresh_token',
+  text: string,
+): string {
+  const { cipher } = ports.vault;
+  return cipher.isSealed(text) ? cipher.decrypt(text, tokenContext(characterId, kind)) : text;
+}
+
+/** An access token, and until when (ms) it is good. */
+interface Held {
+  readonly text: string;
+  readonly until: number;
+}
+
+const isFresh = (token: StoredToken, now: number) => (token.expiresAt?.getTime() ?? 0) - EARLY > now;
+
+/** The access token of a character for the calls of one step. `user` names its buckets. */
+export function tokenOf(ports: Ports, characterId: number, context: StepContext): EsiAuth {
+  const { sso } = ports.vault;
+  if (!sso) throw noApplication();
+  let held: Held | undefined;
+  let reading: Promise<string> | undefined;
+  const read = async (not?: string) => {
+    held = await obtain(ports, characterId, context, not);
+    return held.text;
+  };
+  return {
+    user: `${sso.clientId}:${characterId}`,
+    async token() {
+      if (held && held.until > ports.clock.now()) return held.text;
+      // The requests of a step begin together: one of them asks, the others wait for it.
+      reading ??= read().finally(() => (reading = undefined));
+      return reading;
+    },
+    async renew() {
+      const refused = held?.text;
+      reading ??= read(refused).finally(() => (reading = undefined));
+      await reading;
+    },
+  };
+}
+
+/** A token that holds for a while, refreshed when need be. `refused`: one that ESI did not take, whatever it says. */
+async function obtain(
+  ports: Ports,
+  characterId: number,
+  context: StepContext,
+  refused: string | undefined,
+): Promise<Held> {
+  const stored = await readToken(ports.db.pool, characterId);
+  return use(ports, characterId, stored, refused) ?? refresh(ports, characterId, context, refused);
+}
+
+function use(
+  ports: Ports,
+  characterId: number,
+  token: StoredToken | undefined,
+  refused: string | undefined,
+): Held | undefined {
+  if (!token) throw noToken(characterId);
+  if (!token.isActive) throw inactive(token.inactiveReason);
+  if (!token.accessToken || !isFresh(token, ports.clock.now())) return undefined;
+  const text = open(ports, characterId, 'access_token', token.accessToken);
+  return text === refused ? undefined : { text, until: token.expiresAt!.getTime() - EARLY };
+}
+
+/**
+ * One refresh at a time per character: whoever comes second waits, and finds a fresh token. What SSO gave is committed
+ * before it is used, since SSO may have made the old refresh token void with its answer.
+ */
+async function refresh(
+  ports: Ports,
+  characterId: number,
+  context: StepContext,
+  refused: string | undefined,
+): Promise<Held> {
+  const name = await readCharacterName(ports.db, characterId);
+  return ports.db.transaction(async (client) => {
+    await lockLogin(client, characterId);
+    const { pool } = ports.db;
+    const token = await readToken(pool, characterId);
+    const usable = use(ports, characterId, token, refused);
+    if (usable || !token) return usable!;
+    const lose = async (reason: string) => {
+      await deactivateToken(pool, token.id, reason, new Date(ports.clock.now()));
+      ports.log.warn({ characterId }, `the login of ${name} is not used any more: ${reason}`);
+      return inactive(reason);
+    };
+    if (!token.refreshToken) throw await lose(`There is no refresh token. Log ${name} in again.`);
+    const grant = await ask(ports, characterId, token, context).catch(async (error: unknown) => {
+      const lost = error instanceof AppError && LOST.has(error.code);
+      throw lost ? await lose(`${error.message} Log ${name} in again.`) : error;
+    });
+    const wrong = whoIsWrong(grant, characterId, token.ownerHash, name);
+    if (wrong !== undefined) throw await lose(wrong);
+    await writeToken(pool, token.id, seal(ports, characterId, grant), new Date(ports.clock.now()));
+    return { text: grant.accessToken, until: grant.expiresAt.getTime() - EARLY };
+  });
+}
+
+function ask(ports: Ports, characterId: number, token: StoredToken, context: StepContext): Promise<Grant> {
+  const { cipher, sso } = ports.vault;
+  const sealing = tokenContext(characterId, 'refresh_token');
+  return sso!.refresh(
+    open(ports, characterId, 'refresh_token', token.refreshToken!),
+    context.signal,
+    (rotated) => writeRefreshToken(ports.db.pool, token.id, cipher.encrypt(rotated, sealing)),
+  );
+}
+
+/** Errors after which a login is lost: repeating them cannot help, and another login can. */
+const LOST = new Set(['LOGIN_DEAD', 'SSO_BAD_SCOPE', 'TOKEN_UNREADABLE', 'TOKEN_TAMPERED']);
+
+function whoIsWrong(
+  { identity }: Grant,
+  characterId: number,
+  ownerHash: string | undefined,
+  name: string,
+): string | undefined {
+  if (identity.characterId !== characterId)
+    return `The token in the row of ${name} belongs to ${identity.name}. Log both in again.`;
+  if (ownerHash !== undefined && ownerHash !== identity.ownerHash)
+    return `${name} has another owner now. If that is you, log it in again.`;
+  return undefined;
+}
+
+function seal(ports: Ports, characterId: number, grant: Grant) {
+  const { cipher } = ports.vault;
+  const { name, ownerHash, scopes } = grant.identity;
+  return {
+    accessToken: cipher.encrypt(grant.accessToken, tokenContext(characterId, 'access_token')),
+    refreshToken: cipher.encrypt(grant.refreshToken, tokenContext(characterId, 'refresh_token')),
+    expiresAt: grant.expiresAt,
+    ...{ name, ownerHash, scopes },
+  };
+}
+
+const noToken = (characterId: number) =>
+  new AppError(`Character ${characterId} has no login. Add it: "eve-collector tokens add".`, {
+    code: 'NO_LOGIN',
+    verdict: 'skip-target',
+  });
+
+const inactive = (reason: string | undefined) =>
+  new AppError(reason ?? 'The login is switched off.', { code: 'LOGIN_INACTIVE', verdict: 'skip-target' });
+
+export const noApplication = () =>
+  new AppError(
+    'No SSO application is set: register one at developers.eveonline.com and set ESI_CLIENT_ID and ESI_CLIENT_SECRET.',
+    { code: 'NO_APPLICATION', verdict: 'skip-target' },
+  );

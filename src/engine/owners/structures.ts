@@ -1,0 +1,149 @@
+import { z } from 'zod';
+import { EsiError } from '../../esi/errors.ts';
+import { AppError } from '../../kernel/errors.ts';
+import { factOf } from '../../spec/routes.ts';
+import { forgetRefusal, noteRefusal } from '../../store/access.ts';
+import { writePublishedSet } from '../../store/published-sets.ts';
+import {
+  closeAbandoned,
+  closeRun,
+  countRequests,
+  findRunResult,
+  openRun,
+  type RunKey,
+} from '../../store/runs.ts';
+import {
+  countPlaceholderStructures,
+  readWantedStructures,
+  touchStructure,
+  type WantedStructure,
+  writeStructure,
+} from '../../store/structures.ts';
+import type { Ports, StepContext } from '../ports.ts';
+import type { Step } from '../steps.ts';
+import { resolveIds } from '../universe/resolve.ts';
+import { tokenOf } from './refresh.ts';
+
+const ROUTE = '/universe/structures/{structure_id}';
+
+/**
+ * Refusals in one run: each takes one of the hundred errors a minute that ESI allows this address for everything, and
+ * may become a ban. What is left comes a quarter of an hour later.
+ */
+const MOST_REFUSALS = 10;
+
+/** Structures in one run. */
+const MOST = 200;
+
+/** A structure changes its name or owner seldom. */
+const STALE = 7 * 86_400_000;
+
+/** After the downtime ESI refuses for a while what it will allow again: what is learnt then is not remembered. */
+const DOWNTIME = { from: 10 * 60 + 55, to: 11 * 60 + 30 };
+
+const answer = z.object({
+  name: z.string(),
+  owner_id: z.int().positive(),
+  solar_system_id: z.int().positive(),
+  type_id: z.int().positive().optional(),
+  position: z.object({ x: z.number(), y: z.number(), z: z.number() }).optional(),
+});
+
+/**
+ * Asks for structures that live data named, each with a character that may see it. A refusal is remembered for the
+ * character and the structure and costs nothing until it is worth asking again, ever more seldom; the placeholder stays
+ * in the table meanwhile.
+ */
+export async function collectStructures(ports: Ports, key: RunKey, context: StepContext): Promise<Step> {
+  const { pool } = ports.db;
+  const earlier = await findRunResult(pool, key);
+  if (earlier) return { state: 'done', summary: earlier };
+  const started = new Date(ports.clock.now());
+  const runId = await openRun(pool, key, started);
+  await closeAbandoned(pool, key, runId, started);
+  const stale = new Date(started.getTime() - STALE);
+  const scope = factOf(ROUTE).scope!;
+  const wanted = ports.vault.sso ? await readWantedStructures(pool, scope, started, stale, MOST) : [];
+  const counts = { found: 0, refused: 0 };
+  for (const structure of wanted) {
+    if (counts.refused >= MOST_REFUSALS) break;
+    context.alive?.({ structure: structure.structureId });
+    await askFor(ports, structure, runId, counts, context);
+  }
+  const now = new Date(ports.clock.now());
+  const outcome = counts.found > 0 ? 'published' : 'unchanged';
+  const rows = await countPlaceholderStructures(pool);
+  const set = {
+    runId,
+    lastModified: now,
+    expires: undefined,
+    pages: 1,
+    rows: counts.found,
+    version: undefined,
+  };
+  await writePublishedSet(pool, key, set, now);
+  await closeRun(pool, runId, { outcome, changed: counts.found, lastModified: now }, now);
+  ports.metrics.runFinished(key.collector, outcome, counts.found, now.getTime());
+  const detail =
+    rows > 0 ? { detail: `${rows} structures are not known by name: nobody here may see them` } : {};
+  return {
+    state: 'done',
+    summary: { outcome, runId, inserted: 0, changed: counts.found, removed: 0, ...detail },
+  };
+}
+
+/** Asks with one character after another until one may see it. */
+async function askFor(
+  ports: Ports,
+  { structureId, characterIds }: WantedStructure,
+  runId: number,
+  counts: { found: number; refused: number },
+  context: StepContext,
+): Promise<void> {
+  const { pool } = ports.db;
+  const subject = `structure/${structureId}`;
+  for (const characterId of characterIds) {
+    if (counts.refused >= MOST_REFUSALS) return;
+    const now = () => new Date(ports.clock.now());
+    try {
+      const params = { structure_id: structureId };
+      const auth = tokenOf(ports, characterId, context);
+      const { json, requests } = await ports.esi.get({ route: ROUTE, params, auth, ...context });
+      await countRequests(pool, runId, requests);
+      await keep(ports, structureId, answer.parse(json), context);
+      await forgetRefusal(pool, characterId, subject);
+      counts.found++;
+      return;
+    } catch (error) {
+      context.signal?.throwIfAborted();
+      if (error instanceof z.ZodError) return touchStructure(pool, structureId, now());
+      if (error instanceof AppError && error.verdict === 'skip-target') continue; // the login is lost meanwhile
+      if (!(error instanceof EsiError) || error.verdict === 'wait') throw error;
+      await countRequests(pool, runId, error.requests);
+      if (error.status === undefined || error.status >= 500) return touchStructure(pool, structureId, now());
+      counts.refused++;
+      const minute = now().getUTCHours() * 60 + now().getUTCMinutes();
+      if (minute >= DOWNTIME.from && minute < DOWNTIME.to) return;
+      const reason = `ESI refused it (${error.status})`;
+      await noteRefusal(pool, { characterId, subject, reason }, now());
+    }
+  }
+  await touchStructure(pool, structureId, new Date(ports.clock.now()));
+}
+
+async function keep(
+  ports: Ports,
+  structureId: number,
+  told: z.infer<typeof answer>,
+  context: StepContext,
+): Promise<void> {
+  const { pool } = ports.db;
+  const { rows } = await pool.query('SELECT FROM systems WHERE system_id = $1', [told.solar_system_id]);
+  if (rows.length === 0) await resolveIds(ports, 'systems', [told.solar_system_id], context);
+  const structure = {
+    structureId,
+    ...{ name: told.name, ownerId: told.owner_id, systemId: told.solar_system_id },
+    ...{ typeId: told.type_id, position: told.position },
+  };
+  await writeStructure(pool, structure, new Date(ports.clock.now()));
+}

@@ -1,0 +1,198 @@
+import { AppError, describeError } from '../../kernel/errors.ts';
+import { lockVerifiers, writeVerifier } from '../../store/logins.ts';
+import {
+  lockSecrets,
+  readSecrets,
+  readSecretsAfter,
+  readTokens,
+  removeToken,
+  setTokenActive,
+  splitScopes,
+  type TokenSecrets,
+  writeSecrets,
+} from '../../store/tokens.ts';
+import type { Cipher } from '../../vault/cipher.ts';
+import type { Ports } from '../ports.ts';
+import { tokenContext } from './refresh.ts';
+import { faultOf, isClear, isCurrent, isFault, sealed } from './sealing.ts';
+
+/** A login as people may see it: no token, no code, no hash. */
+export interface TokenView {
+  readonly id: number;
+  readonly characterId: number;
+  readonly name: string;
+  readonly corporationId: number | null;
+  readonly corporation: string | null;
+  readonly scopes: readonly string[];
+  readonly isActive: boolean;
+  /** Why it is not active, and what to do. */
+  readonly reason: string | null;
+  readonly expiresAt: string | null;
+  readonly lastRefreshedAt: string | null;
+}
+
+const SWITCHED_OFF = 'The login is switched off by hand: "eve-collector tokens enable" switches it on.';
+const DELETED = 'The login of this character was deleted: log it in again ("eve-collector tokens add").';
+
+const unknownToken = (id: number) =>
+  new AppError(
+    `There is no login with the number ${id}. "eve-collector tokens list" shows those there are.`,
+    {
+      code: 'UNKNOWN_TOKEN',
+      verdict: 'fail',
+    },
+  );
+
+/** All logins, by name. */
+export async function listTokens(ports: Pick<Ports, 'db'>): Promise<TokenView[]> {
+  const rows = await readTokens(ports.db.pool);
+  return rows.map((row) => ({
+    ...row,
+    scopes: row.scopes.split(/[,\s]+/).filter(Boolean),
+    reason: row.isActive ? null : (row.reason ?? SWITCHED_OFF),
+    expiresAt: row.expiresAt?.toISOString() ?? null,
+    lastRefreshedAt: row.lastRefreshedAt?.toISOString() ?? null,
+  }));
+}
+
+/**
+ * Ends a login: at EVE, when it can be reached, and here in any case. What is assigned to the character stays, and
+ * rests. Throws AppError UNKNOWN_TOKEN.
+ */
+export async function deleteToken(ports: Ports, id: number): Promise<{ revoked: boolean }> {
+  const token = await readSecrets(ports.db.pool, id);
+  if (!token) throw unknownToken(id);
+  const revoked = await revoke(ports, token);
+  if (!(await removeToken(ports.db.pool, id, DELETED, new Date(ports.clock.now())))) throw unknownToken(id);
+  ports.log.info({ characterId: token.characterId, revoked }, 'a login was deleted');
+  return { revoked };
+}
+
+async function revoke(ports: Ports, { characterId, refreshToken }: TokenSecrets): Promise<boolean> {
+  const { cipher, sso } = ports.vault;
+  if (!sso || !refreshToken) return false;
+  try {
+    const context = tokenContext(characterId, 'refresh_token');
+    await sso.revoke(cipher.isSealed(refreshToken) ? cipher.decrypt(refreshToken, context) : refreshToken);
+    return true;
+  } catch (error) {
+    ports.log.warn(
+      { characterId, error: describeError(error) },
+      'a deleted login could not be revoked at EVE',
+    );
+    return false;
+  }
+}
+
+/**
+ * Switches a login on or off. Throws AppError UNKNOWN_TOKEN, and TOKEN_UNUSABLE for one that cannot be used as it is
+ * stored.
+ */
+export async function enableToken(ports: Ports, id: number, enabled: boolean): Promise<void> {
+  const token = await readSecrets(ports.db.pool, id);
+  if (!token) throw unknownToken(id);
+  const fault = enabled ? faultOf(ports.vault.cipher, token) : undefined;
+  if (fault !== undefined) throw new AppError(fault, { code: 'TOKEN_UNUSABLE', verdict: 'fail' });
+  const now = new Date(ports.clock.now());
+  await ports.db.transaction((client) => setTokenActive(client, id, enabled ? null : SWITCHED_OFF, now));
+}
+
+/** Logins read at once: some megabytes. */
+const BATCH = 500;
+
+/**
+ * Looks after what people do to `esi_tokens` by SQL: tokens in the clear are sealed in place, what cannot be opened is
+ * switched off with a reason (and on again when it can), scopes are split. Rows that are in use are left for the next
+ * time. What a row does not say (name, owner, scopes) is learnt by its first refresh.
+ */
+export async function sealTokens(ports: Ports): Promise<{ sealed: number; unreadable: number }> {
+  const { cipher } = ports.vault;
+  const count = { sealed: 0, unreadable: 0 };
+  await splitScopes(ports.db.pool, new Date(ports.clock.now()));
+  for (let last = 0; ;) {
+    const batch = await readSecretsAfter(ports.db.pool, last, BATCH);
+    if (batch.length === 0) return count;
+    last = batch.at(-1)!.id;
+    for (const token of batch) {
+      const needed = isClear(cipher, token) || token.isActive !== (faultOf(cipher, token) === undefined);
+      if (!needed || isOtherwiseOff(token, cipher)) continue;
+      const done = await tend(ports, token.id);
+      if (done !== undefined) count[done]++;
+    }
+  }
+}
+
+/** Switched off by hand or by EVE, and sealed: nothing to do. */
+const isOtherwiseOff = (token: TokenSecrets, cipher: Cipher) =>
+  !token.isActive && !isClear(cipher, token) && !isFault(token.reason);
+
+async function tend(ports: Ports, id: number): Promise<'sealed' | 'unreadable' | undefined> {
+  const { cipher } = ports.vault;
+  const now = new Date(ports.clock.now());
+  return ports.db.transaction(async (client) => {
+    const token = await lockSecrets(client, id, { skip: true });
+    if (!token) return undefined;
+    const fault = faultOf(cipher, token);
+    const clear = isClear(cipher, token);
+    if (clear)
+      await writeSecrets(
+        client,
+        sealed(cipher, token, () => false),
+        now,
+      );
+    if (fault !== undefined) {
+      if (!token.isActive) return clear ? 'sealed' : undefined;
+      await setTokenActive(client, id, fault, now);
+      ports.log.warn({ characterId: token.characterId }, `a login cannot be used: ${fault}`);
+      return 'unreadable';
+    }
+    if (!token.isActive && isFault(token.reason)) await setTokenActive(client, id, null, now);
+    return clear ? 'sealed' : undefined;
+  });
+}
+
+/**
+ * Seals with the first key whatever an older one has sealed, logins under way included: afterwards the older keys can
+ * go. `unreadable`: logins that no key of ours opens; they stay as they are.
+ */
+export async function rekeyTokens(ports: Ports): Promise<{ rekeyed: number; unreadable: number }> {
+  const { cipher } = ports.vault;
+  const count = { rekeyed: 0, unreadable: 0 };
+  for (let last = 0; ;) {
+    const batch = await readSecretsAfter(ports.db.pool, last, BATCH);
+    if (batch.length === 0) break;
+    last = batch.at(-1)!.id;
+    for (const { id } of batch) {
+      const done = await rekey(ports, id);
+      if (done !== undefined) count[done]++;
+    }
+  }
+  await ports.db.transaction(async (client) => {
+    for (const { stateHash, verifier } of await lockVerifiers(client)) {
+      const context = `login/${stateHash}`;
+      if (cipher.isCurrent(verifier)) continue;
+      try {
+        await writeVerifier(client, stateHash, cipher.encrypt(cipher.decrypt(verifier, context), context));
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error; // that login cannot be finished anyway
+      }
+    }
+  });
+  return count;
+}
+
+async function rekey(ports: Ports, id: number): Promise<'rekeyed' | 'unreadable' | undefined> {
+  const { cipher } = ports.vault;
+  return ports.db.transaction(async (client) => {
+    const token = await lockSecrets(client, id, { skip: false });
+    if (!token) return undefined;
+    if (isCurrent(cipher, token)) return undefined;
+    if (faultOf(cipher, token) !== undefined) return 'unreadable';
+    await writeSecrets(
+      client,
+      sealed(cipher, token, (text) => !cipher.isCurrent(text)),
+      new Date(ports.clock.now()),
+    );
+    return 'rekeyed';
+  });
+}

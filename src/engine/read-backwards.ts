@@ -1,0 +1,54 @@
+import type { AnyRouteSet } from '../collectors/define.ts';
+import { factOf } from '../spec/routes.ts';
+import { readOldest } from '../store/backwards.ts';
+import { readPublishedSet } from '../store/published-sets.ts';
+import { readPageRecords, stagePages } from '../store/stage.ts';
+import { withAccess } from './owners/access.ts';
+import type { Ports, StepContext } from './ports.ts';
+import { prepare, readPage, type Reading } from './read-pages.ts';
+import { setSpec } from './set-spec.ts';
+import type { RunRef } from './steps.ts';
+
+/** 2,500 rows a page: half a million trades in ESI's thirty days are more than anybody makes. */
+const MOST_PAGES = 200;
+
+/**
+ * Reads a list that goes backwards by id, newest first, until a row comes that the table holds, or none that is older.
+ * Pages are staged one by one, so that a repeated step goes on where the last one was.
+ */
+export async function readBackwards(
+  ports: Ports,
+  set: AnyRouteSet,
+  run: RunRef,
+  context: StepContext,
+): Promise<void> {
+  const spec = setSpec(set, run);
+  const previous = await readPublishedSet(ports.db.pool, run);
+  await withAccess(ports, spec.targetId, set.route, context, async (auth) => {
+    const reading: Reading = { ports, set, spec, run, previous, auth, context };
+    const records = await readPageRecords(ports.db.pool, run.runId);
+    if (records.some((record) => record.notModified)) return;
+    for (let page = records.length + 1; page <= MOST_PAGES; page++) {
+      if (!(await readNext(reading, page, context))) return;
+    }
+    ports.log.warn({ ...run }, `the list is longer than ${MOST_PAGES} pages; the rest is left out`);
+  });
+}
+
+/** Reads one page further back. False when there is nothing more to be had. */
+async function readNext(reading: Reading, page: number, context: StepContext): Promise<boolean> {
+  const { ports, set, spec, run } = reading;
+  const field = factOf(set.route).fromId!;
+  const oldest = page === 1 ? undefined : await readOldest(ports.db.pool, spec, run.runId, field);
+  if (oldest?.known || (page > 1 && !oldest)) return false;
+  const [prepared] = await prepare(reading, [1]);
+  const { etag: _, ...plain } = prepared!.request;
+  const request = oldest
+    ? { ...plain, query: { ...plain.query, from_id: String(oldest.id) } }
+    : prepared!.request;
+  context.alive?.({ page });
+  const staged = await readPage(reading, page, request, (row) => !oldest || Number(row[field]) < oldest.id);
+  if (!staged) return false;
+  await stagePages(ports.db, spec, run.runId, [{ ...staged, pages: page }], new Date(ports.clock.now()));
+  return !staged.notModified && staged.rows > 0;
+}

@@ -1,0 +1,129 @@
+import { z } from 'zod';
+import type { AnyRouteSet } from '../collectors/define.ts';
+import { EsiError } from '../esi/errors.ts';
+import { AppError, describeError } from '../kernel/errors.ts';
+import type { Detail } from '../spec/vocabulary.ts';
+import { type DetailRow, hasDetails, keepDetails, readWanted } from '../store/details.ts';
+import { readPublishedSet } from '../store/published-sets.ts';
+import { countRequests } from '../store/runs.ts';
+import type { SetSpec } from '../store/sets.ts';
+import { bisect } from './bisect.ts';
+import { withAccess } from './owners/access.ts';
+import type { Ports, StepContext } from './ports.ts';
+import { setSpec } from './set-spec.ts';
+import type { RunRef } from './steps.ts';
+
+/** Ids in one POST. */
+const BATCH = 1_000;
+
+/** POSTs at once; the client has a ceiling of its own. */
+const LANES = 5;
+
+const named = z.object({ item_id: z.int().positive(), name: z.string() });
+const placed = z.object({
+  item_id: z.int().positive(),
+  position: z.object({ x: z.number(), y: z.number(), z: z.number() }),
+});
+
+/** What ESI says of items without a name, and of items in hangars. */
+const NO_NAME = 'None';
+const isNowhere = ({ x, y, z: depth }: { x: number; y: number; z: number }) =>
+  x === 0 && y === 0 && depth === 0;
+
+type Told = { readonly item_id: number } & DetailRow;
+
+/** Rows of an answer as columns; what cannot be read says nothing of its item. */
+function understand(fills: Detail['fills'], json: unknown): Told[] {
+  const rows = Array.isArray(json) ? (json as unknown[]) : [];
+  return rows.flatMap((row): Told[] => {
+    if (fills === 'name') {
+      const { data } = named.safeParse(row);
+      return data ? [{ item_id: data.item_id, name: data.name === NO_NAME ? null : data.name }] : [];
+    }
+    const { data } = placed.safeParse(row);
+    if (!data) return [];
+    const { x, y, z: depth } = data.position;
+    const position = isNowhere(data.position)
+      ? { position_x: null, position_y: null, position_z: null }
+      : { position_x: x, position_y: y, position_z: depth };
+    return [{ item_id: data.item_id, ...position }];
+  });
+}
+
+/**
+ * Step of a run whose rows have columns that other routes fill: asks for them in batches and keeps what was told until
+ * the set is published. An id that ESI does not like costs its own answer alone; where nothing is answered, what was
+ * known stays. Safe to repeat.
+ */
+export async function readDetails(
+  ports: Ports,
+  set: AnyRouteSet,
+  run: RunRef,
+  context: StepContext,
+): Promise<void> {
+  const spec = setSpec(set, run);
+  if (spec.details.length === 0 || (await hasDetails(ports.db.pool, run.runId))) return;
+  const previous = await readPublishedSet(ports.db.pool, run);
+  const told = new Map<number, Told>();
+  const silent = new Set<number>();
+  for (const detail of spec.details) {
+    const ids = await readWanted(ports.db.pool, spec, detail, {
+      runId: run.runId,
+      previousRun: previous?.runId,
+    });
+    const rows = await askAll(ports, spec, run, detail, ids, context);
+    for (const row of rows) told.set(row.item_id, { ...told.get(row.item_id), ...row });
+    const answered = new Set(rows.map((row) => row.item_id));
+    for (const id of ids) if (!answered.has(id)) silent.add(id);
+  }
+  const rows = [...told.values()].filter((row) => !silent.has(row.item_id));
+  await keepDetails(ports.db, spec, run.runId, rows, [...silent]);
+}
+
+async function askAll(
+  ports: Ports,
+  spec: SetSpec,
+  run: RunRef,
+  detail: Detail,
+  ids: readonly number[],
+  context: StepContext,
+): Promise<Told[]> {
+  const batches: (readonly number[])[] = [];
+  for (let start = 0; start < ids.length; start += BATCH) batches.push(ids.slice(start, start + BATCH));
+  const told: Told[] = [];
+  const lane = async () => {
+    for (let batch = batches.shift(); batch; batch = batches.shift())
+      told.push(...(await askBatch(ports, spec, run, detail, batch, context)));
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  return told;
+}
+
+async function askBatch(
+  ports: Ports,
+  spec: SetSpec,
+  run: RunRef,
+  { route, fills }: Detail,
+  batch: readonly number[],
+  context: StepContext,
+): Promise<Told[]> {
+  let requests = 0;
+  try {
+    return await withAccess(ports, spec.targetId, route, context, (auth) =>
+      bisect(batch, async (ids) => {
+        requests++;
+        const params = Object.fromEntries(spec.own);
+        return understand(fills, (await ports.esi.post({ route, params, ids, auth, ...context })).json);
+      }),
+    );
+  } catch (error) {
+    context.signal?.throwIfAborted();
+    // To wait is to wait; but a set is not held up by what is only said of some of its rows.
+    if (!(error instanceof AppError) || error.verdict === 'wait') throw error;
+    if (!(error instanceof EsiError) && error.code !== 'NO_ACCESS') throw error;
+    ports.log.warn({ ...run, route, error: describeError(error) }, 'what is known of some rows stays');
+    return [];
+  } finally {
+    await countRequests(ports.db.pool, run.runId, requests);
+  }
+}

@@ -1,0 +1,195 @@
+import { table } from '../cli/table.ts';
+import {
+  assignmentOf,
+  type AssignmentView,
+  createAssignment,
+  deleteAssignment,
+  listAssignments,
+  updateAssignment,
+} from '../engine/owners/assignments.ts';
+import { beginLogin, loginResult } from '../engine/owners/login.ts';
+import {
+  deleteToken,
+  enableToken,
+  listTokens,
+  rekeyTokens,
+  type TokenView,
+} from '../engine/owners/tokens.ts';
+import { ago } from '../http/parts.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { Log } from '../kernel/log.ts';
+import { openInBrowser } from './browser.ts';
+import { type Printed, withHouse, type Work } from './command.ts';
+import type { Config } from './config.ts';
+import { findRunning } from './endpoints.ts';
+
+/** Soon enough for a person, and nothing to the database. */
+const LOOK_EVERY = 1_000;
+
+const said = (text: string, json: unknown): Printed => ({ text, json, ok: true });
+
+export const listTokensCommand: Work = (config, log) =>
+  withHouse(config, log, async (house) => {
+    const tokens = await listTokens(house);
+    const now = new Date();
+    const rows = tokens.map((t) => [
+      String(t.id),
+      t.name,
+      `character/${t.characterId}`,
+      t.corporation ?? (t.corporationId === null ? '' : `corporation/${t.corporationId}`),
+      t.isActive ? 'on' : 'off',
+      ago(t.lastRefreshedAt, now),
+      t.isActive ? `${t.scopes.length} scopes` : (t.reason ?? ''),
+    ]);
+    const text = table(['id', 'name', 'character', 'corporation', 'login', 'refreshed', ''], rows);
+    return said(
+      tokens.length === 0 ? 'Nobody is logged in. "eve-collector tokens add" begins.' : text,
+      tokens,
+    );
+  });
+
+export interface AddOptions {
+  readonly collectors: readonly string[] | undefined;
+  /** Opens the address in a browser, where somebody sits at a terminal. */
+  readonly open: boolean;
+}
+
+/** Prints the address of a login, and waits until the callback of a running `up` has finished it. */
+export function addTokenCommand(
+  config: Config,
+  log: Log,
+  options: AddOptions,
+  show: (text: string) => void,
+): Promise<Printed> {
+  return withHouse(config, log, async (house) => {
+    const { collectors } = options;
+    const { url, state, expiresAt } = await beginLogin(house, { collectors });
+    show(`Log the character in at EVE within ten minutes:\n\n${url}\n`);
+    if ((await findRunning(config)).http === undefined)
+      show(
+        `No "up" runs here: the login is finished by the one at ${new URL(config.ESI_CALLBACK_URL).host}.`,
+      );
+    const browser = options.open ? await openInBrowser(url, config.DATA_DIR) : undefined;
+    try {
+      for (;;) {
+        const result = await loginResult(house, state);
+        if (result.state !== 'waiting')
+          return { text: result.message, json: result, ok: result.state === 'done' };
+        if (house.clock.now() > expiresAt.getTime()) throw tooLate();
+        await house.clock.sleep(LOOK_EVERY);
+      }
+    } finally {
+      await browser?.close();
+    }
+  });
+}
+
+const tooLate = () =>
+  new AppError('Nobody logged in within ten minutes. Begin anew.', {
+    code: 'LOGIN_EXPIRED',
+    verdict: 'fail',
+  });
+
+export const removeTokenCommand =
+  (id: number): Work =>
+  (config, log) =>
+    withHouse(config, log, async (house) => {
+      const { revoked } = await deleteToken(house, id);
+      const text = revoked
+        ? 'The login is deleted, here and at EVE. What is assigned to the character rests.'
+        : 'The login is deleted here; EVE could not be told. Remove it at https://developers.eveonline.com/authorized-apps.';
+      return said(text, { id, revoked });
+    });
+
+export const enableTokenCommand =
+  (id: number, enabled: boolean): Work =>
+  (config, log) =>
+    withHouse(config, log, async (house) => {
+      await enableToken(house, id, enabled);
+      return said(enabled ? 'The login is used again.' : 'The login is not used any more.', { id, enabled });
+    });
+
+export const rekeyCommand: Work = (config, log) =>
+  withHouse(config, log, async (house) => {
+    const { rekeyed, unreadable } = await rekeyTokens(house);
+    const bad =
+      unreadable === 0
+        ? ' Older keys can go.'
+        : ` ${unreadable} could not be opened with any key of TOKEN_ENCRYPTION_KEY, and stay as they are.`;
+    return {
+      text: `${rekeyed} logins are sealed anew.${bad}`,
+      json: { rekeyed, unreadable },
+      ok: unreadable === 0,
+    };
+  });
+
+function assignmentTable(assignments: readonly AssignmentView[]): string {
+  const now = new Date();
+  const rows = assignments.map((a) => [
+    a.collector,
+    a.target,
+    a.owner,
+    a.isEnabled ? 'on' : 'off',
+    `${a.intervalMinutes} min`,
+    ago(a.lastCollectedAt, now),
+    a.note ?? '',
+  ]);
+  return table(['collector', 'target', 'name', 'state', 'every', 'collected', ''], rows);
+}
+
+export const listAssignmentsCommand: Work = (config, log) =>
+  withHouse(config, log, async (house) => {
+    const assignments = await listAssignments(house);
+    const text = assignments.length === 0 ? 'Nothing is assigned.' : assignmentTable(assignments);
+    return said(text, assignments);
+  });
+
+export const assignCommand =
+  (collector: string, target: string, every: number | undefined): Work =>
+  (config, log) =>
+    withHouse(config, log, async (house) => {
+      const made = await createAssignment(house, { collector, target, intervalMinutes: every });
+      const text = `${made.collector} of ${made.target} is collected every ${made.intervalMinutes} minutes, from now on.`;
+      return said(text, made);
+    });
+
+export const unassignCommand =
+  (collector: string, target: string): Work =>
+  (config, log) =>
+    withHouse(config, log, async (house) => {
+      const found = await assignmentOf(house, collector, target);
+      await deleteAssignment(house, found.id);
+      return said(
+        `${found.collector} of ${found.target} is not collected any more; what there is stays.`,
+        found,
+      );
+    });
+
+export const enableAssignmentCommand =
+  (collector: string, target: string, isEnabled: boolean): Work =>
+  (config, log) =>
+    withHouse(config, log, async (house) => {
+      const { id } = await assignmentOf(house, collector, target);
+      const changed = await updateAssignment(house, id, { isEnabled });
+      const told = isEnabled ? 'is collected, from now on' : 'is switched off';
+      return said(`${changed.collector} of ${changed.target} ${told}.`, changed);
+    });
+
+/** More lines than this nobody reads; the lists have them all. */
+const MOST_TROUBLE = 20;
+
+/** Logins that are not well and assignments that rest, a line each, in plain words. */
+export function ownersTrouble(
+  tokens: readonly TokenView[],
+  assignments: readonly AssignmentView[],
+): readonly string[] {
+  const off = tokens.filter((token) => !token.isActive);
+  const resting = assignments.filter((assignment) => assignment.isEnabled && assignment.note !== null);
+  const lines = [
+    ...off.map((t) => `Login of ${t.name || `character/${t.characterId}`}: ${t.reason ?? 'switched off'}`),
+    ...resting.map((a) => `${a.collector} of ${a.owner || a.target} rests: ${a.note ?? ''}`),
+  ];
+  const left = lines.length - MOST_TROUBLE;
+  if (left <= 0) return lines;
+  return [...lines.slice(0, MOST_TROUBLE), `… and ${left} more: see "tokens list" and "assign list".`];
+}

@@ -1,0 +1,189 @@
+import { DAY_MS } from '../beat.ts';
+import { basePrice } from '../orders.ts';
+import { between, createRandom, mixSeed, pick, weighted, type Random } from '../random.ts';
+import type { Goods } from './goods.ts';
+import { STRANGERS } from './people.ts';
+import { dealId, entryId, laneOf, sharedLane, Wallet, type Deal, type Movement } from './wallet.ts';
+
+const SPAN_MS = 29.5 * DAY_MS; // within the 30 days that ESI shows, with half a day to spare
+const SHARED_DEALS = 2; // trades between two owners that stand next to each other
+export const LEAST_DEALS = 2 * SHARED_DEALS; // with both neighbours
+const DEAREST = 100_000_000; // ISK; what a generated trade is worth at most
+const LEAST_START = 100_000_000; // cents; whoever is about to run out of money started with more
+
+/** A wallet that is to be made. */
+export interface WalletPlan {
+  ownerId: number;
+  slot: number;
+  division: number;
+  journal: number;
+  transactions: number;
+  balance: number | undefined;
+  /** NPC corporations that take taxes and pay bounties. */
+  npcs: readonly number[];
+  members: readonly number[];
+  /** The owners before and after, if they trade. */
+  before: number | undefined;
+  after: number | undefined;
+}
+
+type Other = Omit<Movement, 'time' | 'id'>;
+
+/** What moves money besides trades: its name, the least and the most ISK, and how often. */
+const OTHERS: readonly (readonly [readonly [name: string, low: number, high: number], weight: number])[] = [
+  [['transaction_tax', -2_000_000, -1], 20],
+  [['brokers_fee', -1_000_000, -100], 15],
+  [['bounty_prizes', 1_000, 3_000_000], 30],
+  [['player_donation', -50_000_000, 50_000_000], 5],
+  [['agent_mission_reward', 10_000, 900_000], 8],
+  [['industry_job_tax', -700_000, -500], 8],
+  [['planetary_import_tax', -90_000, -10], 6],
+  [['contract_price', -80_000_000, 80_000_000], 3],
+  [['insurance', 100_000, 20_000_000], 2],
+];
+
+/** Makes wallets for all owners of one world. */
+export class WalletMaker {
+  readonly #goods: Goods;
+  readonly #seed: number;
+  readonly #today: number;
+
+  /** `now` fixes the days that everything happened on. */
+  constructor(goods: Goods, seed: number, now: number) {
+    this.#goods = goods;
+    this.#seed = seed;
+    this.#today = Math.floor(now / DAY_MS) * DAY_MS; // worlds of one day are alike
+  }
+
+  make(plan: WalletPlan): Wallet {
+    const random = createRandom(mixSeed(mixSeed(this.#seed, 7 + plan.division), plan.ownerId));
+    const shared = this.#sharedDeals(plan);
+    const own = this.#happenings(plan, random, shared.length);
+    const all = [...own, ...shared].sort((a, b) => a.time - b.time || a.journalId - b.journalId);
+    const wallet = new Wallet(0);
+    for (const { movement, deal } of all) {
+      if (deal) wallet.trade(plan.ownerId, deal);
+      else if (movement) wallet.book(movement);
+    }
+    shift(wallet, plan.balance);
+    return wallet;
+  }
+
+  /** Times that no two rows share. */
+  #times(count: number, random: Random): number[] {
+    const step = SPAN_MS / Math.max(count, 1);
+    let last = 0;
+    return Array.from({ length: count }, (_, index) => {
+      const time = this.#today - SPAN_MS + Math.floor((index + random() * 0.9) * step);
+      last = Math.max(Math.floor(time / 1_000), last + 1);
+      return last * 1_000;
+    });
+  }
+
+  #happenings(plan: WalletPlan, random: Random, shared: number): Happening[] {
+    const rows = Math.max(plan.journal, plan.transactions) - shared;
+    let deals = plan.transactions - shared;
+    const lane = laneOf(plan.slot, plan.division);
+    return this.#times(Math.max(0, rows), random).map((time, index) => {
+      const journalId = entryId(time, lane);
+      if (random() >= deals / (rows - index)) {
+        return { time, journalId, movement: { time, id: journalId, ...this.#other(plan, random) } };
+      }
+      deals--;
+      return { time, journalId, deal: this.#deal(plan.members, random, time, journalId, dealId(time, lane)) };
+    });
+  }
+
+  #deal(
+    members: readonly number[],
+    random: Random,
+    time: number,
+    journalId: number,
+    transactionId: number,
+  ): Deal {
+    const typeId = pick(random, this.#goods.wares);
+    const unitCents = Math.max(1, Math.round(basePrice(typeId) * (0.8 + random() * 0.4) * 100));
+    const most = Math.max(1, Math.min(1_000, Math.floor((DEAREST * 100) / unitCents)));
+    return {
+      time,
+      journalId,
+      transactionId,
+      typeId,
+      unitCents,
+      quantity: between(random, 1, most),
+      isBuy: random() < 0.5,
+      clientId: STRANGERS.characters + between(random, 0, STRANGERS.count - 1),
+      locationId: pick(random, this.#goods.stations),
+      by: members.length > 0 ? pick(random, members) : undefined,
+    };
+  }
+
+  #other({ ownerId, npcs }: WalletPlan, random: Random): Other {
+    const [refType, low, high] = weighted(random, OTHERS);
+    const cents = between(random, low * 100, high * 100) || 1;
+    const stranger = STRANGERS.characters + between(random, 0, STRANGERS.count - 1);
+    const partner = /donation|contract/.test(refType) ? stranger : pick(random, npcs);
+    const parties = cents < 0 ? [ownerId, partner] : [partner, ownerId];
+    const context = contextOf(refType, random, this.#goods);
+    return {
+      cents,
+      refType,
+      description: refType.replaceAll('_', ' '),
+      firstParty: parties[0] as number,
+      secondParty: parties[1] as number,
+      ...(context ? { context } : {}),
+      ...(refType === 'player_donation'
+        ? { reason: pick(random, ['', 'thanks ★', 'DESC: loan, part 2']) }
+        : {}),
+      ...(refType === 'agent_mission_reward'
+        ? { tax: { cents: Math.floor(cents / 20), receiver: STRANGERS.corporations } }
+        : {}),
+    };
+  }
+
+  /** What two neighbours trade: each side makes the same of it, since all that counts comes from the pair. */
+  #sharedDeals({ slot, division, before, after }: WalletPlan): Happening[] {
+    if (division > 1) return [];
+    return [
+      ...(before === undefined ? [] : this.#pair(slot - 1, before, false)),
+      ...(after === undefined ? [] : this.#pair(slot, after, true)),
+    ];
+  }
+
+  #pair(slot: number, partner: number, isFirst: boolean): Happening[] {
+    const random = createRandom(mixSeed(mixSeed(this.#seed, 20), slot)); // 7 to 14 are the divisions'
+    const lane = sharedLane(slot);
+    return this.#times(SHARED_DEALS, random).map((time) => {
+      const journalId = entryId(time, lane);
+      const deal = this.#deal([], random, time, journalId, dealId(time, lane));
+      return { time, journalId, deal: { ...deal, clientId: partner, isBuy: deal.isBuy === isFirst } };
+    });
+  }
+}
+
+interface Happening {
+  time: number;
+  journalId: number;
+  movement?: Movement;
+  deal?: Deal;
+}
+
+function contextOf(refType: string, random: Random, goods: Goods): Movement['context'] | undefined {
+  if (refType === 'bounty_prizes') return { id: pick(random, goods.systems), type: 'system_id' };
+  if (refType === 'industry_job_tax')
+    return { id: between(random, 600_000_000, 650_000_000), type: 'industry_job_id' };
+  if (refType === 'planetary_import_tax')
+    return { id: between(random, 40_000_001, 40_009_999), type: 'planet_id' };
+  if (refType === 'contract_price')
+    return { id: between(random, 200_000_000, 220_000_000), type: 'contract_id' };
+  return undefined;
+}
+
+/** Lifts all balances, so that the wallet ends with what is wanted, or never is below zero. */
+function shift(wallet: Wallet, wanted: number | undefined): void {
+  let lowest = 0;
+  for (const row of wallet.journal) lowest = Math.min(lowest, Math.round((row.balance ?? 0) * 100));
+  const by = wanted === undefined ? LEAST_START - lowest : Math.round(wanted * 100) - wallet.cents;
+  wallet.cents += by;
+  for (const row of wallet.journal) row.balance = (Math.round((row.balance ?? 0) * 100) + by) / 100;
+}

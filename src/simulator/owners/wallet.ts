@@ -1,0 +1,150 @@
+import { DAY_MS } from '../beat.ts';
+import { isoSeconds } from '../orders.ts';
+import type { JournalRow, TransactionRow } from './shapes.ts';
+
+const JOURNAL_MS = 30 * DAY_MS; // ESI shows no more of it
+const IDS_FROM = Date.UTC(2026, 0, 1);
+const FIRST_ENTRY = 22_000_000_000;
+const FIRST_DEAL = 26_000_000_000;
+/** Ids of one second: eight for each of 500 owners, then those of trades between two of them. */
+const LANES = 4_096;
+const OWN_LANES = 4_000;
+
+/** Numbers that two wallets never share by chance: by the second, the owner, and the division. */
+export function laneOf(slot: number, division: number): number {
+  return (slot % (OWN_LANES / 8)) * 8 + division;
+}
+
+/** The lane of what the owner in this slot and the next one do with each other. */
+export function sharedLane(slot: number): number {
+  return OWN_LANES + (slot % (LANES - OWN_LANES));
+}
+
+const idAt = (first: number, time: number, lane: number): number =>
+  first + Math.floor((time - IDS_FROM) / 1_000) * LANES + lane;
+
+/** Ids grow with time. */
+export const entryId = (time: number, lane: number): number => idAt(FIRST_ENTRY, time, lane);
+export const dealId = (time: number, lane: number): number => idAt(FIRST_DEAL, time, lane);
+
+/** Something that moves money, before it has its place in a wallet. Amounts are in hundredths of ISK, so they add up. */
+export interface Movement {
+  time: number;
+  id: number;
+  cents: number;
+  refType: string;
+  description: string;
+  firstParty?: number;
+  secondParty?: number;
+  reason?: string;
+  context?: { id: number; type: string };
+  tax?: { cents: number; receiver: number };
+}
+
+/** A trade as one of its sides sees it. */
+export interface Deal {
+  time: number;
+  transactionId: number;
+  journalId: number;
+  typeId: number;
+  quantity: number;
+  unitCents: number;
+  isBuy: boolean;
+  clientId: number;
+  locationId: number;
+  /** The character that did it for its corporation. */
+  by?: number | undefined;
+}
+
+/** A wallet of a character, or one of a corporation's seven. */
+export class Wallet {
+  /** Oldest first. */
+  readonly journal: JournalRow[] = [];
+  readonly deals: { row: TransactionRow; by: number | undefined }[] = [];
+  cents: number;
+
+  constructor(cents: number) {
+    this.cents = cents;
+  }
+
+  get balance(): number {
+    return this.cents / 100;
+  }
+
+  /** Moves the balance and writes it down. */
+  book(movement: Movement): JournalRow {
+    const { time, id, cents, refType, description, firstParty, secondParty, reason, context, tax } = movement;
+    this.cents += cents;
+    const row: JournalRow = {
+      amount: cents / 100,
+      balance: this.balance,
+      ...(context ? { context_id: context.id, context_id_type: context.type } : {}),
+      date: isoSeconds(time),
+      description,
+      ...(firstParty === undefined ? {} : { first_party_id: firstParty }),
+      id,
+      ...(reason === undefined ? {} : { reason }),
+      ref_type: refType,
+      ...(secondParty === undefined ? {} : { second_party_id: secondParty }),
+      ...(tax ? { tax: tax.cents / 100, tax_receiver_id: tax.receiver } : {}),
+    };
+    this.journal.push(row);
+    return row;
+  }
+
+  /** Books a trade, with its row in the journal. */
+  trade(ownerId: number, deal: Deal): void {
+    const { time, transactionId, journalId, typeId, quantity, unitCents, isBuy, clientId, locationId } = deal;
+    this.book({
+      time,
+      id: journalId,
+      cents: quantity * unitCents * (isBuy ? -1 : 1),
+      refType: 'market_transaction',
+      description: `Market: ${isBuy ? 'bought' : 'sold'} stuff`,
+      firstParty: isBuy ? ownerId : clientId,
+      secondParty: isBuy ? clientId : ownerId,
+      context: { id: transactionId, type: 'market_transaction_id' },
+    });
+    const row = {
+      client_id: clientId,
+      date: isoSeconds(time),
+      is_buy: isBuy,
+      journal_ref_id: journalId,
+      location_id: locationId,
+      quantity,
+      transaction_id: transactionId,
+      type_id: typeId,
+      unit_price: unitCents / 100,
+    };
+    this.deals.push({ row, by: deal.by });
+  }
+
+  /** The id of the last row, so that the next is above it. */
+  get lastId(): number {
+    return this.journal.at(-1)?.id ?? 0;
+  }
+
+  get lastDealId(): number {
+    return this.deals.at(-1)?.row.transaction_id ?? 0;
+  }
+
+  /** Takes rows away and leaves the balances of the others as they are: a gap that shows. */
+  drop(which: readonly number[] | number): number[] {
+    const count = typeof which === 'number' ? which : 0;
+    const from = Math.max(0, Math.floor((this.journal.length - count) / 2)); // from the middle
+    const ids = new Set(
+      typeof which === 'number' ? this.journal.slice(from, from + count).map((row) => row.id) : which,
+    );
+    const kept = this.journal.filter((row) => !ids.has(row.id));
+    const dropped = this.journal.filter((row) => ids.has(row.id)).map((row) => row.id);
+    this.journal.length = 0;
+    for (const row of kept) this.journal.push(row);
+    return dropped;
+  }
+
+  /** What ESI shows of the journal: 30 days, newest first. */
+  journalAt(now: number): JournalRow[] {
+    const oldest = isoSeconds(now - JOURNAL_MS);
+    return this.journal.filter((row) => row.date >= oldest).toReversed();
+  }
+}

@@ -1,0 +1,9 @@
+import type { Resolve } from './content.ts';
+import type { DescribedRoute } from './openapi.ts';
+
+/** A route of ESI. */
+export interface Route extends DescribedRoute {
+  /** It has a limit in the game server, which no header announces. */
+  hidden?: true;
+  resolve: Resolve;
+}

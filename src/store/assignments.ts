@@ -1,0 +1,119 @@
+import type { ClientBase, Pool } from 'pg';
+import type { OwnerKind } from '../spec/targets.ts';
+
+type Queryable = Pick<ClientBase | Pool, 'query'>;
+
+/** What is collected for whom, as it stands in `collector_assignments`. */
+export interface AssignmentRow {
+  readonly id: number;
+  /** `character/90000001` */
+  readonly target: string;
+  /** The owner's name, empty while it is not known. */
+  readonly owner: string;
+  /** `WALLET` */
+  readonly type: string;
+  readonly isEnabled: boolean;
+  readonly intervalMinutes: number;
+  readonly lastCollectedAt: Date | null;
+  /** Null is now. */
+  readonly nextCollectionAt: Date | null;
+  readonly note: string | null;
+}
+
+export interface AssignmentDraft {
+  readonly kind: OwnerKind;
+  readonly ownerId: number;
+  readonly type: string;
+  readonly intervalMinutes: number;
+}
+
+const OWNERS = { character: 'characters', corporation: 'corporations' } as const;
+
+const VIEW = `SELECT a.id, coalesce('character/' || a.character_id, 'corporation/' || a.corporation_id) AS target,
+    coalesce(c.name, k.name, '') AS owner, a.collector_type AS type, a.is_enabled AS "isEnabled",
+    a.collection_interval_minutes AS "intervalMinutes", a.last_collected_at AS "lastCollectedAt",
+    a.next_collection_at AS "nextCollectionAt", a.note
+  FROM collector_assignments a LEFT JOIN characters c USING (character_id)
+  LEFT JOIN corporations k ON k.corporation_id = a.corporation_id`;
+
+export async function readAssignments(db: Queryable): Promise<AssignmentRow[]> {
+  const { rows } = await db.query<AssignmentRow>(
+    `${VIEW} ORDER BY a.corporation_id NULLS FIRST, a.character_id, a.collector_type`,
+  );
+  return rows;
+}
+
+export async function readAssignment(db: Queryable, id: number): Promise<AssignmentRow | undefined> {
+  const { rows } = await db.query<AssignmentRow>(`${VIEW} WHERE a.id = $1`, [id]);
+  return rows[0];
+}
+
+/** The assignment of a collector to an owner. */
+export async function findAssignment(
+  db: Queryable,
+  { kind, ownerId, type }: Pick<AssignmentDraft, 'kind' | 'ownerId' | 'type'>,
+): Promise<AssignmentRow | undefined> {
+  const { rows } = await db.query<AssignmentRow>(
+    `${VIEW} WHERE a.${kind}_id = $1 AND a.collector_type = $2`,
+    [ownerId, type],
+  );
+  return rows[0];
+}
+
+/** Whether an owner is in the tables. */
+export async function isOwnerKnown(db: Queryable, kind: OwnerKind, id: number): Promise<boolean> {
+  const { rows } = await db.query(`SELECT 1 FROM ${OWNERS[kind]} WHERE ${kind}_id = $1`, [id]);
+  return rows.length > 0;
+}
+
+/** Adds an assignment that is due now; undefined when there is one already, which stays as it is. */
+export async function addAssignment(
+  db: Queryable,
+  { kind, ownerId, type, intervalMinutes }: AssignmentDraft,
+  now: Date,
+): Promise<number | undefined> {
+  const { rows } = await db.query<{ id: number }>(
+    `INSERT INTO collector_assignments (${kind}_id, collector_type, collection_interval_minutes, created_at, updated_at)
+     VALUES ($1, $2, $3, $4, $4) ON CONFLICT (collector_type, character_id, corporation_id) DO NOTHING RETURNING id`,
+    [ownerId, type, intervalMinutes, now],
+  );
+  return rows[0]?.id;
+}
+
+/** Changes an assignment. One that is enabled, or is to be collected more often, is due now. False when there is no such assignment. */
+export async function changeAssignment(
+  db: Queryable,
+  id: number,
+  change: { readonly isEnabled?: boolean | undefined; readonly intervalMinutes?: number | undefined },
+  now: Date,
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE collector_assignments
+        SET is_enabled = coalesce($2::boolean, is_enabled),
+            collection_interval_minutes = coalesce($3::integer, collection_interval_minutes),
+            next_collection_at = CASE WHEN $2::boolean OR $3::integer < collection_interval_minutes THEN NULL
+                                      ELSE next_collection_at END,
+            note = CASE WHEN $2::boolean THEN NULL ELSE note END, updated_at = $4
+      WHERE id = $1`,
+    [id, change.isEnabled ?? null, change.intervalMinutes ?? null, now],
+  );
+  return rowCount === 1;
+}
+
+export async function removeAssignment(db: Queryable, id: number): Promise<boolean> {
+  const { rowCount } = await db.query(`DELETE FROM collector_assignments WHERE id = $1`, [id]);
+  return rowCount === 1;
+}
+
+/** The corporation and the roles of a character, as last told. */
+export async function readMembership(
+  db: Queryable,
+  characterId: number,
+): Promise<{ corporationId: number | null; corporation: string | null } | undefined> {
+  const { rows } = await db.query<{ corporationId: number | null; corporation: string | null }>(
+    `SELECT c.corporation_id AS "corporationId", nullif(k.name, '') AS corporation
+       FROM characters c LEFT JOIN corporations k USING (corporation_id) WHERE c.character_id = $1`,
+    [characterId],
+  );
+  return rows[0];
+}

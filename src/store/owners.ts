@@ -1,0 +1,74 @@
+import type { Pool, PoolClient } from 'pg';
+
+type Queryable = Pick<Pool | PoolClient, 'query'>;
+
+/** Characters whose corporation was not asked for since it may have changed, with an active login. */
+export async function readStaleAffiliations(db: Queryable, now: Date, limit: number): Promise<number[]> {
+  const { rows } = await db.query<{ character_id: number }>(
+    `SELECT c.character_id FROM characters c JOIN esi_tokens t USING (character_id)
+      WHERE t.is_active AND (c.affiliation_until IS NULL OR c.affiliation_until <= $1)
+      ORDER BY c.affiliation_until NULLS FIRST LIMIT $2`,
+    [now, limit],
+  );
+  return rows.map((row) => row.character_id);
+}
+
+export interface Affiliation {
+  readonly character_id: number;
+  readonly corporation_id: number;
+  readonly alliance_id?: number | undefined;
+}
+
+/**
+ * Writes whose member each character is. One that has changed corporation has no roles until they are asked for. Returns
+ * corporations that are not known by name yet.
+ */
+export async function writeAffiliations(
+  client: PoolClient,
+  affiliations: readonly Affiliation[],
+  until: Date,
+): Promise<number[]> {
+  const json = JSON.stringify(affiliations);
+  await client.query(
+    `INSERT INTO corporations AS c (corporation_id, alliance_id)
+     SELECT DISTINCT ON (corporation_id) corporation_id, alliance_id
+       FROM json_to_recordset($1) AS a (corporation_id bigint, alliance_id bigint) ORDER BY corporation_id
+     ON CONFLICT (corporation_id) DO UPDATE SET alliance_id = excluded.alliance_id, updated_at = now()
+      WHERE c.alliance_id IS DISTINCT FROM excluded.alliance_id`,
+    [json],
+  );
+  await client.query(
+    `UPDATE characters c
+        SET corporation_id = a.corporation_id, affiliation_until = $2,
+            roles = CASE WHEN c.corporation_id = a.corporation_id THEN c.roles ELSE '{}' END,
+            roles_until = CASE WHEN c.corporation_id = a.corporation_id THEN c.roles_until END
+       FROM json_to_recordset($1) AS a (character_id bigint, corporation_id bigint)
+      WHERE c.character_id = a.character_id`,
+    [json, until],
+  );
+  const { rows } = await client.query<{ corporation_id: number }>(
+    `SELECT corporation_id FROM corporations WHERE name = '' AND corporation_id = ANY($1)`,
+    [affiliations.map((a) => a.corporation_id)],
+  );
+  return rows.map((row) => row.corporation_id);
+}
+
+export async function writeCorporation(
+  db: Queryable,
+  id: number,
+  { name, ticker }: { name: string; ticker: string },
+): Promise<void> {
+  await db.query(
+    `UPDATE corporations SET name = $2, ticker = $3, updated_at = now() WHERE corporation_id = $1`,
+    [id, name, ticker],
+  );
+}
+
+/** Nothing is known now of where these are; they are asked for again by the next look. */
+export async function postponeAffiliations(
+  db: Queryable,
+  ids: readonly number[],
+  until: Date,
+): Promise<void> {
+  await db.query('UPDATE characters SET affiliation_until = $2 WHERE character_id = ANY($1)', [ids, until]);
+}

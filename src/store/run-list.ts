@@ -1,0 +1,46 @@
+import type { Pool } from 'pg';
+
+/** A run as people see it. */
+export interface RunRow {
+  readonly runId: number;
+  readonly collector: string;
+  readonly target: string;
+  /** Of a collector that reads several routes: which. */
+  readonly part: string;
+  readonly workflowId: string | null;
+  readonly startedAt: Date;
+  readonly finishedAt: Date | null;
+  /** Null while it runs. */
+  readonly outcome: string | null;
+  readonly pages: number;
+  readonly rowsRead: number;
+  readonly rowsInserted: number;
+  readonly rowsChanged: number;
+  readonly rowsRemoved: number;
+  readonly rowsRejected: number;
+  readonly requests: number;
+  readonly lastModified: Date | null;
+  readonly error: string | null;
+}
+
+/** The newest runs, of one collector or target where it is named. */
+export async function listRuns(
+  db: Pick<Pool, 'query'>,
+  {
+    collector,
+    target,
+    limit,
+  }: { collector?: string | undefined; target?: string | undefined; limit: number },
+): Promise<RunRow[]> {
+  const { rows } = await db.query<RunRow>(
+    `SELECT run_id AS "runId", collector, target, part, workflow_id AS "workflowId", started_at AS "startedAt",
+            finished_at AS "finishedAt", outcome, pages, rows_read AS "rowsRead", rows_inserted AS "rowsInserted",
+            rows_changed AS "rowsChanged", rows_removed AS "rowsRemoved", rows_rejected AS "rowsRejected", requests,
+            last_modified AS "lastModified", error
+       FROM collection_runs
+      WHERE ($1::text IS NULL OR collector = $1) AND ($2::text IS NULL OR target = $2)
+      ORDER BY run_id DESC LIMIT $3`,
+    [collector ?? null, target ?? null, limit],
+  );
+  return rows;
+}

@@ -1,0 +1,248 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { tendAffiliations } from '../../../src/engine/owners/affiliations.ts';
+import { takeDueRuns } from '../../../src/engine/owners/dispatch.ts';
+import { DIRECTOR_ROLES } from '../../../src/simulator/owners/options.ts';
+import { type TestEngine, testEngine } from '../../support/engine.ts';
+import { ANNA, BRAM, CORPORATION, logIn, ofCharacter, ofCorporation } from '../../support/owners.ts';
+
+const HOUR = 3_601_000;
+const CARA = 90_000_003;
+const OTHER = 98_000_002;
+
+let engine: TestEngine;
+beforeEach(async () => {
+  engine = await testEngine({
+    owners: {
+      characters: [
+        { id: ANNA, name: 'Anna Testa', corporationId: CORPORATION, roles: [...DIRECTOR_ROLES] },
+        { id: BRAM, name: 'Bram Proof', corporationId: CORPORATION },
+        { id: CARA, name: 'Cara Deputy', corporationId: CORPORATION, roles: [...DIRECTOR_ROLES] },
+      ],
+      corporations: [{ id: CORPORATION }, { id: OTHER }],
+    },
+  });
+  await engine.collect('universe');
+});
+afterEach(() => engine.close());
+
+const collect = (collector = 'assets', target = ofCorporation(CORPORATION)) =>
+  engine.collect(collector, target);
+
+/** Who asked a route, by the bucket's user, in the order of the requests. */
+const statuses = (route: string) =>
+  engine.sim
+    .requests()
+    .filter((request) => request.route === route)
+    .map((request) => request.status);
+
+const later = () => {
+  engine.clock.advance(HOUR);
+  engine.sim.owners.turn();
+};
+
+const noteOf = async (collector = 'ASSETS') =>
+  (
+    await engine.db.rows<{ note: string | null }>(
+      'SELECT note FROM collector_assignments WHERE collector_type = $1',
+      [collector],
+    )
+  )[0]?.note;
+
+const assign = (type: string, owner: { character?: number; corporation?: number }) =>
+  engine.db.pool.query(
+    'INSERT INTO collector_assignments (collector_type, character_id, corporation_id) VALUES ($1, $2, $3)',
+    [type, owner.character ?? null, owner.corporation ?? null],
+  );
+
+describe('a corporation', () => {
+  const ASSETS = '/corporations/{corporation_id}/assets';
+
+  test('is not asked for by a member without the role', async () => {
+    await logIn(engine, BRAM);
+    await assign('ASSETS', { corporation: CORPORATION });
+    expect(await collect()).toMatchObject({
+      outcome: 'resting',
+      detail: 'Bram Proof lacks the role Director.',
+    });
+    expect(statuses(ASSETS)).toEqual([]);
+    expect(await noteOf()).toBe('Bram Proof lacks the role Director.');
+    expect(await engine.db.rows('SELECT FROM collection_runs WHERE collector = $1', ['assets'])).toEqual([]);
+  });
+
+  test('is asked for by whoever has it, and nobody is asked about roles twice in an hour', async () => {
+    await logIn(engine, ANNA);
+    await logIn(engine, BRAM);
+    await assign('ASSETS', { corporation: CORPORATION });
+    expect(await collect()).toMatchObject({ outcome: 'published' });
+    expect(await noteOf()).toBeNull();
+    expect(await collect('industry')).toMatchObject({ outcome: 'published' });
+    expect(statuses('/characters/{character_id}/roles')).toEqual([200]);
+    expect(engine.sim.offences()).toEqual([]);
+  });
+
+  test('is taken over in the same run by another when a role is lost', async () => {
+    await logIn(engine, ANNA);
+    await logIn(engine, CARA);
+    expect(await collect()).toMatchObject({ outcome: 'published' });
+    engine.sim.owners.setRoles(ANNA, []); // ESI tells of it within the hour, we learn it by a refusal
+    await collect('industry');
+    expect(statuses('/corporations/{corporation_id}/industry/jobs')).toEqual([403, 200]);
+    later();
+    expect(await collect()).toMatchObject({ outcome: expect.stringMatching(/published|unchanged/) });
+    expect(statuses(ASSETS).filter((status) => status === 403)).toEqual([]);
+  });
+
+  test('is taken over when a login is revoked, and rests when none is left, saying why', async () => {
+    await logIn(engine, ANNA);
+    await logIn(engine, CARA);
+    await assign('ASSETS', { corporation: CORPORATION });
+    await collect();
+    engine.sim.sso.revoke(ANNA);
+    later();
+    expect(await collect()).toMatchObject({ outcome: expect.stringMatching(/published|unchanged/) });
+    engine.sim.sso.revoke(CARA);
+    later();
+    const requests = () => engine.sim.requests().length;
+    await expect(collect()).resolves.toMatchObject({ outcome: 'resting' });
+    expect(await noteOf()).toMatch(/Anna Testa.*Cara Deputy/s);
+    const asked = requests();
+    later();
+    await engine.db.pool.query('UPDATE collector_assignments SET next_collection_at = NULL');
+    expect(await takeDueRuns(engine.ports)).toEqual([]);
+    expect(await collect()).toMatchObject({ outcome: 'resting' });
+    expect(requests()).toBe(asked);
+  });
+
+  test('of a character that moves on is another, whose data comes from then on', async () => {
+    await logIn(engine, ANNA);
+    await collect();
+    engine.sim.owners.move(ANNA, OTHER);
+    engine.sim.owners.setRoles(ANNA, [...DIRECTOR_ROLES]);
+    later();
+    expect(await tendAffiliations(engine.ports, {})).toBe(1);
+    expect(await engine.db.rows('SELECT corporation_id FROM characters')).toEqual([
+      { corporation_id: OTHER },
+    ]);
+    expect(
+      await engine.db.rows(`SELECT name <> '' AS named FROM corporations WHERE corporation_id = ${OTHER}`),
+    ).toEqual([{ named: true }]);
+    expect(await collect()).toMatchObject({
+      outcome: 'resting',
+      detail: expect.stringContaining('No member'),
+    });
+    expect(await collect('assets', ofCorporation(OTHER))).toMatchObject({ outcome: 'published' });
+  });
+});
+
+describe('a login', () => {
+  const WALLET = ofCharacter(ANNA);
+  const token = async () =>
+    (
+      await engine.db.rows<{
+        is_active: boolean;
+        inactive_reason: string | null;
+        access_token: string;
+        refresh_token: string;
+      }>('SELECT * FROM esi_tokens WHERE character_id = $1', [ANNA])
+    )[0]!;
+  const refreshes = () => engine.sim.sso.requests().refresh_token;
+
+  test('is refreshed before it expires, once however many ask at the same time', async () => {
+    await logIn(engine, ANNA);
+    engine.clock.advance(20 * 60_000);
+    const others = engine.restart();
+    const { collectTarget } = await import('../../../src/engine/collect-target.ts');
+    await Promise.all([
+      collect('wallet', WALLET),
+      collect('orders', WALLET),
+      collectTarget(others, { collector: 'industry', target: WALLET }),
+      collectTarget(others, { collector: 'assets', target: WALLET }),
+    ]);
+    expect(refreshes()).toBe(1);
+    expect(engine.sim.offences()).toEqual([]);
+    const { access_token, refresh_token } = await token();
+    expect(engine.ports.vault.cipher.isSealed(access_token)).toBe(true);
+    expect(engine.ports.vault.cipher.isSealed(refresh_token)).toBe(true);
+  });
+
+  test('that ESI does not take is refreshed once, and the request goes on', async () => {
+    await logIn(engine, ANNA);
+    engine.sim.sso.expire(ANNA);
+    expect(await collect('industry', WALLET)).toMatchObject({ outcome: 'published' });
+    expect(refreshes()).toBe(1);
+  });
+
+  test('survives an answer that was lost, where the login server lets it', async () => {
+    await logIn(engine, ANNA);
+    engine.clock.advance(20 * 60_000);
+    engine.sim.faults.loseAnswer({ route: '/sso/v2/oauth/token', times: 1 });
+    await expect(collect('industry', WALLET)).rejects.toMatchObject({ verdict: 'retry' });
+    expect(await collect('industry', WALLET)).toMatchObject({ outcome: 'published' });
+    expect(await token()).toMatchObject({ is_active: true });
+  });
+
+  test('is kept when the keys of the login server cannot be had: the new refresh token is there already', async () => {
+    engine.sim.sso.setRotation('strict');
+    await logIn(engine, ANNA);
+    engine.clock.advance(20 * 60_000);
+    engine.sim.faults.status(503, { route: '/sso/oauth/jwks', times: 3 });
+    await expect(collect('industry', WALLET)).rejects.toMatchObject({ verdict: 'retry' });
+    engine.sim.faults.clear();
+    expect(await collect('industry', WALLET)).toMatchObject({ outcome: 'published' });
+  });
+
+  test('that is dead is switched off, says why and what to do, and is asked with no more', async () => {
+    await logIn(engine, ANNA);
+    await assign('WALLET', { character: ANNA });
+    engine.sim.sso.revoke(ANNA);
+    engine.clock.advance(20 * 60_000);
+    expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'resting' });
+    const { is_active, inactive_reason } = await token();
+    expect(is_active).toBe(false);
+    expect(inactive_reason).toMatch(/Log Anna Testa in again/);
+    expect(await noteOf('WALLET')).toContain(inactive_reason);
+    const before = [refreshes(), engine.sim.requests().length];
+    expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'resting' });
+    await engine.db.pool.query('UPDATE collector_assignments SET next_collection_at = NULL');
+    expect(await takeDueRuns(engine.ports)).toEqual([]);
+    expect([refreshes(), engine.sim.requests().length]).toEqual(before);
+  });
+
+  test('of a character that was sold is not used any more', async () => {
+    await logIn(engine, ANNA);
+    engine.sim.sso.transfer(ANNA);
+    engine.clock.advance(20 * 60_000);
+    expect(await collect('wallet', WALLET)).toMatchObject({
+      outcome: 'resting',
+      detail: expect.stringContaining('has another owner now'),
+    });
+    expect(await token()).toMatchObject({ is_active: false });
+  });
+
+  test('waits while the login server is away, and then goes on', async () => {
+    await logIn(engine, ANNA);
+    engine.clock.advance(20 * 60_000);
+    engine.sim.faults.status(502, { route: '/sso/v2/oauth/token', times: 1 });
+    await expect(collect('wallet', WALLET)).rejects.toMatchObject({ verdict: 'retry' });
+    expect(await token()).toMatchObject({ is_active: true });
+    expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'published' });
+  });
+
+  test('that granted less is used for what it granted', async () => {
+    await logIn(engine, ANNA, ['esi-wallet.read_character_wallet.v1']);
+    expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'published' });
+    const requests = engine.sim.requests().length;
+    expect(await collect('assets', WALLET)).toMatchObject({
+      outcome: 'resting',
+      detail: expect.stringContaining('has not granted esi-assets.read_assets.v1'),
+    });
+    expect(engine.sim.requests()).toHaveLength(requests);
+  });
+
+  test('that was never there is missed in plain words', async () => {
+    expect(await collect('assets', WALLET)).toMatchObject({
+      outcome: 'resting',
+      detail: `Character ${ANNA} is not logged in; needed: esi-assets.read_assets.v1.`,
+    });
+  });
+});

@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import {
+  assignmentOf,
+  createAssignment,
+  deleteAssignment,
+  listAssignments,
+  updateAssignment,
+} from '../../../src/engine/owners/assignments.ts';
+import { chooseCollectors, neededScopes, ownerCollectors } from '../../../src/engine/owners/scopes.ts';
+import { type TestDesk, testDesk } from './support.ts';
+
+const ME = 90000001;
+const CORPORATION = 98000001;
+
+let desk: TestDesk;
+beforeEach(async () => {
+  desk = await testDesk();
+  await desk.addCharacter(ME, 'Some Pilot');
+  await desk.db.rows(`INSERT INTO corporations (corporation_id, name) VALUES ($1, 'Some Corporation')`, [
+    CORPORATION,
+  ]);
+});
+afterEach(() => desk.close());
+
+const create = (collector: string, target: string, intervalMinutes?: number) =>
+  createAssignment(desk.ports, { collector, target, intervalMinutes });
+
+test('an assignment is due now, at the rhythm of its collector', async () => {
+  const made = await create('wallet', `character/${ME}`);
+  expect(made).toMatchObject({
+    target: `character/${ME}`,
+    owner: 'Some Pilot',
+    collector: 'wallet',
+    isEnabled: true,
+    lastCollectedAt: null,
+    nextCollectionAt: null,
+    note: null,
+  });
+  expect(made.intervalMinutes).toBeGreaterThan(1);
+  expect(await create('ASSETS', `corporation/${CORPORATION}`, 90)).toMatchObject({
+    target: `corporation/${CORPORATION}`,
+    owner: 'Some Corporation',
+    collector: 'assets',
+    intervalMinutes: 90,
+  });
+  expect((await listAssignments(desk.ports)).map(({ collector }) => collector)).toEqual(['wallet', 'assets']);
+  expect(
+    await desk.db.rows('SELECT collector_type, character_id, corporation_id FROM collector_assignments'),
+  ).toEqual([
+    { collector_type: 'WALLET', character_id: ME, corporation_id: null },
+    { collector_type: 'ASSETS', character_id: null, corporation_id: CORPORATION },
+  ]);
+});
+
+test.each([
+  ['moon-dust', `character/${ME}`, 60, 'UNKNOWN_COLLECTOR', /"moon-dust".*There are: .*wallet/],
+  ['market-orders', `character/${ME}`, 60, 'UNKNOWN_COLLECTOR', /"market-orders"/],
+  ['wallet', 'Jita', 60, 'BAD_TARGET', /"Jita" is no target here: write character\/ID/],
+  ['wallet', 'region/10000002', 60, 'BAD_TARGET', /no target here/],
+  ['wallet', `character/${ME}; DROP TABLE characters`, 60, 'BAD_TARGET', /no target here/],
+  ['wallet', 'character/99999999999999999999', 60, 'BAD_TARGET', /no target here/],
+  [
+    'wallet',
+    'character/90000009',
+    60,
+    'UNKNOWN_OWNER',
+    /character\/90000009 is not known here; log the character in/,
+  ],
+  ['wallet', 'corporation/98000009', 60, 'UNKNOWN_OWNER', /log one of its members in/],
+  ['wallet', `character/${ME}`, 0, 'BAD_INTERVAL', /a whole number of minutes from 1 to/],
+  ['wallet', `character/${ME}`, 1.5, 'BAD_INTERVAL', /whole number/],
+  ['wallet', `character/${ME}`, Number.NaN, 'BAD_INTERVAL', /whole number/],
+  ['wallet', `character/${ME}`, 1e9, 'BAD_INTERVAL', /whole number/],
+])('%s of %s every %s minutes is refused: %s', async (collector, target, every, code, message) => {
+  await expect(create(collector, target, every)).rejects.toMatchObject({ code, message });
+  expect(await listAssignments(desk.ports)).toEqual([]);
+});
+
+test('an owner has a collector once', async () => {
+  const { id } = await create('wallet', `character/${ME}`);
+  await expect(create('wallet', `character/${ME}`)).rejects.toMatchObject({ code: 'ASSIGNMENT_EXISTS' });
+  expect((await listAssignments(desk.ports)).map((a) => a.id)).toEqual([id]);
+});
+
+test('switching on makes it due now, and so does a shorter interval', async () => {
+  const { id } = await create('wallet', `character/${ME}`, 60);
+  const later = async () => {
+    await desk.db.rows(
+      `UPDATE collector_assignments SET next_collection_at = '2026-11-20T15:00Z', note = 'why'`,
+    );
+  };
+  await later();
+  const off = await updateAssignment(desk.ports, id, { isEnabled: false });
+  expect(off).toMatchObject({ isEnabled: false, nextCollectionAt: '2026-11-20T15:00:00.000Z', note: 'why' });
+  expect(await updateAssignment(desk.ports, id, { isEnabled: true })).toMatchObject({
+    ...{ isEnabled: true, nextCollectionAt: null, note: null, intervalMinutes: 60 },
+  });
+  await later();
+  expect(await updateAssignment(desk.ports, id, { intervalMinutes: 120 })).toMatchObject({
+    ...{ intervalMinutes: 120, nextCollectionAt: '2026-11-20T15:00:00.000Z' },
+  });
+  expect(await updateAssignment(desk.ports, id, { intervalMinutes: 30 })).toMatchObject({
+    nextCollectionAt: null,
+  });
+  await expect(updateAssignment(desk.ports, id, { intervalMinutes: 0 })).rejects.toMatchObject({
+    code: 'BAD_INTERVAL',
+  });
+  await expect(updateAssignment(desk.ports, 999, { isEnabled: true })).rejects.toMatchObject({
+    code: 'UNKNOWN_ASSIGNMENT',
+  });
+});
+
+test('what is assigned is found and ended by its name', async () => {
+  const { id } = await create('wallet', `character/${ME}`);
+  expect((await assignmentOf(desk.ports, 'wallet', `character/${ME}`)).id).toBe(id);
+  await expect(assignmentOf(desk.ports, 'assets', `character/${ME}`)).rejects.toMatchObject({
+    code: 'UNKNOWN_ASSIGNMENT',
+  });
+  await deleteAssignment(desk.ports, id);
+  await expect(deleteAssignment(desk.ports, id)).rejects.toMatchObject({ code: 'UNKNOWN_ASSIGNMENT' });
+  expect(await listAssignments(desk.ports)).toEqual([]);
+});
+
+test('rows that SQL made are shown as they are', async () => {
+  await desk.db.rows(
+    `INSERT INTO collector_assignments (character_id, collector_type, is_enabled, note) VALUES ($1, 'MOON_DUST', false, 'no')`,
+    [ME],
+  );
+  expect(await listAssignments(desk.ports)).toMatchObject([
+    { collector: 'moon-dust', isEnabled: false, note: 'no' },
+  ]);
+});
+
+test('the scopes asked for are those that the collectors need', () => {
+  const all = neededScopes(chooseCollectors());
+  for (const scope of [
+    'esi-assets.read_assets.v1',
+    'esi-assets.read_corporation_assets.v1',
+    'esi-characters.read_corporation_roles.v1',
+    'esi-industry.read_character_jobs.v1',
+    'esi-industry.read_corporation_jobs.v1',
+    'esi-markets.read_character_orders.v1',
+    'esi-markets.read_corporation_orders.v1',
+    'esi-universe.read_structures.v1',
+    'esi-wallet.read_character_wallet.v1',
+    'esi-wallet.read_corporation_wallets.v1',
+  ])
+    expect(all).toContain(scope);
+  expect(new Set(all).size).toBe(all.length);
+  const wallet = neededScopes(chooseCollectors(['wallet']));
+  expect(wallet).toContain('esi-wallet.read_character_wallet.v1');
+  expect(wallet).not.toContain('esi-assets.read_assets.v1');
+  expect(neededScopes(chooseCollectors(['structures']))).toEqual(['esi-universe.read_structures.v1']);
+  expect(() => chooseCollectors(['wallet', 'market-orders'])).toThrow(/No collector "market-orders"/);
+  expect(ownerCollectors().map(({ name }) => name)).toEqual(['wallet', 'assets', 'orders', 'industry']);
+});

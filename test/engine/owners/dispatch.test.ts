@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { type Settlement, settleAssignment, takeDue } from '../../../src/store/dispatch.ts';
+import { testDatabase, type TestDatabase } from '../../support/database.ts';
+
+const NOW = Date.parse('2026-11-20T14:00:00Z');
+const MINUTE = 60_000;
+const at = (minutes: number) => new Date(NOW + minutes * MINUTE);
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await testDatabase();
+});
+afterAll(() => db.drop());
+
+beforeEach(async () => {
+  await db.pool.query('TRUNCATE characters, corporations, collector_assignments CASCADE');
+  await db.pool.query('INSERT INTO corporations (corporation_id) VALUES (98000001), (98000002)');
+  await owners(3);
+});
+
+/** Characters 1 to `count`, members of the first corporation, each with an active login. */
+async function owners(count: number): Promise<void> {
+  await db.pool.query(
+    `INSERT INTO characters (character_id, corporation_id) SELECT n, 98000001 FROM generate_series(1, $1::int) n`,
+    [count],
+  );
+  await db.pool.query(
+    `INSERT INTO esi_tokens (character_id, refresh_token) SELECT n, 'x' FROM generate_series(1, $1::int) n`,
+    [count],
+  );
+}
+
+async function assign(type: string, owner: { character?: number; corporation?: number }, minutes = 60) {
+  await db.pool.query(
+    `INSERT INTO collector_assignments (collector_type, character_id, corporation_id, collection_interval_minutes)
+     VALUES ($1, $2, $3, $4)`,
+    [type, owner.character ?? null, owner.corporation ?? null, minutes],
+  );
+}
+
+const due = async (minutes: number, limit = 100) =>
+  (await takeDue(db.pool, at(minutes), limit)).map((d) => `${d.collector} ${d.kind}/${d.ownerId}`).toSorted();
+
+const settled = (more: Partial<Settlement>): Settlement => ({
+  collector: 'wallet',
+  kind: 'character',
+  ownerId: 1,
+  collected: true,
+  notBefore: undefined,
+  note: undefined,
+  ...more,
+});
+
+test('what is assigned by SQL is due at once, and is given once', async () => {
+  await assign('WALLET', { character: 1 });
+  await assign('ASSETS', { corporation: 98000001 });
+  const [one, two] = await Promise.all([due(0), due(0)]);
+  expect([...one, ...two].toSorted()).toEqual(['assets corporation/98000001', 'wallet character/1']);
+  expect(await due(1)).toEqual([]);
+});
+
+test('what was taken and never ended is due again after ten minutes', async () => {
+  await assign('WALLET', { character: 1 });
+  await due(0);
+  expect(await due(9)).toEqual([]);
+  expect(await due(10)).toEqual(['wallet character/1']);
+});
+
+test('after a run the next comes an interval later, and never before ESI has something newer', async () => {
+  await assign('WALLET', { character: 1 }, 30);
+  await due(0);
+  await settleAssignment(db.pool, settled({}), at(1));
+  await due(31);
+  await settleAssignment(db.pool, settled({}), at(31));
+  expect(await due(60)).toEqual([]);
+  expect(await due(61)).toEqual(['wallet character/1']);
+  await settleAssignment(db.pool, settled({ notBefore: at(100) }), at(61));
+  expect(await due(99)).toEqual([]);
+  expect(await due(100)).toEqual(['wallet character/1']);
+});
+
+test('what was assigned together does not stay together', async () => {
+  await db.pool.query('TRUNCATE characters CASCADE');
+  await owners(200);
+  for (let n = 1; n <= 200; n++) await assign('WALLET', { character: n });
+  expect(await due(0, 500)).toHaveLength(200);
+  for (let n = 1; n <= 200; n++) await settleAssignment(db.pool, settled({ ownerId: n }), at(0));
+  const minutes = await db.rows<{ n: number }>(
+    `SELECT count(*) AS n FROM collector_assignments GROUP BY date_trunc('minute', next_collection_at)`,
+  );
+  expect(minutes.length).toBeGreaterThan(20);
+  expect(Math.max(...minutes.map((m) => m.n))).toBeLessThan(25);
+  expect(await due(29, 500)).toEqual([]);
+});
+
+test('switched off, deleted or without any login it is left alone', async () => {
+  await assign('WALLET', { character: 1 });
+  await assign('WALLET', { character: 2 });
+  await assign('WALLET', { character: 3 });
+  await assign('WALLET', { corporation: 98000002 });
+  await db.pool.query('UPDATE collector_assignments SET is_enabled = false WHERE character_id = 1');
+  await db.pool.query('UPDATE esi_tokens SET is_active = false WHERE character_id = 2');
+  await db.pool.query('DELETE FROM characters WHERE character_id = 3');
+  expect(await due(0)).toEqual([]);
+  await db.pool.query('UPDATE collector_assignments SET is_enabled = true WHERE character_id = 1');
+  expect(await due(1)).toEqual(['wallet character/1']);
+});
+
+test('a corporation is collected while any member is logged in', async () => {
+  await assign('ASSETS', { corporation: 98000001 });
+  await db.pool.query('UPDATE esi_tokens SET is_active = false WHERE character_id < 3');
+  expect(await due(0)).toEqual(['assets corporation/98000001']);
+  await db.pool.query('UPDATE characters SET corporation_id = 98000002 WHERE character_id = 3');
+  expect(await due(20)).toEqual([]);
+});
+
+test('an assignment has exactly one owner, and each owner one of a kind', async () => {
+  const insert = (values: string) =>
+    db.pool.query(
+      `INSERT INTO collector_assignments (collector_type, character_id, corporation_id) VALUES ${values}`,
+    );
+  await expect(insert(`('WALLET', NULL, NULL)`)).rejects.toThrow('one_owner');
+  await expect(insert(`('WALLET', 1, 98000001)`)).rejects.toThrow('one_owner');
+  await insert(`('WALLET', 1, NULL)`);
+  await expect(insert(`('WALLET', 1, NULL)`)).rejects.toThrow('unique');
+  await expect(insert(`('WALLET', 99, NULL)`)).rejects.toThrow('foreign key');
+});

@@ -1,0 +1,268 @@
+import { createHash } from 'node:crypto';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { listAssignments, updateAssignment } from '../../../src/engine/owners/assignments.ts';
+import { beginLogin, type Callback, finishLogin, loginResult } from '../../../src/engine/owners/login.ts';
+import { tokenContext } from '../../../src/engine/owners/refresh.ts';
+import { chooseCollectors, neededScopes } from '../../../src/engine/owners/scopes.ts';
+import { listTokens } from '../../../src/engine/owners/tokens.ts';
+import type { Forgery, LoginChoice } from '../../../src/simulator/index.ts';
+import { AGENT, type TestEngine, testEngine } from '../../support/engine.ts';
+
+const [ANNA, BRAM, NOVICE] = [90000001, 90000002, 90000003];
+const CORPORATION = 98000001;
+const WALLET = 'esi-wallet.read_character_wallet.v1';
+
+let engine: TestEngine;
+beforeEach(async () => {
+  const roles = ['Accountant', 'Director', 'Factory_Manager', 'Trader'];
+  engine = await testEngine({
+    owners: {
+      characters: [
+        { id: ANNA, name: 'Anna Testa', corporationId: CORPORATION, roles },
+        { id: BRAM, name: 'Bram Proof', corporationId: CORPORATION },
+        { id: NOVICE, name: 'New Bie', corporationId: 1000125 },
+      ],
+      corporations: [{ id: CORPORATION, name: 'Proof of Concept', ticker: 'PROOF' }],
+    },
+  });
+});
+afterEach(() => engine.close());
+
+/** What EVE sends a person back with who was sent to `url`. */
+async function visit(url: string, characterId: number, choice?: LoginChoice): Promise<Callback> {
+  const address = engine.sim.sso.loginUrl(url, characterId, choice);
+  const answer = await fetch(address, { redirect: 'manual', headers: { 'user-agent': AGENT } });
+  const query = new URL(answer.headers.get('location') ?? 'nothing:').searchParams;
+  const value = (name: string) => query.get(name) ?? undefined;
+  return { state: value('state'), code: value('code'), error: value('error') };
+}
+
+/** A login from its beginning to its end. */
+async function logIn(characterId: number, choice?: LoginChoice, collectors?: string[]) {
+  const { url } = await beginLogin(engine.ports, { collectors });
+  return finishLogin(engine.ports, await visit(url, characterId, choice));
+}
+
+const targets = async () => (await listAssignments(engine.ports)).map((a) => `${a.collector} ${a.target}`);
+
+/** Nothing came of it: no character, no token, no assignment. */
+async function expectNothing() {
+  for (const table of ['characters', 'esi_tokens', 'esi_token_scopes', 'collector_assignments'])
+    expect(await engine.db.rows(`SELECT * FROM ${table}`)).toEqual([]);
+}
+
+test('a login stores sealed tokens, and begins what it makes possible', async () => {
+  const { url, state, expiresAt } = await beginLogin(engine.ports);
+  expect(expiresAt.getTime() - engine.clock.now()).toBe(600_000);
+  const asked = new URL(url).searchParams.get('scope')?.split(' ');
+  expect(asked).toEqual(neededScopes(chooseCollectors()));
+  expect(await loginResult(engine.ports, state)).toMatchObject({ state: 'waiting' });
+
+  const report = await finishLogin(engine.ports, await visit(url, ANNA));
+  expect(report).toMatchObject({ characterId: ANNA, name: 'Anna Testa', missing: [], renewed: false });
+  expect(report.enabled).toEqual([
+    ...['wallet', 'assets', 'orders', 'industry'].map((name) => `${name} character/${ANNA}`),
+    ...['wallet', 'assets', 'orders', 'industry'].map((name) => `${name} corporation/${CORPORATION}`),
+  ]);
+  expect(report.message).toMatch(/^Anna Testa is logged in\. Collected from now on: wallet character/);
+  expect(await loginResult(engine.ports, state)).toEqual({
+    ...{ state: 'done', message: report.message, characterId: ANNA },
+  });
+  expect((await targets()).toSorted()).toEqual([...report.enabled].toSorted());
+
+  const [token] = await engine.db.rows<Record<string, string>>('SELECT * FROM esi_tokens');
+  const { cipher } = engine.ports.vault;
+  const opened = cipher.decrypt(token!['refresh_token']!, tokenContext(ANNA, 'refresh_token'));
+  expect(engine.sim.sso.grants(ANNA)[0]?.refreshTokens).toContain(opened);
+  expect(cipher.decrypt(token!['access_token']!, tokenContext(ANNA, 'access_token'))).toMatch(/^eyJ/);
+  expect(token).toMatchObject({
+    ...{ character_id: ANNA, character_name: 'Anna Testa', is_active: true, inactive_reason: null },
+    ...{ owner_hash: engine.sim.sso.ownerHash(ANNA), scopes: report.granted.join(',') },
+  });
+  const scopes = await engine.db.rows<{ scope: string }>('SELECT scope FROM esi_token_scopes');
+  expect(scopes.map(({ scope }) => scope).toSorted()).toEqual([...report.granted].toSorted());
+  expect(await listTokens(engine.ports)).toMatchObject([{ corporation: 'Proof of Concept', isActive: true }]);
+  expect(engine.sim.offences()).toEqual([]);
+});
+
+test('neither state nor verifier nor token can be read from the database', async () => {
+  const { url, state } = await beginLogin(engine.ports);
+  const pending = JSON.stringify(await engine.db.rows('SELECT * FROM esi_logins'));
+  expect(pending).toContain(createHash('sha256').update(state).digest('hex'));
+  const callback = await visit(url, ANNA);
+  await finishLogin(engine.ports, callback);
+  const rows = await Promise.all(
+    ['esi_logins', 'esi_tokens'].map((table) => engine.db.rows(`SELECT * FROM ${table}`)),
+  );
+  const text = pending + JSON.stringify(rows);
+  for (const secret of [state, callback.code!, 'eyJ', ...engine.sim.sso.grants(ANNA)[0]!.refreshTokens])
+    expect(text).not.toContain(secret);
+});
+
+test('a character that grants less is used for what it granted', async () => {
+  const report = await logIn(BRAM, { grant: [WALLET] });
+  expect(report).toMatchObject({ granted: [WALLET], enabled: [`wallet character/${BRAM}`] });
+  expect(report.missing).toContain('esi-assets.read_assets.v1');
+  expect(report.message).toMatch(/Not granted, and not used: .*esi-assets\.read_assets\.v1/);
+  expect(await targets()).toEqual([`wallet character/${BRAM}`]);
+});
+
+test('a login for chosen collectors asks for what these need', async () => {
+  const report = await logIn(BRAM, undefined, ['industry']);
+  expect(report.granted).toContain('esi-industry.read_character_jobs.v1');
+  expect(report.granted).not.toContain(WALLET);
+  expect(report.enabled).toEqual([`industry character/${BRAM}`]);
+  await expect(beginLogin(engine.ports, { collectors: ['moon-dust'] })).rejects.toMatchObject({
+    code: 'UNKNOWN_COLLECTOR',
+  });
+});
+
+test('a corporation is collected through whoever has the role, and it is said what is missing', async () => {
+  const bram = await logIn(BRAM);
+  expect(bram.enabled.filter((name) => name.includes('corporation'))).toEqual([]);
+  expect(bram.message).toMatch(
+    /The wallet of Proof of Concept is not collected through Bram Proof, who lacks the role Accountant or Junior Accountant/,
+  );
+  const anna = await logIn(ANNA);
+  expect(anna.enabled).toContain(`wallet corporation/${CORPORATION}`);
+});
+
+test("the game's own corporations are left alone", async () => {
+  const report = await logIn(NOVICE);
+  expect(report.enabled.filter((name) => name.includes('corporation'))).toEqual([]);
+  expect(report.message).not.toMatch(/lacks/);
+});
+
+test.each([
+  ['nothing', {}],
+  ['an empty state', { state: '', code: 'code' }],
+  ['a state of somebody else', { state: 'x'.repeat(43), code: 'code' }],
+])('a callback with %s is refused', async (_, callback) => {
+  await beginLogin(engine.ports);
+  await expect(finishLogin(engine.ports, callback)).rejects.toMatchObject({
+    code: 'LOGIN_UNKNOWN',
+    message: expect.stringMatching(/Nothing was stored\. Begin it anew\.$/) as unknown,
+  });
+  await expectNothing();
+  expect(engine.sim.sso.requests().authorization_code).toBe(0);
+});
+
+test('a cancelled login changes nothing and is told', async () => {
+  const { url, state } = await beginLogin(engine.ports);
+  const callback = await visit(url, ANNA, { deny: true });
+  await expect(finishLogin(engine.ports, callback)).rejects.toMatchObject({ code: 'LOGIN_DENIED' });
+  await expectNothing();
+  expect(await loginResult(engine.ports, state)).toMatchObject({
+    state: 'failed',
+    message: expect.stringContaining('cancelled') as unknown,
+  });
+  await expect(finishLogin(engine.ports, callback)).rejects.toMatchObject({ code: 'LOGIN_USED' });
+});
+
+test('a state works once, also for two callbacks at once', async () => {
+  const { url } = await beginLogin(engine.ports);
+  const callback = await visit(url, ANNA);
+  const ends = await Promise.allSettled([1, 2, 3].map(() => finishLogin(engine.ports, callback)));
+  expect(ends.map((end) => end.status).toSorted()).toEqual(['fulfilled', 'rejected', 'rejected']);
+  for (const end of ends)
+    if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'LOGIN_USED' });
+  expect(engine.sim.sso.requests().authorization_code).toBe(1);
+  await expect(finishLogin(engine.ports, callback)).rejects.toMatchObject({ code: 'LOGIN_USED' });
+});
+
+test('a code that was used before is refused under a new state', async () => {
+  const { url } = await beginLogin(engine.ports);
+  const { code } = await visit(url, ANNA);
+  const thief = await beginLogin(engine.ports);
+  await expect(finishLogin(engine.ports, { state: thief.state, code })).rejects.toMatchObject({
+    code: 'LOGIN_DEAD',
+  });
+  await expectNothing();
+});
+
+test('a login has ten minutes', async () => {
+  const { url, state } = await beginLogin(engine.ports);
+  engine.clock.advance(600_001);
+  const callback = await visit(url, ANNA);
+  expect(await loginResult(engine.ports, state)).toMatchObject({ state: 'expired' });
+  await expect(finishLogin(engine.ports, callback)).rejects.toMatchObject({ code: 'LOGIN_EXPIRED' });
+  await expectNothing();
+  engine.clock.advance(86_400_000);
+  await beginLogin(engine.ports);
+  expect(await engine.db.rows('SELECT * FROM esi_logins')).toHaveLength(1);
+});
+
+const now = Date.parse('2026-11-20T14:00:00Z') / 1_000;
+test.each<[string, Forgery, RegExp]>([
+  ['no signature', { header: { alg: 'none' } }, /unsigned/],
+  [
+    'the public key as secret',
+    { header: { alg: 'HS256' } },
+    /signed in a way that EVE does not use|unsigned/,
+  ],
+  ["a stranger's signature", { key: 'other' }, /forged/],
+  ['an unknown key', { header: { kid: 'nobody' } }, /key that EVE does not publish/],
+  ['its time over', { payload: { exp: now - 60 } }, /expired/],
+  ['another issuer', { payload: { iss: 'https://evil.example.com' } }, /somebody else/],
+  ['another application', { payload: { aud: ['another', 'EVE Online'] } }, /another application/],
+  ['no owner', { payload: { owner: undefined } }, /"owner"/],
+  ['a user that is no character', { payload: { sub: 'CORPORATION:EVE:98000001' } }, /"sub"/],
+])('a token with %s is not believed', async (_, forgery, message) => {
+  const { url, state } = await beginLogin(engine.ports);
+  const callback = await visit(url, ANNA);
+  engine.sim.sso.nextAccessToken(await engine.sim.sso.forge(ANNA, forgery));
+  await expect(finishLogin(engine.ports, callback)).rejects.toMatchObject({ code: 'BAD_TOKEN', message });
+  await expectNothing();
+  expect(await loginResult(engine.ports, state)).toMatchObject({ state: 'failed' });
+});
+
+test('while EVE is away nothing is lost: the same callback works later', async () => {
+  const { url, state } = await beginLogin(engine.ports);
+  const callback = await visit(url, ANNA);
+  engine.sim.faults.down('reset', { route: '/sso' });
+  await expect(finishLogin(engine.ports, callback)).rejects.toMatchObject({
+    verdict: expect.stringMatching(/retry|wait/) as unknown,
+  });
+  await expectNothing();
+  expect(await loginResult(engine.ports, state)).toMatchObject({ state: 'waiting' });
+  engine.sim.faults.clear();
+  expect(await finishLogin(engine.ports, callback)).toMatchObject({ characterId: ANNA });
+});
+
+test('ESI may be away: the login stands, and the corporation is left for later', async () => {
+  const { url } = await beginLogin(engine.ports);
+  const callback = await visit(url, ANNA);
+  engine.sim.faults.down('503');
+  const report = await finishLogin(engine.ports, callback);
+  expect(report.enabled).toEqual(
+    ['wallet', 'assets', 'orders', 'industry'].map((name) => `${name} character/${ANNA}`),
+  );
+  expect(report.message).toMatch(/ESI did not answer about the corporation/);
+  engine.sim.faults.clear();
+});
+
+test('logging in again renews the token, and leaves what was switched off', async () => {
+  await logIn(ANNA);
+  const [first] = await listAssignments(engine.ports);
+  await updateAssignment(engine.ports, first!.id, { isEnabled: false });
+  await engine.db.rows(`UPDATE esi_tokens SET is_active = false, inactive_reason = 'gone'`);
+  await engine.db.rows(`UPDATE collector_assignments SET note = 'gone' WHERE character_id IS NOT NULL`);
+  const before = await listAssignments(engine.ports);
+  const report = await logIn(ANNA);
+  expect(report).toMatchObject({ renewed: true, enabled: [] });
+  expect(report.message).toMatch(/^Anna Testa is logged in again\. What was collected for it goes on/);
+  const after = await listAssignments(engine.ports);
+  expect(after.map(({ id, isEnabled }) => ({ id, isEnabled }))).toEqual(
+    before.map(({ id, isEnabled }) => ({ id, isEnabled })),
+  );
+  expect(after.filter(({ note }) => note !== null)).toEqual([]);
+  expect(await listTokens(engine.ports)).toMatchObject([{ isActive: true, reason: null }]);
+});
+
+test('a character that has another owner now is told so', async () => {
+  await logIn(ANNA);
+  const hash = engine.sim.sso.transfer(ANNA);
+  const report = await logIn(ANNA);
+  expect(report.message).toMatch(/has another owner than at its last login/);
+  expect(await engine.db.rows('SELECT owner_hash FROM esi_tokens')).toEqual([{ owner_hash: hash }]);
+});

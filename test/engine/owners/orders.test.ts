@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { type TestEngine, testEngine } from '../../support/engine.ts';
+import { ANNA, CORPORATION, logIn, ofCharacter, ofCorporation } from '../../support/owners.ts';
+
+const OPEN = 1_201_000; // ESI caches open orders for twenty minutes
+const HOUR = 3_601_000; // and their history for an hour
+
+let engine: TestEngine;
+beforeEach(async () => {
+  engine = await testEngine();
+  await engine.collect('universe');
+  await logIn(engine, ANNA);
+});
+afterEach(() => engine.close());
+
+const collect = (target = ofCharacter(ANNA)) => engine.collect('orders', target);
+
+async function later(ms: number, change: () => unknown = () => undefined): Promise<void> {
+  engine.clock.advance(ms);
+  await change();
+  engine.sim.owners.turn();
+}
+
+const stateOf = async (orderId: number, table = 'character_orders') =>
+  (
+    await engine.db.rows<{ state: string; left: boolean }>(
+      `SELECT state, left_at IS NOT NULL AS left FROM ${table} WHERE order_id = $1`,
+      [orderId],
+    )
+  )[0];
+
+test('open orders and their history are stored, sell orders without the word', async () => {
+  expect(await collect()).toMatchObject({ outcome: 'published' });
+  const open = engine.sim.owners.orders(ANNA);
+  expect(open.length).toBeGreaterThan(3);
+  const rows = await engine.db.rows<{ order_id: number; is_buy_order: boolean; escrow: string | null }>(
+    `SELECT * FROM character_orders WHERE state = 'active' ORDER BY order_id`,
+  );
+  expect(rows.map((row) => [row.order_id, row.is_buy_order, row.escrow])).toEqual(
+    open
+      .toSorted((a, b) => a.order_id - b.order_id)
+      .map((o) => [o.order_id, o.is_buy_order ?? false, o.escrow === undefined ? null : o.escrow.toFixed(2)]),
+  );
+  expect(engine.sim.offences()).toEqual([]);
+});
+
+test('an order that leaves the open ones is filled when no later history tells otherwise', async () => {
+  await collect();
+  const [filled, cancelled, expired, partly] = engine.sim.owners.orders(ANNA);
+  const { owners } = engine.sim;
+  await later(HOUR, () => {
+    owners.fillOrder(ANNA, filled!.order_id);
+    owners.cancelOrder(ANNA, cancelled!.order_id);
+    owners.expireOrder(ANNA, expired!.order_id);
+    owners.partFill(ANNA, partly!.order_id, 1);
+  });
+  await collect();
+  expect(await stateOf(filled!.order_id)).toEqual({ state: 'filled', left: true });
+  expect(await stateOf(cancelled!.order_id)).toMatchObject({ state: 'cancelled' });
+  expect(await stateOf(expired!.order_id)).toMatchObject({ state: 'expired' });
+  expect(await stateOf(partly!.order_id)).toEqual({ state: 'active', left: false });
+});
+
+test('until a history of that moment is there it is only gone', async () => {
+  await collect();
+  const [filled, cancelled] = engine.sim.owners.orders(ANNA);
+  await later(OPEN, () => {
+    engine.sim.owners.fillOrder(ANNA, filled!.order_id);
+    engine.sim.owners.cancelOrder(ANNA, cancelled!.order_id);
+  });
+  await collect(); // the history is not due yet
+  expect(await stateOf(filled!.order_id)).toEqual({ state: 'active', left: true });
+  expect(await stateOf(cancelled!.order_id)).toEqual({ state: 'active', left: true });
+  await later(HOUR);
+  await collect();
+  expect(await stateOf(filled!.order_id)).toEqual({ state: 'filled', left: true });
+  expect(await stateOf(cancelled!.order_id)).toMatchObject({ state: 'cancelled' });
+});
+
+test('an order that was merely not read is never filled', async () => {
+  await collect();
+  const [hidden] = engine.sim.owners.orders(ANNA);
+  await later(OPEN);
+  engine.sim.faults.mutateRows<{ order_id: number }>(
+    (row) => (row.order_id === hidden!.order_id ? { ...row, price: 'cheap' } : row),
+    { route: '/characters/{character_id}/orders' },
+  );
+  await collect();
+  expect(await stateOf(hidden!.order_id)).toEqual({ state: 'active', left: false });
+  engine.sim.faults.clear();
+  await later(HOUR);
+  await collect();
+  expect(await stateOf(hidden!.order_id)).toEqual({ state: 'active', left: false });
+});
+
+test('an order that comes back is open again', async () => {
+  await collect();
+  const [order] = engine.sim.owners.orders(ANNA);
+  await later(OPEN);
+  engine.sim.faults.mutateRows<{ order_id: number }>(
+    (row) => (row.order_id === order!.order_id ? null : row),
+    { route: '/characters/{character_id}/orders' },
+  );
+  await collect();
+  expect(await stateOf(order!.order_id)).toEqual({ state: 'active', left: true });
+  engine.sim.faults.clear();
+  await later(OPEN);
+  await collect();
+  expect(await stateOf(order!.order_id)).toEqual({ state: 'active', left: false });
+});
+
+test('what has ended stays after ESI forgets it', async () => {
+  await collect();
+  const closed = await engine.db.rows(`SELECT order_id FROM character_orders WHERE state <> 'active'`);
+  expect(closed.length).toBeGreaterThan(0);
+  await later(100 * 24 * HOUR);
+  await logIn(engine, ANNA);
+  await collect();
+  const still = await engine.db.rows(`SELECT order_id FROM character_orders WHERE state <> 'active'`);
+  expect(still).toEqual(expect.arrayContaining(closed));
+});
+
+test('a corporation has orders of its own, with who issued them', async () => {
+  expect(await collect(ofCorporation(CORPORATION))).toMatchObject({ outcome: 'published' });
+  const rows = await engine.db.rows<{ issued_by: number | null; wallet_division: number }>(
+    `SELECT issued_by, wallet_division FROM corporation_orders WHERE state = 'active'`,
+  );
+  expect(rows).toHaveLength(engine.sim.owners.orders(CORPORATION).length);
+  expect(rows.every((row) => row.issued_by !== null && row.wallet_division >= 1)).toBe(true);
+  const [filled] = engine.sim.owners.orders(CORPORATION);
+  await later(HOUR, () => engine.sim.owners.fillOrder(CORPORATION, filled!.order_id));
+  await collect(ofCorporation(CORPORATION));
+  expect(await stateOf(filled!.order_id, 'corporation_orders')).toMatchObject({ state: 'filled' });
+});

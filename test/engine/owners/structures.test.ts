@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { type TestEngine, testEngine } from '../../support/engine.ts';
+import { ANNA, BRAM, logIn } from '../../support/owners.ts';
+
+const HOUR = 3_600_000;
+const [OPEN, PRIVATE, CLOSED] = [1_035_000_000_001, 1_035_000_000_002, 1_035_000_000_003];
+const ROUTE = '/universe/structures/{structure_id}';
+
+let engine: TestEngine;
+beforeEach(async () => {
+  engine = await testEngine();
+  await engine.collect('universe');
+  await engine.db.pool.query(
+    `INSERT INTO structures (structure_id, name, is_placeholder)
+     SELECT id, 'unknown structure ' || id, true FROM unnest($1::bigint[]) AS id`,
+    [[OPEN, PRIVATE, CLOSED]],
+  );
+});
+afterEach(() => engine.close());
+
+const collect = () => engine.collect('structures');
+const named = () =>
+  engine.db.rows(
+    'SELECT structure_id, name, is_placeholder FROM structures WHERE structure_id >= $1 ORDER BY 1',
+    [OPEN],
+  );
+const refusals = () => engine.sim.requests().filter((r) => r.route === ROUTE && r.status === 403).length;
+
+async function logInAll(): Promise<void> {
+  await logIn(engine, BRAM);
+  await logIn(engine, ANNA);
+}
+
+test('each structure is asked for with a character that may see it', async () => {
+  await logInAll();
+  expect(await collect()).toMatchObject({ outcome: 'published', changed: 2 });
+  expect(await named()).toEqual([
+    { structure_id: OPEN, name: 'Jita - Common Ground', is_placeholder: false },
+    { structure_id: PRIVATE, name: 'Jita - Private Hall', is_placeholder: false },
+    { structure_id: CLOSED, name: `unknown structure ${CLOSED}`, is_placeholder: true },
+  ]);
+});
+
+test('a refusal is remembered, and asked again ever more rarely', async () => {
+  await logInAll();
+  await collect();
+  const first = refusals();
+  await collect();
+  expect(refusals()).toBe(first); // nobody is asked with twice
+  const asked: number[] = [];
+  for (let hours = 0; hours < 40; hours++) {
+    engine.clock.advance(HOUR + 1_000);
+    const before = refusals();
+    await collect();
+    if (refusals() > before) asked.push(hours + 1);
+  }
+  expect(asked.length).toBeGreaterThanOrEqual(3);
+  expect(asked.length).toBeLessThanOrEqual(8);
+  const waits = asked.map((hour, i) => hour - (asked[i - 1] ?? 0));
+  expect(waits.at(-1)).toBeGreaterThan(waits[0]!);
+});
+
+test('a structure that opens later gets its name', async () => {
+  await logInAll();
+  await collect();
+  engine.sim.owners.grant(CLOSED, BRAM);
+  engine.clock.advance(2 * HOUR);
+  await collect();
+  expect(await named()).toContainEqual({
+    structure_id: CLOSED,
+    name: 'Jita - Closed Gates',
+    is_placeholder: false,
+  });
+  expect(
+    await engine.db.rows('SELECT FROM esi_refusals WHERE subject = $1 AND character_id = $2', [
+      `structure/${CLOSED}`,
+      BRAM,
+    ]),
+  ).toEqual([]);
+});
+
+test('without a login nothing is asked, and the placeholders stay', async () => {
+  expect(await collect()).toMatchObject({ outcome: 'unchanged' });
+  expect(engine.sim.requests().filter((r) => r.route === ROUTE)).toEqual([]);
+  expect((await named()).every((row) => row['is_placeholder'] === true)).toBe(true);
+});
+
+test('no more than ten refusals are risked in one run', async () => {
+  await logInAll();
+  await engine.db.pool.query(
+    `INSERT INTO structures (structure_id, name, is_placeholder)
+     SELECT 1045000000000 + n, 'unknown', true FROM generate_series(1, 40) n`,
+  );
+  await collect();
+  const bad = engine.sim.requests().filter((r) => r.route === ROUTE && r.status >= 400);
+  expect(bad.length).toBeLessThanOrEqual(10);
+});

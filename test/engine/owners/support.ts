@@ -1,0 +1,53 @@
+import type { Ports } from '../../../src/engine/ports.ts';
+import { silentLog } from '../../../src/kernel/log.ts';
+import { createMetrics } from '../../../src/metrics/metrics.ts';
+import { createCipher } from '../../../src/vault/cipher.ts';
+import type { SsoClient } from '../../../src/vault/sso.ts';
+import { type TestClock, testClock } from '../../support/clock.ts';
+import { type TestDatabase, testDatabase } from '../../support/database.ts';
+import { TEST_KEY } from '../../support/vault.ts';
+
+/** The desk of the owners on a database of its own, without ESI. */
+export interface TestDesk {
+  readonly ports: Ports;
+  readonly db: TestDatabase;
+  readonly clock: TestClock;
+  /** The same with other keys: the first seals. */
+  withKeys(...keys: Buffer[]): Ports;
+  /** A character with a row, as SQL makes it. */
+  addCharacter(id: number, name?: string): Promise<void>;
+  /** A token inserted by SQL, as it is. */
+  addToken(characterId: number, columns: Record<string, unknown>): Promise<number>;
+  token(id: number): Promise<Record<string, unknown>>;
+  close(): Promise<void>;
+}
+
+const absent = () => Promise.reject(new Error('there is no ESI in this test'));
+
+export async function testDesk(sso?: SsoClient): Promise<TestDesk> {
+  const clock = testClock();
+  const db = await testDatabase(new Date(clock.now()));
+  const withKeys = (...keys: Buffer[]) =>
+    ({
+      ...{ db, clock, log: silentLog, metrics: createMetrics() },
+      esi: { get: absent, post: absent },
+      vault: { cipher: createCipher(keys), sso },
+    }) as unknown as Ports;
+  return {
+    ...{ db, clock, withKeys, ports: withKeys(TEST_KEY) },
+    async addCharacter(id, name = `Pilot ${id}`) {
+      await db.rows('INSERT INTO characters (character_id, name) VALUES ($1, $2)', [id, name]);
+    },
+    async addToken(characterId, columns) {
+      const names = ['character_id', ...Object.keys(columns)];
+      const places = names.map((_, i) => `$${i + 1}`);
+      const text = `INSERT INTO esi_tokens (${names.join(', ')}) VALUES (${places.join(', ')}) RETURNING id`;
+      const [row] = await db.rows<{ id: number }>(text, [characterId, ...Object.values(columns)]);
+      return row!.id;
+    },
+    async token(id) {
+      return (await db.rows('SELECT * FROM esi_tokens WHERE id = $1', [id]))[0]!;
+    },
+    close: () => db.drop(),
+  };
+}

@@ -1,0 +1,74 @@
+import { describe, expect, test } from '@jest/globals';
+import type { LoginReport } from '../../src/engine/owners/login.ts';
+import { AppError } from '../../src/kernel/errors.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import { DESK, testApp } from './support.ts';
+
+const ME = 90000001;
+const logged: unknown[] = [];
+const log = {
+  ...silentLog,
+  error: (fields: object, message: string) => void logged.push({ ...fields, message }),
+};
+
+describe('the callback', () => {
+  const report: LoginReport = {
+    ...{ characterId: ME, name: 'Some <i>Pilot</i>', granted: [], missing: [], enabled: [], renewed: false },
+    message: 'Some <i>Pilot</i> is logged in.',
+  };
+  const seen: unknown[] = [];
+  const finishing = testApp({
+    desk: {
+      ...DESK,
+      async finishLogin(callback) {
+        seen.push(callback);
+        if (callback.code === 'later')
+          throw new AppError('EVE is away.', { code: 'SSO_UNREACHABLE', verdict: 'retry' });
+        if (callback.code === 'bug') throw new Error(`it holds ${callback.code}`);
+        if (callback.error)
+          throw new AppError('It was cancelled.', { code: 'LOGIN_DENIED', verdict: 'fail' });
+        return report;
+      },
+    },
+    log,
+  });
+  const visit = (path: string, accept = 'text/html,*/*') => finishing.request(path, { headers: { accept } });
+
+  test('is a page for people, under both addresses, and JSON for programs', async () => {
+    for (const path of ['/callback', '/api/tokens/callback']) {
+      const page = await visit(`${path}?state=s&code=c`);
+      expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=UTF-8']);
+      expect(await page.text()).toContain('Some &lt;i&gt;Pilot&lt;/i&gt; is logged in.');
+      expect(seen.pop()).toEqual({ state: 's', code: 'c' });
+      const answer = await visit(`${path}?state=s&code=c`, 'application/json');
+      expect(await answer.json()).toEqual(report);
+    }
+  });
+
+  test('tells what went wrong, and when to try again', async () => {
+    const denied = await visit('/callback?state=s&error=access_denied&error_description=x');
+    expect([denied.status, await denied.text()]).toEqual([400, expect.stringContaining('It was cancelled.')]);
+    const later = await visit('/callback?state=s&code=later');
+    expect([later.status, await later.text()]).toEqual([
+      503,
+      expect.stringContaining('Load this page again'),
+    ]);
+    const json = await visit('/callback?state=s&error=access_denied', 'application/json');
+    expect(await json.json()).toMatchObject({ status: 400, code: 'LOGIN_DENIED' });
+    for (const query of ['state=a&state=b&code=c', `state=${'x'.repeat(2_000)}&code=c`]) {
+      const odd = await visit(`/callback?${query}`);
+      expect([odd.status, await odd.text()]).toEqual([
+        400,
+        expect.stringContaining('is not the end of a login'),
+      ]);
+    }
+  });
+
+  test('puts neither code nor state into the log', async () => {
+    logged.length = 0;
+    const answer = await visit('/callback?state=sesame&code=bug');
+    expect([answer.status, (await answer.text()).includes('it holds')]).toEqual([500, false]);
+    expect(logged).toHaveLength(1);
+    expect(JSON.stringify(logged)).not.toContain('sesame');
+  });
+});

@@ -1,0 +1,197 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { request as send } from 'node:http';
+import { type Listening, listen } from '../../src/http/server.ts';
+import { AppError } from '../../src/kernel/errors.ts';
+import { readConfig } from '../../src/main/config.ts';
+import { accessRules, callbackTrouble } from '../../src/main/web.ts';
+import { ACCESS, DESK, testApp } from './support.ts';
+
+const TOKEN = 'a-token-of-many-letters';
+const PUBLIC = { ...ACCESS, token: TOKEN, isPublic: true };
+
+const begun = {
+  url: 'https://login.eveonline.com/v2/oauth/authorize?state=x',
+  state: 'x',
+  expiresAt: new Date(0),
+};
+const desk = { ...DESK, beginLogin: async () => begun };
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: Record<string, unknown>;
+}
+
+const headersOf = (token?: string) => (token === undefined ? {} : { authorization: `Bearer ${token}` });
+
+let server: Listening | undefined;
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+});
+
+/** Over a real connection: what a client puts into Host and Origin arrives as it is. */
+async function ask(
+  path: string,
+  headers: Record<string, string>,
+  method = 'GET',
+  access = ACCESS,
+): Promise<Answer> {
+  server ??= await listen(testApp({ access, desk }).fetch, {
+    host: '127.0.0.1',
+    port: 0,
+    setting: 'HTTP_PORT',
+  });
+  const { port } = new URL(server.url);
+  return new Promise((resolve, reject) => {
+    const sent = send({ host: '127.0.0.1', port, path, method, headers }, (response) => {
+      let text = '';
+      response.on('data', (chunk) => (text += String(chunk)));
+      response.on('end', () => {
+        const type = response.headers['content-type'] ?? '';
+        const body = /json/.test(type) ? (JSON.parse(text) as Record<string, unknown>) : {};
+        resolve({ status: response.statusCode ?? 0, type, body });
+      });
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+test('only under its own names, with any port', async () => {
+  for (const host of ['localhost', 'LOCALHOST:99', '127.0.0.1:8080', '[::1]:8080', 'eve.example.com'])
+    expect((await ask('/api/tokens', { host })).status).toBe(200);
+  for (const host of [
+    'evil.example.com',
+    '127.0.0.1.evil.example.com:8080',
+    '10.0.0.1',
+    'localhost.evil.com',
+  ])
+    for (const path of ['/', '/health', '/api/tokens', '/callback?state=x']) {
+      const { status, type, body } = await ask(path, { host });
+      expect({ status, type }).toEqual({ status: 421, type: 'application/problem+json' });
+      expect(body).toMatchObject({ title: 'Misdirected Request', code: 'FOREIGN_HOST' });
+    }
+});
+
+test('pages of other sites change nothing and read nothing', async () => {
+  const host = 'localhost:8080';
+  for (const origin of ['http://localhost:8080', 'https://eve.example.com'])
+    expect((await ask('/api/tokens', { host, origin })).status).toBe(200);
+  for (const origin of [
+    'https://evil.example.com',
+    'http://localhost:8081',
+    'null',
+    '',
+    'file://',
+    'javascript:0',
+  ])
+    for (const [method, path] of [
+      ['POST', '/login'],
+      ['POST', '/api/tokens/register'],
+      ['DELETE', '/api/tokens/1'],
+      ['GET', '/api/tokens'],
+    ] as const) {
+      const { status, body } = await ask(path, { host, origin }, method);
+      expect({ origin, status }).toEqual({ origin, status: 403 });
+      expect(body['code']).toBe('FOREIGN_ORIGIN');
+    }
+});
+
+describe('with a token', () => {
+  const guarded = testApp({ access: PUBLIC, desk });
+  const get = async (path: string, token?: string, method = 'GET') =>
+    guarded.request(path, { method, headers: headersOf(token) });
+
+  test('everything but health and callback asks for it', async () => {
+    expect((await get('/health')).status).toBe(200);
+    for (const path of ['/callback', '/api/tokens/callback']) expect((await get(path)).status).toBe(500); // reaches the desk
+    for (const path of ['/', '/api/status', '/api/tokens', '/api/openapi.json', '/api/nothing', '/nothing']) {
+      for (const wrong of [undefined, 'another-token-altogether', TOKEN.slice(1)]) {
+        const answer = await get(path, wrong);
+        expect([path, answer.status]).toEqual([path, 401]);
+        expect(answer.headers.get('www-authenticate')).toMatch(/^(Bearer|Basic) /);
+        expect(answer.headers.get('content-type')).toBe('application/problem+json');
+        expect(await answer.text()).not.toContain(TOKEN);
+      }
+      expect((await get(path, TOKEN)).status).toBe(/nothing/.test(path) ? 404 : 200);
+    }
+    expect((await get('/login', undefined, 'POST')).status).toBe(401);
+  });
+
+  test('a browser may give it as a password for the page, and for nothing else', async () => {
+    const basic = (password: string) => ({
+      authorization: `Basic ${Buffer.from(`me:${password}`).toString('base64')}`,
+    });
+    const page = (password: string, path = '/') => guarded.request(path, { headers: basic(password) });
+    expect((await page(TOKEN)).status).toBe(200);
+    expect((await page('wrong')).status).toBe(401);
+    expect((await page(TOKEN, '/api/tokens')).status).toBe(400);
+  });
+
+  test('and for other machines, any name will do with the token', async () => {
+    const host = 'collector.lan:8080';
+    expect((await ask('/api/tokens', { host, ...headersOf(TOKEN) }, 'GET', PUBLIC)).status).toBe(200);
+    expect((await ask('/api/tokens', { host, ...headersOf('wrong-token-altogether') })).status).toBe(401);
+    expect((await ask('/health', { host })).status).toBe(200);
+    expect((await ask('/callback?state=x', { host })).status).toBe(421);
+  });
+});
+
+test('answers are not kept, guessed at or framed, and tell nobody their address', async () => {
+  for (const path of ['/', '/health', '/api/tokens', '/nothing', '/style.css']) {
+    const { headers } = await testApp().request(path);
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('referrer-policy')).toBe('same-origin');
+    expect(headers.get('content-security-policy')).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
+  }
+  const { headers } = await testApp().request('/callback?state=x&code=y');
+  expect(headers.get('referrer-policy')).toBe('no-referrer');
+});
+
+test('the button of the page leads to the login of EVE', async () => {
+  const answer = await testApp({ desk }).request('/login', {
+    method: 'POST',
+    headers: { origin: 'http://localhost' },
+  });
+  expect([answer.status, answer.headers.get('location')]).toEqual([303, begun.url]);
+  expect(answer.headers.get('content-security-policy')).toContain(
+    "form-action 'self' https://login.eveonline.com",
+  );
+});
+
+test('a login that cannot begin is told to people on a page', async () => {
+  const away = async () => {
+    throw new AppError('The login server does not answer.', { code: 'SSO_UNREACHABLE', verdict: 'retry' });
+  };
+  const answer = await testApp({ desk: { ...DESK, beginLogin: away } }).request('/login', { method: 'POST' });
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([503, 'text/html; charset=UTF-8']);
+  expect(await answer.text()).toContain(
+    'The login server does not answer. Load this page again in a minute.',
+  );
+});
+
+test('what the settings make of it', () => {
+  const read = (settings: Record<string, string>) =>
+    accessRules(readConfig({ ESI_USER_AGENT: 'me@example.com', ...settings }));
+  expect(read({})).toEqual({
+    token: undefined,
+    hosts: ['localhost', '127.0.0.1', '[::1]', '127.0.0.1', 'localhost'],
+    isPublic: false,
+    origin: 'http://localhost:8080',
+    ssoOrigin: 'https://login.eveonline.com',
+  });
+  const wide = { HTTP_HOST: '::', API_TOKEN: TOKEN, ESI_CALLBACK_URL: 'https://eve.example.com/callback/' };
+  expect(read(wide)).toMatchObject({ isPublic: true, origin: 'https://eve.example.com' });
+  expect(read(wide).hosts).toContain('[::]');
+  expect(read({ API_TOKEN: TOKEN }).isPublic).toBe(false);
+});
+
+test('a callback that leads elsewhere on this machine is told at the start', () => {
+  expect(callbackTrouble('http://localhost:8080/callback', 'http://127.0.0.1:8080')).toEqual([]);
+  expect(callbackTrouble('https://eve.example.com/callback', 'http://127.0.0.1:8080')).toEqual([]);
+  expect(callbackTrouble('http://localhost:8080/callback', 'http://127.0.0.1:9000')[0]).toMatch(
+    /ESI_CALLBACK_URL leads to port 8080, but the page is on 9000/,
+  );
+});

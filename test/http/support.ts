@@ -1,0 +1,46 @@
+import type { Desk } from '../../src/engine/owners/desk.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import type { Health } from '../../src/http/health.ts';
+import type { AccessRules } from '../../src/http/security.ts';
+import { createApp } from '../../src/http/server.ts';
+import type { HttpSources, HttpStatus } from '../../src/http/sources.ts';
+
+const ok = { status: 'ok', detail: 'answers' } as const;
+export const HEALTHY: Health = {
+  status: 'ok',
+  checks: { database: ok, temporal: ok, esi: ok, progress: ok },
+};
+
+export const NOTHING: HttpStatus = { targets: [], paused: null, drifts: [], tokens: [], assignments: [] };
+
+export const ACCESS: AccessRules = {
+  token: undefined,
+  hosts: ['localhost', '127.0.0.1', '[::1]', 'eve.example.com'],
+  isPublic: false,
+  origin: 'https://eve.example.com',
+  ssoOrigin: 'https://login.eveonline.com',
+};
+
+const unused = () => Promise.reject(new Error('not part of this test'));
+
+/** A desk at which nobody has anything. */
+export const DESK: Desk = {
+  ...{ beginLogin: unused, finishLogin: unused },
+  ...{ listTokens: async () => [], deleteToken: unused, enableToken: unused },
+  ...{ listAssignments: async () => [], createAssignment: unused },
+  ...{ updateAssignment: unused, deleteAssignment: unused },
+};
+
+/** The app on sources that do nothing but what a test gives. */
+export const testApp = (sources: Partial<HttpSources> = {}) =>
+  createApp({
+    health: async () => HEALTHY,
+    status: async () => NOTHING,
+    desk: DESK,
+    runs: { list: async () => [], start: unused },
+    login: { callbackUrl: 'http://localhost:8080/callback', isSet: true },
+    access: ACCESS,
+    temporalUi: 'http://127.0.0.1:8233',
+    log: silentLog,
+    ...sources,
+  });

@@ -1,0 +1,180 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { freePort } from '../../src/embedded/ports.ts';
+import type { AssignmentView } from '../../src/engine/owners/assignments.ts';
+import type { LoginBegun } from '../../src/engine/owners/login.ts';
+import type { TokenView } from '../../src/engine/owners/tokens.ts';
+import type { Status } from '../../src/main/status.ts';
+import { type LoginChoice, type Simulator, startSimulator } from '../../src/simulator/index.ts';
+import { emptyDatabase } from '../support/database.ts';
+import { eventually, type TestTemporal, testTemporal } from '../support/temporal.ts';
+import { TEST_APPLICATION } from '../support/vault.ts';
+import { makePlace, type Place } from './process.ts';
+
+const [ANNA, BRAM] = [90000001, 90000002];
+
+let sim: Simulator;
+let temporal: TestTemporal;
+let database: Awaited<ReturnType<typeof emptyDatabase>>;
+let place: Place;
+let running: Awaited<ReturnType<Place['up']>>;
+
+beforeAll(async () => {
+  let port: number;
+  [sim, temporal, database, port] = await Promise.all([
+    startSimulator(),
+    testTemporal(),
+    emptyDatabase(),
+    freePort(),
+  ]);
+  const off = { COLLECT_UNIVERSE_DATA: 'false', COLLECT_MARKET_ORDERS: 'false' };
+  place = await makePlace({
+    ...off,
+    DATABASE_URL: database.url,
+    DATABASE_MAX_CONNECTIONS: '10',
+    DATABASE_MIN_CONNECTIONS: '0',
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: temporal.namespace,
+    ESI_BASE_URL: sim.url,
+    SDE_BASE_URL: sim.sdeUrl,
+    SSO_BASE_URL: sim.ssoUrl,
+    ESI_CLIENT_ID: TEST_APPLICATION.clientId,
+    ESI_CLIENT_SECRET: TEST_APPLICATION.clientSecret,
+    ESI_CALLBACK_URL: `http://127.0.0.1:${port}/callback`,
+    HTTP_PORT: String(port),
+  });
+  running = await place.up();
+}, 90_000);
+afterAll(async () => {
+  running.child.kill('SIGINT');
+  await running.ended;
+  await place.close();
+  await Promise.all([temporal.close(), database.drop(), sim.close()]);
+});
+
+/** `tokens add`, with a person at the browser. */
+async function add(characterId: number, choice?: LoginChoice, ...args: string[]) {
+  const command = place.start(['tokens', 'add', '--no-open', ...args]);
+  const address = await eventually(
+    'the address',
+    async () => /^http\S+authorize\S+$/m.exec(command.stdout())?.[0],
+  );
+  const page = await fetch(sim.sso.loginUrl(address, characterId, choice)); // follows EVE's redirect to the callback
+  const [ended, text] = await Promise.all([command.ended, page.text()]);
+  return { ...ended, page: { status: page.status, text } };
+}
+
+test('nobody is there, and it is said how to begin', async () => {
+  const { code, stdout } = await place.run('tokens', 'list');
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('tokens add') as unknown });
+});
+
+test('tokens add waits for the login, and tells what it brought', async () => {
+  const anna = await add(ANNA);
+  expect(anna).toMatchObject({ code: 0, page: { status: 200 } });
+  expect(anna.stdout).toMatch(/is logged in\. Collected from now on: wallet character\/90000001/);
+  expect(anna.page.text).toContain('is logged in');
+  const denied = await add(BRAM, { deny: true });
+  expect(denied).toMatchObject({ code: 1, page: { status: 400 } });
+  expect(denied.stdout).toContain('cancelled');
+  const unknown = await place.run('tokens', 'add', '--no-open', '--collectors', 'moon-dust');
+  expect(unknown).toMatchObject({ code: 2, stdout: '' });
+}, 60_000);
+
+test('the API and the page do the same, and nothing secret is told or logged', async () => {
+  const { http } = running.endpoints;
+  const ask = async (path: string, body?: unknown) => {
+    const headers = { 'content-type': 'application/json' };
+    const init = body === undefined ? {} : { method: 'POST', headers, body: JSON.stringify(body) };
+    const answer = await fetch(`${http}${path}`, init);
+    return { status: answer.status, body: await answer.json() };
+  };
+  const begun = await ask('/api/tokens/register', { collectors: ['wallet'] });
+  const { url, state } = begun.body as LoginBegun;
+  expect(begun).toMatchObject({ status: 200, body: { expiresAt: expect.any(String) as unknown } });
+  const accept = { accept: 'application/json' };
+  const answer = await fetch(sim.sso.loginUrl(url, BRAM), { headers: accept });
+  expect(await answer.json()).toMatchObject({ characterId: BRAM, enabled: [`wallet character/${BRAM}`] });
+  const replay = await fetch(answer.url, { headers: accept });
+  expect([replay.status, await replay.json()]).toEqual([
+    400,
+    expect.objectContaining({ code: 'LOGIN_USED' }),
+  ]);
+  expect(await ask('/api/runs', { collector: 'wallet', target: `character/${BRAM}` })).toEqual({
+    ...{ status: 202, body: { workflowId: `wallet/character/${BRAM}` } },
+  });
+  const form = await fetch(`${http}/login`, { method: 'POST', redirect: 'manual' });
+  expect([form.status, form.headers.get('location')]).toEqual([303, expect.stringContaining(sim.ssoUrl)]);
+
+  const told = await Promise.all(
+    ['/', '/api/tokens', '/api/status', '/api/runs', '/health'].map(async (path) =>
+      (await fetch(http + path)).text(),
+    ),
+  );
+  const lists = await Promise.all([place.run('tokens', 'list', '--json'), place.run('status', '--json')]);
+  const shown = [
+    running.stdout(),
+    running.stderr(),
+    ...told,
+    ...lists.map(({ stdout, stderr }) => stdout + stderr),
+  ];
+  const code = new URL(answer.url).searchParams.get('code')!;
+  const refreshTokens = [ANNA, BRAM].flatMap((id) =>
+    sim.sso.grants(id).flatMap((grant) => grant.refreshTokens),
+  );
+  for (const secret of [state, code, TEST_APPLICATION.clientSecret, 'eyJ', ...refreshTokens])
+    expect(shown.filter((text) => text.includes(secret))).toEqual([]);
+}, 60_000);
+
+test('logins are listed, switched off and on, sealed anew and removed', async () => {
+  const { value: tokens } = await place.json<TokenView[]>('tokens', 'list');
+  const token = tokens.find((one) => one.characterId === ANNA);
+  expect(token).toMatchObject({ isActive: true });
+  const id = String(token!.id);
+  expect((await place.run('tokens', 'disable', id)).code).toBe(0);
+  const { stdout } = await place.run('status');
+  expect(stdout).toMatch(/Owners:\nLogin of .*switched off by hand/);
+  const { value } = await place.json<Status>('status');
+  expect(value.tokens.filter((one) => !one.isActive).map((one) => one.id)).toEqual([token!.id]);
+  expect(value.assignments.length).toBeGreaterThan(3);
+  expect((await place.run('tokens', 'enable', id)).code).toBe(0);
+  expect(await place.json('tokens', 'rekey')).toEqual({ code: 0, value: { rekeyed: 0, unreadable: 0 } });
+  expect((await place.json('tokens', 'remove', id)).value).toMatchObject({ revoked: true });
+  expect(sim.sso.tokenCount(ANNA)).toBe(0);
+  expect(await place.run('tokens', 'remove', id)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('There is no login with the number') as unknown,
+  });
+}, 60_000);
+
+test('assignments are listed, made, switched and ended', async () => {
+  const orders = ['orders', `character/${ANNA}`];
+  const list = async () => (await place.json<AssignmentView[]>('assign', 'list')).value;
+  expect((await place.run('assign', 'remove', ...orders)).code).toBe(0);
+  const made = await place.json<AssignmentView>('assign', 'add', ...orders, '--every', '45');
+  expect(made).toMatchObject({ code: 0, value: { collector: 'orders', intervalMinutes: 45 } });
+  expect((await place.run('assign', 'disable', ...orders)).code).toBe(0);
+  const found = async () => (await list()).find((a) => a.id === made.value.id);
+  expect(await found()).toMatchObject({ isEnabled: false });
+  expect((await place.run('assign', 'enable', ...orders)).code).toBe(0);
+  expect(await found()).toMatchObject({ isEnabled: true });
+  expect((await place.run('assign', 'list')).stdout).toMatch(/^collector +target/);
+}, 60_000);
+
+test('wrong usage ends with 2, what cannot be done with 1, and a sentence', async () => {
+  const wrong: [string[], number, RegExp][] = [
+    [['tokens', 'remove', 'Anna'], 2, /whole number/],
+    [['tokens', 'fly'], 2, /unknown command/],
+    [['assign', 'add', 'wallet'], 2, /missing required argument/],
+    [['assign', 'add', 'moon-dust', `character/${ANNA}`], 2, /No collector "moon-dust"/],
+    [['assign', 'add', 'wallet', 'Jita'], 2, /no target here/],
+    [['assign', 'add', 'wallet', `character/${ANNA}`, '--every', '0'], 2, /whole number/],
+    [['assign', 'add', 'wallet', 'character/90000099'], 1, /is not known here/],
+    [['assign', 'add', 'wallet', `character/${ANNA}`], 1, /already/],
+    [['assign', 'remove', 'wallet', 'character/90000099'], 1, /There is no assignment/],
+  ];
+  const ends = await Promise.all(wrong.map(([args]) => place.run(...args)));
+  expect(ends.map(({ code, stdout }) => ({ code, stdout }))).toEqual(
+    wrong.map(([, code]) => ({ code, stdout: '' })),
+  );
+  for (const [i, [, , sentence]] of wrong.entries()) expect(ends[i]?.stderr).toMatch(sentence);
+}, 60_000);

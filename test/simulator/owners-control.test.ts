@@ -1,0 +1,56 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { ANNA, closeAll, CORP, login, start } from './support.ts';
+
+afterEach(closeAll);
+
+test('owners and the SSO are steered from outside', async () => {
+  const { simulator } = await start();
+  const call = async (name: string, method: string, ...args: unknown[]) => {
+    const url = `${simulator.url}/__simulator/${name}`;
+    const response = await fetch(url, { method: 'POST', body: JSON.stringify({ method, args }) });
+    return { status: response.status, json: (await response.json()) as { result?: unknown; error?: string } };
+  };
+  expect((await call('owners', 'pay', ANNA, 5, 'bounty_prizes')).json.result).toMatchObject({ amount: 5 });
+  expect((await call('owners', 'setRoles', ANNA, [])).json).toEqual({ ok: true });
+  expect(simulator.owners.character(ANNA).roles).toEqual([]);
+  const issued = await call('sso', 'issue', ANNA);
+  expect(issued.json.result).toMatchObject({ accessToken: expect.any(String), expiresIn: 1_199 });
+  expect((await call('sso', 'tokenCount', ANNA)).json.result).toBe(1);
+  await call('sso', 'revoke', ANNA);
+  expect(simulator.sso.tokenCount(ANNA)).toBe(0);
+  expect(await call('owners', 'nothing')).toMatchObject({
+    status: 400,
+    json: { error: 'method: unknown: nothing' },
+  });
+  expect((await call('owners', 'removeAsset', ANNA, 1)).status).toBe(400);
+});
+
+test('options make owners of any number', async () => {
+  const { simulator } = await start({
+    owners: {
+      characters: [
+        {
+          id: 5,
+          name: 'Five',
+          corporationId: 77,
+          roles: ['Accountant'],
+          assets: 0,
+          journal: 0,
+          transactions: 0,
+          orders: 0,
+          jobs: 0,
+          balance: 3.5,
+        },
+      ],
+      structures: [],
+    },
+  });
+  const ask = await login(simulator, 5);
+  expect((await ask('/characters/5/assets')).json).toEqual([]);
+  expect((await ask('/characters/5/wallet')).json).toBe(3.5);
+  expect((await ask('/characters/5/wallet/journal')).json).toEqual([]);
+  expect((await ask('/characters/5/industry/jobs?include_completed=true')).json).toEqual([]);
+  expect((await ask<unknown[]>('/corporations/77/wallets')).json).toHaveLength(7);
+  expect((await ask(`/corporations/${CORP}/wallets`)).status).toBe(403);
+  expect(() => simulator.owners.assets(6)).toThrow('no owner 6');
+});
