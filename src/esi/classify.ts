@@ -56,13 +56,6 @@ export function classifyStatus(status: number, headers: Headers, path: string): 
       status,
     });
   }
-  if (status === 401) {
-    return new EsiError(`ESI did not take the token for ${path} (401).`, {
-      code: 'ESI_TOKEN_REFUSED',
-      verdict: 'refresh-token',
-      status,
-    });
-  }
   if (status >= 400) {
     return new EsiError(`ESI refused ${path} (${status}).`, { code: 'ESI_REFUSED', verdict: 'fail', status });
   }

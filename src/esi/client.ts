@@ -152,7 +152,7 @@ export class EsiClient {
         error.requests = requests;
         // A 429 or 420 is no failure: admit() waits as long as ESI said, or hands a long wait back, as we do many.
         if (error.verdict === 'wait' && error.status !== undefined && ++waits < TRIES) continue;
-        if (error.verdict === 'refresh-token' && request.auth && !renewed) {
+        if (error.status === 401 && request.auth && !renewed) {
           renewed = true;
           await request.auth.renew();
           continue;

@@ -1,3 +1,5 @@
+import { redactSecrets } from './redact.ts';
+
 /**
  * What the caller should do about an error:
  * `retry` soon and a few times, `wait` for a known time, `refresh-token` and try again, `skip-target` because this
@@ -29,8 +31,8 @@ export class AppError extends Error {
   }
 }
 
-/** Temporal keeps 4 KB of a failure, and a person reads less: one line of at most 500 characters. */
+/** Temporal keeps 4 KB of a failure, and a person reads less: one line of at most 500 characters, without a secret. */
 export function describeError(error: unknown): string {
   const text = error instanceof Error ? error.message || error.name : String(error);
-  return text.replaceAll(/\s+/g, ' ').slice(0, 500);
+  return redactSecrets(text).replaceAll(/\s+/g, ' ').slice(0, 500);
 }

@@ -2,6 +2,7 @@ import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
 import pretty from 'pino-pretty';
 import { describeError } from '../kernel/errors.ts';
+import { redactSecrets } from '../kernel/redact.ts';
 import type { Log } from '../kernel/log.ts';
 
 /** The log of the process, on stderr: stdout belongs to what a command prints. */
@@ -12,6 +13,7 @@ export function createLog(level: string, format: 'json' | 'pretty'): Log {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
+    hooks: { streamWrite: redactSecrets }, // whatever an error of a library may have held
     formatters: { level: (label: string) => ({ level: label }) },
   };
   return stream ? pino(options, stream) : pino(options, pino.destination({ fd: 2, sync: true }));

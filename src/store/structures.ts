@@ -20,7 +20,7 @@ export async function readWantedStructures(
   staleBefore: Date,
   limit: number,
 ): Promise<WantedStructure[]> {
-  const { rows } = await db.query<{ structure_id: number; characters: number[] }>(
+  const { rows } = await db.query<{ structure_id: number; characters: string[] }>(
     `WITH may AS (SELECT c.character_id, c.corporation_id FROM characters c JOIN esi_tokens t USING (character_id)
                     JOIN esi_token_scopes s ON s.token_id = t.id AND s.scope = $1 WHERE t.is_active)
      SELECT w.structure_id, w.characters
@@ -36,7 +36,8 @@ export async function readWantedStructures(
       ORDER BY w.is_placeholder DESC, w.updated_at, w.structure_id LIMIT $4`,
     [scope, now, staleBefore, limit],
   );
-  return rows.map((row) => ({ structureId: row.structure_id, characterIds: row.characters }));
+  // Arrays of BIGINT come as text.
+  return rows.map((row) => ({ structureId: row.structure_id, characterIds: row.characters.map(Number) }));
 }
 
 export interface Structure {

@@ -1,7 +1,7 @@
 import { Agent, type Dispatcher, request } from 'undici';
 import { AppError, describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
-import { redactSecrets } from './redact.ts';
+import { redactSecrets } from '../kernel/redact.ts';
 import { type SsoAnswer, ssoTrouble } from './sso-errors.ts';
 
 export interface SsoTimeouts {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { redactSecrets } from '../../src/vault/redact.ts';
+import { redactSecrets } from '../../src/kernel/redact.ts';
 import { JWT } from './support.ts';
 
 const SEALED = 'v1.0a1b2c3d.QUFBQUFBQUFBQUFB.c2VjcmV0.MDEyMzQ1Njc4OWFiY2RlZg';

@@ -15,7 +15,7 @@ import { noApplication, tokenOf } from './refresh.ts';
 import { readRoles, ROLES_SCOPE } from './roles.ts';
 
 /** Errors that speak of one character's login alone: another may do. */
-const OF_ONE_LOGIN = new Set(['LOGIN_INACTIVE', 'NO_LOGIN']);
+const OF_ONE_LOGIN = new Set(['LOGIN_INACTIVE', 'NO_LOGIN', 'TOKEN_UNREADABLE']);
 
 /**
  * Does work with the token of a character that may ask the route for the target. A character that lost its token, its

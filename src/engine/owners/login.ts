@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { AppError, describeError } from '../../kernel/errors.ts';
+import { lockLogin } from '../../store/access.ts';
 import { addLogin, claimLogin, noteLogin, readLogin, releaseLogin } from '../../store/logins.ts';
 import { lockFormerToken, noteCharacter, saveGrant } from '../../store/tokens.ts';
 import { classifyCallback } from '../../vault/sso-errors.ts';
@@ -163,6 +164,7 @@ async function keepGrant(
     refreshToken: cipher.encrypt(grant.refreshToken, tokenContext(characterId, 'refresh_token')),
   };
   const former = await ports.db.transaction(async (client) => {
+    await lockLogin(client, characterId); // a refresh under way would write what this login replaces
     const found = await lockFormerToken(client, characterId);
     await saveGrant(client, sealed, now);
     await noteCharacter(client, characterId, null, now);

@@ -113,7 +113,7 @@ async function refresh(
     if (!token.refreshToken) throw await lose(`There is no refresh token. Log ${name} in again.`);
     const grant = await ask(ports, characterId, token, context).catch(async (error: unknown) => {
       const lost = error instanceof AppError && LOST.has(error.code);
-      throw lost ? await lose(`${error.message} Log ${name} in again.`) : error;
+      throw lost ? await lose(error.message) : error;
     });
     const wrong = whoIsWrong(grant, characterId, token.ownerHash, name);
     if (wrong !== undefined) throw await lose(wrong);
@@ -133,7 +133,7 @@ function ask(ports: Ports, characterId: number, token: StoredToken, context: Ste
 }
 
 /** Errors after which a login is lost: repeating them cannot help, and another login can. */
-const LOST = new Set(['LOGIN_DEAD', 'SSO_BAD_SCOPE', 'TOKEN_UNREADABLE', 'TOKEN_TAMPERED']);
+const LOST = new Set(['LOGIN_DEAD', 'SSO_BAD_SCOPE', 'TOKEN_TAMPERED']);
 
 function whoIsWrong(
   { identity }: Grant,

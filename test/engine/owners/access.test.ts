@@ -199,7 +199,7 @@ describe('a login', () => {
     expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'resting' });
     const { is_active, inactive_reason } = await token();
     expect(is_active).toBe(false);
-    expect(inactive_reason).toMatch(/Log Anna Testa in again/);
+    expect(inactive_reason).toMatch(/Log the character in again/);
     expect(await noteOf('WALLET')).toContain(inactive_reason);
     const before = [refreshes(), engine.sim.requests().length];
     expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'resting' });
