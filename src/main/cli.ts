@@ -6,6 +6,7 @@ import { addAssign, addTokens } from './cli-owners.ts';
 import type { Work } from './command.ts';
 import * as commands from './commands.ts';
 import { type Config, readConfig, readEnvironment } from './config.ts';
+import { runDemoOwners } from './demo-owners.ts';
 import { startDemo } from './demo.ts';
 import { createLog, installTemporalLog } from './log.ts';
 import { up } from './up.ts';
@@ -68,6 +69,7 @@ function addServices(app: Command, finish: Finish): void {
       const demo = await startDemo(readEnvironment());
       try {
         const { config, log } = prepare(demo.environment);
+        void runDemoOwners(config, demo.simulator, log, signal);
         finish(await up(config, log, signal, out));
       } finally {
         await demo.close();

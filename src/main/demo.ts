@@ -1,4 +1,5 @@
-import { startSimulator } from '../simulator/index.ts';
+import { type Simulator, startSimulator } from '../simulator/index.ts';
+import { DEFAULT_OWNERS } from '../simulator/owners/options.ts';
 import { DEFAULT_CLIENT } from '../simulator/sso/options.ts';
 
 /** Sets turn over every half minute, so that a visitor sees changes while he looks. */
@@ -13,8 +14,14 @@ const REGIONS = { 10000002: 42_000, 10000043: 19_000, 10000032: 12_800, 10000030
 /** Starts the simulated ESI and gives the settings that make the product collect from it. What is set outside wins. */
 export async function startDemo(
   environment: NodeJS.ProcessEnv,
-): Promise<{ environment: NodeJS.ProcessEnv; close(): Promise<void> }> {
-  const simulator = await startSimulator({ regions: REGIONS, cacheSeconds: CACHE_SECONDS, churn: CHURN });
+): Promise<{ environment: NodeJS.ProcessEnv; simulator: Simulator; close(): Promise<void> }> {
+  const owners = { ...DEFAULT_OWNERS, cacheSeconds: CACHE_SECONDS };
+  const simulator = await startSimulator({
+    regions: REGIONS,
+    cacheSeconds: CACHE_SECONDS,
+    churn: CHURN,
+    owners,
+  });
   return {
     environment: {
       DATA_DIR: './data-demo',
@@ -29,6 +36,7 @@ export async function startDemo(
       ESI_CLIENT_ID: DEFAULT_CLIENT.id,
       ESI_CLIENT_SECRET: DEFAULT_CLIENT.secret,
     },
+    simulator,
     close: () => simulator.close(),
   };
 }

@@ -76,7 +76,7 @@ export async function testHouse(
     mkdtemp(path.join(process.env['EVE_TEST_TMP'] ?? tmpdir(), 'eve-house-')),
   ]);
   const { client, address, namespace } = temporal;
-  const config = readConfig({ ...testSettings(sim, dataDir), ...options.settings });
+  const config = readConfig({ ...testSettings(sim, dataDir), SSO_BASE_URL: sim.ssoUrl, ...options.settings });
   const house = await wire(config, db.url, silentLog);
   const connection = await NativeConnection.connect({ address });
   const running: RunningWorkers[] = [];

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { DEFAULT_CLIENT } from '../../src/simulator/sso/options.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { type TestHouse, testHouse } from '../support/house.ts';
+import { ANNA, CORPORATION, logIn } from '../support/owners.ts';
+import { eventually } from '../support/temporal.ts';
+
+let world: TestHouse;
+beforeAll(async () => {
+  world = await testHouse({
+    owners: {
+      // Several pages, so that chunks and publishing are steps of their own.
+      characters: [{ id: ANNA, name: 'Anna Testa', assets: 2_500, corporationId: CORPORATION }],
+      corporations: [{ id: CORPORATION }],
+    },
+    settings: { ESI_CLIENT_ID: DEFAULT_CLIENT.id, ESI_CLIENT_SECRET: DEFAULT_CLIENT.secret ?? '' },
+  });
+  await world.work();
+  await world.collect({ collector: 'universe' });
+  await logIn({ ...world, clock: { ...systemClock, advance: () => undefined, slept: [] } }, ANNA);
+});
+afterAll(() => world.close());
+
+const dispatch = async (workflowId: string) => {
+  const { client } = world.temporal;
+  const handle = await client.workflow.start('dispatch', { taskQueue: 'collect', workflowId, args: [] });
+  return (await handle.result()) as { started: number; running: number };
+};
+
+test('what is assigned by SQL runs under its business id, once, and no history holds a secret', async () => {
+  const { db, temporal } = world;
+  await db.pool.query(
+    `INSERT INTO collector_assignments (character_id, collector_type)
+     VALUES ($1, 'ASSETS'), ($1, 'WALLET'), ($1, 'ORDERS'), ($1, 'INDUSTRY')`,
+    [ANNA],
+  );
+  const [token] = await db.rows<{ access_token: string; refresh_token: string }>('SELECT * FROM esi_tokens');
+  const [one, two] = await Promise.all([dispatch('owners-1'), dispatch('owners-2')]);
+  expect(one.started + two.started).toBe(4);
+  const done = `SELECT note FROM collector_assignments WHERE last_collected_at IS NOT NULL`;
+  await eventually('all four', async () => (await db.rows(done)).length === 4);
+  expect(await db.rows(done)).toEqual([{ note: null }, { note: null }, { note: null }, { note: null }]);
+  expect(await db.rows('SELECT count(*) AS n FROM assets')).toEqual([{ n: 2_500 }]);
+
+  // Both were inserted in the clear, and are sealed where they stand.
+  const [sealed] = await db.rows<typeof token & object>('SELECT * FROM esi_tokens');
+  const { cipher } = world.house.vault;
+  expect([sealed!.access_token, sealed!.refresh_token].map((text) => cipher.isSealed(text))).toEqual([
+    true,
+    true,
+  ]);
+
+  let histories = '';
+  const ids = ['assets', 'wallet', 'orders', 'industry'].map((name) => `${name}/character/${ANNA}`);
+  for (const id of [...ids, 'owners-1', 'owners-2'])
+    histories += JSON.stringify(await temporal.client.workflow.getHandle(id).fetchHistory());
+  expect(histories.length).toBeGreaterThan(5_000);
+  const secrets = [
+    token!.access_token,
+    token!.refresh_token,
+    sealed!.access_token,
+    DEFAULT_CLIENT.secret ?? 'none',
+  ];
+  for (const secret of secrets) {
+    expect(histories).not.toContain(secret);
+    expect(histories).not.toContain(Buffer.from(secret).toString('base64').slice(4, -4));
+  }
+});
