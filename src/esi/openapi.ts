@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Route, type RouteFact, routes } from '../spec/routes.ts';
+import { factOf, type Route, type RouteFact, routes } from '../spec/routes.ts';
 
 /** What ESI's description says of one of our routes, and how that differs from what we shipped with. */
 export interface RouteCheck {
@@ -14,9 +14,8 @@ export interface RouteCheck {
   readonly stricter: boolean;
 }
 
-const description = z.object({
-  paths: z.record(z.string(), z.object({ get: z.record(z.string(), z.unknown()).optional() })),
-});
+const operation = z.record(z.string(), z.unknown()).optional();
+const description = z.object({ paths: z.record(z.string(), z.object({ get: operation, post: operation })) });
 const rateLimit = z.object({
   group: z.string(),
   'max-tokens': z.int().positive(),
@@ -35,7 +34,10 @@ export function checkRoutes(json: unknown): RouteCheck[] {
   const { paths } = description.parse(json);
   return (Object.keys(routes) as Route[])
     .filter((route) => !route.startsWith('/meta/'))
-    .map((route) => withCacheDrift(checkRoute(route, paths[route]?.get)));
+    .map((route) => {
+      const found = factOf(route).method === 'POST' ? paths[route]?.post : paths[route]?.get;
+      return withCacheDrift(checkRoute(route, found));
+    });
 }
 
 /** The cache's time is ESI's to say with each answer; a difference is told, since it changes how often asking pays. */
