@@ -9,6 +9,7 @@ import { unlimited } from './unlimited.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { createCipher, KEY_BYTES } from '../../src/vault/cipher.ts';
+import { createSsoClient } from '../../src/vault/sso.ts';
 
 const AGENT = 'eve-collector-bench (bench@example.com)';
 
@@ -45,10 +46,26 @@ export interface BenchEngineOptions {
   readonly databaseUrl: string;
   readonly esiUrl: string;
   readonly sdeUrl: string;
+  /** The simulator's login server; without it no owner can be asked for anything. */
+  readonly ssoUrl?: string;
   readonly dataDir: string;
   readonly clock?: Clock;
   /** Default: all. */
   readonly regions?: readonly number[];
+}
+
+/** The simulator's application. */
+function ssoOf(baseUrl: string | undefined, clock: Clock) {
+  if (baseUrl === undefined) return undefined;
+  return createSsoClient({
+    clientId: 'simulated-client',
+    clientSecret: 'simulated-secret',
+    callbackUrl: 'http://localhost:8080/callback',
+    baseUrl,
+    userAgent: AGENT,
+    clock,
+    log: silentLog,
+  });
 }
 
 /** The engine as the product builds it, without a ceiling. */
@@ -70,7 +87,7 @@ export function benchEngine(options: BenchEngineOptions): BenchEngine {
     observe: metrics.request,
   });
   const sde = createSdeClient({ baseUrl: options.sdeUrl, userAgent: AGENT, dir: options.dataDir, clock });
-  const vault = { cipher: createCipher([randomBytes(KEY_BYTES)]), sso: undefined };
+  const vault = { cipher: createCipher([randomBytes(KEY_BYTES)]), sso: ssoOf(options.ssoUrl, clock) };
   const settings = {
     marketRegions: options.regions ?? ('all' as const),
     universeSource: 'sde' as const,

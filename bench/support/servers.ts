@@ -12,8 +12,9 @@ import { silentLog } from '../../src/kernel/log.ts';
 export interface BenchSimulator {
   readonly url: string;
   readonly sdeUrl: string;
-  /** Steers it, see src/simulator/control.ts. */
-  control(action: string, body?: object): Promise<void>;
+  readonly ssoUrl: string;
+  /** Steers it, see src/simulator/control.ts; gives what the call returned. */
+  control(action: string, body?: object): Promise<unknown>;
   stop(): Promise<void>;
 }
 
@@ -75,16 +76,17 @@ async function startSimulator(args: readonly string[]): Promise<BenchSimulator> 
   const script = fileURLToPath(new URL('../../src/simulator/main.js', import.meta.url));
   // Its standard input is a pipe: should the bench be killed, the simulator ends by itself.
   const child = spawn(process.execPath, [script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const { url, sdeUrl } = JSON.parse(await firstLine(child)) as { url: string; sdeUrl: string };
+  type Ready = Pick<BenchSimulator, 'url' | 'sdeUrl' | 'ssoUrl'>;
+  const { url, sdeUrl, ssoUrl } = JSON.parse(await firstLine(child)) as Ready;
   return {
-    url,
-    sdeUrl,
+    ...{ url, sdeUrl, ssoUrl },
     async control(action, body = {}) {
       const answer = await fetch(`${url}/__simulator/${action}`, {
         method: 'POST',
         body: JSON.stringify(body),
       });
       if (!answer.ok) throw new Error(`the simulator refused ${action}: ${await answer.text()}`);
+      return ((await answer.json()) as { result?: unknown }).result;
     },
     stop: () => ended(child),
   };

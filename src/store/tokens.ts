@@ -124,6 +124,30 @@ export async function readSecretsAfter(db: Queryable, id: number, limit: number)
   return rows;
 }
 
+/** How a sealed text begins, see src/vault/cipher.ts; nothing and blanks are no text. */
+const IN_THE_CLEAR = String.raw`!~ '^\s*(v1\.[0-9a-f]{8}\.|$)'`;
+
+/** What looks sound has its turn once in so many looks: once an hour, where one looks each minute. */
+const TURNS = 60;
+
+/**
+ * The next tokens after `id` that need a look: in the clear, empty, off for one of `faults`, and the `turn`-th part of
+ * all others. Nothing is locked.
+ */
+export async function readDoubtful(
+  db: Queryable,
+  { id, limit, faults, turn }: { id: number; limit: number; faults: readonly string[]; turn: number },
+): Promise<TokenSecrets[]> {
+  const { rows } = await db.query<TokenSecrets>(
+    `${SECRETS} WHERE id > $1 AND (access_token ${IN_THE_CLEAR} OR refresh_token ${IN_THE_CLEAR}
+        OR is_active AND concat(access_token, refresh_token) ~ '^\\s*$' OR inactive_reason = ANY($3)
+        OR id % ${TURNS} = $4::int % ${TURNS})
+      ORDER BY id LIMIT $2`,
+    [id, limit, faults, turn],
+  );
+  return rows;
+}
+
 /** One token, locked until the transaction ends. With `skip` a token that another transaction has is passed over. */
 export async function lockSecrets(
   db: Queryable,

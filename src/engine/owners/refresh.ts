@@ -84,8 +84,19 @@ function use(
   if (!token) throw noToken(characterId);
   if (!token.isActive) throw inactive(token.inactiveReason);
   if (!token.accessToken || !isFresh(token, ports.clock.now())) return undefined;
-  const text = open(ports, characterId, 'access_token', token.accessToken);
-  return text === refused ? undefined : { text, until: token.expiresAt!.getTime() - EARLY };
+  const text = openIfSound(ports, characterId, token.accessToken);
+  if (text === undefined || text === refused) return undefined;
+  return { text, until: token.expiresAt!.getTime() - EARLY };
+}
+
+/** An access token that does not open is as good as none: a refresh replaces it, or says what is wrong with the row. */
+function openIfSound(ports: Ports, characterId: number, sealed: string): string | undefined {
+  try {
+    return open(ports, characterId, 'access_token', sealed);
+  } catch (error) {
+    if (error instanceof AppError) return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -122,7 +133,12 @@ async function refresh(
   });
 }
 
-function ask(ports: Ports, characterId: number, token: StoredToken, context: StepContext): Promise<Grant> {
+async function ask(
+  ports: Ports,
+  characterId: number,
+  token: StoredToken,
+  context: StepContext,
+): Promise<Grant> {
   const { cipher, sso } = ports.vault;
   const sealing = tokenContext(characterId, 'refresh_token');
   return sso!.refresh(

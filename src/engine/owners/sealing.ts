@@ -15,10 +15,11 @@ const FAULTS = {
   TOKEN_UNREADABLE:
     'The token was sealed with a key that is not in use here. Add that key to TOKEN_ENCRYPTION_KEY, or log the character in again.',
 } as const;
-const FAULT_TEXTS = new Set<string | null>(Object.values(FAULTS));
 
-/** Whether a login is off because of how it is stored: it may be on again when that is mended. */
-export const isFault = (reason: string | null): boolean => FAULT_TEXTS.has(reason);
+/** Why a login can be off because of how it is stored: it may be on again when that is mended. */
+export const FAULT_TEXTS: readonly string[] = Object.values(FAULTS);
+
+export const isFault = (reason: string | null): boolean => reason !== null && FAULT_TEXTS.includes(reason);
 
 const KINDS = ['access_token', 'refresh_token'] as const;
 type Kind = (typeof KINDS)[number];

@@ -2,6 +2,7 @@ import { AppError, describeError } from '../../kernel/errors.ts';
 import { lockVerifiers, writeVerifier } from '../../store/logins.ts';
 import {
   lockSecrets,
+  readDoubtful,
   readSecrets,
   readSecretsAfter,
   readTokens,
@@ -14,7 +15,7 @@ import {
 import type { Cipher } from '../../vault/cipher.ts';
 import type { Ports } from '../ports.ts';
 import { tokenContext } from './refresh.ts';
-import { faultOf, isClear, isCurrent, isFault, sealed } from './sealing.ts';
+import { FAULT_TEXTS, faultOf, isClear, isCurrent, isFault, sealed } from './sealing.ts';
 
 /** A login as people may see it: no token, no code, no hash. */
 export interface TokenView {
@@ -101,18 +102,21 @@ export async function enableToken(ports: Ports, id: number, enabled: boolean): P
 const BATCH = 500;
 
 /**
- * Looks after what people do to `esi_tokens` by SQL: tokens in the clear are sealed in place, what cannot be opened is
- * switched off with a reason (and on again when it can), scopes are split. Rows that are in use are left for the next
- * time. What a row does not say (name, owner, scopes) is learnt by its first refresh.
+ * Looks after what people do to `esi_tokens` by SQL, once a minute: tokens in the clear are sealed in place, what cannot
+ * be opened is switched off with a reason (and on again when it can), scopes are split. To open all of 10,000 logins takes
+ * a second: of those that look sealed it opens some each minute, and all within the hour. Rows that are in use are left
+ * for the next time. What a row does not say (name, owner, scopes) is learnt by its first refresh.
  */
 export async function sealTokens(ports: Ports): Promise<{ sealed: number; unreadable: number }> {
   const { cipher } = ports.vault;
   const count = { sealed: 0, unreadable: 0 };
-  await splitScopes(ports.db.pool, new Date(ports.clock.now()));
-  for (let last = 0; ;) {
-    const batch = await readSecretsAfter(ports.db.pool, last, BATCH);
+  const now = ports.clock.now();
+  await splitScopes(ports.db.pool, new Date(now));
+  const turn = Math.floor(now / 60_000);
+  for (let id = 0; ;) {
+    const batch = await readDoubtful(ports.db.pool, { id, limit: BATCH, faults: FAULT_TEXTS, turn });
     if (batch.length === 0) return count;
-    last = batch.at(-1)!.id;
+    id = batch.at(-1)!.id;
     for (const token of batch) {
       const needed = isClear(cipher, token) || token.isActive !== (faultOf(cipher, token) === undefined);
       if (!needed || isOtherwiseOff(token, cipher)) continue;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { tendAffiliations } from '../../../src/engine/owners/affiliations.ts';
 import { takeDueRuns } from '../../../src/engine/owners/dispatch.ts';
+import { sealTokens } from '../../../src/engine/owners/tokens.ts';
 import { DIRECTOR_ROLES } from '../../../src/simulator/owners/options.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import { ANNA, BRAM, CORPORATION, logIn, ofCharacter, ofCorporation } from '../../support/owners.ts';
@@ -170,6 +171,23 @@ describe('a login', () => {
     engine.sim.sso.expire(ANNA);
     expect(await collect('industry', WALLET)).toMatchObject({ outcome: 'published' });
     expect(refreshes()).toBe(1);
+  });
+
+  test('whose row was damaged is refreshed where that is possible, and is switched off where not', async () => {
+    await logIn(engine, ANNA);
+    await sealTokens(engine.ports);
+    const damage = (column: string) =>
+      engine.db.pool.query(`UPDATE esi_tokens SET ${column} = overlay(${column} placing 'AAAA' from 40)`);
+    await damage('access_token');
+    expect(await collect('industry', WALLET)).toMatchObject({ outcome: 'published' });
+    expect(refreshes()).toBe(1);
+    await damage('refresh_token');
+    engine.clock.advance(HOUR);
+    expect(await collect('industry', WALLET)).toMatchObject({
+      outcome: 'resting',
+      detail: expect.stringMatching(/changed, cut off.*log the character in again/s),
+    });
+    expect([refreshes(), (await token()).is_active]).toEqual([1, false]);
   });
 
   test('survives an answer that was lost, where the login server lets it', async () => {

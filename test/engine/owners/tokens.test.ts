@@ -53,6 +53,12 @@ const scopesOf = async (id: number) => {
   return rows.map(({ scope }) => scope);
 };
 
+/** Goes to the minute in which a sealed row has its turn to be opened. */
+function goToTurn(id: number): void {
+  const minute = Math.floor(desk.clock.now() / 60_000);
+  desk.clock.advance(((((id - minute) % 60) + 60) % 60) * 60_000);
+}
+
 test('a token inserted in the clear is sealed in place, and its scopes are split', async () => {
   const id = await desk.addToken(ME, { ...CLEAR, scopes: 'esi-a.read.v1, esi-b.read.v1,,esi-a.read.v1' });
   const off = await desk.addToken(OTHER, { ...CLEAR, is_active: false, inactive_reason: 'not yet' });
@@ -99,6 +105,7 @@ test.each([
     `INSERT INTO collector_assignments (character_id, collector_type) VALUES ($1, 'WALLET')`,
     [ME],
   );
+  goToTurn(id);
   expect((await sealTokens(desk.ports)).unreadable).toBe(1);
   const row = await desk.token(id);
   expect(row).toMatchObject({ is_active: false, inactive_reason: expect.stringMatching(reason) as unknown });
@@ -114,8 +121,10 @@ test.each([
 test('a login whose key comes back is used again', async () => {
   const other = createCipher([OTHER_KEY]);
   const id = await desk.addToken(ME, sealedFor(ME, other));
+  goToTurn(id);
   await sealTokens(desk.ports);
   expect(await desk.token(id)).toMatchObject({ is_active: false });
+  desk.clock.advance(60_000); // a row that is off for its seal is looked at every minute
   await sealTokens(desk.withKeys(TEST_KEY, OTHER_KEY));
   expect(await desk.token(id)).toMatchObject({ is_active: true, inactive_reason: null });
 });

@@ -1,0 +1,29 @@
+import { keepAffiliations } from '../../src/engine/owners/affiliations.ts';
+import { tokenContext } from '../../src/engine/owners/refresh.ts';
+import type { Ports } from '../../src/engine/ports.ts';
+import { OWNER_SCOPES } from '../../src/simulator/owners/scopes.ts';
+import type { IssuedTokens } from '../../src/simulator/sso/steering.ts';
+import { saveGrant } from '../../src/store/tokens.ts';
+
+/** Calls a method of the simulator's `sso`, in this process or over its control address. */
+export type CallSso = (method: 'issue' | 'ownerHash', characterId: number) => Promise<unknown>;
+
+/** Logs characters in without a browser, with all scopes, and learns their corporations. */
+export async function logIn(ports: Ports, sso: CallSso, characterIds: readonly number[]): Promise<void> {
+  const { cipher } = ports.vault;
+  for (const characterId of characterIds) {
+    const issued = (await sso('issue', characterId)) as IssuedTokens;
+    const now = ports.clock.now();
+    const grant = {
+      characterId,
+      name: `Character ${characterId}`,
+      ownerHash: String(await sso('ownerHash', characterId)),
+      accessToken: cipher.encrypt(issued.accessToken, tokenContext(characterId, 'access_token')),
+      refreshToken: cipher.encrypt(issued.refreshToken, tokenContext(characterId, 'refresh_token')),
+      scopes: OWNER_SCOPES,
+      expiresAt: new Date(now + issued.expiresIn * 1_000),
+    };
+    await ports.db.transaction((client) => saveGrant(client, grant, new Date(now)));
+  }
+  await keepAffiliations(ports, characterIds, {});
+}
