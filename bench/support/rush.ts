@@ -1,6 +1,6 @@
 import { type BudgetOptions, LedgerBudget } from '../../src/esi/budget.ts';
 import { EsiError } from '../../src/esi/errors.ts';
-import { memoryLedger } from '../../src/kernel/ledger.ts';
+import { memoryLedger } from '../../src/kernel/memory-ledger.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import type { Route } from '../../src/spec/routes.ts';
 import type { VirtualClock } from './virtual-clock.ts';

@@ -1,4 +1,4 @@
-import type { Budget } from '../../src/esi/budget.ts';
+import type { Budget } from '../../src/esi/admission.ts';
 
 /** Lets everything through at once: what a sweep costs without any budget. */
 export const unlimited: Budget = {

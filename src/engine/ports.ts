@@ -1,4 +1,4 @@
-import type { EsiAnswer, EsiRequest } from '../esi/client.ts';
+import type { EsiAnswer, EsiRequest } from '../esi/request.ts';
 import type { SdeClient } from '../esi/sde.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';

@@ -1,5 +1,5 @@
 import type { AnyRouteSet } from '../collectors/define.ts';
-import { type EsiAuth, type EsiRequest, requestUrl } from '../esi/client.ts';
+import { type EsiAuth, type EsiRequest, requestUrl } from '../esi/request.ts';
 import { EsiError } from '../esi/errors.ts';
 import { type PublishedSet, readPublishedSet } from '../store/published-sets.ts';
 import { countRequests } from '../store/runs.ts';

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { AnyRouteSet } from '../collectors/define.ts';
 import { AppError } from '../kernel/errors.ts';
-import type { RejectedRow } from '../store/stage.ts';
+import type { RejectedRow } from '../store/rejected.ts';
 
 export interface Sifted {
   readonly kept: readonly Readonly<Record<string, unknown>>[];

@@ -4,51 +4,14 @@ import type { Clock } from '../kernel/clock.ts';
 import { AppError, describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { INTERACTIVE } from '../spec/priorities.ts';
-import { COMPATIBILITY_DATE, type Route, fillPath } from '../spec/routes.ts';
+import type { Route } from '../spec/routes.ts';
 import { readJson } from './body.ts';
-import type { Admission, Budget } from './budget.ts';
+import type { Admission, Budget } from './admission.ts';
 import { classifyStatus, header, isServerTrouble } from './classify.ts';
 import { EsiError } from './errors.ts';
-import { type Freshness, readFreshness } from './freshness.ts';
+import { readFreshness } from './freshness.ts';
 import { Gate } from './gate.ts';
-
-/** Whose token goes with a request. What is secret in it stays in the closure. */
-export interface EsiAuth {
-  /** The bucket's user: `application:character`. */
-  readonly user: string;
-  /** An access token that is good for the moment. Throws AppError when there is none to be had. */
-  token(): Promise<string>;
-  /** ESI did not take the token (401): the next one is another. */
-  renew(): Promise<void>;
-}
-
-export interface EsiRequest {
-  readonly route: Route;
-  readonly params?: Readonly<Record<string, number | string>>;
-  readonly query?: Readonly<Record<string, string>>;
-  /** Makes the request conditional; the answer may then be a 304 without a body. */
-  readonly etag?: string | undefined;
-  /** 1 (a person waits) to 5 (backfill); 3 when nothing is said. */
-  readonly priority?: number;
-  /** Whose token is sent, and whose bucket it draws on; the address's where nothing is said. */
-  readonly auth?: EsiAuth | undefined;
-  /** Ids: the body of a POST route. */
-  readonly ids?: readonly number[];
-  readonly signal?: AbortSignal | undefined;
-  /** Called before each try and every few seconds of waiting: a sign of life for whoever watches. */
-  readonly alive?: (() => void) | undefined;
-}
-
-export interface EsiAnswer extends Freshness {
-  readonly status: 200 | 304;
-  /** Path and query: what an ETag belongs to. */
-  readonly url: string;
-  /** Undefined with 304. */
-  readonly json: unknown;
-  readonly etag: string | undefined;
-  /** How many requests it took. */
-  readonly requests: number;
-}
+import { type EsiAnswer, type EsiRequest, messageOf, requestUrl } from './request.ts';
 
 export interface EsiClientOptions {
   readonly baseUrl: string;
@@ -212,7 +175,7 @@ export class EsiClient {
     try {
       const answer = await send(baseUrl + url, {
         dispatcher: this.agent,
-        ...(await this.message(request)),
+        ...(await messageOf(request, this.options)),
         signal: request.signal ?? null,
       });
       status = String(answer.statusCode);
@@ -225,20 +188,6 @@ export class EsiClient {
       admission.settle(undefined); // where no answer came; else it is settled already
       observe?.(request.route, status, (performance.now() - started) / 1_000);
     }
-  }
-
-  private async message({ etag, auth, ids }: EsiRequest) {
-    const headers = {
-      'user-agent': this.options.userAgent,
-      'x-compatibility-date': this.options.compatibilityDate ?? COMPATIBILITY_DATE,
-      accept: 'application/json',
-      'accept-encoding': 'gzip',
-      ...(etag === undefined ? {} : { 'if-none-match': etag }),
-      ...(auth ? { authorization: `Bearer ${await auth.token()}` } : {}),
-    };
-    if (ids === undefined) return { headers };
-    const body = JSON.stringify(ids);
-    return { method: 'POST' as const, body, headers: { ...headers, 'content-type': 'application/json' } };
   }
 
   private async understand(
@@ -281,10 +230,4 @@ export class EsiClient {
     this.options.log.debug({ code: known.code }, known.message);
     return known;
   }
-}
-
-/** Path and query of a request: what an ETag belongs to. */
-export function requestUrl(request: Pick<EsiRequest, 'route' | 'params' | 'query'>): string {
-  const query = new URLSearchParams(request.query).toString();
-  return fillPath(request.route, request.params ?? {}) + (query === '' ? '' : `?${query}`);
 }

@@ -3,10 +3,22 @@ import path from 'node:path';
 import { parse as parseDotenv } from 'dotenv';
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
-import { parseDuration } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import { COMPATIBILITY_DATE } from '../spec/routes.ts';
-import { isCron } from './cron.ts';
+import {
+  apiToken,
+  bool,
+  callback,
+  count,
+  cron,
+  duration,
+  http,
+  port,
+  retention,
+  tokenKeys,
+  url,
+  userAgent,
+} from './setting-types.ts';
 
 /** Settings with one of these beginnings are ours: an unknown one is a slip of the pen, and is refused. */
 const PREFIXES = [
@@ -29,61 +41,6 @@ const DEFAULT_BURST = 50;
 /** The five regions of the trade hubs: Jita, Amarr, Dodixie, Rens, Hek. */
 const DEFAULT_REGIONS = '10000002,10000043,10000032,10000030,10000042';
 
-const count = (least: number, most: number) =>
-  z.string().regex(/^\d+$/, 'a whole number').transform(Number).pipe(z.number().min(least).max(most));
-const port = count(0, 65_535);
-const bool = z
-  .enum(['true', 'false', 'yes', 'no', '1', '0'])
-  .transform((text) => ['true', '1', 'yes'].includes(text));
-const url = (...protocols: string[]) =>
-  z
-    .string()
-    .refine(
-      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
-      `an address that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`,
-    )
-    .transform((text) => text.replace(/\/+$/, ''));
-const http = url('http:', 'https:');
-/** As it is registered with EVE, letter for letter. Its path is one that nothing else here has. */
-const callback = z
-  .string()
-  .refine(
-    (text) => /^https?:\/\//.test(text) && URL.canParse(text) && isFreePath(new URL(text)),
-    'an address with a path of its own, such as http://localhost:8080/callback',
-  );
-const duration = (least: string) =>
-  z
-    .string()
-    .refine((text) => parseDuration(text) !== undefined, {
-      message: 'a duration such as 10s, 5m, 1h or 1d',
-      abort: true,
-    })
-    .refine((text) => (parseDuration(text) ?? 0) >= parseDuration(least)!, `at least ${least}`);
-const retention = z
-  .string()
-  .refine(
-    (text) => text === '0' || (parseDuration(text) ?? 0) > 0,
-    'a duration such as 90d, or 0 to keep for ever',
-  );
-const cron = z.string().refine(isCron, 'five cron fields, e.g. "0 2 * * 0" (UTC)');
-
-/** `/api/tokens/callback` is ours, and does as well. */
-function isFreePath({ pathname, search, hash }: URL): boolean {
-  const taken = ['/', '/health', '/login', '/style.css'].includes(pathname) || /^\/api(\/|$)/.test(pathname);
-  return search === '' && hash === '' && (!taken || pathname === '/api/tokens/callback');
-}
-
-/** 32 bytes for AES-256; a text that base64 gives back as it was. */
-function isKey(text: string): boolean {
-  const bytes = Buffer.from(text.trim(), 'base64');
-  return bytes.length === 32 && bytes.toString('base64') === text.trim();
-}
-
-/** E-mail, web address, or a Discord or in-game name marked as such: ESI wants to be able to reach us. */
-const CONTACT = /[^\s@]+@[^\s@]+\.[^\s@]+|https?:\/\/\S+|(discord|eve|character|in-game|ign)\s*[:=]\s*\S+/i;
-const WITH_CONTACT =
-  'a text with a contact: an e-mail address, a URL, or "Discord: name" or "EVE: character"';
-
 const settings = {
   DATABASE_URL: url('postgres:', 'postgresql:').optional(),
   DATABASE_MAX_CONNECTIONS: count(5, 500).default(25),
@@ -105,7 +62,7 @@ const settings = {
     .min(1)
     .default('./data')
     .transform((dir) => path.resolve(dir)),
-  ESI_USER_AGENT: z.string({ error: WITH_CONTACT }).regex(CONTACT, WITH_CONTACT),
+  ESI_USER_AGENT: userAgent,
   ESI_CLIENT_ID: z.string().optional(),
   ESI_CLIENT_SECRET: z.string().optional(),
   ESI_CALLBACK_URL: callback.default('http://localhost:8080/callback'),
@@ -136,17 +93,10 @@ const settings = {
   RETENTION_MARKET_PRICES: retention.default('0'),
   RETENTION_COLLECTION_RUNS: retention.default('90d'),
   RETENTION_REJECTED_ROWS: retention.default('30d'),
-  TOKEN_ENCRYPTION_KEY: z
-    .string()
-    .refine((text) => text.split(',').every(isKey), 'keys of 32 bytes in base64, separated by commas')
-    .optional(),
+  TOKEN_ENCRYPTION_KEY: tokenKeys.optional(),
   HTTP_HOST: z.string().min(1).default('127.0.0.1'),
   HTTP_PORT: port.default(8080),
-  API_TOKEN: z
-    .string()
-    .min(16, { error: 'at least 16 characters', abort: true })
-    .regex(/^[\w.~+/-]+=*$/, 'letters, digits and any of ._~+/-, which a bearer token can hold')
-    .optional(),
+  API_TOKEN: apiToken.optional(),
   METRICS_ENABLED: bool.default(true),
   METRICS_PORT: port.default(9090),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),

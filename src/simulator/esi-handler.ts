@@ -8,7 +8,7 @@ import { breaking, type Breaking, type Fault, type FaultBox } from './faults.ts'
 import { hiddenRefusal, type HiddenLimiter } from './hidden.ts';
 import { distort } from './limit-headers.ts';
 import type { Limits } from './limits.ts';
-import type { Judge } from './offences.ts';
+import type { Judge } from './judge.ts';
 import type { Owners } from './owners/owners.ts';
 import {
   baseHeaders,

@@ -30,8 +30,6 @@ export interface Offence {
   detail: string;
 }
 
-const KEPT = 10_000; // enough to see what went wrong
-const IN_FLIGHT = 20; // the politeness cap
 const RETRY_MS = 60_000; // an answer of the kind "your fault" is not worth asking again within a minute
 const PERMANENT = new Set([400, 401, 403, 404, 422]);
 const CONTACT = /@|http|discord|char/i;
@@ -73,28 +71,7 @@ interface Memory {
 
 type Add = (kind: OffenceKind, detail: string) => void;
 
-/** Watches callers and writes down what they do wrong. */
-export interface Judge {
-  list: Offence[];
-  /** Before the answer: what the request itself tells. */
-  arrive(call: Call): void;
-  answer(call: Call, outcome: Outcome): void;
-  /** A 429 or 420 was sent. */
-  refuse(call: Call, status: 420 | 429, seconds: number, now: number): void;
-  /** The limit that no header announces was passed. */
-  overHidden(call: Call, detail: string): void;
-  /** Something that the judge cannot see for itself. */
-  note(call: Call, kind: OffenceKind, detail: string): void;
-  /** A token is used. */
-  useToken(call: Call, token: string): void;
-  /** The caller has been told that a token is dead. */
-  tellDead(token: string): void;
-  /** The answer did not arrive, or was no proper one. */
-  fail(call: Call): void;
-  leave(): void;
-}
-
-function emptyMemory(): Memory {
+export function emptyMemory(): Memory {
   return {
     answered: new Map(),
     failedAt: new Map(),
@@ -110,7 +87,7 @@ function emptyMemory(): Memory {
  * What is read as one: the path and query without the page or the id to go on from. Each type's history is a set of its
  * own.
  */
-function setOf(call: Call): string {
+export function setOf(call: Call): string {
   return call.path.replace(/([?&])(?:page|from_id)=[^&]*&?/, '$1').replace(/[?&]$/, '');
 }
 
@@ -159,7 +136,7 @@ function checkBlocks(memory: Memory, call: Call, add: Add): void {
     add('ignored-retry-after', call.group ?? call.route);
 }
 
-function checkArrival(memory: Memory, call: Call, add: Add): void {
+export function checkArrival(memory: Memory, call: Call, add: Add): void {
   checkHeaders(call, add);
   if (!isEsi(call)) return;
   checkBlocks(memory, call, add);
@@ -189,11 +166,11 @@ function isRetried(memory: Memory, call: Call, outcome: Outcome): boolean {
   return refused.version === '' || outcome.version === '' || refused.version === outcome.version;
 }
 
-function useToken({ told }: Memory, call: Call, token: string, add: Add): void {
+export function useToken({ told }: Memory, call: Call, token: string, add: Add): void {
   if (told.isDead(call, token)) add('dead-token', 'refused before, for good');
 }
 
-function checkAnswer(memory: Memory, call: Call, outcome: Outcome, add: Add): void {
+export function checkAnswer(memory: Memory, call: Call, outcome: Outcome, add: Add): void {
   const early =
     call.method === 'GET' && outcome.status < 400 ? checkEarly(memory, call, outcome.version) : undefined;
   if (early) add('too-early', early);
@@ -204,7 +181,7 @@ function checkAnswer(memory: Memory, call: Call, outcome: Outcome, add: Add): vo
 }
 
 /** Books a proper answer, a refusal of the caller's own making, or a failure. */
-function book(memory: Memory, call: Call, outcome: Outcome, order: number): void {
+export function book(memory: Memory, call: Call, outcome: Outcome, order: number): void {
   const key = `${call.caller} ${call.path}`;
   if (outcome.status === 200 || outcome.status === 304) {
     notePages(memory, call, outcome);
@@ -214,49 +191,4 @@ function book(memory: Memory, call: Call, outcome: Outcome, order: number): void
   } else if (PERMANENT.has(outcome.status)) {
     memory.refused.set(refusedKey(call), { until: call.at + RETRY_MS, version: outcome.version });
   } else memory.failedAt.set(setOf(call), order);
-}
-
-/** Makes a judge who has seen nothing yet. */
-export function createJudge(): Judge {
-  const list: Offence[] = [];
-  const memory = emptyMemory();
-  let inFlight = 0;
-  let order = 0;
-  const adder = (call: Call) => (kind: OffenceKind, detail: string) => {
-    if (list.length >= KEPT) return;
-    list.push({ at: new Date(call.at), kind, method: call.method, path: call.path, detail });
-  };
-  return {
-    list,
-    arrive: (call) => {
-      const add = adder(call);
-      if (isEsi(call) && ++inFlight > IN_FLIGHT) add('too-many-in-flight', String(inFlight));
-      checkArrival(memory, call, add);
-    },
-    answer: (call, outcome) => {
-      if (!isEsi(call)) return;
-      checkAnswer(memory, call, outcome, adder(call));
-      book(memory, call, outcome, ++order);
-    },
-    refuse: (call, status, seconds, now) => {
-      const key = status === 420 ? call.caller : `${call.user} ${call.group ?? call.route}`;
-      memory.failedAt.set(setOf(call), ++order);
-      const known = memory.blocked.get(key);
-      if (known && known.until > now) return; // the first refusal counts
-      memory.blocked.set(key, { until: now + seconds * 1_000, since: performance.now() });
-    },
-    overHidden: (call, detail) => {
-      adder(call)('hidden-limit', detail);
-      memory.failedAt.set(setOf(call), ++order);
-    },
-    note: (call, kind, detail) => adder(call)(kind, detail),
-    useToken: (call, token) => useToken(memory, call, token, adder(call)),
-    tellDead: (token) => memory.told.dead(token),
-    fail: (call) => {
-      memory.failedAt.set(setOf(call), ++order);
-    },
-    leave: () => {
-      inFlight--;
-    },
-  };
 }

@@ -7,7 +7,7 @@ import type { PublishedSet } from './published-sets.ts';
 import { marketTypeSeries } from './series.sql.ts';
 import { type SetSpec, stageTable } from './sets.ts';
 import { count } from './stand.ts';
-import { keepRejected } from './stage.ts';
+import { keepRejected } from './rejected.ts';
 
 /** Postgres' code for a key that stands already. */
 const UNIQUE_VIOLATION = '23505';

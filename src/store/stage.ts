@@ -1,6 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import { copyInto, encodeRows } from './copy.ts';
 import type { Database } from './database.ts';
+import { keepRejected, type RejectedRow } from './rejected.ts';
 import { detailsTable, type SetSpec, stageTable } from './sets.ts';
 
 /** A page of a set as it was read and sifted. */
@@ -22,13 +23,6 @@ export interface StagedPage {
   readonly requests: number;
 }
 
-export interface RejectedRow {
-  readonly row: unknown;
-  readonly reason: string;
-  /** The key's values when they could be read: the row exists, though what it says is not believed. */
-  readonly key: Readonly<Record<string, unknown>> | undefined;
-}
-
 /** What is known of a staged page without its rows. */
 export interface PageRecord {
   readonly page: number;
@@ -41,15 +35,6 @@ export interface PageRecord {
   readonly rejected: number;
   readonly keyless: number;
 }
-
-/** A page full of rubbish is told by its first hundred rows; the rest is counted. */
-const REJECTED_KEPT_PER_PAGE = 100;
-
-/** A stored row serves a person who looks for the reason; a megabyte of it would not help him. */
-const LONGEST_REJECTED = 4_000;
-
-/** What JSON can write and jsonb has no place for: U+0000 and halves of characters. */
-const NOT_IN_JSONB = /\\u(?:0000|d[89a-f])/;
 
 const quoted = (columns: readonly string[]) => columns.map((c) => `"${c}"`).join(', ');
 
@@ -158,29 +143,6 @@ async function recordPages(
   );
   const fresh = new Set(rows.map((row) => row.page));
   return pages.filter((page) => fresh.has(page.page));
-}
-
-export async function keepRejected(
-  client: Pick<PoolClient, 'query'>,
-  spec: Pick<SetSpec, 'collector' | 'target'>,
-  runId: number,
-  rejected: readonly RejectedRow[],
-  now: Date,
-): Promise<void> {
-  if (rejected.length === 0) return;
-  const kept = rejected.slice(0, REJECTED_KEPT_PER_PAGE).map(({ row, reason }) => {
-    const text = JSON.stringify(row) ?? 'null';
-    if (text.length <= LONGEST_REJECTED && !NOT_IN_JSONB.test(text)) return { row, reason };
-    return {
-      row: text.slice(0, LONGEST_REJECTED).replaceAll(/\\u(?:0000|d[89a-f]..)|[\ud800-\udfff]/g, ''),
-      reason,
-    };
-  });
-  await client.query(
-    `INSERT INTO rejected_rows (run_id, collector, target, row, reason, seen_at)
-     SELECT $1, $2, $3, r.row, r.reason, $5 FROM json_to_recordset($4) AS r (row jsonb, reason text)`,
-    [runId, spec.collector, spec.target, JSON.stringify(kept), now],
-  );
 }
 
 export async function readPageRecords(db: Pick<Pool, 'query'>, runId: number): Promise<PageRecord[]> {

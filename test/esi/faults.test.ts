@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { EsiClient, type EsiRequest } from '../../src/esi/client.ts';
+import { EsiClient } from '../../src/esi/client.ts';
+import type { EsiRequest } from '../../src/esi/request.ts';
 import { EsiError } from '../../src/esi/errors.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import type { Faults } from '../../src/simulator/index.ts';

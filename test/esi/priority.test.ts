@@ -1,8 +1,9 @@
 import { expect, test } from '@jest/globals';
 import { virtualClock } from '../../bench/support/virtual-clock.ts';
-import { type AdmitRequest, LedgerBudget } from '../../src/esi/budget.ts';
+import { LedgerBudget } from '../../src/esi/budget.ts';
+import type { AdmitRequest } from '../../src/esi/admission.ts';
 import { EsiError } from '../../src/esi/errors.ts';
-import { memoryLedger } from '../../src/kernel/ledger.ts';
+import { memoryLedger } from '../../src/kernel/memory-ledger.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import type { CeilingSettings } from '../../src/esi/buckets.ts';
 

@@ -1,6 +1,7 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { type Admission, LedgerBudget } from '../../src/esi/budget.ts';
+import { LedgerBudget } from '../../src/esi/budget.ts';
+import type { Admission } from '../../src/esi/admission.ts';
 import { EsiError } from '../../src/esi/errors.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { type BucketView, viewBucket } from '../../src/kernel/bucket-view.ts';

@@ -1,6 +1,6 @@
 import { LedgerBudget } from '../../src/esi/budget.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
-import { memoryLedger } from '../../src/kernel/ledger.ts';
+import { memoryLedger } from '../../src/kernel/memory-ledger.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 
 /** ESI's limits as they are, our own ceiling lifted, kept in memory. */

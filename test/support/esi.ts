@@ -1,4 +1,5 @@
-import { EsiClient, type EsiClientOptions, type EsiRequest } from '../../src/esi/client.ts';
+import { EsiClient, type EsiClientOptions } from '../../src/esi/client.ts';
+import type { EsiRequest } from '../../src/esi/request.ts';
 import { EsiError } from '../../src/esi/errors.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';

@@ -10,7 +10,7 @@ import {
   type HistoryDay,
   storeHistory,
 } from '../../store/history.ts';
-import { keepRejected, type RejectedRow } from '../../store/stage.ts';
+import { keepRejected, type RejectedRow } from '../../store/rejected.ts';
 import type { Ports, StepContext } from '../ports.ts';
 import type { RunRef } from '../steps.ts';
 

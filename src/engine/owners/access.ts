@@ -1,4 +1,4 @@
-import type { EsiAuth } from '../../esi/client.ts';
+import type { EsiAuth } from '../../esi/request.ts';
 import { EsiError } from '../../esi/errors.ts';
 import { AppError, describeError } from '../../kernel/errors.ts';
 import { factOf, type Route } from '../../spec/routes.ts';

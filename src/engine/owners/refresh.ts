@@ -1,4 +1,4 @@
-import type { EsiAuth } from '../../esi/client.ts';
+import type { EsiAuth } from '../../esi/request.ts';
 import { AppError } from '../../kernel/errors.ts';
 import {
   deactivateToken,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { AppError } from '../../kernel/errors.ts';
 import { STATIC_TABLE_NAMES, type StaticTableName } from '../../spec/static-tables.ts';
 import { copyInto, encodeRows } from '../../store/copy.ts';
-import { keepRejected, type RejectedRow } from '../../store/stage.ts';
+import { keepRejected, type RejectedRow } from '../../store/rejected.ts';
 import { createStaticStage, mergeStatic, staticColumns, withFlag } from '../../store/static.ts';
 import { doubtRejected } from '../assess.ts';
 import type { Ports, StepContext } from '../ports.ts';

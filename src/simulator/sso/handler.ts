@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { isSsoPath, SSO_PREFIX, type Call } from '../call.ts';
 import { breaking, type Breaking, type FaultBox } from '../faults.ts';
-import type { Judge } from '../offences.ts';
+import type { Judge } from '../judge.ts';
 import { sendFlood, sendHead, sendPart, sendStatus, sendText } from '../respond.ts';
 import { authorize, page, type SsoAnswer } from './authorize.ts';
 import type { SsoCounts, SsoService } from './service.ts';
