@@ -1,12 +1,9 @@
 import type { AnyRouteSet } from '../collectors/define.ts';
 import { factOf } from '../spec/routes.ts';
 import { readOldest } from '../store/backwards.ts';
-import { readPublishedSet } from '../store/published-sets.ts';
 import { readPageRecords, stagePages } from '../store/stage.ts';
-import { withAccess } from './owners/access.ts';
 import type { Ports, StepContext } from './ports.ts';
-import { prepare, readPage, type Reading } from './read-pages.ts';
-import { setSpec } from './set-spec.ts';
+import { prepare, readPage, type Reading, withReading } from './read-pages.ts';
 import type { RunRef } from './steps.ts';
 
 /** 2,500 rows a page: half a million trades in ESI's thirty days are more than anybody makes. */
@@ -22,22 +19,19 @@ export async function readBackwards(
   run: RunRef,
   context: StepContext,
 ): Promise<void> {
-  const spec = setSpec(set, run);
-  const previous = await readPublishedSet(ports.db.pool, run);
-  await withAccess(ports, spec.targetId, set.route, context, async (auth) => {
-    const reading: Reading = { ports, set, spec, run, previous, auth, context };
+  await withReading(ports, set, run, context, async (reading) => {
     const records = await readPageRecords(ports.db.pool, run.runId);
     if (records.some((record) => record.notModified)) return;
     for (let page = records.length + 1; page <= MOST_PAGES; page++) {
-      if (!(await readNext(reading, page, context))) return;
+      if (!(await readNext(reading, page))) return;
     }
     ports.log.warn({ ...run }, `the list is longer than ${MOST_PAGES} pages; the rest is left out`);
   });
 }
 
 /** Reads one page further back. False when there is nothing more to be had. */
-async function readNext(reading: Reading, page: number, context: StepContext): Promise<boolean> {
-  const { ports, set, spec, run } = reading;
+async function readNext(reading: Reading, page: number): Promise<boolean> {
+  const { ports, set, spec, run, context } = reading;
   const field = factOf(set.route).fromId!;
   const oldest = page === 1 ? undefined : await readOldest(ports.db.pool, spec, run.runId, field);
   if (oldest?.known || (page > 1 && !oldest)) return false;

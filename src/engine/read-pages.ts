@@ -35,6 +35,21 @@ export interface Reading {
   readonly context: StepContext;
 }
 
+/** Does what reads pages of a run's set: in the name of somebody who may, where it is an owner's. */
+export async function withReading<T>(
+  ports: Ports,
+  set: AnyRouteSet,
+  run: RunRef,
+  context: StepContext,
+  read: (reading: Reading) => Promise<T>,
+): Promise<T> {
+  const spec = setSpec(set, run);
+  const previous = await readPublishedSet(ports.db.pool, run);
+  return withAccess(ports, spec.targetId, set.route, context, (auth) =>
+    read({ ports, set, spec, run, previous, auth, context }),
+  );
+}
+
 /**
  * Reads and stages pages of a set, as many at once as the client sends. Conditional where the last set's rows of a
  * page can still be had: a 304 costs one token instead of two, and no work. Returns the pages staged; a page that ESI
@@ -132,12 +147,10 @@ export async function readChunk(
   chunk: Chunk,
   context: StepContext,
 ): Promise<{ pages: number }> {
-  const spec = setSpec(set, run);
-  const previous = await readPublishedSet(ports.db.pool, run);
-  const pages = await withAccess(ports, spec.targetId, set.route, context, async (auth) => {
+  const pages = await withReading(ports, set, run, context, async (reading) => {
     const staged = new Set((await readPageRecords(ports.db.pool, run.runId)).map((record) => record.page));
     const missing = range(chunk.from, chunk.to).filter((page) => !staged.has(page));
-    return readPages({ ports, set, spec, run, previous, auth, context }, missing);
+    return readPages(reading, missing);
   });
   return { pages: pages.length };
 }
