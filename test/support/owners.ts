@@ -1,3 +1,4 @@
+import type { Clock } from '../../src/kernel/clock.ts';
 import { OWNER_SCOPES } from '../../src/simulator/owners/scopes.ts';
 import type { TestEngine } from './engine.ts';
 
@@ -13,7 +14,7 @@ export const ofCorporation = (id: number) => `corporation/${id}`;
  * access token is good for twenty minutes of the test's clock.
  */
 export async function logIn(
-  engine: Pick<TestEngine, 'db' | 'sim' | 'clock'>,
+  engine: Pick<TestEngine, 'db' | 'sim'> & { readonly clock: Clock },
   characterId: number,
   scopes: readonly string[] = OWNER_SCOPES,
 ): Promise<void> {

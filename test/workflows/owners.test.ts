@@ -17,7 +17,7 @@ beforeAll(async () => {
   });
   await world.work();
   await world.collect({ collector: 'universe' });
-  await logIn({ ...world, clock: { ...systemClock, advance: () => undefined, slept: [] } }, ANNA);
+  await logIn({ ...world, clock: systemClock }, ANNA);
 });
 afterAll(() => world.close());
 

@@ -4,8 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { ANNA, CORPORATION, logIn, ofCharacter } from '../support/owners.ts';
 import { quietRuntime, type TestHouse, testHouse } from '../support/house.ts';
 import { eventually } from '../support/temporal.ts';
+import { TEST_APPLICATION } from '../support/vault.ts';
 
 /**
  * Histories of real runs, against the workflow code as it is now: a change of the order of commands, which would break
@@ -13,7 +16,7 @@ import { eventually } from '../support/temporal.ts';
  */
 const FOLDER = path.join(import.meta.dirname, '..', 'replay');
 const BUNDLE = path.join(import.meta.dirname, '..', '..', 'dist', 'workflow-bundle.js');
-const NAMES = ['published', 'torn', 'resolve', 'wait', 'sweep', 'cancelled', 'maintain'];
+const NAMES = ['published', 'torn', 'resolve', 'wait', 'sweep', 'cancelled', 'maintain', 'owner', 'dispatch'];
 const SMALL = 30_000; // bytes of JSON: what a run of a few pages needs
 
 const bundle = () => ({ workflowBundle: { codePath: BUNDLE } });
@@ -37,7 +40,15 @@ if (process.env['RECORD_HISTORIES']) {
     const [FORGE_ID, SINQ_ID] = [10000002, 10000032];
     const orders = (regionId: number) => ({ collector: 'market-orders', target: `region/${regionId}` });
     beforeAll(async () => {
-      world = await testHouse({ settings: { MARKET_REGIONS: `${FORGE_ID},${SINQ_ID}` } });
+      world = await testHouse({
+        // Several pages, so that chunks and publishing are steps of their own.
+        owners: { characters: [{ id: ANNA, assets: 2_500 }], corporations: [{ id: CORPORATION }] },
+        settings: {
+          MARKET_REGIONS: `${FORGE_ID},${SINQ_ID}`,
+          ESI_CLIENT_ID: TEST_APPLICATION.clientId,
+          ESI_CLIENT_SECRET: TEST_APPLICATION.clientSecret,
+        },
+      });
       await world.work();
       await world.collect({ collector: 'universe' });
     });
@@ -50,7 +61,19 @@ if (process.env['RECORD_HISTORIES']) {
       writeFileSync(path.join(FOLDER, `${name}.json`), `${anonymous}\n`);
     }
 
-    test('makes every history anew', async () => {
+    test('makes the histories of owners anew', async () => {
+      const { db, temporal } = world;
+      await logIn({ ...world, clock: systemClock }, ANNA);
+      await record('owner', await world.start({ collector: 'assets', target: ofCharacter(ANNA) }));
+      await db.rows(
+        `INSERT INTO collector_assignments (character_id, collector_type) VALUES ($1, 'ORDERS'), ($1, 'INDUSTRY')`,
+        [ANNA],
+      );
+      const look = { taskQueue: 'collect', workflowId: 'owners', args: [] };
+      await record('dispatch', await temporal.client.workflow.start('dispatch', look));
+    });
+
+    test('makes the histories of markets anew', async () => {
       await record('published', await world.start(orders(FORGE_ID)));
       await world.nextSet(FORGE_ID);
       world.sim.faults.tear({ times: 1 });
@@ -88,6 +111,8 @@ describe('recorded histories', () => {
     expect(read('resolve')).toContain('"activityType":{"name":"resolve"}');
     expect(read('wait')).toContain('timerFiredEventAttributes');
     expect(read('sweep')).toContain('childWorkflowExecutionCompletedEventAttributes');
+    expect(read('owner')).toMatch(/readChunk[^]*"resolve"[^]*"publish"/);
+    expect(read('dispatch')).toMatch(/sealTokens[^]*takeDueRuns[^]*childWorkflowExecutionStarted/);
     expect(read('cancelled')).toContain('workflowExecutionCanceledEventAttributes');
   });
 
