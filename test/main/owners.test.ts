@@ -1,3 +1,7 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freePort } from '../../src/embedded/ports.ts';
 import type { AssignmentView } from '../../src/engine/owners/assignments.ts';
@@ -51,6 +55,15 @@ afterAll(async () => {
   await Promise.all([temporal.close(), database.drop(), sim.close()]);
 });
 
+/** What anybody on this machine sees of the processes: their command lines. */
+async function commandLines(): Promise<string> {
+  if (!existsSync('/proc/self/cmdline'))
+    return (await promisify(execFile)('ps', ['-axww', '-o', 'args'])).stdout;
+  const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(ids.map((id) => readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')));
+  return lines.join('\n');
+}
+
 /** `tokens add`, with a person at the browser. */
 async function add(characterId: number, choice?: LoginChoice, ...args: string[]) {
   const command = place.start(['tokens', 'add', '--no-open', ...args]);
@@ -81,7 +94,7 @@ test('tokens add waits for the login, and tells what it brought', async () => {
 }, 60_000);
 
 test('the API and the page do the same, and nothing secret is told or logged', async () => {
-  const { http } = running.endpoints;
+  const { http, metrics } = running.endpoints;
   const ask = async (path: string, body?: unknown) => {
     const headers = { 'content-type': 'application/json' };
     const init = body === undefined ? {} : { method: 'POST', headers, body: JSON.stringify(body) };
@@ -105,16 +118,23 @@ test('the API and the page do the same, and nothing secret is told or logged', a
   const form = await fetch(`${http}/login`, { method: 'POST', redirect: 'manual' });
   expect([form.status, form.headers.get('location')]).toEqual([303, expect.stringContaining(sim.ssoUrl)]);
 
+  // A run that failed, and one with a token that ESI does not take: their errors are told as well.
+  sim.faults.status(400, { route: '/wallet' });
+  expect(await place.run('run', 'wallet', `character/${ANNA}`)).toMatchObject({ code: 1 });
+  sim.faults.clear();
+  sim.sso.expire(BRAM);
+  expect(await place.run('run', 'orders', `character/${BRAM}`)).toMatchObject({ code: 0 });
+  const addresses = ['/', '/api/tokens', '/api/status', '/api/runs', '/health'].map((path) => http + path);
   const told = await Promise.all(
-    ['/', '/api/tokens', '/api/status', '/api/runs', '/health'].map(async (path) =>
-      (await fetch(http + path)).text(),
-    ),
+    [...addresses, metrics!].map(async (address) => (await fetch(address)).text()),
   );
+  expect(told.at(-1)).toMatch(/collector_runs_total{[^}]*wallet/);
   const lists = await Promise.all([place.run('tokens', 'list', '--json'), place.run('status', '--json')]);
   const shown = [
     running.stdout(),
     running.stderr(),
     ...told,
+    await commandLines(),
     ...lists.map(({ stdout, stderr }) => stdout + stderr),
   ];
   const code = new URL(answer.url).searchParams.get('code')!;
