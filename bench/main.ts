@@ -1,5 +1,7 @@
+import { benchAssets } from './assets.ts';
 import { benchBudget } from './budget.ts';
 import { benchMarket } from './market.ts';
+import { benchOwners } from './owners.ts';
 import { benchUniverse } from './universe.ts';
 
 /** Each prints a table, writes bench/results/NAME.json, and answers whether every demanded bound held. */
@@ -11,6 +13,14 @@ const BENCHES: Readonly<Record<string, { about: string; run: () => Promise<boole
   budget: {
     about: "ESI's limits: used to the full, never exceeded, and what the ledger costs",
     run: benchBudget,
+  },
+  owners: {
+    about: "owners: a look of the dispatcher, a day of a thousand characters, Temporal's growth",
+    run: benchOwners,
+  },
+  assets: {
+    about: 'assets: 50,000 against a yardstick, a million within a memory, a hundred sets of history',
+    run: benchAssets,
   },
   universe: { about: 'static data: a first and an unchanged import against a yardstick', run: benchUniverse },
 };

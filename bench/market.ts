@@ -1,4 +1,5 @@
-import { type Case, CASES, type ForgeRound, type Measured, measureForge, ORDERS } from './support/forge.ts';
+import { type Case, CASES, type ForgeRound, measureForge, ORDERS } from './support/forge.ts';
+import { rowsTouched } from './support/measure-run.ts';
 import { direct, type Path, startTemporal, throughTemporal } from './support/paths.ts';
 import { type Bound, type Line, median, rounded, writeReport } from './support/report.ts';
 import { withServers } from './support/servers.ts';
@@ -32,7 +33,6 @@ const NOTES = [
 const megabytes = (bytes: number) => rounded(bytes / 2 ** 20);
 const seconds = (rounds: readonly ForgeRound[], path: string, of: Case) =>
   median(rounds.map((round) => round.paths[path]![of].seconds));
-const rowsOf = ({ inserted, changed, removed }: Measured) => inserted + changed + removed;
 
 /** Market orders of The Forge against the yardstick, and of all regions within a memory. */
 export async function benchMarket(): Promise<boolean> {
@@ -72,7 +72,7 @@ function forgeLines(rounds: readonly ForgeRound[], paths: readonly Path[]): Line
       CASES.map((of) => {
         const last = rounds.at(-1)!.paths[path.name]![of];
         const wal = median(rounds.map((round) => round.paths[path.name]![of].wal));
-        const rows = rowsOf(last);
+        const rows = rowsTouched(last);
         return {
           what: `${path.name}: ${of}`,
           seconds: rounded(seconds(rounds, path.name, of)),

@@ -11,7 +11,7 @@ import { openDatabase } from '../../src/store/database.ts';
 import { createCipher, KEY_BYTES } from '../../src/vault/cipher.ts';
 import { createSsoClient } from '../../src/vault/sso.ts';
 
-const AGENT = 'eve-collector-bench (bench@example.com)';
+export const AGENT = 'eve-collector-bench (bench@example.com)';
 
 /** The ceiling lifted: no run comes near a million requests a minute. */
 export const NO_CEILING = 1_000_000;

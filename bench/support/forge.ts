@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { makeTemplate, onCopy, walOf } from './databases.ts';
+import { makeTemplate, onCopy } from './databases.ts';
 import { benchClock, benchEngine } from './engine.ts';
-import type { Collect, Path } from './paths.ts';
-import { timed } from './report.ts';
+import { type MeasuredRun, measureRun } from './measure-run.ts';
+import type { Path } from './paths.ts';
 import type { BenchServers, BenchSimulator } from './servers.ts';
 import { measureYardstick, type Yardstick } from './yardstick.ts';
 
@@ -22,18 +22,9 @@ export const LATENCY = '50';
 export const CASES = ['first load', 'unchanged', 'unchanged, all ETags invalid', '2 % changed'] as const;
 export type Case = (typeof CASES)[number];
 
-export interface Measured {
-  readonly seconds: number;
-  /** Bytes of write-ahead log. */
-  readonly wal: number;
-  readonly inserted: number;
-  readonly changed: number;
-  readonly removed: number;
-}
-
 export interface ForgeRound {
   readonly yardstick: Yardstick;
-  readonly paths: Readonly<Record<string, Readonly<Record<Case, Measured>>>>;
+  readonly paths: Readonly<Record<string, Readonly<Record<Case, MeasuredRun>>>>;
 }
 
 /** Rounds of the yardstick and, in turn, of every path, each on a database of its own. */
@@ -50,7 +41,7 @@ export async function measureForge(
   const done: ForgeRound[] = [];
   for (let round = 1; round <= rounds; round++) {
     const yardstick = await onCopy(servers, 'forge', (url) => measureYardstick(url, simulator.url, FORGE));
-    const results: Record<string, Record<Case, Measured>> = {};
+    const results: Record<string, Record<Case, MeasuredRun>> = {};
     // In turn: whoever comes first finds a colder machine.
     for (const path of round % 2 === 1 ? paths : paths.toReversed()) {
       results[path.name] = await onCopy(servers, 'forge', (url) =>
@@ -71,7 +62,7 @@ async function measureCases(
   simulator: BenchSimulator,
   path: Path,
   databaseUrl: string,
-): Promise<Record<Case, Measured>> {
+): Promise<Record<Case, MeasuredRun>> {
   const clock = benchClock();
   const engine = benchEngine({
     databaseUrl,
@@ -89,8 +80,8 @@ async function measureCases(
     clock.advance(CACHE);
   };
   try {
-    return await path.use(engine.ports, async (collect) => {
-      const measure = () => measureRun(servers, collect);
+    return await path.use(engine.ports, 'market-orders', async (collect) => {
+      const measure = () => measureRun(servers, collect, `region/${FORGE}`);
       await servers.admin('CHECKPOINT');
       const first = await measure();
       await nextSet(0);
@@ -110,11 +101,4 @@ async function measureCases(
   } finally {
     await engine.close();
   }
-}
-
-async function measureRun(servers: BenchServers, collect: Collect): Promise<Measured> {
-  const { wal, result } = await walOf(servers, () => timed(() => collect(`region/${FORGE}`)));
-  const { outcome, inserted = 0, changed = 0, removed = 0 } = result.result;
-  if (outcome !== 'published' && outcome !== 'unchanged') throw new Error(`a run ended as ${outcome}`);
-  return { seconds: result.seconds, wal, inserted, changed, removed };
 }

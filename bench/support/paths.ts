@@ -13,23 +13,22 @@ import { startWorkers } from '../../src/main/worker.ts';
 import { NO_CEILING } from './engine.ts';
 import type { BenchServers } from './servers.ts';
 
-const COLLECTOR = 'market-orders';
 const NAMESPACE = 'bench';
 
-/** Starts the workflow `collect`: of one target, or of all. */
-export type Collect<T = RunSummary> = (target?: string) => Promise<T>;
+/** One run of a target. */
+export type Collect = (target: string) => Promise<RunSummary>;
 
 /** How targets are collected: called directly, or through Temporal. */
 export interface Path {
   readonly name: string;
   /** Prepares to collect with these parts, and ends what it started for that. */
-  use<T>(ports: Ports, work: (collect: Collect) => Promise<T>): Promise<T>;
+  use<T>(ports: Ports, collector: string, work: (collect: Collect) => Promise<T>): Promise<T>;
 }
 
 /** The steps called one after the other in this process. */
 export const direct: Path = {
   name: 'direct',
-  use: (ports, work) => work((target = '') => collectTarget(ports, { collector: COLLECTOR, target })),
+  use: (ports, collector, work) => work((target) => collectTarget(ports, { collector, target })),
 };
 
 /** The embedded Temporal server as the product starts it: state on disk. Returns its address. */
@@ -51,9 +50,9 @@ export async function startTemporal(servers: BenchServers): Promise<string> {
 export function throughTemporal(address: string): Path {
   return {
     name: 'Temporal',
-    use: (ports, work) =>
+    use: (ports, collector, work) =>
       withWorkers(address, ports, (client) =>
-        work((target) => execute(client, target) as Promise<RunSummary>),
+        work((target) => execute(client, collector, target) as Promise<RunSummary>),
       ),
   };
 }
@@ -88,11 +87,11 @@ export async function withWorkers<T>(
   }
 }
 
-/** Runs the workflow `collect` to its end. */
-export function execute(client: Client, target: string | undefined): Promise<unknown> {
+/** Runs the workflow `collect` to its end: of one target, or of all. */
+export function execute(client: Client, collector: string, target: string | undefined): Promise<unknown> {
   return client.workflow.execute('collect', {
     taskQueue: 'collect',
-    workflowId: target === undefined ? `${COLLECTOR} of all` : `${COLLECTOR}/${target}`,
-    args: [{ collector: COLLECTOR, ...(target === undefined ? {} : { target }) }],
+    workflowId: target === undefined ? `${collector} of all` : `${collector}/${target}`,
+    args: [{ collector, ...(target === undefined ? {} : { target }) }],
   });
 }

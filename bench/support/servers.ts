@@ -8,13 +8,15 @@ import pg from 'pg';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 
+/** Steers a simulator, see src/simulator/control.ts; gives what the call returned. */
+export type Control = (action: string, body?: object) => Promise<unknown>;
+
 /** A simulated ESI in a process of its own: what it costs is not ours. */
 export interface BenchSimulator {
   readonly url: string;
   readonly sdeUrl: string;
   readonly ssoUrl: string;
-  /** Steers it, see src/simulator/control.ts; gives what the call returned. */
-  control(action: string, body?: object): Promise<unknown>;
+  readonly control: Control;
   stop(): Promise<void>;
 }
 
@@ -34,9 +36,12 @@ export interface BenchServers {
 /** Runs a bench on servers of its own, and ends them all: when it is done, when it fails, and on Ctrl-C. */
 export async function withServers(work: (servers: BenchServers) => Promise<void>): Promise<void> {
   const stops: (() => Promise<unknown>)[] = [];
-  const stopAll = async () => {
+  let stopping: Promise<void> | undefined;
+  const stopEach = async () => {
     for (let stop = stops.pop(); stop; stop = stops.pop()) await stop().catch(() => undefined);
   };
+  // Once: an interrupted bench fails as well, and must not end before its servers have.
+  const stopAll = () => (stopping ??= stopEach());
   const interrupted = () => void stopAll().then(() => process.exit(130)); // as shells write "ended by SIGINT"
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
@@ -80,15 +85,20 @@ async function startSimulator(args: readonly string[]): Promise<BenchSimulator> 
   const { url, sdeUrl, ssoUrl } = JSON.parse(await firstLine(child)) as Ready;
   return {
     ...{ url, sdeUrl, ssoUrl },
-    async control(action, body = {}) {
-      const answer = await fetch(`${url}/__simulator/${action}`, {
-        method: 'POST',
-        body: JSON.stringify(body),
-      });
-      if (!answer.ok) throw new Error(`the simulator refused ${action}: ${await answer.text()}`);
-      return ((await answer.json()) as { result?: unknown }).result;
-    },
+    control: controlOf(url),
     stop: () => ended(child),
+  };
+}
+
+/** Steers the simulator at this address. */
+export function controlOf(url: string): Control {
+  return async (action, body = {}) => {
+    const answer = await fetch(`${url}/__simulator/${action}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`the simulator refused ${action}: ${await answer.text()}`);
+    return ((await answer.json()) as { result?: unknown }).result;
   };
 }
 

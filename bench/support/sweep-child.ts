@@ -1,12 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import type { Ports } from '../../src/engine/ports.ts';
+import { answerParent, peakMemory } from './child.ts';
 import { benchEngine } from './engine.ts';
 import { execute, withWorkers } from './paths.ts';
 import { timed } from './report.ts';
 import { sweepDirect } from './sweep-direct.ts';
 import type { Sweep, SweepOrder } from './sweep.ts';
 
-/** The process whose memory is measured: it gets its order from its parent, and sends back one result. */
+/** The process whose memory is measured: it gets its order from its parent. */
 async function sweep(order: SweepOrder): Promise<Sweep> {
   const { temporal, regions } = order;
   const engine = benchEngine(order);
@@ -26,22 +26,8 @@ async function sweep(order: SweepOrder): Promise<Sweep> {
 }
 
 async function sweepThrough(address: string, ports: Ports): Promise<Record<string, number>> {
-  const summary = await withWorkers(address, ports, (client) => execute(client, undefined));
+  const summary = await withWorkers(address, ports, (client) => execute(client, 'market-orders', undefined));
   return (summary as { outcomes: Record<string, number> }).outcomes;
 }
 
-/** The kernel's own mark of the highest resident memory. */
-async function peakMemory(): Promise<number> {
-  const status = await readFile('/proc/self/status', 'utf8');
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
-}
-
-process.once('message', (order: SweepOrder) => {
-  void sweep(order).then(
-    (result) => process.send!(result, () => process.disconnect()),
-    (error: unknown) => {
-      console.error(error);
-      process.exit(1);
-    },
-  );
-});
+answerParent(sweep);

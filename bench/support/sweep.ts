@@ -1,7 +1,5 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { withChild } from './child.ts';
 import { makeTemplate, onCopy } from './databases.ts';
 import { FORGE, LATENCY } from './forge.ts';
 import type { BenchServers } from './servers.ts';
@@ -81,7 +79,15 @@ export async function measureSweeps(
   for (const temporal of temporals) {
     const sweep = await onCopy(servers, 'sweep', async (databaseUrl) => {
       await servers.admin('CHECKPOINT');
-      return inChild({ temporal, databaseUrl, esiUrl, sdeUrl, dataDir, regions: [...sizes.keys()] });
+      const order: SweepOrder = {
+        temporal,
+        databaseUrl,
+        esiUrl,
+        sdeUrl,
+        dataDir,
+        regions: [...sizes.keys()],
+      };
+      return withChild('sweep-child.js', (ask) => ask(order) as Promise<Sweep>);
     });
     console.log(
       `${sweep.regions} regions in ${sweep.seconds.toFixed(1)} s, peak ${sweep.peakMb.toFixed(0)} MB`,
@@ -98,16 +104,4 @@ async function regionIds(servers: BenchServers): Promise<number[]> {
   const ids = (await answer.json()) as number[];
   await simulator.stop();
   return ids;
-}
-
-async function inChild(order: SweepOrder): Promise<Sweep> {
-  const child = fork(fileURLToPath(new URL('./sweep-child.js', import.meta.url)), {
-    execArgv: ['--enable-source-maps'],
-  });
-  const ended = once(child, 'exit');
-  child.send(order);
-  const result = await Promise.race([once(child, 'message'), ended.then(() => undefined)]);
-  if (!result) throw new Error('the process that sweeps the regions ended without a result');
-  await ended;
-  return (result as [Sweep])[0];
 }

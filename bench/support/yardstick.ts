@@ -20,7 +20,14 @@ export interface Yardstick {
   readonly total: number;
 }
 
-type Row = Record<string, unknown>;
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A page to GET, or ids to POST. */
+export interface Question {
+  readonly url: string;
+  readonly ids?: readonly number[];
+  readonly accessToken?: string;
+}
 
 /**
  * What the task costs without any of our work: reading all pages, then COPY of the rows into an empty copy of the final
@@ -31,47 +38,91 @@ export async function measureYardstick(
   esiUrl: string,
   region: number,
 ): Promise<Yardstick> {
-  const firstPage = await fetch(pageUrl(esiUrl, region, 1));
-  await firstPage.arrayBuffer();
-  const pages = Number(firstPage.headers.get('x-pages'));
-  const read = await timed(() => readAll(esiUrl, region, pages));
-  const copy = await copyAll(databaseUrl, read.result, region);
+  const pages = await countPages({ url: pageUrl(esiUrl, region, 1) });
+  const read = await timed(() =>
+    readRows(Array.from({ length: pages }, (_, i) => ({ url: pageUrl(esiUrl, region, i + 1) }))),
+  );
+  const columns = Object.keys(marketOrders.row.shape);
+  const tail = `\t${region}\t${new Date().toISOString()}`;
+  const texts = encodeAll(columns, read.result, tail);
+  const copy = await copyIntoEmpty(
+    databaseUrl,
+    'market_orders_public',
+    [...columns, 'region_id', 'snapshot_at'],
+    texts,
+    read.result.length,
+  );
   return { read: read.seconds, copy, total: read.seconds + copy };
 }
 
 const pageUrl = (esiUrl: string, region: number, page: number) =>
   `${esiUrl}/markets/${region}/orders?order_type=all&page=${page}`;
 
-async function readAll(esiUrl: string, region: number, pages: number): Promise<Row[]> {
-  const agent = new Agent({ connections: CONNECTIONS, pipelining: 1 });
+const authorization = ({ accessToken }: Question) =>
+  accessToken === undefined ? {} : { authorization: `Bearer ${accessToken}` };
+
+/** How many pages a set has, by its first. */
+export async function countPages(first: Question): Promise<number> {
+  const answer = await fetch(first.url, { headers: authorization(first) });
+  await answer.arrayBuffer();
+  return Number(answer.headers.get('x-pages'));
+}
+
+/** All answers' rows, read with as many connections as the client has. */
+export async function readRows(questions: readonly Question[]): Promise<Row[]> {
   const rows: Row[] = [];
-  await Promise.all(
-    Array.from({ length: pages }, async (_, i) => {
-      const url = pageUrl(esiUrl, region, i + 1);
-      const { body } = await request(url, { dispatcher: agent, headers: { 'accept-encoding': 'gzip' } });
-      const text = await inflate(Buffer.from(await body.arrayBuffer()));
-      for (const row of JSON.parse(text.toString()) as Row[]) rows.push(row);
-    }),
-  );
-  await agent.destroy();
+  await readAnswers(questions, async (packed) => {
+    for (const row of JSON.parse((await inflate(packed)).toString()) as Row[]) rows.push(row);
+  });
   return rows;
 }
 
-async function copyAll(databaseUrl: string, rows: readonly Row[], region: number): Promise<number> {
-  const columns = Object.keys(marketOrders.row.shape);
+/** Hands every answer over, packed as it came. */
+export async function readAnswers(
+  questions: readonly Question[],
+  take: (packed: Buffer) => Promise<void> | void,
+): Promise<void> {
+  const agent = new Agent({ connections: CONNECTIONS, pipelining: 1 });
+  await Promise.all(
+    questions.map(async (question) => {
+      const { url, ids } = question;
+      const { body, statusCode } = await request(url, {
+        dispatcher: agent,
+        headers: { 'accept-encoding': 'gzip', ...authorization(question) },
+        ...(ids ? { method: 'POST', body: JSON.stringify(ids) } : {}),
+      });
+      const packed = Buffer.from(await body.arrayBuffer());
+      if (statusCode !== 200) throw new Error(`${url} answered ${statusCode}`);
+      await take(packed);
+    }),
+  );
+  await agent.destroy();
+}
+
+/** Rows as COPY takes them, in texts of some size. */
+export function encodeAll(columns: readonly string[], rows: readonly Row[], tail: string): string[] {
   const texts: string[] = [];
-  const tail = `\t${region}\t${new Date().toISOString()}`;
   for (let i = 0; i < rows.length; i += BATCH)
     texts.push(encodeRows(columns, rows.slice(i, i + BATCH), tail));
+  return texts;
+}
+
+/** Seconds that COPY takes into an empty copy of a table with its indexes. */
+export async function copyIntoEmpty(
+  databaseUrl: string,
+  table: string,
+  columns: readonly string[],
+  texts: readonly string[],
+  rows: number,
+): Promise<number> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
-    await client.query('CREATE TABLE yardstick (LIKE market_orders_public INCLUDING ALL)');
-    const pool = client as unknown as pg.PoolClient;
+    await client.query(`CREATE TABLE yardstick (LIKE ${table} INCLUDING ALL)`);
     const copied = await timed(() =>
-      copyInto(pool, 'yardstick', [...columns, 'region_id', 'snapshot_at'], texts),
+      copyInto(client as unknown as pg.PoolClient, 'yardstick', columns, texts),
     );
-    if (copied.result !== rows.length) throw new Error(`${copied.result} of ${rows.length} rows copied`);
+    if (copied.result !== rows) throw new Error(`${copied.result} of ${rows} rows copied`);
     return copied.seconds;
   } finally {
     await client.query('DROP TABLE IF EXISTS yardstick');

@@ -73,8 +73,10 @@ export async function resolve(
   context: StepContext,
 ): Promise<{ asked: number }> {
   await createStage(ports.db.pool, setSpec(set, run), run.runId); // where every page answered 304 there is none
-  const { asked } = await resolveUnknown(ports, set, run, context);
-  await readDetails(ports, set, run, context);
+  const [{ asked }] = await Promise.all([
+    resolveUnknown(ports, set, run, context),
+    readDetails(ports, set, run, context),
+  ]);
   return { asked };
 }
 

@@ -66,16 +66,16 @@ export async function readDetails(
   const previous = await readPublishedSet(ports.db.pool, run);
   const told = new Map<number, Told>();
   const silent = new Set<number>();
-  for (const detail of spec.details) {
-    const ids = await readWanted(ports.db.pool, spec, detail, {
-      runId: run.runId,
-      previousRun: previous?.runId,
-    });
-    const rows = await askAll(ports, spec, run, detail, ids, context);
-    for (const row of rows) told.set(row.item_id, { ...told.get(row.item_id), ...row });
-    const answered = new Set(rows.map((row) => row.item_id));
-    for (const id of ids) if (!answered.has(id)) silent.add(id);
-  }
+  const runs = { runId: run.runId, previousRun: previous?.runId };
+  await Promise.all(
+    spec.details.map(async (detail) => {
+      const ids = await readWanted(ports.db.pool, spec, detail, runs);
+      const rows = await askAll(ports, spec, run, detail, ids, context);
+      for (const row of rows) told.set(row.item_id, { ...told.get(row.item_id), ...row });
+      const answered = new Set(rows.map((row) => row.item_id));
+      for (const id of ids) if (!answered.has(id)) silent.add(id);
+    }),
+  );
   const rows = [...told.values()].filter((row) => !silent.has(row.item_id));
   await keepDetails(ports.db, spec, run.runId, rows, [...silent]);
 }

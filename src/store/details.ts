@@ -27,10 +27,11 @@ export async function readWanted(
 ): Promise<number[]> {
   const key = `s."${spec.key[0]}"`;
   const sources = [`SELECT s.* FROM ${stageTable(runs.runId)} s WHERE NOT s.rejected`];
+  // As an array, not IN: nothing is known of a stage, and Postgres may read it once for each page.
   if (runs.previousRun !== undefined && (await stands(db, stageTable(runs.previousRun))))
     sources.push(
-      `SELECT s.* FROM ${stageTable(runs.previousRun)} s WHERE NOT s.rejected AND s.page IN
-        (SELECT page FROM stage.pages WHERE run_id = ${runs.runId} AND not_modified)`,
+      `SELECT s.* FROM ${stageTable(runs.previousRun)} s WHERE NOT s.rejected AND s.page = ANY
+        (ARRAY(SELECT page FROM stage.pages WHERE run_id = ${runs.runId} AND not_modified))`,
     );
   const { rows } = await db.query<{ id: number }>(
     `SELECT DISTINCT ${key} AS id FROM (${sources.join(' UNION ALL ')}) s WHERE ${WANTED[detail.rows]} ORDER BY 1`,
@@ -75,11 +76,16 @@ export async function keepDetails(
   });
 }
 
-/** Whether what was told differs from what the published rows say. */
+/**
+ * Whether what was told differs from what the published rows say. Row by row through the key: a join that may stop at its
+ * first row is planned by how many rows the owner seems to have, and of a new owner nothing is known.
+ */
 export async function detailsDiffer(db: Pick<Pool, 'query'>, spec: SetSpec, runId: number): Promise<boolean> {
   const columns = columnsOf(spec);
   const { rows } = await db.query(
-    `SELECT FROM ${detailsTable(runId)} d JOIN ${spec.table} b ON b."${spec.key[0]}" = d."${spec.key[0]}" AND ${within(spec, 'b')}
+    `SELECT FROM ${detailsTable(runId)} d
+      CROSS JOIN LATERAL (SELECT ${list(columns)} FROM ${spec.table} b
+                           WHERE b."${spec.key[0]}" = d."${spec.key[0]}" AND ${within(spec, 'b')} LIMIT 1) b
       WHERE (${list(columns, 'd.')}) IS DISTINCT FROM (${list(columns, 'b.')}) LIMIT 1`,
   );
   return rows.length > 0;

@@ -35,13 +35,14 @@ export async function openRun(db: Queryable, key: RunKey, now: Date): Promise<nu
 
 /**
  * Closes the runs of a target that nobody will finish: a workflow id has one run at a time, so whatever the same id
- * left open before this run was killed.
+ * left open before this run was killed. Of the last three days: older ones `maintain` has closed.
  */
 export async function closeAbandoned(db: Queryable, key: RunKey, runId: number, now: Date): Promise<void> {
   if (key.workflowId === undefined) return;
   await db.query(
     `UPDATE collection_runs SET finished_at = $5, outcome = 'failed', error = 'The run was ended from outside.'
-      WHERE collector = $1 AND target = $2 AND part = $6 AND workflow_id = $3 AND run_id < $4 AND finished_at IS NULL`,
+      WHERE collector = $1 AND target = $2 AND part = $6 AND workflow_id = $3 AND run_id < $4 AND finished_at IS NULL
+        AND started_at > $5::timestamptz - interval '3 days'`,
     [key.collector, key.target, key.workflowId, runId, now, key.part ?? ''],
   );
 }

@@ -50,11 +50,15 @@ export async function createStage(
   );
 }
 
-/** Stages of closed runs of this target that no published set stands on: left by runs that were killed. */
+/**
+ * Stages of closed runs of this target that no published set stands on: left by runs that were killed. Of the last three
+ * days, since to look at every run that is kept would take ten times as long; the daily `maintain` finds older ones.
+ */
 export async function dropOldStages(pool: Pool, spec: SetSpec, runId: number): Promise<void> {
   const { rows } = await pool.query<{ run_id: number }>(
     `SELECT r.run_id FROM collection_runs r
       WHERE r.collector = $1 AND r.target = $2 AND r.part = $4 AND r.run_id < $3 AND r.finished_at IS NOT NULL
+        AND r.started_at > (SELECT started_at FROM collection_runs WHERE run_id = $3) - interval '3 days'
         AND r.run_id NOT IN (SELECT run_id FROM published_sets WHERE collector = $1 AND target = $2 AND part = $4)
         AND to_regclass('stage.r' || r.run_id) IS NOT NULL`,
     [spec.collector, spec.target, runId, spec.part ?? ''],

@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import type { Ports } from '../../src/engine/ports.ts';
+import type { OwnerKind } from '../../src/spec/targets.ts';
+import { FIRST_CHARACTER, FIRST_CORPORATION } from '../../src/simulator/owners/options.ts';
+import type { IssuedTokens } from '../../src/simulator/sso/steering.ts';
+import { type BenchClock, benchEngine } from './engine.ts';
+import { logIn } from './logins.ts';
+import type { BenchServers, BenchSimulator, Control } from './servers.ts';
+import { countPages, type Question, readAnswers } from './yardstick.ts';
+
+/** Of the rows, those that change from one set to the next. */
+export const CHURN = 0.01;
+
+/** Assets of the bench's character: what a rich one has. */
+export const ASSETS = 50_000;
+
+const IDS: Readonly<Record<OwnerKind, number>> = {
+  character: FIRST_CHARACTER,
+  corporation: FIRST_CORPORATION,
+};
+
+/** The target whose assets are measured. */
+export const targetOf = (kind: OwnerKind) => `${kind}/${IDS[kind]}`;
+
+/** A route of an owner's assets. */
+export const assetsUrl = (esiUrl: string, kind: OwnerKind, what = '') =>
+  `${esiUrl}/${kind}s/${IDS[kind]}/assets${what}`;
+
+/** An engine with the character logged in. Its tokens live for twenty minutes of the engine's clock. */
+export function ownerEngine(
+  servers: BenchServers,
+  simulator: BenchSimulator,
+  databaseUrl: string,
+  clock: BenchClock,
+) {
+  const { url: esiUrl, sdeUrl, ssoUrl } = simulator;
+  return benchEngine({ databaseUrl, esiUrl, sdeUrl, ssoUrl, dataDir: join(servers.dir, 'sde'), clock });
+}
+
+/** Logs in the character that everything is asked with: it is the corporation's director. */
+export const logInDirector = (ports: Ports, control: Control) =>
+  logIn(ports, (method, id) => control('sso', { method, args: [id] }), [FIRST_CHARACTER]);
+
+/** An access token for what is asked without the engine. */
+export async function accessToken(control: Control): Promise<string> {
+  const issued = await control('sso', { method: 'issue', args: [FIRST_CHARACTER] });
+  return (issued as IssuedTokens).accessToken;
+}
+
+/** All pages of an owner's assets. */
+export async function pagesOf(simulator: BenchSimulator, kind: OwnerKind): Promise<Question[]> {
+  const token = await accessToken(simulator.control);
+  const page = (number: number): Question => ({
+    url: `${assetsUrl(simulator.url, kind)}?page=${number}`,
+    accessToken: token,
+  });
+  return Array.from({ length: await countPages(page(1)) }, (_, i) => page(i + 1));
+}
+
+/** Shows the next set with `churn` of its rows changed, and has the simulator make its pages: that is not our work. */
+export async function nextAssets(simulator: BenchSimulator, kind: OwnerKind, churn: number): Promise<void> {
+  const owners = (method: string, ...args: unknown[]) => simulator.control('owners', { method, args });
+  if (churn > 0) await owners('churnAssets', IDS[kind], churn);
+  await owners('turn', IDS[kind], 'assets');
+  await readAnswers(await pagesOf(simulator, kind), () => undefined);
+}

@@ -1,0 +1,75 @@
+import type { Admission, AdmitRequest, Budget } from '../../src/esi/admission.ts';
+import { LedgerBudget } from '../../src/esi/budget.ts';
+import type { LedgerStore } from '../../src/kernel/ledger.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import type { Database } from '../../src/store/database.ts';
+import { postgresLedger } from '../../src/store/ledger.ts';
+import type { DayClock } from './day-clock.ts';
+
+/** What the product allows itself when nothing is set. */
+const CEILING = { perMinute: 300, burst: 50 };
+
+/** From us to ESI and back, as it is measured from Europe: what makes requests of one minute not be of one moment. */
+const ROUND_TRIP = 150;
+
+/** As the budget itself reports: twice a second. */
+const REPORT_EVERY = 500;
+
+/**
+ * The ledger dates by the database's own clock. Where it looks up names, that name means the time of the bench: the
+ * statements stay the product's.
+ */
+export async function addClock({ pool }: Database): Promise<void> {
+  await pool.query(`
+    CREATE SCHEMA bench;
+    CREATE FUNCTION bench.clock_timestamp() RETURNS timestamptz LANGUAGE sql STABLE AS
+      $$ SELECT current_setting('bench.now')::timestamptz $$`);
+}
+
+const AT = `SELECT set_config('bench.now', $1, true), set_config('search_path', 'bench, public, pg_catalog', true)`;
+
+/** The product's ledger, told the time before each exchange. */
+function ledgerAt(db: Database, clock: DayClock): LedgerStore {
+  return postgresLedger({
+    ...db,
+    transaction: (work) =>
+      db.transaction(async (client) => {
+        await client.query(AT, [new Date(clock.now()).toISOString()]);
+        return work(client);
+      }),
+  });
+}
+
+/**
+ * The product's budget on the PostgreSQL ledger, in virtual time. Left out is the pacer of the process, whose clock is
+ * real; the ledger holds the same ceiling.
+ */
+export function dayBudget(db: Database, clock: DayClock): Budget {
+  const budget = new LedgerBudget({
+    store: ledgerAt(db, clock),
+    worker: 'bench',
+    ceiling: CEILING,
+    clock: clock.aside,
+    log: silentLog,
+  });
+  let reporting = false;
+  const reportLater = async () => {
+    if (reporting) return;
+    reporting = true;
+    await clock.aside.sleep(REPORT_EVERY);
+    reporting = false;
+    budget['report'](); // what its timer does: that one is real, and would come hours of the day too late
+  };
+  const ended = (admission: Admission): Admission => ({
+    settle: (...how) => (admission.settle(...how), void reportLater()),
+    cancel: () => (admission.cancel(), void reportLater()),
+  });
+  return {
+    async admit(request: AdmitRequest) {
+      const admission = await clock.waiting(() => budget.admit(request));
+      await clock.sleep(ROUND_TRIP);
+      return ended(admission);
+    },
+    close: () => budget.close(),
+  };
+}

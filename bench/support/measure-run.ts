@@ -1,0 +1,34 @@
+import { walOf } from './databases.ts';
+import type { Collect } from './paths.ts';
+import { timed } from './report.ts';
+import type { BenchServers } from './servers.ts';
+
+/** A run: what it took, and what it did. */
+export interface MeasuredRun {
+  readonly seconds: number;
+  /** Bytes of write-ahead log. */
+  readonly wal: number;
+  readonly inserted: number;
+  readonly changed: number;
+  readonly removed: number;
+}
+
+/** Rows that a run wrote or removed. */
+export const rowsTouched = ({
+  inserted,
+  changed,
+  removed,
+}: Pick<MeasuredRun, 'inserted' | 'changed' | 'removed'>) => inserted + changed + removed;
+
+/** Measures one run of a target. A run that published nothing, for another reason than that nothing changed, throws. */
+export async function measureRun(
+  servers: BenchServers,
+  collect: Collect,
+  target: string,
+): Promise<MeasuredRun> {
+  const { wal, result } = await walOf(servers, () => timed(() => collect(target)));
+  const { outcome, inserted = 0, changed = 0, removed = 0, detail = '' } = result.result;
+  if (outcome !== 'published' && outcome !== 'unchanged')
+    throw new Error(`a run ended as ${outcome} ${detail}`);
+  return { seconds: result.seconds, wal, inserted, changed, removed };
+}
