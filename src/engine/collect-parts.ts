@@ -1,5 +1,6 @@
 import type { AnyRouteSet, OwnerCollector } from '../collectors/define.ts';
 import { AppError, describeError } from '../kernel/errors.ts';
+import { together } from '../kernel/together.ts';
 import type { OwnerKind } from '../spec/targets.ts';
 import { settleAssignment } from '../store/dispatch.ts';
 import { readEarliestExpiry } from '../store/published-sets.ts';
@@ -73,7 +74,7 @@ export async function resolve(
   context: StepContext,
 ): Promise<{ asked: number }> {
   await createStage(ports.db.pool, setSpec(set, run), run.runId); // where every page answered 304 there is none
-  const [{ asked }] = await Promise.all([
+  const [{ asked }] = await together([
     resolveUnknown(ports, set, run, context),
     readDetails(ports, set, run, context),
   ]);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { AnyRouteSet } from '../collectors/define.ts';
 import { EsiError } from '../esi/errors.ts';
 import { AppError, describeError } from '../kernel/errors.ts';
+import { together } from '../kernel/together.ts';
 import type { Detail } from '../spec/vocabulary.ts';
 import { type DetailRow, hasDetails, keepDetails, readWanted } from '../store/details.ts';
 import { readPublishedSet } from '../store/published-sets.ts';
@@ -67,7 +68,7 @@ export async function readDetails(
   const told = new Map<number, Told>();
   const silent = new Set<number>();
   const runs = { runId: run.runId, previousRun: previous?.runId };
-  await Promise.all(
+  await together(
     spec.details.map(async (detail) => {
       const ids = await readWanted(ports.db.pool, spec, detail, runs);
       const rows = await askAll(ports, spec, run, detail, ids, context);
@@ -95,7 +96,7 @@ async function askAll(
     for (let batch = batches.shift(); batch; batch = batches.shift())
       told.push(...(await askBatch(ports, spec, run, detail, batch, context)));
   };
-  await Promise.all(Array.from({ length: LANES }, lane));
+  await together(Array.from({ length: LANES }, lane));
   return told;
 }
 

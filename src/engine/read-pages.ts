@@ -1,6 +1,7 @@
 import type { AnyRouteSet } from '../collectors/define.ts';
 import { type EsiAuth, type EsiRequest, requestUrl } from '../esi/request.ts';
 import { EsiError } from '../esi/errors.ts';
+import { together } from '../kernel/together.ts';
 import { type PublishedSet, readPublishedSet } from '../store/published-sets.ts';
 import { countRequests } from '../store/runs.ts';
 import type { SetSpec } from '../store/sets.ts';
@@ -63,7 +64,7 @@ export async function readPages(reading: Reading, pages: readonly number[]): Pro
   let writing = Promise.resolve();
   const write = () =>
     stagePages(ports.db, spec, run.runId, ready.splice(0, PAGES_PER_WRITE), new Date(ports.clock.now()));
-  const results = await Promise.allSettled(
+  await together(
     requests.map(async ({ page, request }) => {
       const staged = await readPage(reading, page, request);
       if (!staged) return;
@@ -74,8 +75,6 @@ export async function readPages(reading: Reading, pages: readonly number[]): Pro
       done.push({ ...staged, rejected: [], copy: NOTHING });
     }),
   );
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
   return done;
 }
 

@@ -1,3 +1,4 @@
+import { bulkhead, type BulkheadPolicy } from 'cockatiel';
 import type { Pool, PoolClient } from 'pg';
 import type { Database } from './database.ts';
 
@@ -113,12 +114,32 @@ export interface StoredToken {
   readonly inactiveReason: string | undefined;
 }
 
-/**
- * Holds a character's login until the transaction of `client` ends: one refresh at a time, over all workers. The row
- * itself stays free, so that what SSO answers is written by another connection and is durable at once.
- */
+/** Holds a character's login until the transaction of `client` ends: one refresh or login at a time, over all workers. */
 export async function lockLogin(client: PoolClient, characterId: number): Promise<void> {
   await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`login/${characterId}`]);
+}
+
+/** By pool, since each process has one. */
+const crowds = new WeakMap<Pool, BulkheadPolicy>();
+
+/** Each login that is held takes a connection and needs another: with half of all, the others are never waited for in vain. */
+function crowdOf(pool: Pool): BulkheadPolicy {
+  const crowd = crowds.get(pool) ?? bulkhead(Math.max(1, Math.floor(pool.options.max / 2)), Infinity);
+  crowds.set(pool, crowd);
+  return crowd;
+}
+
+/**
+ * Does work while it holds a character's login. The row itself stays free, so that what SSO answers is written by another
+ * connection and is durable at once.
+ */
+export async function holdLogin<T>(db: Database, characterId: number, work: () => Promise<T>): Promise<T> {
+  return crowdOf(db.pool).execute(() =>
+    db.transaction(async (client) => {
+      await lockLogin(client, characterId);
+      return work();
+    }),
+  );
 }
 
 /** The token of a character. */
@@ -187,20 +208,28 @@ export async function writeToken(db: Queryable, id: number, fresh: FreshToken, n
 
 /**
  * The token is not used any more until somebody logs in again: `reason` says why, in plain words. It stands with what was
- * collected by this login alone as well.
+ * collected by this login alone as well. `tried`: the refresh token, as stored, that the reason is about; false when the
+ * row has another by now, and nothing is done.
  */
-export async function deactivateToken(db: Queryable, id: number, reason: string, now: Date): Promise<void> {
-  await db.query(
+export async function deactivateToken(
+  db: Queryable,
+  { id, tried }: { readonly id: number; readonly tried: string | undefined },
+  reason: string,
+  now: Date,
+): Promise<boolean> {
+  const { rows } = await db.query(
     `WITH lost AS (UPDATE esi_tokens SET is_active = false, inactive_reason = $2, updated_at = $3
-                    WHERE id = $1 AND is_active RETURNING character_id)
-     UPDATE collector_assignments a SET note = $2, updated_at = $3
-       FROM lost JOIN characters c USING (character_id)
-      WHERE a.character_id = c.character_id
-         OR a.corporation_id = c.corporation_id
-            AND NOT EXISTS (SELECT FROM esi_tokens t JOIN characters m USING (character_id)
-                             WHERE t.is_active AND t.id <> $1 AND m.corporation_id = a.corporation_id)`,
-    [id, reason, now],
+                    WHERE id = $1 AND is_active AND ($4::text IS NULL OR refresh_token = $4) RETURNING character_id),
+          told AS (UPDATE collector_assignments a SET note = $2, updated_at = $3
+                     FROM lost JOIN characters c USING (character_id)
+                    WHERE a.character_id = c.character_id
+                       OR a.corporation_id = c.corporation_id
+                          AND NOT EXISTS (SELECT FROM esi_tokens t JOIN characters m USING (character_id)
+                                           WHERE t.is_active AND t.id <> $1 AND m.corporation_id = a.corporation_id))
+     SELECT FROM lost`,
+    [id, reason, now, tried ?? null],
   );
+  return rows.length > 0;
 }
 
 /** Ids are bound as numbers: a character's row, or nothing. */

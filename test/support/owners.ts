@@ -1,5 +1,10 @@
+import { engineSteps, type Steps } from '../../src/engine/collect-target.ts';
+import type { Ports, StepContext } from '../../src/engine/ports.ts';
+import type { RunRef, RunSummary, Step } from '../../src/engine/steps.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
+import { silentLog } from '../../src/kernel/log.ts';
 import { OWNER_SCOPES } from '../../src/simulator/owners/scopes.ts';
+import { openDatabase } from '../../src/store/database.ts';
 import type { TestEngine } from './engine.ts';
 
 export const ANNA = 90_000_001; // director of the corporation below
@@ -45,4 +50,84 @@ export async function logIn(
     `INSERT INTO esi_token_scopes (token_id, scope) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING`,
     [rows[0]!.id, scopes],
   );
+}
+
+/** A run of an owner's collector, as Temporal names it. */
+export const keyOf = (collector: string, target: string, workflowRunId: string, workflowId = target) => ({
+  ...{ collector, target, workflowId: `${collector}/${workflowId}`, workflowRunId },
+});
+export type Key = ReturnType<typeof keyOf>;
+
+/** The run that a step is about. */
+export function refOf({ collector, target }: Key, step: Step): RunRef {
+  const { part, runId } = step as Step & { state: 'read' };
+  return { collector, target, ...(part === undefined ? {} : { part }), runId };
+}
+
+/** Steps of another process. */
+export const living = (engine: TestEngine, context: StepContext = {}) =>
+  engineSteps(engine.restart(), context);
+
+/** Steps of a process that is killed when `when` says so of a sign of life. */
+export function dying(engine: TestEngine, when: (detail: { page?: number } | undefined) => boolean): Steps {
+  const stop = new AbortController();
+  const alive = (detail: unknown) => when(detail as { page?: number }) && stop.abort(new Error('killed'));
+  return living(engine, { signal: stop.signal, alive });
+}
+
+/** Goes on with a run until it is done, or until one of its steps has to `stop`. */
+export async function follow(key: Key, by: Steps, from?: Step, stop?: Step['state']): Promise<Step> {
+  let step = from ?? (await by.begin(key));
+  while (step.state !== 'done' && step.state !== stop) {
+    if (step.state === 'wait') throw new Error(step.why);
+    const run = refOf(key, step);
+    if (step.state === 'read') for (const chunk of step.chunks) await by.readChunk(run, chunk);
+    if (step.state === 'resolve') await by.resolve(run);
+    step = step.state === 'more' ? await by.begin(key) : await by.publish(run, false);
+  }
+  return step;
+}
+
+/** Goes on with a run until it is done. */
+export async function finish(key: Key, by: Steps): Promise<RunSummary> {
+  return ((await follow(key, by)) as Step & { state: 'done' }).summary;
+}
+
+/** How often each address of a route was asked for. */
+export function asked(engine: TestEngine, route: string): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const request of engine.sim.requests())
+    if (request.route.endsWith(route)) counts[request.path] = (counts[request.path] ?? 0) + 1;
+  return counts;
+}
+
+/**
+ * Does work in a process that dies when `dies` says so of a statement: that one and all later ones never reach the
+ * database, and its transactions are rolled back, as with a process that is killed. Gives `dead`, or what came of it.
+ */
+export async function untilDeath<T>(
+  engine: TestEngine,
+  dies: (text: string, statement: number) => boolean,
+  work: (ports: Ports) => Promise<T>,
+): Promise<T | 'dead'> {
+  const db = openDatabase({ url: engine.db.url, maxConnections: 5, minConnections: 0, log: silentLog });
+  let [statements, dead] = [0, false];
+  db.pool.on('connect', (client) => {
+    const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+    client.query = ((...args: unknown[]) => {
+      const [first] = args;
+      dead ||= dies(typeof first === 'string' ? first : 'COPY', ++statements);
+      if (dead) throw new Error('killed');
+      return query(...args);
+    }) as typeof client.query;
+  });
+  try {
+    const result = await work({ ...engine.restart(), db });
+    return dead ? 'dead' : result;
+  } catch (error) {
+    if (!dead) throw error;
+    return 'dead';
+  } finally {
+    await db.close();
+  }
 }

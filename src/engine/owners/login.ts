@@ -104,6 +104,10 @@ export async function finishLogin(
   }
 }
 
+/** A login whose process died over it may be stored and not noted: whoever waits is not told that nothing was. */
+const TOO_LATE =
+  'Nobody came back from EVE within ten minutes. "eve-collector tokens list" shows who is logged in; begin it anew.';
+
 /** How a login stands. Whoever asks knows its state, as the one who began it does. */
 export async function loginResult(ports: Pick<Ports, 'db' | 'clock'>, state: string): Promise<LoginResult> {
   const login = await readLogin(ports.db.pool, hashOf(state));
@@ -111,8 +115,7 @@ export async function loginResult(ports: Pick<Ports, 'db' | 'clock'>, state: str
   const { message, characterId, createdAt } = login;
   if (message !== null)
     return characterId === null ? { state: 'failed', message } : { state: 'done', message, characterId };
-  if (createdAt.getTime() + LOGIN_LIVES < ports.clock.now())
-    return { state: 'expired', message: expiredLogin().message };
+  if (createdAt.getTime() + LOGIN_LIVES < ports.clock.now()) return { state: 'expired', message: TOO_LATE };
   return { state: 'waiting', message: 'Waiting for the login on the page of EVE.' };
 }
 

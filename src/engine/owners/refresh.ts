@@ -2,7 +2,7 @@ import type { EsiAuth } from '../../esi/request.ts';
 import { AppError } from '../../kernel/errors.ts';
 import {
   deactivateToken,
-  lockLogin,
+  holdLogin,
   readCharacterName,
   readToken,
   type StoredToken,
@@ -110,21 +110,22 @@ async function refresh(
   refused: string | undefined,
 ): Promise<Held> {
   const name = await readCharacterName(ports.db, characterId);
-  return ports.db.transaction(async (client) => {
-    await lockLogin(client, characterId);
+  return holdLogin(ports.db, characterId, async () => {
     const { pool } = ports.db;
     const token = await readToken(pool, characterId);
     const usable = use(ports, characterId, token, refused);
     if (usable || !token) return usable!;
-    const lose = async (reason: string) => {
-      await deactivateToken(pool, token.id, reason, new Date(ports.clock.now()));
+    const lose = async (reason: string, tried?: string) => {
+      const now = new Date(ports.clock.now());
+      // Whoever lost the lock with its connection asks with a token that another may have replaced by now.
+      if (!(await deactivateToken(pool, { id: token.id, tried }, reason, now))) return overtaken(name);
       ports.log.warn({ characterId }, `the login of ${name} is not used any more: ${reason}`);
       return inactive(reason);
     };
     if (!token.refreshToken) throw await lose(`There is no refresh token. Log ${name} in again.`);
     const grant = await ask(ports, characterId, token, context).catch(async (error: unknown) => {
       const lost = error instanceof AppError && LOST.has(error.code);
-      throw lost ? await lose(error.message) : error;
+      throw lost ? await lose(error.message, token.refreshToken) : error;
     });
     const wrong = whoIsWrong(grant, characterId, token.ownerHash, name);
     if (wrong !== undefined) throw await lose(wrong);
@@ -183,6 +184,12 @@ const noToken = (characterId: number) =>
 
 const inactive = (reason: string | undefined) =>
   new AppError(reason ?? 'The login is switched off.', { code: 'LOGIN_INACTIVE', verdict: 'skip-target' });
+
+const overtaken = (name: string) =>
+  new AppError(`The login of ${name} was renewed or switched off meanwhile.`, {
+    code: 'LOGIN_OVERTAKEN',
+    verdict: 'retry',
+  });
 
 export const noApplication = () =>
   new AppError(

@@ -1,0 +1,272 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { collectTarget } from '../../../src/engine/collect-target.ts';
+import { listAssignments } from '../../../src/engine/owners/assignments.ts';
+import { takeDueRuns } from '../../../src/engine/owners/dispatch.ts';
+import { beginLogin, type Callback, finishLogin } from '../../../src/engine/owners/login.ts';
+import { tokenContext, tokenOf } from '../../../src/engine/owners/refresh.ts';
+import { enableToken } from '../../../src/engine/owners/tokens.ts';
+import type { Ports } from '../../../src/engine/ports.ts';
+import type { SsoClient } from '../../../src/vault/sso.ts';
+import { AGENT, type TestEngine, testEngine } from '../../support/engine.ts';
+import { ANNA, logIn, ofCharacter, untilDeath } from '../../support/owners.ts';
+
+/** Logins and the dispatcher, killed and not alone. */
+let engine: TestEngine;
+beforeEach(async () => {
+  engine = await testEngine();
+});
+afterEach(() => engine.close());
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE; // all that ESI caches is over, and it is the same time of day
+const LATER = 20 * MINUTE; // an access token is over
+const ME = ofCharacter(ANNA);
+
+interface Stored {
+  id: number;
+  is_active: boolean;
+  inactive_reason: string | null;
+  refresh_token: string;
+  scopes: string;
+}
+const stored = async () => (await engine.db.rows<Stored>('SELECT * FROM esi_tokens'))[0]!;
+const scopesOf = async () =>
+  (await engine.db.rows<{ scope: string }>('SELECT scope FROM esi_token_scopes')).map(({ scope }) => scope);
+
+/** The refresh token in the table, opened. */
+async function kept(): Promise<string> {
+  const { refresh_token } = await stored();
+  const { cipher } = engine.ports.vault;
+  return cipher.isSealed(refresh_token)
+    ? cipher.decrypt(refresh_token, tokenContext(ANNA, 'refresh_token'))
+    : refresh_token;
+}
+const alive = () => engine.sim.sso.grants(ANNA).flatMap(({ refreshTokens }) => refreshTokens);
+const refreshes = () => engine.sim.sso.requests().refresh_token;
+
+/** The login is good: ESI takes it, it says what it may, and its refresh token is one that EVE takes. */
+async function expectSound() {
+  expect(await stored()).toMatchObject({ is_active: true, inactive_reason: null });
+  expect((await stored()).scopes.split(',').toSorted()).toEqual((await scopesOf()).toSorted());
+  expect(alive()).toContain(await kept());
+  const ports = engine.restart();
+  await collectTarget(ports, { collector: 'industry', target: ME });
+  expect(engine.sim.offences()).toEqual([]);
+}
+
+describe('a refresh', () => {
+  beforeEach(async () => {
+    await engine.collect('universe');
+    await logIn(engine, ANNA);
+    engine.clock.advance(LATER);
+  });
+
+  test('whose process dies after the new refresh token was kept goes on from there with the next', async () => {
+    engine.sim.sso.setRotation('strict');
+    const first = await kept();
+    const end = await untilDeath(
+      engine,
+      (text) => text.startsWith('UPDATE esi_tokens SET access_token'),
+      (ports) => collectTarget(ports, { collector: 'industry', target: ME }),
+    );
+    expect([end, refreshes()]).toEqual(['dead', 1]);
+    const second = await kept();
+    expect([second === first, alive()]).toEqual([false, [second]]);
+    expect(await engine.collect('industry', ME)).toMatchObject({ outcome: 'published' });
+    expect(refreshes()).toBe(2);
+    await expectSound();
+  });
+
+  test.each(['never', 'lenient', 'strict'] as const)(
+    'survives a process that dies at any statement, where refresh tokens rotate: %s',
+    async (rotation) => {
+      engine.sim.sso.setRotation(rotation);
+      // Where the old token is dead at once, the new one is lost with the statement that keeps it: see below.
+      const bears = (text: string) =>
+        rotation === 'strict' && text.startsWith('UPDATE esi_tokens SET refresh_token');
+      let deaths = 0;
+      for (let end: unknown = 'dead'; end === 'dead'; deaths++) {
+        end = await untilDeath(
+          engine,
+          (text, n) => n > deaths && !bears(text),
+          (ports) => tokenOf(ports, ANNA, {}).token(),
+        );
+        await tokenOf(engine.restart(), ANNA, {}).token();
+        await expectSound();
+        engine.clock.advance(LATER);
+      }
+      expect(deaths).toBeGreaterThan(8);
+    },
+  );
+
+  test('whose process dies with the only good refresh token costs the login, and says what to do', async () => {
+    engine.sim.sso.setRotation('strict');
+    await untilDeath(
+      engine,
+      (text) => text.startsWith('UPDATE esi_tokens SET refresh_token'),
+      (ports) => tokenOf(ports, ANNA, {}).token(),
+    );
+    expect(await engine.collect('industry', ME)).toMatchObject({
+      outcome: 'resting',
+      detail: expect.stringMatching(/Log the character in again/) as unknown,
+    });
+    expect(await stored()).toMatchObject({ is_active: false });
+    await logIn(engine, ANNA);
+    expect(await engine.collect('industry', ME)).toMatchObject({ outcome: 'published' });
+  });
+
+  /** A process whose refresh stops before or after EVE is asked, until it may go on. */
+  function halting(where: 'before' | 'after') {
+    let [tell, goOn] = [() => {}, () => {}];
+    const reached = new Promise<void>((resolve) => (tell = resolve));
+    const gate = new Promise<void>((resolve) => (goOn = resolve));
+    const ports = engine.restart();
+    const sso = ports.vault.sso!;
+    const halt = async () => {
+      tell();
+      await gate;
+    };
+    const refresh: SsoClient['refresh'] = async (sent, signal, rotated) => {
+      if (where === 'before') await halt();
+      return sso.refresh(sent, signal, async (token) => {
+        if (where === 'after') await halt();
+        await rotated?.(token);
+      });
+    };
+    const halted: Ports = { ...ports, vault: { ...ports.vault, sso: { ...sso, refresh } } };
+    return { ports: halted, reached, goOn };
+  }
+
+  /** Twins of whom the one that holds the lock loses its connection, and the other ends first. */
+  async function raceTwins(where: 'before' | 'after') {
+    const holder = halting(where);
+    const given = (ports: Ports) =>
+      tokenOf(ports, ANNA, {})
+        .token()
+        .catch((error: unknown) => error);
+    const first = given(holder.ports);
+    await holder.reached;
+    const second = given(engine.restart());
+    while ((await locks(false)).length === 0);
+    const [held] = await locks(true);
+    expect(await engine.db.rows('SELECT pg_terminate_backend($1) AS ended', [held!.pid])).toEqual([
+      { ended: true },
+    ]);
+    const twin = await second;
+    holder.goOn();
+    return { twin, holder: await first };
+  }
+
+  /** Who holds locks of logins in this database, or waits for them. */
+  const locks = (granted: boolean) =>
+    engine.db.rows<{ pid: number }>(
+      `SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted = $1
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      [granted],
+    );
+
+  test.each([
+    ['before', 'never'],
+    ['before', 'lenient'],
+    ['before', 'strict'],
+    ['after', 'lenient'],
+  ] as const)(
+    'whose connection breaks %s EVE is asked leaves the login to its twin, and does no harm to it (%s)',
+    async (where, rotation) => {
+      engine.sim.sso.setRotation(rotation);
+      const { twin, holder } = await raceTwins(where);
+      expect(twin).toMatch(/^eyJ/);
+      expect(holder).toBeInstanceOf(Error);
+      for (let turn = 0; turn < 2; turn++) {
+        await expectSound();
+        engine.clock.advance(LATER);
+        await tokenOf(engine.restart(), ANNA, {}).token();
+      }
+    },
+  );
+
+  test('whose connection breaks while EVE makes the old token void loses no token: the login can be switched on', async () => {
+    engine.sim.sso.setRotation('strict');
+    const { twin } = await raceTwins('after');
+    expect(twin).toMatchObject({ code: 'LOGIN_INACTIVE' });
+    expect(alive()).toEqual([await kept()]);
+    await enableToken(engine.ports, (await stored()).id, true);
+    await expectSound();
+  });
+});
+
+test('what a dispatcher took that died before it began anything is due again after ten minutes, not before', async () => {
+  await logIn(engine, ANNA);
+  for (const type of ['WALLET', 'MOON_DUST'])
+    await engine.db.rows('INSERT INTO collector_assignments (collector_type, character_id) VALUES ($1, $2)', [
+      ...[type, ANNA],
+    ]);
+  const end = await untilDeath(engine, (text) => text.includes('SET note'), takeDueRuns);
+  expect(end).toBe('dead');
+  expect(await takeDueRuns(engine.restart())).toEqual([]);
+  engine.clock.advance(10 * MINUTE - 1);
+  expect(await takeDueRuns(engine.restart())).toEqual([]);
+  engine.clock.advance(1);
+  const both = await Promise.all([takeDueRuns(engine.restart()), takeDueRuns(engine.restart())]);
+  expect(both.flat()).toEqual([{ collector: 'wallet', target: ME }]);
+});
+
+describe('the end of a login', () => {
+  /** What EVE sends Anna back with who was sent to `url`. */
+  async function visit(url: string): Promise<Callback> {
+    const address = engine.sim.sso.loginUrl(url, ANNA);
+    const answer = await fetch(address, { redirect: 'manual', headers: { 'user-agent': AGENT } });
+    const query = new URL(answer.headers.get('location') ?? 'nothing:').searchParams;
+    return { state: query.get('state') ?? undefined, code: query.get('code') ?? undefined };
+  }
+
+  const counts = async () => {
+    const tables = ['characters', 'esi_tokens', 'esi_token_scopes', 'collector_assignments'];
+    const rows = await Promise.all(tables.map((table) => engine.db.rows(`SELECT FROM ${table}`)));
+    return rows.map((all) => all.length);
+  };
+
+  test('whose process dies between the code and the tokens leaves nothing, and the address works no more', async () => {
+    const { url } = await beginLogin(engine.ports);
+    const callback = await visit(url);
+    const end = await untilDeath(
+      engine,
+      (text) => text === 'BEGIN',
+      (ports) => finishLogin(ports, callback),
+    );
+    expect([end, engine.sim.sso.requests().authorization_code]).toEqual(['dead', 1]);
+    expect(await counts()).toEqual([0, 0, 0, 0]);
+    await expect(finishLogin(engine.restart(), callback)).rejects.toMatchObject({
+      ...{ code: 'LOGIN_USED', verdict: 'fail' },
+      message: expect.stringMatching(/its address works once\. Begin a new one/) as unknown,
+    });
+    expect(engine.sim.sso.requests().authorization_code).toBe(1);
+    expect(await counts()).toEqual([0, 0, 0, 0]);
+  });
+
+  test('whose process dies at any statement leaves a whole login or none, and the next one brings the rest', async () => {
+    const login = async (ports: Ports) => {
+      const { url } = await beginLogin(engine.ports);
+      const callback = await visit(url);
+      return finishLogin(ports, callback);
+    };
+    const targets = async () =>
+      (await listAssignments(engine.ports)).map((a) => `${a.collector} ${a.target}`).toSorted();
+    await login(engine.ports);
+    const [whole, all] = [await counts(), await targets()];
+    let deaths = 0;
+    for (let end: unknown = 'dead'; end === 'dead'; deaths++) {
+      await engine.db.pool.query('TRUNCATE characters, corporations, collector_assignments CASCADE');
+      end = await untilDeath(engine, (_, n) => n > deaths, login);
+      const [characters, tokens, scopes] = await counts();
+      expect([whole.slice(0, 3), [0, 0, 0]]).toContainEqual([characters, tokens, scopes]);
+      if (tokens === 1) expect(alive()).toContain(await kept());
+      engine.clock.advance(DAY);
+      await login(engine.restart());
+      expect(await targets()).toEqual(all);
+      await expectSound();
+      engine.clock.advance(DAY);
+    }
+    expect(deaths).toBeGreaterThan(20);
+  });
+});

@@ -1,0 +1,229 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { engineSteps } from '../../../src/engine/collect-target.ts';
+import { takeDueRuns } from '../../../src/engine/owners/dispatch.ts';
+import type { SimulatorOptions } from '../../../src/simulator/index.ts';
+import { testBudget } from '../../support/budget.ts';
+import { type TestEngine, testEngine } from '../../support/engine.ts';
+import {
+  ANNA,
+  asked,
+  BRAM,
+  CORPORATION,
+  dying,
+  finish,
+  follow,
+  keyOf,
+  living,
+  logIn,
+  ofCharacter,
+  ofCorporation,
+  refOf,
+} from '../../support/owners.ts';
+
+/** Runs of many parts that are killed, repeated, or not alone. */
+let engine: TestEngine;
+afterEach(() => engine.close());
+
+const HOUR = 3_601_000; // ESI caches journal and transactions for an hour
+const ME = ofCharacter(ANNA);
+const CORP = ofCorporation(CORPORATION);
+
+async function begin(owners?: SimulatorOptions['owners']): Promise<void> {
+  engine = await testEngine(owners ? { owners } : {});
+  await engine.collect('universe');
+  await logIn(engine, ANNA);
+  engine.sim.resetCounters();
+}
+
+async function later(change: () => unknown): Promise<void> {
+  engine.clock.advance(HOUR);
+  await change();
+  engine.sim.owners.turn();
+  engine.sim.resetCounters();
+}
+
+const count = async (table: string, where = 'true') =>
+  (await engine.db.rows<{ n: number }>(`SELECT count(*) AS n FROM ${table} WHERE ${where}`))[0]!.n;
+
+/** Every row of the owner's transactions once, and nothing else. */
+async function expectExactTransactions() {
+  const rows = await engine.db.rows<{ id: number }>(
+    'SELECT transaction_id AS id FROM wallet_transactions WHERE character_id = $1 ORDER BY 1 DESC',
+    [ANNA],
+  );
+  const served = engine.sim.owners.transactions(ANNA).map((row) => row.transaction_id);
+  expect(rows.map(({ id }) => id)).toEqual(served);
+}
+
+/** The journal of a wallet as ESI shows it, each row once. What ESI shows no more stays. */
+async function expectExactJournal(owner: number, division?: number) {
+  const shown = engine.sim.owners.belongings.wallet(owner, division ?? 1).journalAt(engine.clock.now());
+  const ids = Array.from({ length: shown.length }, (_, n) => shown.at(n)!.id).toSorted((a, b) => a - b);
+  const rows = await engine.db.rows<{ id: number }>(
+    `SELECT journal_id AS id FROM wallet_journal
+      WHERE coalesce(corporation_id, character_id) = $1 AND division IS NOT DISTINCT FROM $2 AND journal_id >= $3
+      ORDER BY 1`,
+    [owner, division ?? null, ids[0]],
+  );
+  expect(rows.map(({ id }) => id)).toEqual(ids);
+}
+
+test('a run that is killed again and again between its parts asks for each of them once', async () => {
+  await begin({
+    characters: [{ id: ANNA, name: 'Anna Testa', roles: ['Director', 'Accountant'] }],
+    corporations: [{ id: CORPORATION, journal: 2_510, transactions: 12 }],
+  });
+  const key = keyOf('wallet', CORP, 'w1');
+  /** A process that gets two answers, and dies over its third question. */
+  const live = async () => {
+    let signs = 0;
+    const by = dying(engine, () => ++signs > 4);
+    return finish(key, by).catch((error: Error) => error.message);
+  };
+  let kills = 0;
+  for (let end: unknown = await live(); end === 'killed'; end = await live()) kills++;
+  expect(kills).toBeGreaterThan(8);
+  const wallets = asked(engine, '');
+  expect(Object.keys(wallets).filter((path) => path.includes('wallets')).length).toBe(1 + 14 + 14);
+  expect(Object.values(wallets).filter((n) => n > 1)).toEqual([]);
+  for (let division = 1; division <= 7; division++) await expectExactJournal(CORPORATION, division);
+  expect(await count('wallet_transactions')).toBe(7 * 12);
+  expect(await count('wallet_balances')).toBe(7);
+  expect(await count('wallet_journal_gaps')).toBe(0);
+  expect(
+    await count('collection_runs', `outcome IS DISTINCT FROM 'published' AND collector = 'wallet'`),
+  ).toBe(0);
+  expect(engine.sim.offences()).toEqual([]);
+});
+
+test('a part of many pages that is killed between them is gone on with, and the parts before it are left alone', async () => {
+  await begin({ characters: [{ id: ANNA, journal: 6_000, transactions: 10 }] });
+  const key = keyOf('wallet', ME, 'w1');
+  const by = dying(engine, (detail) => detail?.page === 3);
+  const first = await by.begin(key);
+  expect(first).toMatchObject({ state: 'read', part: 'journal' });
+  await by.readChunk(refOf(key, first), { from: 2, to: 2 });
+  await expect(by.readChunk(refOf(key, first), { from: 3, to: 3 })).rejects.toThrow('killed');
+  expect(await count('wallet_journal')).toBe(0);
+  expect(await finish(key, living(engine))).toMatchObject({ outcome: 'published' });
+  expect(Object.values(asked(engine, '')).filter((n) => n > 1)).toEqual([]);
+  await expectExactJournal(ANNA);
+  await expectExactTransactions();
+  expect(engine.sim.offences()).toEqual([]);
+});
+
+test.each([1, 2, 3])(
+  'a list that is read backwards and killed before its page %i is gone on with, each row once',
+  async (page) => {
+    await begin({ characters: [{ id: ANNA, transactions: 6_000, journal: 10 }, { id: BRAM }] });
+    const key = keyOf('wallet', ME, 'w1');
+    const trade = () =>
+      engine.sim.owners.trade({ sellerId: BRAM, buyerId: ANNA, typeId: 34, quantity: 10, price: 5.5 });
+    await follow(key, living(engine), undefined, 'more'); // the journal
+    const by = dying(engine, (detail) => detail?.page === page);
+    await expect(by.begin(key)).rejects.toThrow('killed');
+    expect(await count('wallet_transactions')).toBe(0);
+    trade(); // is shown in an hour
+    expect(await finish(key, living(engine))).toMatchObject({ outcome: 'published' });
+    const addresses = asked(engine, '/wallet/transactions');
+    expect(Object.keys(addresses)).toHaveLength(4); // the last one has nothing older
+    expect(Object.values(addresses).filter((n) => n > 1)).toEqual([]);
+    const unseen = page === 1 ? 0 : 1;
+    expect(await count('wallet_transactions')).toBe(engine.sim.owners.transactions(ANNA).length - unseen);
+    expect(engine.sim.offences()).toEqual([]);
+    await later(trade);
+    await finish(keyOf('wallet', ME, 'w2'), living(engine));
+    expect(Object.keys(asked(engine, '/wallet/transactions'))).toHaveLength(1);
+    await expectExactTransactions();
+  },
+);
+
+test('what a killed run had read of a list is not mistaken for what is stored', async () => {
+  await begin({ characters: [{ id: ANNA, transactions: 6_000, journal: 10 }] });
+  const killed = keyOf('wallet', ME, 'killed');
+  await follow(killed, living(engine), undefined, 'more'); // the journal
+  const by = dying(engine, (detail) => detail?.page === 3);
+  await expect(by.begin(killed)).rejects.toThrow('killed');
+  expect(await finish(keyOf('wallet', ME, 'next'), living(engine))).toMatchObject({ outcome: 'published' });
+  await expectExactTransactions();
+  const ended = `outcome = 'failed' AND error = 'The run was ended from outside.' AND part = 'transactions'`;
+  expect(await count('collection_runs', ended)).toBe(1);
+  expect(
+    await engine.db.rows(
+      `SELECT relname FROM pg_class WHERE relnamespace = 'stage'::regnamespace AND relname ~ '\\d'`,
+    ),
+  ).toEqual([]);
+});
+
+test('a wallet collected by two at once has each row, each balance and each gap once', async () => {
+  await begin({ characters: [{ id: ANNA, transactions: 5_200, journal: 5_300 }, { id: BRAM }] });
+  const budget = testBudget(engine.clock);
+  const both = (turn: number) =>
+    Promise.all(
+      ['one', 'two'].map((id) =>
+        finish(keyOf('wallet', ME, `${id}-${turn}`, id), engineSteps(engine.restart({ budget }))),
+      ),
+    );
+  for (let turn = 0; turn < 3; turn++) {
+    const outcomes = (await both(turn)).map(({ outcome }) => outcome);
+    expect(outcomes).toContain('published');
+    expect(await count('wallet_balances')).toBe(turn + 1);
+    await expectExactJournal(ANNA);
+    await expectExactTransactions();
+    expect(await count('wallet_journal_gaps')).toBe(turn);
+    await later(() => {
+      const { owners } = engine.sim;
+      owners.dropJournal(ANNA, [owners.pay(ANNA, 500).id]);
+      owners.trade({ sellerId: BRAM, buyerId: ANNA, typeId: 34, quantity: 10, price: 5.5 });
+    });
+  }
+  expect(await count('collection_runs', 'finished_at IS NULL')).toBe(0);
+  const [now] = await engine.db.rows<{ balance: string }>('SELECT balance FROM wallet_balances_now');
+  const [, newest] = engine.sim.owners.journal(ANNA); // the first is of the hour that was not collected
+  expect(Number(now!.balance)).toBe(newest!.balance);
+  // Twins ask for the same; beyond that they break no rule.
+  expect(engine.sim.offences().filter(({ kind }) => kind !== 'too-early')).toEqual([]);
+});
+
+test('a run whose successor has begun publishes nothing any more', async () => {
+  await begin({ characters: [{ id: ANNA, journal: 2_600, transactions: 10 }] });
+  const slow = living(engine);
+  const [before, after] = [keyOf('wallet', ME, 'before'), keyOf('wallet', ME, 'after')];
+  const step = await slow.begin(before);
+  await slow.readChunk(refOf(before, step), { from: 2, to: 2 });
+  const next = await living(engine).begin(after);
+  expect(await slow.publish(refOf(before, step), false)).toMatchObject({ state: 'more' });
+  expect(await count('wallet_journal')).toBe(0);
+  expect(await finish(after, living(engine))).toMatchObject({ outcome: 'published' });
+  expect(next).toMatchObject({ state: 'read', part: 'journal' });
+  await expectExactJournal(ANNA);
+  await expectExactTransactions();
+});
+
+test('what was taken by a process that died over it is due after ten minutes, and is gone on with', async () => {
+  await begin({ characters: [{ id: ANNA, journal: 10, transactions: 10 }] });
+  await engine.db.pool.query(
+    `INSERT INTO collector_assignments (collector_type, character_id, collection_interval_minutes) VALUES ('WALLET', $1, 60)`,
+    [ANNA],
+  );
+  const due = [{ collector: 'wallet', target: ME }];
+  const taken = engine.clock.now();
+  expect(await takeDueRuns(engine.ports)).toEqual(due);
+  let signs = 0;
+  await expect(
+    finish(
+      keyOf('wallet', ME, 'w1'),
+      dying(engine, () => ++signs > 1),
+    ),
+  ).rejects.toThrow('killed');
+  engine.clock.advance(taken + 599_000 - engine.clock.now()); // requests that wait move the clock as well
+  expect(await takeDueRuns(engine.restart())).toEqual([]);
+  engine.clock.advance(1_000);
+  expect(await takeDueRuns(engine.restart())).toEqual(due);
+  expect(await finish(keyOf('wallet', ME, 'w2'), living(engine))).toMatchObject({ outcome: 'published' });
+  await expectExactJournal(ANNA);
+  await expectExactTransactions();
+  expect(await takeDueRuns(engine.ports)).toEqual([]);
+  engine.clock.advance(2 * HOUR);
+  expect(await takeDueRuns(engine.ports)).toEqual(due);
+});

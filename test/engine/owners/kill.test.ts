@@ -1,0 +1,232 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { engineSteps, type Steps } from '../../../src/engine/collect-target.ts';
+import { testBudget } from '../../support/budget.ts';
+import { type TestEngine, testEngine } from '../../support/engine.ts';
+import {
+  ANNA,
+  asked,
+  dying,
+  finish,
+  follow,
+  keyOf,
+  living,
+  logIn,
+  ofCharacter,
+  refOf,
+  untilDeath,
+} from '../../support/owners.ts';
+
+/** Runs over assets that are killed, repeated, or not alone. */
+let engine: TestEngine;
+afterEach(() => engine.close());
+
+const HOUR = 3_601_000; // ESI caches assets and transactions for an hour
+const ME = ofCharacter(ANNA);
+
+const count = async (table: string, where = 'true') =>
+  (await engine.db.rows<{ n: number }>(`SELECT count(*) AS n FROM ${table} WHERE ${where}`))[0]!.n;
+
+const COLUMNS = `item_id, type_id, location_id, location_type, location_flag, quantity, is_singleton,
+                 is_blueprint_copy, name, position_x, position_y, position_z`;
+const held = () => engine.db.rows(`SELECT ${COLUMNS} FROM assets WHERE character_id = $1 ORDER BY 1`, [ANNA]);
+const heldAt = (at: Date) =>
+  engine.db.rows(`SELECT ${COLUMNS} FROM assets_at($1, NULL, $2) ORDER BY 1`, [ANNA, at]);
+
+/** The set published before the one that the test is about. */
+let former: { rows: unknown[]; at: Date };
+
+async function beginWith(assets: number): Promise<void> {
+  engine = await testEngine({ owners: { characters: [{ id: ANNA, name: 'Anna Testa', assets }] } });
+  await engine.collect('universe');
+  await logIn(engine, ANNA);
+  await engine.collect('assets', ME);
+  const [set] = await engine.db.rows<{ at: Date }>(
+    `SELECT last_modified AS at FROM published_sets WHERE collector = 'assets'`,
+  );
+  former = { rows: await held(), at: set!.at };
+  const [ship] = await engine.db.rows<{ id: number }>(
+    'SELECT item_id AS id FROM assets WHERE name IS NOT NULL ORDER BY 1',
+  );
+  engine.clock.advance(HOUR);
+  engine.sim.owners.churnAssets(ANNA, 0.03);
+  engine.sim.owners.rename(ANNA, ship!.id, 'Second Wind');
+  engine.sim.owners.turn();
+  engine.sim.resetCounters();
+}
+
+/** What ESI would tell of everything, its details included. */
+function shown(): unknown[] {
+  const things = engine.sim.owners.belongings.assets(ANNA);
+  const rows = engine.sim.owners.assets(ANNA).map((row) => {
+    const name = things.namesOf([row.item_id])?.[0]?.name;
+    const inSpace = row.location_type === 'solar_system';
+    const place = inSpace ? things.locationsOf([row.item_id])?.[0]?.position : undefined;
+    return {
+      ...{ ...row, is_blueprint_copy: row.is_blueprint_copy ?? null },
+      ...{ name: name === undefined || name === 'None' ? null : name },
+      ...{ position_x: place?.x ?? null, position_y: place?.y ?? null, position_z: place?.z ?? null },
+    };
+  });
+  return rows.toSorted((a, b) => a.item_id - b.item_id);
+}
+
+async function expectUntouched() {
+  expect(await held()).toEqual(former.rows);
+  expect(await count('asset_diffs')).toBe(0);
+}
+
+/** The table is what ESI shows, what was before can be had, and nothing is told twice. */
+async function expectExact() {
+  expect(await held()).toEqual(shown());
+  expect(await heldAt(former.at)).toEqual(former.rows);
+  expect(await count('asset_diffs')).toBeGreaterThan(0);
+  const twice = `SELECT FROM asset_diffs GROUP BY item_id, change_type, current_snapshot_at HAVING count(*) > 1`;
+  expect(await engine.db.rows(twice)).toEqual([]);
+  expect(await count('collection_runs', 'finished_at IS NULL')).toBe(0);
+}
+
+test('assets that are killed in the middle of their pages go on without asking the staged ones again', async () => {
+  await beginWith(3_300);
+  const key = keyOf('assets', ME, 'w1');
+  const by = dying(engine, (detail) => detail?.page === 3);
+  const first = await by.begin(key);
+  expect(first).toMatchObject({ state: 'read', pages: 4 });
+  await by.readChunk(refOf(key, first), { from: 2, to: 2 });
+  await expect(by.readChunk(refOf(key, first), { from: 3, to: 3 })).rejects.toThrow('killed');
+  await expectUntouched();
+  expect(await finish(key, living(engine))).toMatchObject({ outcome: 'published' });
+  expect(Object.values(asked(engine, '/assets'))).toEqual([1, 1, 1, 1]);
+  await expectExact();
+  expect(engine.sim.offences()).toEqual([]);
+});
+
+test.each([
+  ['first', 1],
+  ['second', 2],
+])(
+  'assets that are killed over their %s question of names and places show nothing of the new set before all is known',
+  async (_, nth) => {
+    await beginWith(1_500);
+    const key = keyOf('assets', ME, 'w1');
+    const step = await follow(key, living(engine), undefined, 'resolve');
+    let questions = 0;
+    const by = dying(engine, () => ++questions === nth);
+    await expect(by.resolve(refOf(key, step))).rejects.toThrow('killed');
+    expect(questions).toBeGreaterThanOrEqual(nth);
+    await expectUntouched();
+    expect(await living(engine).publish(refOf(key, step), false)).toEqual(step);
+    expect(await living(engine).publish(refOf(key, step), true)).toEqual(step);
+    await expectUntouched();
+    expect(await finish(key, living(engine))).toMatchObject({ outcome: 'published' });
+    expect(Object.values(asked(engine, '/assets'))).toEqual([1, 1]);
+    await expectExact();
+  },
+);
+
+test('assets say the same when any of their steps is repeated', async () => {
+  await beginWith(2_300);
+  const key = keyOf('assets', ME, 'w1');
+  const by = living(engine);
+  const same = async <T>(work: () => Promise<T>, second?: T): Promise<T> => {
+    const first = await work();
+    expect(await work()).toEqual(second ?? first);
+    return first;
+  };
+  const first = await by.begin(key);
+  const repeated: Steps = {
+    ...by,
+    begin: (k) => same(() => by.begin(k)),
+    readChunk: async (run, chunk) => {
+      const read = await same(() => by.readChunk(run, chunk), { pages: 0 });
+      expect(await by.begin(key)).toEqual(first);
+      return read;
+    },
+    resolve: async (run) => {
+      const done = await same(() => by.resolve(run));
+      expect(await by.begin(key)).toEqual(first);
+      return done;
+    },
+    publish: (run, final) => same(() => by.publish(run, final)),
+  };
+  const done = await follow(key, repeated);
+  expect(done).toMatchObject({ summary: { outcome: 'published' } });
+  const [runs, diffs] = [await engine.db.rows('TABLE collection_runs'), await count('asset_diffs')];
+  await by.close(key, 'too late');
+  for (const final of [false, true])
+    expect(await by.publish({ ...refOf(key, first), part: '' }, final)).toMatchObject({ state: 'more' });
+  expect(await repeated.begin(key)).toEqual(done);
+  expect(await engine.db.rows('TABLE collection_runs')).toEqual(runs);
+  expect(await count('asset_diffs')).toBe(diffs);
+  await expectExact();
+  expect(engine.sim.offences()).toEqual([]);
+});
+
+test('assets survive a process that dies at any statement of any step', async () => {
+  await beginWith(1_100);
+  const key = keyOf('assets', ME, 'w1');
+  let deaths = 0;
+  /** Again and again, in processes that live for one statement more each time. */
+  const survive = async <T>(work: (by: Steps) => Promise<T>): Promise<T> => {
+    for (let life = 0; ; life++) {
+      const done = await untilDeath(
+        engine,
+        (_, n) => n > life,
+        (ports) => work(engineSteps(ports)),
+      );
+      if (done !== 'dead') return done;
+      deaths++;
+      const rows = await held();
+      if (rows.length > 0 && (await count('asset_diffs')) === 0) expect(rows).toEqual(former.rows);
+    }
+  };
+  await follow(key, {
+    begin: (k) => survive((by) => by.begin(k)),
+    readChunk: (run, chunk) => survive((by) => by.readChunk(run, chunk)),
+    resolve: (run) => survive((by) => by.resolve(run)),
+    publish: (run, final) => survive((by) => by.publish(run, final)),
+    close: () => Promise.resolve(),
+  });
+  expect(deaths).toBeGreaterThan(60);
+  await expectExact();
+});
+
+test('assets lose nothing by a database connection that breaks in the middle of their publication', async () => {
+  await beginWith(1_500);
+  const key = keyOf('assets', ME, 'w1');
+  const step = await follow(key, living(engine), undefined, 'resolve');
+  await living(engine).resolve(refOf(key, step));
+  const after = new Map(engine.sim.owners.assets(ANNA).map((row) => [row.item_id, row.quantity]));
+  const changed = (former.rows as { item_id: number; quantity: number }[]).find(
+    ({ item_id, quantity }) => after.has(item_id) && after.get(item_id) !== quantity,
+  );
+  // The diffs are written before the rows: one of these is held until the publisher waits for it.
+  await engine.db.transaction(async (client) => {
+    await client.query('SELECT FROM assets WHERE item_id = $1 FOR UPDATE', [changed!.item_id]);
+    const publishing = living(engine)
+      .publish(refOf(key, step), false)
+      .catch((error: unknown) => error);
+    for (let killed = 0; killed === 0;) {
+      const { rowCount } = await engine.db.pool.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      killed = rowCount ?? 0;
+    }
+    expect(await publishing).toBeInstanceOf(Error);
+  });
+  await expectUntouched();
+  expect(await finish(key, living(engine))).toMatchObject({ outcome: 'published' });
+  await expectExact();
+});
+
+test('assets collected by two at once are one set, told once', async () => {
+  await beginWith(2_300);
+  const budget = testBudget(engine.clock);
+  const ends = await Promise.all(
+    ['one', 'two'].map((id) => finish(keyOf('assets', ME, id, id), engineSteps(engine.restart({ budget })))),
+  );
+  expect(ends.map(({ outcome }) => outcome).toSorted()).toEqual(['published', 'unchanged']);
+  await expectExact();
+  // Twins ask for the same; beyond that they break no rule.
+  expect(engine.sim.offences().filter(({ kind }) => kind !== 'too-early')).toEqual([]);
+});

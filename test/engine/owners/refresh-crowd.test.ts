@@ -1,0 +1,36 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { tokenOf } from '../../../src/engine/owners/refresh.ts';
+import { type TestEngine, testEngine } from '../../support/engine.ts';
+import { ANNA, logIn } from '../../support/owners.ts';
+
+/** Many logins whose hour has come at once. */
+let engine: TestEngine;
+afterEach(() => engine.close());
+
+/** More than the test's database has connections: ten. */
+const MANY = Array.from({ length: 14 }, (_, n) => ({ id: ANNA + n }));
+
+async function begin(): Promise<void> {
+  engine = await testEngine({ owners: { characters: MANY } });
+  engine.sim.sso.setRotation('strict');
+  for (const { id } of MANY) await logIn(engine, id);
+  engine.clock.advance(20 * 60_000);
+}
+
+const tokenFor = (id: number) => tokenOf(engine.ports, id, {}).token();
+
+test('more refreshes at once than there are database connections do not wait for each other for ever', async () => {
+  await begin();
+  const tokens = await Promise.all(MANY.map(({ id }) => tokenFor(id)));
+  expect(new Set(tokens).size).toBe(MANY.length);
+  expect(engine.sim.sso.requests().refresh_token).toBe(MANY.length);
+  expect(engine.sim.offences()).toEqual([]);
+});
+
+test('more runs of one character than there are database connections refresh its login once', async () => {
+  await begin();
+  const tokens = await Promise.all(MANY.map(() => tokenFor(ANNA)));
+  expect(new Set(tokens).size).toBe(1);
+  expect(engine.sim.sso.requests().refresh_token).toBe(1);
+  expect(engine.sim.offences()).toEqual([]);
+});
