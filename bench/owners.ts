@@ -14,7 +14,8 @@ const NOTES = [
   'Every assignment runs every 60 minutes: the intervals of the product (10 to 60) double the runs, an hour of bench.',
   'Each character plays every four hours, in the last hour nobody does. Left out: Temporal, and the pacer of a process.',
   'The daily downtime is left out as well: the product expects none of a simulated ESI.',
-  'Late: from one collection to the next, less the interval or the shortest Expires, whichever is longer; after hour 1.',
+  'Late: from one collection to the next, less the interval or the shortest Expires, whichever is longer;',
+  'the way from the first to the second is not counted: chance spreads over it what was assigned at once.',
   'Commits of the day do not wait for the disk. Temporal: the growth of its SQLite file and write-ahead log.',
 ];
 

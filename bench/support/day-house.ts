@@ -20,8 +20,7 @@ const SETTING_UP = 3_600_000;
 const MEMBERS = 10;
 
 /**
- * Nothing of a day is lost that would be missed: its commits do not wait for the disk, at a third of its real time. What
- * is written is the same. For connections made from now on.
+ * Nothing of a day is lost that would be missed: its commits do not wait for the disk. What is written is the same. For connections made from now on.
  */
 const UNHURRIED = `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`;
 

@@ -2,8 +2,8 @@ import type { DueRun } from '../../src/engine/owners/dispatch.ts';
 import type { RunSummary } from '../../src/engine/steps.ts';
 import { ASSIGNED } from './owner-rows.ts';
 
-/** What the day's first hour is for: everything is assigned at its beginning, and spreads. */
-const SPREADING = 3_600_000;
+/** The first collection comes when all are assigned, the second when chance spreads them: what follows has to be on time. */
+const SPREAD_AFTER = 2;
 
 const LIFE = new Map(ASSIGNED.map(({ collector, lifeMs }) => [collector, lifeMs]));
 
@@ -21,14 +21,10 @@ export class DayTally {
   readonly statuses: Record<string, number> = {};
   readonly errors: Record<string, number> = {};
   runs = 0;
-  /** Runs that gave a long wait back and were begun again. */
-  waits = 0;
   private readonly seen = new Map<string, Seen>();
-  private readonly start: number;
   private readonly minutes: ReadonlyMap<string, number>;
 
-  constructor(start: number, minutes: ReadonlyMap<string, number>) {
-    this.start = start;
+  constructor(minutes: ReadonlyMap<string, number>) {
     this.minutes = minutes;
   }
 
@@ -41,7 +37,7 @@ export class DayTally {
     this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1;
     if (outcome === 'not-due' || outcome === 'resting') return;
     const key = `${collector}/${target}`;
-    const seen = this.seen.get(key) ?? { last: this.start, times: 0, late: 0 };
+    const seen = this.seen.get(key) ?? { last: now, times: 0, late: 0 };
     this.measure(key, seen, now);
     this.seen.set(key, { last: now, times: seen.times + 1, late: seen.late });
   }
@@ -52,16 +48,17 @@ export class DayTally {
   }
 
   private measure(key: string, seen: Seen, now: number): void {
-    if (seen.last < this.start + SPREADING) return;
+    if (seen.times < SPREAD_AFTER) return;
     const collector = key.slice(0, key.indexOf('/'));
     const due = Math.max(this.minutes.get(collector) ?? 0, LIFE.get(collector) ?? 0);
     seen.late = Math.max(seen.late, now - seen.last - due);
   }
 
-  /** How many of `assignments` were never collected, and how late the others were at worst, ms, sorted. */
+  /** How many of `assignments` were not collected again after their first time, and how late the others were at worst, ms, sorted. */
   close(assignments: number, now: number): { never: number; lateMs: readonly number[] } {
     for (const [key, seen] of this.seen) this.measure(key, seen, now); // what is overdue at the end counts as well
     const late = [...this.seen.values()].map((seen) => seen.late).toSorted((a, b) => a - b);
-    return { never: assignments - this.seen.size, lateMs: late };
+    const again = [...this.seen.values()].filter(({ times }) => times >= SPREAD_AFTER).length;
+    return { never: assignments - again, lateMs: late };
   }
 }

@@ -2,7 +2,7 @@ import { collectTarget } from '../../src/engine/collect-target.ts';
 import { tendAffiliations } from '../../src/engine/owners/affiliations.ts';
 import { type DueRun, takeDueRuns } from '../../src/engine/owners/dispatch.ts';
 import { sealTokens } from '../../src/engine/owners/tokens.ts';
-import { AppError, describeError } from '../../src/kernel/errors.ts';
+import { describeError } from '../../src/kernel/errors.ts';
 import { maintain } from '../../src/store/maintain.ts';
 import { type DayHouse, MIDNIGHT } from './day-house.ts';
 import type { DayTally } from './day-tally.ts';
@@ -19,9 +19,6 @@ const PLAYS_EVERY = 240;
 
 /** Share of the goods that are moved then. */
 const MOVED = 0.02;
-
-/** A run that gives a long wait back is begun anew when that is over, as Temporal does; no sooner than after this. */
-const LEAST_WAIT = 1_000;
 
 export interface Day extends DayHouse {
   readonly characterIds: readonly number[];
@@ -48,13 +45,9 @@ class Queue {
     const id = `${run.collector}/${run.target}`;
     if (this.underWay.has(id)) return false;
     this.underWay.add(id);
-    this.again(run);
-    return true;
-  }
-
-  again(run: DueRun): void {
     this.waiting.push(run);
     this.idle.shift()?.();
+    return true;
   }
 
   done({ collector, target }: DueRun): void {
@@ -129,14 +122,10 @@ async function collectOnce({ ports, tally, clock }: Day, queue: Queue, run: DueR
   try {
     const summary = await collectTarget(ports, run);
     tally.ended(run, summary, clock.now());
-    queue.done(run);
   } catch (error) {
-    if (error instanceof AppError && error.verdict === 'wait') {
-      tally.waits++;
-      void clock.sleep(Math.max(LEAST_WAIT, error.retryAfter ?? 0)).then(() => queue.again(run));
-      return;
-    }
+    // Ten runs at once never wait long enough for the budget to give one back, which Temporal would repeat.
     tally.failed(describeError(error).slice(0, 200));
+  } finally {
     queue.done(run);
   }
 }

@@ -67,7 +67,7 @@ export interface DayResult {
 /** A simulated day of all collectors of many characters. */
 export async function measureDay(servers: BenchServers, template: string): Promise<Measured> {
   const minutes = new Map(ASSIGNED.map((one) => [one.collector, (EVERY || one.minutes) * 60_000]));
-  const tally = new DayTally(MIDNIGHT, minutes);
+  const tally = new DayTally(minutes);
   const characterIds = charactersOf(CHARACTERS);
   const result = await onCopy(servers, template, (databaseUrl) =>
     withDay(
@@ -123,7 +123,7 @@ function boundsOf(result: DayResult): Bound[] {
     { demand: 'the day: offences against ESI', limit: 0, measured: offences.length },
     { demand: 'the day: requests refused (420, 429)', limit: 0, measured: refusedOf(budget) },
     { demand: 'the day: buckets overdrawn', limit: 0, measured: overdrawn },
-    { demand: 'the day: assignments never collected', limit: 0, measured: never },
+    { demand: 'the day: assignments not collected again', limit: 0, measured: never },
     {
       demand: 'the day: minutes late at worst',
       limit: MINUTES_LATE,
@@ -182,9 +182,9 @@ function linesOf(result: DayResult): Line[] {
 }
 
 function rawOf({ tally, looks, seconds, before, hours, offences, budget, lateMs }: DayResult): object {
-  const { outcomes, statuses, errors, waits } = tally;
+  const { outcomes, statuses, errors } = tally;
   return {
-    ...{ characters: CHARACTERS, hours: HOURS, minutes: EVERY, seconds, outcomes, statuses, errors, waits },
+    ...{ characters: CHARACTERS, hours: HOURS, minutes: EVERY, seconds, outcomes, statuses, errors },
     ...{ offences: kindsOf(offences), examples: offences.slice(0, 10) },
     fullest: budget
       .toSorted((a, b) => b.most / (b.allowed ?? Infinity) - a.most / (a.allowed ?? Infinity))
