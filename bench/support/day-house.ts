@@ -20,7 +20,8 @@ const SETTING_UP = 3_600_000;
 const MEMBERS = 10;
 
 /**
- * Nothing of a day is lost that would be missed: its commits do not wait for the disk. What is written is the same. For connections made from now on.
+ * Nothing of a day is lost that would be missed: its commits do not wait for the disk, on connections made from now on.
+ * What is written is the same.
  */
 const UNHURRIED = `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`;
 

@@ -2,7 +2,7 @@ import type { DueRun } from '../../src/engine/owners/dispatch.ts';
 import type { RunSummary } from '../../src/engine/steps.ts';
 import { ASSIGNED } from './owner-rows.ts';
 
-/** The first collection comes when all are assigned, the second when chance spreads them: what follows has to be on time. */
+/** The first comes when all are assigned, the second when chance spreads them: what follows has to be on time. */
 const SPREAD_AFTER = 2;
 
 const LIFE = new Map(ASSIGNED.map(({ collector, lifeMs }) => [collector, lifeMs]));
@@ -54,7 +54,7 @@ export class DayTally {
     seen.late = Math.max(seen.late, now - seen.last - due);
   }
 
-  /** How many of `assignments` were not collected again after their first time, and how late the others were at worst, ms, sorted. */
+  /** How many of `assignments` were not collected a second time, and how late the others were at worst, ms, sorted. */
   close(assignments: number, now: number): { never: number; lateMs: readonly number[] } {
     for (const [key, seen] of this.seen) this.measure(key, seen, now); // what is overdue at the end counts as well
     const late = [...this.seen.values()].map((seen) => seen.late).toSorted((a, b) => a - b);

@@ -62,20 +62,23 @@ export interface Settlement {
 }
 
 /**
- * After a run: when it was, when the next makes sense, and what is in the way. After the first the next comes within one
- * interval at random from when it could, so that what was assigned together does not stay together: half an interval
- * less of spread, and a thousand characters come in humps that reach the ceiling of requests every hour.
+ * After a run: when it was, when the next makes sense, and what is in the way. Each assignment has a moment of its own
+ * within its interval, by its number: what was assigned together does not stay together, and what came late, or waited
+ * behind others, is on time again the next time. The moment counts from the first run's `notBefore` on, or a thousand
+ * sets that ESI caches as long as the interval would for ever come when they were first read.
  */
 export async function settleAssignment(db: Queryable, settlement: Settlement, now: Date): Promise<void> {
   const { collector, kind, ownerId, collected, notBefore, note } = settlement;
+  const nextTurn = (after: string) => `date_bin(turn.every, ${after}, turn.moment) + turn.every`;
   await db.query(
-    `UPDATE collector_assignments
-        SET last_collected_at = CASE WHEN $3 THEN $4 ELSE last_collected_at END,
-            next_collection_at = CASE
-              WHEN last_collected_at IS NULL
-              THEN greatest($4::timestamptz, $5) + make_interval(mins => collection_interval_minutes) * random()
-              ELSE greatest($4::timestamptz + make_interval(mins => collection_interval_minutes), $5) END, note = $6
-      WHERE lower(collector_type) = $1 AND ${kind}_id = $2`,
+    `UPDATE collector_assignments a
+        SET last_collected_at = CASE WHEN $3 THEN $4::timestamptz ELSE last_collected_at END, note = $6,
+            next_collection_at = CASE WHEN last_collected_at IS NULL THEN ${nextTurn('greatest($4::timestamptz, $5)')}
+                                      ELSE greatest(${nextTurn('$4::timestamptz')}, $5) END
+       FROM (SELECT id, make_interval(mins => collection_interval_minutes) AS every,
+                    to_timestamp(hashint8(id)) AS moment
+               FROM collector_assignments WHERE lower(collector_type) = $1 AND ${kind}_id = $2) turn
+      WHERE a.id = turn.id`,
     [collector, ownerId, collected, now, notBefore ?? null, note ?? null],
   );
 }

@@ -66,17 +66,23 @@ test('what was taken and never ended is due again after ten minutes', async () =
   expect(await due(10)).toEqual(['wallet character/1']);
 });
 
-test('after a run the next comes an interval later, and never before ESI has something newer', async () => {
+test('an assignment has a moment of its own, which neither a late run nor ESI moves', async () => {
   await assign('WALLET', { character: 1 }, 30);
-  await due(0);
-  await settleAssignment(db.pool, settled({}), at(1));
-  await due(31);
-  await settleAssignment(db.pool, settled({}), at(31));
-  expect(await due(60)).toEqual([]);
-  expect(await due(61)).toEqual(['wallet character/1']);
-  await settleAssignment(db.pool, settled({ notBefore: at(100) }), at(61));
-  expect(await due(99)).toEqual([]);
-  expect(await due(100)).toEqual(['wallet character/1']);
+  const next = async (now: Date, notBefore?: Date) => {
+    await settleAssignment(db.pool, settled({ notBefore }), now);
+    const [row] = await db.rows<{ at: Date }>('SELECT next_collection_at AS at FROM collector_assignments');
+    return row!.at;
+  };
+  const first = await next(at(1), at(70));
+  const turn = (minutes: number) => new Date(first.getTime() + minutes * MINUTE);
+  expect(first.getTime()).toBeGreaterThan(at(70).getTime());
+  expect(first.getTime()).toBeLessThanOrEqual(at(100).getTime());
+  expect(await next(turn(0))).toEqual(turn(30));
+  expect(await next(turn(34))).toEqual(turn(60));
+  expect(await next(turn(60), turn(95))).toEqual(turn(95));
+  expect(await takeDue(db.pool, turn(94), 1)).toEqual([]);
+  expect(await takeDue(db.pool, turn(95), 1)).toHaveLength(1);
+  expect(await next(turn(95))).toEqual(turn(120));
 });
 
 test('what was assigned together does not stay together', async () => {
