@@ -4,14 +4,14 @@ import { EsiError } from '../esi/errors.ts';
 import { AppError, describeError } from '../kernel/errors.ts';
 import { together } from '../kernel/together.ts';
 import type { Detail } from '../spec/vocabulary.ts';
-import { type DetailRow, hasDetails, keepDetails, readWanted } from '../store/details.ts';
+import { closeDetails, type DetailRow, hasDetails, keepDetails, readWanted } from '../store/details.ts';
 import { readPublishedSet } from '../store/published-sets.ts';
 import { countRequests } from '../store/runs.ts';
 import type { SetSpec } from '../store/sets.ts';
 import { bisect } from './bisect.ts';
 import { withAccess } from './owners/access.ts';
 import type { Ports, StepContext } from './ports.ts';
-import { setSpec } from './set-spec.ts';
+import { FILLED, setSpec } from './set-spec.ts';
 import type { RunRef } from './steps.ts';
 
 /** Ids in one POST. */
@@ -28,18 +28,19 @@ const placed = z.object({
 
 /** What ESI says of items without a name, and of items in hangars. */
 const NO_NAME = 'None';
+/** What a text in Postgres has no place for: U+0000 and halves of characters. */
+const UNSTORABLE = /[\0\p{Cs}]/gu;
 const isNowhere = ({ x, y, z: depth }: { x: number; y: number; z: number }) =>
   x === 0 && y === 0 && depth === 0;
-
-type Told = { readonly item_id: number } & DetailRow;
+const nameOf = (told: string) => (told === NO_NAME ? null : told.replaceAll(UNSTORABLE, ''));
 
 /** Rows of an answer as columns; what cannot be read says nothing of its item. */
-function understand(fills: Detail['fills'], json: unknown): Told[] {
+function understand(fills: Detail['fills'], json: unknown): DetailRow[] {
   const rows = Array.isArray(json) ? (json as unknown[]) : [];
-  return rows.flatMap((row): Told[] => {
+  return rows.flatMap((row): DetailRow[] => {
     if (fills === 'name') {
       const { data } = named.safeParse(row);
-      return data ? [{ item_id: data.item_id, name: data.name === NO_NAME ? null : data.name }] : [];
+      return data ? [{ id: data.item_id, name: nameOf(data.name) }] : [];
     }
     const { data } = placed.safeParse(row);
     if (!data) return [];
@@ -47,7 +48,7 @@ function understand(fills: Detail['fills'], json: unknown): Told[] {
     const position = isNowhere(data.position)
       ? { position_x: null, position_y: null, position_z: null }
       : { position_x: x, position_y: y, position_z: depth };
-    return [{ item_id: data.item_id, ...position }];
+    return [{ id: data.item_id, ...position }];
   });
 }
 
@@ -65,22 +66,17 @@ export async function readDetails(
   const spec = setSpec(set, run);
   if (spec.details.length === 0 || (await hasDetails(ports.db.pool, run.runId))) return;
   const previous = await readPublishedSet(ports.db.pool, run);
-  const told = new Map<number, Told>();
-  const silent = new Set<number>();
   const runs = { runId: run.runId, previousRun: previous?.runId };
   await together(
     spec.details.map(async (detail) => {
       const ids = await readWanted(ports.db.pool, spec, detail, runs);
-      const rows = await askAll(ports, spec, run, detail, ids, context);
-      for (const row of rows) told.set(row.item_id, { ...told.get(row.item_id), ...row });
-      const answered = new Set(rows.map((row) => row.item_id));
-      for (const id of ids) if (!answered.has(id)) silent.add(id);
+      await askAll(ports, spec, run, detail, ids, context);
     }),
   );
-  const rows = [...told.values()].filter((row) => !silent.has(row.item_id));
-  await keepDetails(ports.db, spec, run.runId, rows, [...silent]);
+  await closeDetails(ports.db.pool, run.runId);
 }
 
+/** Asks in batches, and keeps each one's answer before the next is asked: an owner may have a hundred of them. */
 async function askAll(
   ports: Ports,
   spec: SetSpec,
@@ -88,16 +84,20 @@ async function askAll(
   detail: Detail,
   ids: readonly number[],
   context: StepContext,
-): Promise<Told[]> {
-  const batches: (readonly number[])[] = [];
-  for (let start = 0; start < ids.length; start += BATCH) batches.push(ids.slice(start, start + BATCH));
-  const told: Told[] = [];
+): Promise<void> {
+  let next = 0;
   const lane = async () => {
-    for (let batch = batches.shift(); batch; batch = batches.shift())
-      told.push(...(await askBatch(ports, spec, run, detail, batch, context)));
+    while (next < ids.length) {
+      const asked = ids.slice(next, (next += BATCH));
+      const rows = await askBatch(ports, spec, run, detail, asked, context);
+      const told = new Map(rows.map((row) => [row.id, row]));
+      await keepDetails(ports.db.pool, spec, run.runId, FILLED[detail.fills], {
+        told: asked.flatMap((id) => told.get(id) ?? []),
+        silent: asked.filter((id) => !told.has(id)),
+      });
+    }
   };
   await together(Array.from({ length: LANES }, lane));
-  return told;
 }
 
 async function askBatch(
@@ -107,7 +107,7 @@ async function askBatch(
   { route, fills }: Detail,
   batch: readonly number[],
   context: StepContext,
-): Promise<Told[]> {
+): Promise<DetailRow[]> {
   let requests = 0;
   try {
     return await withAccess(ports, spec.targetId, route, context, (auth) =>

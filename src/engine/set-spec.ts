@@ -6,7 +6,7 @@ import type { Detail, Lookup } from '../spec/vocabulary.ts';
 import type { SetKey, SetSpec } from '../store/sets.ts';
 
 /** Columns that a detail fills. */
-const FILLED: Readonly<Record<Detail['fills'], readonly string[]>> = {
+export const FILLED: Readonly<Record<Detail['fills'], readonly string[]>> = {
   name: ['name'],
   position: ['position_x', 'position_y', 'position_z'],
 };

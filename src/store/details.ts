@@ -1,12 +1,14 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Detail } from '../spec/vocabulary.ts';
-import { copyInto, encodeRows } from './copy.ts';
-import type { Database } from './database.ts';
 import { list, within } from './merge.sql.ts';
-import { detailsTable, type SetSpec, stageTable } from './sets.ts';
+import { type SetSpec, stageTable } from './sets.ts';
+import { hasStage } from './stage.ts';
 
-/** What other routes told of one row. */
-export type DetailRow = Readonly<Record<string, number | string | null>>;
+/** What another route told of one row: the columns that it fills. */
+export interface DetailRow {
+  readonly id: number;
+  readonly [column: string]: number | string | null;
+}
 
 /** Ships (category) and cargo, secure, audit-log and freight containers (groups): what a player can name. */
 const NAMEABLE = `s.is_singleton AND EXISTS (
@@ -28,7 +30,7 @@ export async function readWanted(
   const key = `s."${spec.key[0]}"`;
   const sources = [`SELECT s.* FROM ${stageTable(runs.runId)} s WHERE NOT s.rejected`];
   // As an array, not IN: nothing is known of a stage, and Postgres may read it once for each page.
-  if (runs.previousRun !== undefined && (await stands(db, stageTable(runs.previousRun))))
+  if (runs.previousRun !== undefined && (await hasStage(db, runs.previousRun)))
     sources.push(
       `SELECT s.* FROM ${stageTable(runs.previousRun)} s WHERE NOT s.rejected AND s.page = ANY
         (ARRAY(SELECT page FROM stage.pages WHERE run_id = ${runs.runId} AND not_modified))`,
@@ -39,42 +41,44 @@ export async function readWanted(
   return rows.map((row) => row.id);
 }
 
-async function stands(db: Pick<Pool, 'query'>, table: string): Promise<boolean> {
-  const { rows } = await db.query<{ found: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS found`, [table]);
-  return rows[0]?.found ?? false;
+/** The row of no item: everything that was wanted has been asked. */
+const ALL = 0;
+
+export async function hasDetails(db: Pick<Pool, 'query'>, runId: number): Promise<boolean> {
+  const { rows } = await db.query('SELECT FROM stage.details WHERE run_id = $1 AND id = $2', [runId, ALL]);
+  return rows.length > 0;
 }
 
-export const hasDetails = (db: Pick<Pool, 'query'>, runId: number) => stands(db, detailsTable(runId));
-
-const columnsOf = (spec: SetSpec) => spec.columns.filter((c) => c === 'name' || c.startsWith('position_'));
+export async function closeDetails(db: Pick<Pool, 'query'>, runId: number): Promise<void> {
+  await db.query('INSERT INTO stage.details (run_id, id) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+    runId,
+    ALL,
+  ]);
+}
 
 /**
- * Keeps what was told until the set is published, in one transaction. `silent`: ids that were asked for and not
- * answered; of these what is known already stays. Whoever comes second finds it done.
+ * Keeps what a batch was told until the set is published. `silent`: ids that were asked for and not answered; of these
+ * what is known already stays. Rows are taken in the order of their ids, so that no two batches wait for each other.
  */
 export async function keepDetails(
-  db: Database,
+  db: Pick<Pool, 'query'>,
   spec: SetSpec,
   runId: number,
-  rows: readonly DetailRow[],
-  silent: readonly number[],
+  columns: readonly string[],
+  { told, silent }: { readonly told: readonly DetailRow[]; readonly silent: readonly number[] },
 ): Promise<void> {
-  const key = spec.key[0]!;
-  const columns = [key, ...columnsOf(spec)];
-  const table = detailsTable(runId);
-  await db.transaction(async (client) => {
-    await client.query('SELECT pg_advisory_xact_lock($1)', [runId]);
-    if (await stands(client, table)) return;
-    await client.query(
-      `CREATE UNLOGGED TABLE ${table} WITH (autovacuum_enabled = false) AS SELECT ${list(columns)} FROM ${spec.table} WITH NO DATA`,
-    );
-    await copyInto(client, table, columns, [encodeRows(columns, rows)]);
-    await client.query(
-      `INSERT INTO ${table} SELECT ${list(columns)} FROM ${spec.table} b WHERE ${within(spec, 'b')} AND b."${key}" = ANY($1)`,
-      [silent],
-    );
-  });
+  await db.query(
+    `INSERT INTO stage.details (run_id, id, ${list(columns)})
+     SELECT $1::bigint, id, ${list(columns)} FROM json_populate_recordset(NULL::stage.details, $2)
+     UNION ALL
+     SELECT $1::bigint, b."${spec.key[0]}", ${list(columns, 'b.')} FROM ${spec.table} b
+      WHERE ${within(spec, 'b')} AND b."${spec.key[0]}" = ANY($3) ORDER BY 2
+     ON CONFLICT (run_id, id) DO UPDATE SET ${columns.map((c) => `"${c}" = excluded."${c}"`).join(', ')}`,
+    [runId, JSON.stringify(told), silent],
+  );
 }
+
+const columnsOf = (spec: SetSpec) => spec.columns.filter((c) => c === 'name' || c.startsWith('position_'));
 
 /**
  * Whether what was told differs from what the published rows say. Row by row through the key: a join that may stop at its
@@ -83,21 +87,24 @@ export async function keepDetails(
 export async function detailsDiffer(db: Pick<Pool, 'query'>, spec: SetSpec, runId: number): Promise<boolean> {
   const columns = columnsOf(spec);
   const { rows } = await db.query(
-    `SELECT FROM ${detailsTable(runId)} d
+    `SELECT FROM stage.details d
       CROSS JOIN LATERAL (SELECT ${list(columns)} FROM ${spec.table} b
-                           WHERE b."${spec.key[0]}" = d."${spec.key[0]}" AND ${within(spec, 'b')} LIMIT 1) b
-      WHERE (${list(columns, 'd.')}) IS DISTINCT FROM (${list(columns, 'b.')}) LIMIT 1`,
+                           WHERE b."${spec.key[0]}" = d.id AND ${within(spec, 'b')} LIMIT 1) b
+      WHERE d.run_id = $1 AND (${list(columns, 'd.')}) IS DISTINCT FROM (${list(columns, 'b.')}) LIMIT 1`,
+    [runId],
   );
   return rows.length > 0;
 }
 
-/** Fills the staged rows with what was told of them, and forgets it: both come to pass with the publication alone. */
-export async function applyDetails(client: PoolClient, spec: SetSpec, runId: number): Promise<void> {
-  if (!(await hasDetails(client, runId))) return;
-  const set = columnsOf(spec).map((c) => `"${c}" = d."${c}"`);
+/** Fills the staged rows with what was told of them. False where that is not known whole. */
+export async function applyDetails(client: PoolClient, spec: SetSpec, runId: number): Promise<boolean> {
+  if (!(await hasDetails(client, runId))) return false;
+  const columns = columnsOf(spec);
   await client.query(
-    `UPDATE ${stageTable(runId)} s SET ${set.join(', ')} FROM ${detailsTable(runId)} d
-      WHERE s."${spec.key[0]}" = d."${spec.key[0]}" AND (${list(columnsOf(spec), 's.')}) IS DISTINCT FROM (${list(columnsOf(spec), 'd.')})`,
+    `UPDATE ${stageTable(runId)} s SET ${columns.map((c) => `"${c}" = d."${c}"`).join(', ')} FROM stage.details d
+      WHERE d.run_id = $1 AND s."${spec.key[0]}" = d.id
+        AND (${list(columns, 's.')}) IS DISTINCT FROM (${list(columns, 'd.')})`,
+    [runId],
   );
-  await client.query(`DROP TABLE ${detailsTable(runId)}`);
+  return true;
 }

@@ -74,9 +74,10 @@ async function dropForgottenStages(db: Database): Promise<void> {
                            AND (r.finished_at IS NULL OR r.finished_at > now() - interval '1 day'))`,
   );
   for (const { name } of rows) await db.pool.query(`DROP TABLE IF EXISTS stage.${name}`);
-  await db.pool.query(
-    `DELETE FROM stage.pages p WHERE p.run_id NOT IN (SELECT run_id FROM published_sets)
-        AND NOT EXISTS (SELECT FROM collection_runs r WHERE r.run_id = p.run_id
-                           AND (r.finished_at IS NULL OR r.finished_at > now() - interval '1 day'))`,
-  );
+  for (const table of ['pages', 'details'])
+    await db.pool.query(
+      `DELETE FROM stage.${table} p WHERE p.run_id NOT IN (SELECT run_id FROM published_sets)
+          AND NOT EXISTS (SELECT FROM collection_runs r WHERE r.run_id = p.run_id
+                             AND (r.finished_at IS NULL OR r.finished_at > now() - interval '1 day'))`,
+    );
 }

@@ -9,7 +9,7 @@ import { type PublishedSet, writePublishedSet } from './published-sets.ts';
 import { closeRun } from './runs.ts';
 import type { SetSpec } from './sets.ts';
 import { checkOpen, lockPrevious, standsOn } from './stand.ts';
-import { createStage, dropStage, dropStagedRows } from './stage.ts';
+import { createStage, dropDetails, dropStage, dropStagedRows } from './stage.ts';
 
 /** Room to join a region of half a million orders in memory; Postgres' default of 4 MB would spill it to disk. */
 const JOIN_MEMORY = '96MB';
@@ -34,7 +34,8 @@ export async function publishSet(db: Database, spec: SetSpec, plan: PublishPlan)
       if (previous && plan.notModified.length > 0 && spec.keepsStage) {
         await client.query(sql.carryOver(spec, previous.runId, plan.runId), [plan.notModified]);
       }
-      if (spec.details.length > 0) await applyDetails(client, spec, plan.runId);
+      if (spec.details.length > 0 && !(await applyDetails(client, spec, plan.runId)))
+        throw new Rollback({ state: 'unknown-ids' });
       const result = await merge(client, spec, plan, previous);
       await finish(client, spec, plan, previous, result);
       return result;
@@ -81,5 +82,6 @@ async function finish(
   );
   if (previous && previous.runId > 0 && previous.runId !== plan.runId)
     await dropStage(client, previous.runId);
+  if (spec.details.length > 0) await dropDetails(client, plan.runId);
   if (!spec.keepsStage) await dropStagedRows(client, plan.runId);
 }

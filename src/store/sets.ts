@@ -32,6 +32,3 @@ export interface SetSpec extends SetKey {
 
 /** The unlogged table that holds a run's rows until they are published, and then serves the pages that answer 304. */
 export const stageTable = (runId: number) => `stage.r${runId}`;
-
-/** What other routes told of the set's rows, until it is published. */
-export const detailsTable = (runId: number) => `stage.r${runId}_details`;

@@ -2,7 +2,7 @@ import type { Pool, PoolClient } from 'pg';
 import { copyInto, encodeRows } from './copy.ts';
 import type { Database } from './database.ts';
 import { keepRejected, type RejectedRow } from './rejected.ts';
-import { detailsTable, type SetSpec, stageTable } from './sets.ts';
+import { type SetSpec, stageTable } from './sets.ts';
 
 /** A page of a set as it was read and sifted. */
 export interface StagedPage {
@@ -68,11 +68,25 @@ export async function dropOldStages(pool: Pool, spec: SetSpec, runId: number): P
 
 /** The rows alone: what is known of the pages stays. */
 export async function dropStagedRows(db: Pick<Pool | PoolClient, 'query'>, runId: number): Promise<void> {
-  await db.query(`DROP TABLE IF EXISTS ${stageTable(runId)}, ${detailsTable(runId)}`);
+  await db.query(`DROP TABLE IF EXISTS ${stageTable(runId)}`);
+}
+
+/** Whether the run has staged rows. */
+export async function hasStage(db: Pick<Pool | PoolClient, 'query'>, runId: number): Promise<boolean> {
+  const { rows } = await db.query<{ name: string | null }>(`SELECT to_regclass($1) AS name`, [
+    stageTable(runId),
+  ]);
+  return rows[0]?.name != null;
+}
+
+/** What other routes told of the rows. */
+export async function dropDetails(db: Pick<Pool | PoolClient, 'query'>, runId: number): Promise<void> {
+  await db.query('DELETE FROM stage.details WHERE run_id = $1', [runId]);
 }
 
 export async function dropStage(db: Pick<Pool | PoolClient, 'query'>, runId: number): Promise<void> {
   await dropStagedRows(db, runId);
+  await dropDetails(db, runId);
   await db.query(`DELETE FROM stage.pages WHERE run_id = $1`, [runId]);
 }
 
@@ -181,14 +195,14 @@ export async function readPageRecords(db: Pick<Pool, 'query'>, runId: number): P
 /** Forgets pages of a run, so that they are read again; the requests they took stay counted. */
 export async function dropPages(db: Database, runId: number, pages: readonly number[]): Promise<void> {
   await db.transaction(async (client) => {
-    await client.query(`DROP TABLE IF EXISTS ${detailsTable(runId)}`); // what rows say of others is asked again
+    await dropDetails(client, runId); // what is told of new rows is asked again, with all others
     const { rows } = await client.query<{ requests: number | null }>(
       `WITH gone AS (DELETE FROM stage.pages WHERE run_id = $1 AND page = ANY($2) RETURNING requests)
        SELECT sum(requests)::int AS requests FROM gone`,
       [runId, pages],
     );
-    const { rows: found } = await client.query(`SELECT to_regclass($1) AS name`, [stageTable(runId)]);
-    if (found[0]?.name) await client.query(`DELETE FROM ${stageTable(runId)} WHERE page = ANY($1)`, [pages]);
+    if (await hasStage(client, runId))
+      await client.query(`DELETE FROM ${stageTable(runId)} WHERE page = ANY($1)`, [pages]);
     await client.query(`UPDATE collection_runs SET requests = requests + $2 WHERE run_id = $1`, [
       runId,
       rows[0]?.requests ?? 0,

@@ -135,17 +135,18 @@ describe('a set of assets', () => {
     expect(await heldAt(gone)).toEqual([]);
   });
 
-  test('follows a ship that gets another name', async () => {
+  test.each([
+    ['Second Wind', 'Second Wind'],
+    ['Se\0cond \ud800Wind 🚀', 'Second Wind 🚀'], // of which a text cannot hold all
+  ])('follows a ship that gets another name: %j', async (name, new_name) => {
     await begin(withAssets(100));
     await collect();
     const [ship] = await engine.db.rows<{ item_id: number }>(
       'SELECT item_id FROM assets WHERE name IS NOT NULL',
     );
-    await nextSet(() => engine.sim.owners.rename(ANNA, ship!.item_id, 'Second Wind'));
+    await nextSet(() => engine.sim.owners.rename(ANNA, ship!.item_id, name));
     expect(await collect()).toMatchObject({ outcome: 'published', changed: 1 });
-    expect(await diffs()).toMatchObject([
-      { change_type: 'NAME_CHANGED', new_name: 'Second Wind', item_id: ship!.item_id },
-    ]);
+    expect(await diffs()).toMatchObject([{ change_type: 'NAME_CHANGED', new_name, item_id: ship!.item_id }]);
   });
 });
 

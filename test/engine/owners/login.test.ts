@@ -95,7 +95,7 @@ test('neither state nor verifier nor token can be read from the database', async
     ['esi_logins', 'esi_tokens'].map((table) => engine.db.rows(`SELECT * FROM ${table}`)),
   );
   const text = pending + JSON.stringify(rows);
-  for (const secret of [state, callback.code!, 'eyJ', ...engine.sim.sso.grants(ANNA)[0]!.refreshTokens])
+  for (const secret of [state, callback.code!, 'eyJhbGci', ...engine.sim.sso.grants(ANNA)[0]!.refreshTokens])
     expect(text).not.toContain(secret);
 });
 
