@@ -28,7 +28,8 @@ export interface TestHouse {
   close(): Promise<void>;
 }
 
-interface CollectInput {
+/** What the workflow `collect` is started with. */
+export interface CollectInput {
   readonly collector: string;
   readonly target?: string;
   readonly patient?: boolean;

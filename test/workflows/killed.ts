@@ -2,26 +2,37 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type TestHouse, testHouse, testSettings } from '../support/house.ts';
+import { expect } from '@jest/globals';
+import { type CollectInput, type TestHouse, testHouse, testSettings } from '../support/house.ts';
 import { eventually } from '../support/temporal.ts';
 
-const REGION = 10000002;
-const ORDERS = 64_500;
+/** A set of 65 pages, and who reads it. */
+export interface Victim {
+  readonly options: Parameters<typeof testHouse>[0];
+  /** What has to be there before the run. */
+  readonly prepare?: (world: TestHouse) => Promise<unknown>;
+  readonly run: CollectInput;
+  /** Of the pages. */
+  readonly route: string;
+  readonly table: string;
+}
 
 export interface KilledRun {
-  readonly world: TestHouse;
   /** Pages that were staged when the worker was killed. */
   readonly staged: readonly number[];
   /** How often each page was asked for, over both workers. */
   readonly asked: ReadonlyMap<number, number>;
   readonly result: Record<string, unknown>;
-  readonly book: number;
+  /** Rows of the table in the end. */
+  readonly rows: number;
 }
 
-async function startChild(world: TestHouse) {
+async function startChild(world: TestHouse, options: Victim['options']) {
   const loader = pathToFileURL(path.join(import.meta.dirname, '..', 'support', 'ts-loader.mjs')).href;
   const settings = {
     ...testSettings(world.sim, world.config.DATA_DIR),
+    SSO_BASE_URL: world.sim.ssoUrl,
+    ...options?.settings,
     DATABASE_URL: world.db.url,
     TEMPORAL_ADDRESS: world.temporal.address,
     TEMPORAL_NAMESPACE: world.temporal.namespace,
@@ -40,14 +51,16 @@ const stagedPages = async ({ db }: TestHouse) =>
  * A run whose worker is killed (kill -9) while it reads pages; another worker, started at once, has to finish it. The
  * second worker hears of it when the heartbeat is overdue, so this takes most of a minute: run it beside other tests.
  */
-export async function killInTheMiddle(): Promise<KilledRun> {
-  const world = await testHouse({ regions: { [REGION]: ORDERS }, enforceLimits: false });
-  const child = await startChild(world);
+export async function killInTheMiddle(victim: Victim): Promise<KilledRun> {
+  const { options, prepare, run, route, table } = victim;
+  const world = await testHouse({ ...options, enforceLimits: false });
+  const child = await startChild(world, options);
   try {
     await world.collect({ collector: 'universe' });
+    await prepare?.(world);
     world.sim.resetCounters();
-    world.sim.faults.latency(120, { route: '/markets/' }); // 20 connections, 65 pages: four rounds
-    const handle = await world.start({ collector: 'market-orders', target: `region/${REGION}` });
+    world.sim.faults.latency(120, { route }); // 20 connections, 65 pages: four rounds
+    const handle = await world.start(run);
     await eventually('some pages', async () => (await stagedPages(world)).length > 5);
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
@@ -62,15 +75,24 @@ export async function killInTheMiddle(): Promise<KilledRun> {
     await world.work();
     const result = (await handle.result()) as Record<string, unknown>;
     const asked = new Map<number, number>();
-    for (const { path: url, route } of world.sim.requests()) {
-      if (!route.startsWith('/markets/')) continue;
-      const page = Number(new URL(url, world.sim.url).searchParams.get('page') ?? 1);
+    for (const request of world.sim.requests()) {
+      if (request.route !== route) continue;
+      const page = Number(new URL(request.path, world.sim.url).searchParams.get('page') ?? 1);
       asked.set(page, (asked.get(page) ?? 0) + 1);
     }
-    const rows = await world.db.rows<{ n: number }>('SELECT count(*) AS n FROM market_orders_public');
-    return { world, staged, asked, result, book: rows[0]!.n };
+    const [counted] = await world.db.rows<{ n: number }>(`SELECT count(*) AS n FROM ${table}`);
+    return { staged, asked, result, rows: counted!.n };
   } finally {
     child.kill('SIGKILL');
     await world.close();
   }
+}
+
+/** Nothing is missing, nothing twice, and what was staged before the kill was not asked again. */
+export function expectWhole({ staged, asked, result, rows }: KilledRun, size: number): void {
+  expect(result).toMatchObject({ outcome: 'published', inserted: size });
+  expect(rows).toBe(size);
+  expect(staged.length).toBeLessThan(65);
+  expect([...asked.keys()].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 65 }, (_, i) => i + 1));
+  expect(staged.filter((page) => asked.get(page) !== 1)).toEqual([]);
 }

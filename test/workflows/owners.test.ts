@@ -2,24 +2,42 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { DEFAULT_CLIENT } from '../../src/simulator/sso/options.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { type TestHouse, testHouse } from '../support/house.ts';
-import { ANNA, CORPORATION, logIn } from '../support/owners.ts';
+import { ANNA, CORPORATION, logIn, ofCharacter } from '../support/owners.ts';
 import { eventually } from '../support/temporal.ts';
+import { expectWhole, killInTheMiddle, type KilledRun } from './killed.ts';
+
+const SETTINGS = { ESI_CLIENT_ID: DEFAULT_CLIENT.id, ESI_CLIENT_SECRET: DEFAULT_CLIENT.secret ?? '' };
 
 let world: TestHouse;
+let killed: Promise<KilledRun>;
 beforeAll(async () => {
+  killed = killInTheMiddle({
+    options: {
+      owners: { characters: [{ id: ANNA, name: 'Anna Testa', assets: 64_500 }] },
+      settings: SETTINGS,
+    },
+    prepare: (house) => logIn({ ...house, clock: systemClock }, ANNA),
+    run: { collector: 'assets', target: ofCharacter(ANNA) },
+    route: '/characters/{character_id}/assets',
+    table: 'assets',
+  });
+  killed.catch(() => undefined); // the last test looks at it
   world = await testHouse({
     owners: {
       // Several pages, so that chunks and publishing are steps of their own.
       characters: [{ id: ANNA, name: 'Anna Testa', assets: 2_500, corporationId: CORPORATION }],
       corporations: [{ id: CORPORATION }],
     },
-    settings: { ESI_CLIENT_ID: DEFAULT_CLIENT.id, ESI_CLIENT_SECRET: DEFAULT_CLIENT.secret ?? '' },
+    settings: SETTINGS,
   });
   await world.work();
   await world.collect({ collector: 'universe' });
   await logIn({ ...world, clock: systemClock }, ANNA);
 });
-afterAll(() => world.close());
+afterAll(async () => {
+  await killed.catch(() => undefined);
+  await world.close();
+});
 
 const dispatch = async (workflowId: string) => {
   const { client } = world.temporal;
@@ -66,3 +84,7 @@ test('what is assigned by SQL runs under its business id, once, and no history h
     expect(histories).not.toContain(Buffer.from(secret).toString('base64').slice(4, -4));
   }
 });
+
+test('workers killed in the middle of assets lose nothing: others finish without asking again what is staged', async () => {
+  expectWhole(await killed, 64_500);
+}, 120_000);
