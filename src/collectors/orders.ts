@@ -36,14 +36,17 @@ const common = {
   lookups: { type_id: 'types', location_id: 'locations' },
 } as const;
 
+/** ms: ESI tells of cancelled and expired orders for 90 days, and never of filled ones. */
+const HISTORY = 90 * 86_400_000;
+
 /** Orders that are open: what goes from here was cancelled, has expired or was filled. */
 const open = {
   ...common,
   part: 'open',
-  change: { policy: 'snapshot', leaves: { state: 'active' } },
+  change: { policy: 'snapshot', leaves: { state: 'active', toldFor: HISTORY } },
 } as const;
 
-/** ESI tells of cancelled and expired orders for 90 days, and never of filled ones. */
+/** What has left the open ones and is not told of here was filled. */
 const closed = {
   ...common,
   part: 'history',

@@ -57,12 +57,16 @@ export function assess(records: readonly PageRecord[]): Assessment {
 
 /**
  * Pages that go backwards by id: each of them is cached by itself, and none is torn, since what moves to the next page
- * is known by its id. The first says how fresh the set is; the last was read when nothing new came any more.
+ * is known by its id. The first says how fresh the set is; the last was read when nothing new came any more. Where one
+ * is missing, as after a crash of the database server, all are read again.
  */
 export function assessBackwards(records: readonly PageRecord[]): Assessment {
-  const first = records.find((record) => record.page === 1);
-  if (!first)
-    return { state: 'torn', why: 'the newest page is missing', pages: 1, stale: [1], notBefore: undefined };
+  const [first] = records;
+  if (!first || records.some((record, index) => record.page !== index + 1))
+    return {
+      ...{ state: 'torn', why: 'a page of the list is missing', pages: 1, notBefore: undefined },
+      stale: records.map((record) => record.page),
+    };
   return { state: 'whole', at: first.lastModified ?? 0, expires: first.expires, pages: 1 };
 }
 
@@ -75,15 +79,17 @@ const SOME = 20;
 
 /**
  * Why a whole set is not believed, or undefined. A mass loss (or an empty answer where many rows were) is believed
- * when a second, later set shows it too.
+ * when a second, later set shows it too. `followed`: each row that goes is told as a change, so few are doubted as well.
  */
 export function doubtLoss(
   counts: { before: number; gone: number },
   at: number,
   previous: PublishedSet | undefined,
+  followed: boolean,
 ): string | undefined {
   const isEmpty = counts.gone === counts.before && counts.before >= SOME;
-  if (!isEmpty && (counts.before < SMALL || counts.gone < counts.before * COLLAPSE)) return undefined;
+  const small = followed ? SOME : SMALL;
+  if (!isEmpty && (counts.before < small || counts.gone < counts.before * COLLAPSE)) return undefined;
   if (previous?.doubt && previous.doubt.lastModified.getTime() < at) return undefined;
   return `${counts.gone} of ${counts.before} rows would be gone; that is believed when the next set shows it too.`;
 }

@@ -1,5 +1,4 @@
 import type { AnyRouteSet } from '../collectors/define.ts';
-import { factOf } from '../spec/routes.ts';
 import { type PublishedSet, readPublishedSet } from '../store/published-sets.ts';
 import { closeAbandoned, findRunResult, openRun, type RunKey } from '../store/runs.ts';
 import { createStage, dropOldStages, type PageRecord, readPageRecords } from '../store/stage.ts';
@@ -7,7 +6,7 @@ import type { Ports, StepContext } from './ports.ts';
 import { publish } from './publish.ts';
 import { readBackwards } from './read-backwards.ts';
 import { range, readChunk } from './read-pages.ts';
-import { setSpec } from './set-spec.ts';
+import { goesBackwards, setSpec } from './set-spec.ts';
 import { chunksOf, type RunRef, type Step } from './steps.ts';
 
 /** `Expires` has whole seconds; a breath later the new set is there. */
@@ -34,7 +33,7 @@ export async function begin(
   await closeAbandoned(ports.db.pool, key, runId, new Date(now));
   await dropOldStages(ports.db.pool, spec, runId);
   const run = runOf(key, runId);
-  if (factOf(set.route).fromId !== undefined) {
+  if (goesBackwards(set)) {
     await readBackwards(ports, set, run, context);
     return publish(ports, set, run, { final: false });
   }

@@ -1,6 +1,5 @@
 import type { AnyRouteSet, OwnerCollector } from '../collectors/define.ts';
 import { AppError, describeError } from '../kernel/errors.ts';
-import { together } from '../kernel/together.ts';
 import type { OwnerKind } from '../spec/targets.ts';
 import { settleAssignment } from '../store/dispatch.ts';
 import { readEarliestExpiry } from '../store/published-sets.ts';
@@ -74,10 +73,9 @@ export async function resolve(
   context: StepContext,
 ): Promise<{ asked: number }> {
   await createStage(ports.db.pool, setSpec(set, run), run.runId); // where every page answered 304 there is none
-  const [{ asked }] = await together([
-    resolveUnknown(ports, set, run, context),
-    readDetails(ports, set, run, context),
-  ]);
+  // First of all the types: by these a row is one that has a name to be asked for.
+  const { asked } = await resolveUnknown(ports, set, run, context);
+  await readDetails(ports, set, run, context);
   return { asked };
 }
 
@@ -90,12 +88,24 @@ function isOfThisPart({ code, verdict }: AppError): boolean {
   return verdict === 'fail' || verdict === 'skip-target' || code === 'ESI_BAD_SHAPE';
 }
 
+/** Postgres' class of values that it cannot take. */
+const BAD_DATA = /^22/;
+
+/** What an error says of this part alone; undefined where a repetition may help, or the other parts have it as well. */
+function ofThisPart(error: unknown): string | undefined {
+  if (error instanceof AppError) return isOfThisPart(error) ? describeError(error) : undefined;
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && BAD_DATA.test(code)
+    ? `ESI gave a value that the database cannot hold: ${describeError(error)}`
+    : undefined;
+}
+
 /** The end of a part that cannot be collected now; rethrown where a repetition may help. */
 async function give(ports: Ports, key: RunKey, error: unknown): Promise<RunSummary> {
-  if (!(error instanceof AppError) || !isOfThisPart(error)) throw error;
-  const detail = describeError(error);
+  const detail = ofThisPart(error);
+  if (detail === undefined) throw error;
   // Where nobody may ask, nothing was run: the assignment's note says why.
-  if (error.verdict === 'skip-target' && (await forgetRun(ports.db.pool, key)))
+  if ((error as AppError).verdict === 'skip-target' && (await forgetRun(ports.db.pool, key)))
     return { outcome: 'resting', detail };
   await closeFailed(ports, key, detail);
   return { outcome: 'failed', detail };

@@ -9,8 +9,9 @@ import { collectHistory } from './history/collect-history.ts';
 import type { Ports, StepContext } from './ports.ts';
 import { publish } from './publish.ts';
 import { collectStructures } from './owners/structures.ts';
+import { readBackwards } from './read-backwards.ts';
 import { readChunk } from './read-pages.ts';
-import { routeSet } from './set-spec.ts';
+import { goesBackwards, routeSet } from './set-spec.ts';
 import { type Chunk, LANES, READINGS, type RunRef, type RunSummary, type Step } from './steps.ts';
 import { checkTarget } from './targets.ts';
 import { collectUniverse } from './universe/collect-universe.ts';
@@ -42,7 +43,11 @@ export function engineSteps(ports: Ports, context: StepContext = {}): Steps {
       if ('parts' in collector) return collectParts(ports, collector, key, context);
       return begin(ports, collector, key, context);
     },
-    readChunk: (run, chunk) => readChunk(ports, routeSet(run), run, chunk, context),
+    async readChunk(run, chunk) {
+      const set = routeSet(run);
+      if (!goesBackwards(set)) return readChunk(ports, set, run, chunk, context);
+      return { pages: await readBackwards(ports, set, run, context) };
+    },
     async publish(run, final) {
       const step = await publish(ports, routeSet(run), run, { final });
       // The other parts of the owner's collector are the first step's to go on with.
@@ -75,24 +80,23 @@ export async function collectTarget(
 
 async function runSteps(ports: Ports, steps: Steps, key: RunKey, context: StepContext): Promise<RunSummary> {
   let step = await steps.begin(key);
-  for (let reading = 1; ;) {
+  for (let reading = 0; ;) {
     if (step.state === 'done') return step.summary;
     if (step.state === 'wait') {
       return { outcome: 'not-due', detail: `${step.why} before ${new Date(step.until).toISOString()}` };
     }
     const part = 'part' in step && step.part !== undefined ? { part: step.part } : {};
     const run = { collector: key.collector, target: key.target, ...part, runId: step.runId };
-    const final = reading >= READINGS;
     if (step.state === 'more') {
+      reading = 0;
       step = await steps.begin(key);
     } else if (step.state === 'resolve') {
       await steps.resolve(run);
-      step = await steps.publish(run, final);
+      step = await steps.publish(run, reading >= READINGS);
     } else {
       await ports.clock.sleep(Math.max(0, (step.notBefore ?? 0) - ports.clock.now()), context.signal);
       await inLanes(step.chunks, (chunk) => steps.readChunk(run, chunk));
-      step = await steps.publish(run, final);
-      if (step.state === 'read') reading++;
+      step = await steps.publish(run, ++reading >= READINGS);
     }
   }
 }

@@ -2,15 +2,14 @@ import type { AnyRouteSet } from '../collectors/define.ts';
 import { detailsDiffer, hasDetails } from '../store/details.ts';
 import type { PublishPlan, PublishResult } from '../store/publish-plan.ts';
 import { publishSet } from '../store/publish.ts';
-import { factOf } from '../spec/routes.ts';
-import { type PublishedSet, readPublishedSet } from '../store/published-sets.ts';
+import { readPublishedSet } from '../store/published-sets.ts';
 import { readRunResult } from '../store/runs.ts';
 import type { SetSpec } from '../store/sets.ts';
 import { confirmSet, refuseSet } from '../store/settle.ts';
-import { dropPages, type PageRecord, readPageRecords } from '../store/stage.ts';
+import { dropDetails, dropPages, type PageRecord, readPageRecords } from '../store/stage.ts';
 import { type Assessment, assess, assessBackwards, doubtLoss, doubtRejected } from './assess.ts';
 import type { Ports } from './ports.ts';
-import { setSpec } from './set-spec.ts';
+import { goesBackwards, setSpec } from './set-spec.ts';
 import { chunksOf, type RunRef, type RunSummary, type Step } from './steps.ts';
 
 export interface PublishOptions {
@@ -33,8 +32,10 @@ export async function publish(
   if (earlier) return { state: 'done', summary: { ...earlier, runId: run.runId } };
   const records = await readPageRecords(ports.db.pool, run.runId);
   if (records.length === 0) return nothingStaged(ports, run);
-  const assessment = factOf(set.route).fromId === undefined ? assess(records) : assessBackwards(records);
-  if (assessment.state === 'torn' && !final) return readAgain(ports, run, records, assessment);
+  const assessment = goesBackwards(set) ? assessBackwards(records) : assess(records);
+  // A list with a hole is never published: the next run would stop at the rows in front of it.
+  if (assessment.state === 'torn' && (!final || goesBackwards(set)))
+    return readAgain(ports, run, records, assessment);
   const previous = await readPublishedSet(ports.db.pool, run);
   const plan = await planOf(ports, spec, run, records, assessment);
   const same =
@@ -44,7 +45,7 @@ export async function publish(
   if (detailed && !(await hasDetails(ports.db.pool, run.runId)))
     return { state: 'resolve', runId: run.runId };
   const asBefore = same && !(detailed && (await detailsDiffer(ports.db.pool, spec, run.runId)));
-  if (asBefore && !(await wasTorn(ports, previous))) {
+  if (asBefore) {
     if (!(await confirmSet(ports.db, spec, plan))) return readStale(ports, run, records, plan);
     return finished(ports, run, { outcome: 'unchanged' }, previous.rows);
   }
@@ -124,7 +125,7 @@ async function planOf(
     believeAbsence: torn === undefined && sum((r) => r.keyless) === 0,
     torn,
     now: new Date(ports.clock.now()),
-    doubt: (counts, previous) => doubtLoss(counts, at, previous),
+    doubt: (counts, previous) => doubtLoss(counts, at, previous, wholeOnly(spec)),
   };
 }
 
@@ -135,11 +136,6 @@ async function carriedPages(ports: Ports, spec: SetSpec, pages: readonly number[
   const wanted = new Set(pages);
   const records = await readPageRecords(ports.db.pool, previous.runId);
   return records.filter((r) => wanted.has(r.page));
-}
-
-/** What a torn set did not show was kept: an equal whole set has to be merged once before it is only confirmed. */
-async function wasTorn(ports: Ports, previous: PublishedSet): Promise<boolean> {
-  return (await readRunResult(ports.db.pool, previous.runId))?.outcome === 'torn';
 }
 
 /** A twin has published another set since pages answered 304: these are asked again, with that set's ETags. */
@@ -177,6 +173,7 @@ async function readAgain(
 /** Staging tables are unlogged: after a crash of the database server they are empty, and all is read again. */
 async function nothingStaged(ports: Ports, run: RunRef): Promise<Step> {
   ports.log.warn({ ...run }, 'nothing is staged any more; the database server must have crashed');
+  await dropDetails(ports.db.pool, run.runId); // some may have been told after the crash
   return { state: 'read', runId: run.runId, pages: 1, chunks: [{ from: 1, to: 1 }] };
 }
 

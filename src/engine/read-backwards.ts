@@ -11,21 +11,22 @@ const MOST_PAGES = 200;
 
 /**
  * Reads a list that goes backwards by id, newest first, until a row comes that the table holds, or none that is older.
- * Pages are staged one by one, so that a repeated step goes on where the last one was.
+ * Pages are staged one by one, so that a repeated step goes on where the last one was. Gives how many it read.
  */
 export async function readBackwards(
   ports: Ports,
   set: AnyRouteSet,
   run: RunRef,
   context: StepContext,
-): Promise<void> {
-  await withReading(ports, set, run, context, async (reading) => {
+): Promise<number> {
+  return withReading(ports, set, run, context, async (reading) => {
     const records = await readPageRecords(ports.db.pool, run.runId);
-    if (records.some((record) => record.notModified)) return;
+    if (records.some((record) => record.notModified)) return 0;
     for (let page = records.length + 1; page <= MOST_PAGES; page++) {
-      if (!(await readNext(reading, page))) return;
+      if (!(await readNext(reading, page))) return page - records.length;
     }
     ports.log.warn({ ...run }, `the list is longer than ${MOST_PAGES} pages; the rest is left out`);
+    return MOST_PAGES - records.length;
   });
 }
 

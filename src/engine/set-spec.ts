@@ -2,14 +2,8 @@ import type { AnyCollector, AnyPart, AnyRouteSet } from '../collectors/define.ts
 import { findCollector } from '../collectors/index.ts';
 import { factOf } from '../spec/routes.ts';
 import { DIVISIONS, parseTarget, TARGET_KINDS, type TargetKind } from '../spec/targets.ts';
-import type { Detail, Lookup } from '../spec/vocabulary.ts';
+import { FILLED, type Lookup } from '../spec/vocabulary.ts';
 import type { SetKey, SetSpec } from '../store/sets.ts';
-
-/** Columns that a detail fills. */
-export const FILLED: Readonly<Record<Detail['fills'], readonly string[]>> = {
-  name: ['name'],
-  position: ['position_x', 'position_y', 'position_z'],
-};
 
 /** What the store needs to know of a set and one of its targets. Throws AppError BAD_TARGET. */
 export function setSpec(set: AnyRouteSet, key: SetKey): SetSpec {
@@ -36,6 +30,9 @@ export function setSpec(set: AnyRouteSet, key: SetKey): SetSpec {
     keepsStage: set.change.policy === 'snapshot' && factOf(set.route).paged,
   };
 }
+
+/** Whether the route's list is read newest first, by ids, until a row comes that is known. */
+export const goesBackwards = (set: AnyRouteSet) => factOf(set.route).fromId !== undefined;
 
 /** A part of a collector for one target: what it reads, and what its set is called. */
 export interface PartOfTarget {

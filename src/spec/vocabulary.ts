@@ -18,7 +18,11 @@ export type Change<C extends string> =
       /** Each change of an item goes to `asset_diffs`, with the item as it was before. */
       readonly diffs?: 'asset_diffs';
       /** An absent row stays: `left_at` says since when it is gone. The set is about rows in this state alone. */
-      readonly leaves?: { readonly state: string };
+      readonly leaves?: {
+        readonly state: string;
+        /** ms: after a longer silence the list of what has ended does not tell of all that left; that is `unknown`. */
+        readonly toldFor: number;
+      };
     }
   | { readonly policy: 'changes' }
   | { readonly policy: 'daily' }
@@ -47,3 +51,9 @@ export interface Detail {
   readonly rows: 'nameable' | 'in-space';
   readonly fills: 'name' | 'position';
 }
+
+/** Columns that a detail fills. */
+export const FILLED: Readonly<Record<Detail['fills'], readonly string[]>> = {
+  name: ['name'],
+  position: ['position_x', 'position_y', 'position_z'],
+};

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import type { Detail } from '../spec/vocabulary.ts';
+import { type Detail, FILLED } from '../spec/vocabulary.ts';
 import { list, within } from './merge.sql.ts';
 import { type SetSpec, stageTable } from './sets.ts';
 import { hasStage } from './stage.ts';
@@ -20,7 +20,10 @@ const WANTED: Readonly<Record<Detail['rows'], string>> = {
   'in-space': `s.location_type = 'solar_system'`,
 };
 
-/** The ids of the rows of a set that a detail is asked for; rows of pages that answered 304 are those of the last set. */
+/**
+ * The ids of the rows of a set that a detail is still to be asked for; rows of pages that answered 304 are those of the
+ * last set.
+ */
 export async function readWanted(
   db: Pick<Pool, 'query'>,
   spec: SetSpec,
@@ -36,23 +39,35 @@ export async function readWanted(
         (ARRAY(SELECT page FROM stage.pages WHERE run_id = ${runs.runId} AND not_modified))`,
     );
   const { rows } = await db.query<{ id: number }>(
-    `SELECT DISTINCT ${key} AS id FROM (${sources.join(' UNION ALL ')}) s WHERE ${WANTED[detail.rows]} ORDER BY 1`,
+    `SELECT DISTINCT ${key} AS id FROM (${sources.join(' UNION ALL ')}) s
+      WHERE ${WANTED[detail.rows]}
+        AND NOT EXISTS (SELECT FROM stage.details d
+                         WHERE d.run_id = ${runs.runId} AND d.detail = '${detail.fills}' AND d.id = ${key}) ORDER BY 1`,
   );
   return rows.map((row) => row.id);
 }
 
-/** The row of no item: everything that was wanted has been asked. */
-const ALL = 0;
-
+/** Whether everything that was wanted of the run's rows has been asked. */
 export async function hasDetails(db: Pick<Pool, 'query'>, runId: number): Promise<boolean> {
-  const { rows } = await db.query('SELECT FROM stage.details WHERE run_id = $1 AND id = $2', [runId, ALL]);
+  const { rows } = await db.query('SELECT FROM stage.detail_readings WHERE run_id = $1 AND closed', [runId]);
   return rows.length > 0;
 }
 
-export async function closeDetails(db: Pick<Pool, 'query'>, runId: number): Promise<void> {
-  await db.query('INSERT INTO stage.details (run_id, id) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+/** Begins to ask for the run's pages as they were read now, or goes on with it. Gives the reading's name. */
+export async function openDetails(db: Pick<Pool, 'query'>, runId: number): Promise<string> {
+  const { rows } = await db.query<{ reading: string }>(
+    `INSERT INTO stage.detail_readings AS r (run_id) VALUES ($1)
+     ON CONFLICT (run_id) DO UPDATE SET closed = r.closed RETURNING reading`,
+    [runId],
+  );
+  return rows[0]!.reading;
+}
+
+/** Everything of a reading has been asked. Whoever is late, when pages have been read again since, closes nothing. */
+export async function closeDetails(db: Pick<Pool, 'query'>, runId: number, reading: string): Promise<void> {
+  await db.query('UPDATE stage.detail_readings SET closed = true WHERE run_id = $1 AND reading = $2', [
     runId,
-    ALL,
+    reading,
   ]);
 }
 
@@ -64,47 +79,52 @@ export async function keepDetails(
   db: Pick<Pool, 'query'>,
   spec: SetSpec,
   runId: number,
-  columns: readonly string[],
+  { fills }: Detail,
   { told, silent }: { readonly told: readonly DetailRow[]; readonly silent: readonly number[] },
 ): Promise<void> {
+  const columns = FILLED[fills];
   await db.query(
-    `INSERT INTO stage.details (run_id, id, ${list(columns)})
-     SELECT $1::bigint, id, ${list(columns)} FROM json_populate_recordset(NULL::stage.details, $2)
+    `INSERT INTO stage.details (run_id, detail, id, ${list(columns)})
+     SELECT $1::bigint, '${fills}', id, ${list(columns)} FROM json_populate_recordset(NULL::stage.details, $2)
      UNION ALL
-     SELECT $1::bigint, b."${spec.key[0]}", ${list(columns, 'b.')} FROM ${spec.table} b
-      WHERE ${within(spec, 'b')} AND b."${spec.key[0]}" = ANY($3) ORDER BY 2
-     ON CONFLICT (run_id, id) DO UPDATE SET ${columns.map((c) => `"${c}" = excluded."${c}"`).join(', ')}`,
+     SELECT $1::bigint, '${fills}', i.id, ${list(columns, 'b.')} FROM unnest($3::bigint[]) AS i (id)
+       LEFT JOIN ${spec.table} b ON b."${spec.key[0]}" = i.id AND ${within(spec, 'b')} ORDER BY 3
+     ON CONFLICT (run_id, detail, id) DO UPDATE SET ${columns.map((c) => `"${c}" = excluded."${c}"`).join(', ')}`,
     [runId, JSON.stringify(told), silent],
   );
 }
 
-const columnsOf = (spec: SetSpec) => spec.columns.filter((c) => c === 'name' || c.startsWith('position_'));
+/** What a detail told of `d` that is not so in `other`. */
+const differs = ({ fills }: Detail, other: string) =>
+  `(${list(FILLED[fills], 'd.')}) IS DISTINCT FROM (${list(FILLED[fills], other)})`;
 
 /**
  * Whether what was told differs from what the published rows say. Row by row through the key: a join that may stop at its
  * first row is planned by how many rows the owner seems to have, and of a new owner nothing is known.
  */
 export async function detailsDiffer(db: Pick<Pool, 'query'>, spec: SetSpec, runId: number): Promise<boolean> {
-  const columns = columnsOf(spec);
+  const columns = spec.details.flatMap(({ fills }) => FILLED[fills]);
+  const other = spec.details.map((detail) => `d.detail = '${detail.fills}' AND ${differs(detail, 'b.')}`);
   const { rows } = await db.query(
     `SELECT FROM stage.details d
       CROSS JOIN LATERAL (SELECT ${list(columns)} FROM ${spec.table} b
                            WHERE b."${spec.key[0]}" = d.id AND ${within(spec, 'b')} LIMIT 1) b
-      WHERE d.run_id = $1 AND (${list(columns, 'd.')}) IS DISTINCT FROM (${list(columns, 'b.')}) LIMIT 1`,
+      WHERE d.run_id = $1 AND (${other.join(' OR ')}) LIMIT 1`,
     [runId],
   );
   return rows.length > 0;
 }
 
-/** Fills the staged rows with what was told of them. False where that is not known whole. */
+/** Fills the staged rows with what was told of them. False where not everything has been asked. */
 export async function applyDetails(client: PoolClient, spec: SetSpec, runId: number): Promise<boolean> {
   if (!(await hasDetails(client, runId))) return false;
-  const columns = columnsOf(spec);
-  await client.query(
-    `UPDATE ${stageTable(runId)} s SET ${columns.map((c) => `"${c}" = d."${c}"`).join(', ')} FROM stage.details d
-      WHERE d.run_id = $1 AND s."${spec.key[0]}" = d.id
-        AND (${list(columns, 's.')}) IS DISTINCT FROM (${list(columns, 'd.')})`,
-    [runId],
-  );
+  for (const detail of spec.details) {
+    const set = FILLED[detail.fills].map((c) => `"${c}" = d."${c}"`).join(', ');
+    await client.query(
+      `UPDATE ${stageTable(runId)} s SET ${set} FROM stage.details d
+        WHERE d.run_id = $1 AND d.detail = '${detail.fills}' AND s."${spec.key[0]}" = d.id AND ${differs(detail, 's.')}`,
+      [runId],
+    );
+  }
   return true;
 }

@@ -32,7 +32,7 @@ export async function merge(
   const { change } = spec;
   if (change.policy === 'append' || change.policy === 'upsert') return mergeRows(client, spec, plan);
   if (change.policy !== 'snapshot') return mergeVersions(client, spec, plan, previous);
-  if (change.leaves !== undefined) return mergeListed(client, spec, plan, previous, change.leaves.state);
+  if (change.leaves !== undefined) return mergeListed(client, spec, plan, previous, change.leaves);
   const before = await count(client, sql.countBook(spec));
   // Where items are followed one by one, whatever comes after a first set is a change, even into an empty table.
   const first = change.diffs === undefined || !previous?.lastModified;
@@ -170,8 +170,9 @@ async function mergeListed(
   spec: SetSpec,
   plan: PublishPlan,
   previous: PublishedSet | undefined,
-  state: string,
+  { state, toldFor }: { readonly state: string; readonly toldFor: number },
 ): Promise<Merged> {
+  const silence = plan.at.getTime() - (previous?.lastModified ?? plan.at).getTime();
   const before = await count(client, owner.countListed(spec, state));
   await client.query(owner.leavingDiff(spec, plan.runId, state, plan.at));
   if (!plan.believeAbsence) await client.query('DELETE FROM diff WHERE gone');
@@ -180,7 +181,9 @@ async function mergeListed(
   if (await isTwice(client, spec, plan)) throw new Rollback({ state: 'twice' });
   if (await findUnknown(client, spec, '(SELECT * FROM diff WHERE NOT gone)', plan.runId))
     throw new Rollback({ state: 'unknown-ids' });
-  const removed = (await client.query(owner.markLeft(spec), [plan.at])).rowCount ?? 0;
+  const removed =
+    (await client.query(owner.markLeft(spec, silence > toldFor ? 'unknown' : undefined), [plan.at]))
+      .rowCount ?? 0;
   const changed = (await client.query(owner.updateListed(spec, state), [plan.at])).rowCount ?? 0;
   const inserted = (await client.query(owner.insertMissing(spec), [plan.at])).rowCount ?? 0;
   const rows = await count(client, owner.countListed(spec, state));

@@ -64,8 +64,10 @@ export function countListed(spec: SetSpec, state: string): string {
            WHERE ${within(spec, 'b')} AND b.state = '${state}' AND b.left_at IS NULL`;
 }
 
-export function markLeft(spec: SetSpec): string {
-  return `UPDATE ${spec.table} b SET left_at = $1 FROM diff d WHERE d.gone AND ${join(spec.key, 'b', 'd')} AND ${within(spec, 'b')}`;
+/** `state`: where it is known that nothing will tell what became of them. */
+export function markLeft(spec: SetSpec, state?: string): string {
+  const known = state === undefined ? '' : `, state = '${state}'`;
+  return `UPDATE ${spec.table} b SET left_at = $1${known} FROM diff d WHERE d.gone AND ${join(spec.key, 'b', 'd')} AND ${within(spec, 'b')}`;
 }
 
 /** Rows that stand in the list again, or have changed in it. */
@@ -109,6 +111,9 @@ export function insertAssetDiffs(spec: SetSpec): string {
            WITH ORDINALITY AS k (kind, n)`;
 }
 
+/** ISK: balances and amounts of more than two decimals are rounded, each by itself; three of them are a cent and a half. */
+const GAP = '0.02';
+
 /**
  * Gaps of a journal by its running balance, ids being in the order of time: computed anew from the row before the
  * oldest new one, so that a gap that was filled later goes. $1 is now.
@@ -127,6 +132,6 @@ export function findJournalGaps(spec: SetSpec): readonly [forget: string, find: 
                     j.balance - j.amount - lag(j.balance) OVER w AS missing
                FROM wallet_journal j WHERE ${rows} AND j.journal_id >= ${from}
              WINDOW w AS (ORDER BY j.journal_id)) g
-      WHERE g.missing <> 0 ON CONFLICT DO NOTHING`,
+      WHERE abs(g.missing) >= ${GAP} ON CONFLICT DO NOTHING`,
   ];
 }

@@ -9,7 +9,7 @@ import { type PublishedSet, writePublishedSet } from './published-sets.ts';
 import { closeRun } from './runs.ts';
 import type { SetSpec } from './sets.ts';
 import { checkOpen, lockPrevious, standsOn } from './stand.ts';
-import { createStage, dropDetails, dropStage, dropStagedRows } from './stage.ts';
+import { carryCounts, createStage, dropDetails, dropStage, dropStagedRows } from './stage.ts';
 
 /** Room to join a region of half a million orders in memory; Postgres' default of 4 MB would spill it to disk. */
 const JOIN_MEMORY = '96MB';
@@ -62,6 +62,9 @@ async function finish(
     rows: merged.rows,
   };
   await writePublishedSet(client, spec, { ...set, version: undefined }, plan.now);
+  // What a torn set did not show was kept, so a 304 would confirm what ESI never said: all of it is read again.
+  if (plan.torn !== undefined)
+    await client.query('UPDATE stage.pages SET etag = NULL WHERE run_id = $1', [plan.runId]);
   await client.query(
     `INSERT INTO esi_cache (url, etag, updated_at) SELECT url, etag, $2 FROM stage.pages WHERE run_id = $1 AND etag IS NOT NULL
      ON CONFLICT (url) DO UPDATE SET etag = excluded.etag, updated_at = excluded.updated_at
@@ -80,8 +83,10 @@ async function finish(
     },
     plan.now,
   );
-  if (previous && previous.runId > 0 && previous.runId !== plan.runId)
+  if (previous && previous.runId > 0 && previous.runId !== plan.runId) {
+    await carryCounts(client, previous.runId, plan.runId);
     await dropStage(client, previous.runId);
+  }
   if (spec.details.length > 0) await dropDetails(client, plan.runId);
   if (!spec.keepsStage) await dropStagedRows(client, plan.runId);
 }

@@ -1,3 +1,4 @@
+import type { PoolClient } from 'pg';
 import type { Database } from './database.ts';
 import { settle } from './merge.ts';
 import type { PublishPlan } from './publish-plan.ts';
@@ -24,7 +25,7 @@ export async function confirmSet(
     if (previous && stands) {
       const set = { ...previous, lastModified: plan.at, expires: plan.expires };
       await writePublishedSet(client, spec, set, plan.now);
-      await settle(client, spec, plan.at);
+      if (await isSound(client, previous.runId)) await settle(client, spec, plan.at);
     }
     // A set older than the one that stands was never published: no book is known for its moment.
     const lastModified = stands ? plan.at : undefined;
@@ -33,6 +34,12 @@ export async function confirmSet(
     await dropStage(client, plan.runId);
     return true;
   });
+}
+
+/** Whether every row of a published set could be read. Any of the others may tell of the row that seems not to be told of. */
+async function isSound(client: PoolClient, runId: number): Promise<boolean> {
+  const { rows } = await client.query('SELECT FROM stage.pages WHERE run_id = $1 AND rejected > 0', [runId]);
+  return rows.length === 0;
 }
 
 /**

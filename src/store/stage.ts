@@ -81,7 +81,8 @@ export async function hasStage(db: Pick<Pool | PoolClient, 'query'>, runId: numb
 
 /** What other routes told of the rows. */
 export async function dropDetails(db: Pick<Pool | PoolClient, 'query'>, runId: number): Promise<void> {
-  await db.query('DELETE FROM stage.details WHERE run_id = $1', [runId]);
+  for (const table of ['details', 'detail_readings'])
+    await db.query(`DELETE FROM stage.${table} WHERE run_id = $1`, [runId]);
 }
 
 export async function dropStage(db: Pick<Pool | PoolClient, 'query'>, runId: number): Promise<void> {
@@ -190,6 +191,15 @@ export async function readPageRecords(db: Pick<Pool, 'query'>, runId: number): P
     rejected: row.rejected,
     keyless: row.keyless,
   }));
+}
+
+/** A page that answered 304 has the rows that it had in the set before, good and bad ones: the next 304 counts them too. */
+export async function carryCounts(client: PoolClient, fromRun: number, toRun: number): Promise<void> {
+  await client.query(
+    `UPDATE stage.pages m SET rows = p.rows, rejected = p.rejected, keyless = p.keyless FROM stage.pages p
+      WHERE m.run_id = $2 AND m.not_modified AND p.run_id = $1 AND p.page = m.page`,
+    [fromRun, toRun],
+  );
 }
 
 /** Forgets pages of a run, so that they are read again; the requests they took stay counted. */

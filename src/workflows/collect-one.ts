@@ -23,7 +23,7 @@ export async function collectOne(collector: string, target: string, patient: boo
 
 async function runSteps(collector: string, target: string, patient: boolean): Promise<RunSummary> {
   let step: Step = await esi.begin(collector, target);
-  for (let reading = 1, resolved = 0; ;) {
+  for (let reading = 0, resolved = 0; ;) {
     if (step.state === 'done') return told(step.summary);
     if (step.state === 'wait') {
       const wait = step.until - Date.now();
@@ -36,21 +36,20 @@ async function runSteps(collector: string, target: string, patient: boolean): Pr
     }
     const part = 'part' in step && step.part !== undefined ? { part: step.part } : {};
     const run = { collector, target, ...part, runId: step.runId };
-    const final = reading >= READINGS;
     if (step.state === 'more') {
       setCurrentDetails(`${step.done} of ${step.total}${step.detail ? `, ${step.detail}` : ''}`);
-      [reading, resolved] = [1, 0];
+      [reading, resolved] = [0, 0];
       step = await esi.begin(collector, target);
     } else if (step.state === 'resolve') {
       setCurrentDetails('resolves ids that no table knows yet');
       if (++resolved > RESOLVES)
         throw ApplicationFailure.nonRetryable('Ids of this set cannot be resolved.', 'UNRESOLVED');
       await esi.resolve(run);
-      step = await store.publish(run, final);
+      step = await store.publish(run, reading >= READINGS);
     } else {
+      [reading, resolved] = [reading + 1, 0];
       await readAll(run, step, reading);
-      step = await store.publish(run, final);
-      if (step.state === 'read') reading++;
+      step = await store.publish(run, reading >= READINGS);
     }
   }
 }

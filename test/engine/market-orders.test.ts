@@ -10,6 +10,7 @@ import {
   lastRun,
   orderRequests,
 } from '../support/orders.ts';
+import { emptyStages } from '../support/owners.ts';
 
 let engine: TestEngine;
 beforeEach(async () => {
@@ -157,11 +158,7 @@ test('a page whose ETag is gone is read anew rather than taken for what it was',
 
 test('a crash of the database server, which empties the stages, costs a full reading and no row', async () => {
   await collect();
-  await engine.db.pool.query('TRUNCATE stage.pages');
-  const stages = await engine.db.rows<{ name: string }>(
-    `SELECT relname AS name FROM pg_class WHERE relnamespace = 'stage'::regnamespace AND relname ~ '^r\\d+$'`,
-  );
-  for (const { name } of stages) await engine.db.pool.query(`TRUNCATE stage.${name}`);
+  await emptyStages(engine);
   engine.nextSet();
   change(10, { price: 3 });
   engine.sim.resetCounters();

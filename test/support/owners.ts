@@ -5,7 +5,8 @@ import type { Clock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { OWNER_SCOPES } from '../../src/simulator/owners/scopes.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import type { TestEngine } from './engine.ts';
+import type { SimulatorOptions } from '../../src/simulator/index.ts';
+import { type TestEngine, testEngine } from './engine.ts';
 
 export const ANNA = 90_000_001; // director of the corporation below
 export const BRAM = 90_000_002; // the same corporation, without roles
@@ -130,4 +131,27 @@ export async function untilDeath<T>(
   } finally {
     await db.close();
   }
+}
+
+/** An engine with the universe and a login of Anna. */
+export async function ownerEngine(owners?: SimulatorOptions['owners']): Promise<TestEngine> {
+  const engine = await testEngine(owners ? { owners } : {});
+  await engine.collect('universe');
+  await logIn(engine, ANNA);
+  return engine;
+}
+
+/** Everything that ESI caches of owners for an hour is over, and it shows what `change` has made of it. */
+export async function anHourLater(engine: TestEngine, change?: () => unknown): Promise<void> {
+  engine.clock.advance(3_601_000);
+  await change?.();
+  engine.sim.owners.turn();
+}
+
+/** What a crash of the database server leaves of unlogged tables: nothing in them. */
+export async function emptyStages(engine: TestEngine): Promise<void> {
+  const tables = await engine.db.rows<{ name: string }>(
+    `SELECT relname AS name FROM pg_class WHERE relnamespace = 'stage'::regnamespace AND relkind = 'r'`,
+  );
+  for (const { name } of tables) await engine.db.pool.query(`TRUNCATE stage.${name}`);
 }

@@ -1,0 +1,50 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { collectTarget } from '../../../src/engine/collect-target.ts';
+import type { TransactionRow } from '../../../src/simulator/index.ts';
+import type { TestEngine } from '../../support/engine.ts';
+import { ANNA, anHourLater, emptyStages, ofCharacter, ownerEngine } from '../../support/owners.ts';
+
+/** Lists that are read backwards, and have to be read again from their beginning. */
+let engine: TestEngine;
+afterEach(() => engine.close());
+
+const ME = ofCharacter(ANNA);
+const withTransactions = (transactions: number) => ({
+  characters: [{ id: ANNA, name: 'Anna Testa', transactions, journal: transactions + 100 }],
+});
+const stored = async () =>
+  (
+    await engine.db.rows<{ id: number }>(
+      'SELECT transaction_id AS id FROM wallet_transactions WHERE character_id = $1 ORDER BY 1 DESC',
+      [ANNA],
+    )
+  ).map(({ id }) => id);
+const served = () => engine.sim.owners.transactions(ANNA).map((row) => row.transaction_id);
+
+test('when the database server crashes between two pages, the list is read whole', async () => {
+  engine = await ownerEngine(withTransactions(9_000));
+  const ports = engine.restart();
+  const get = ports.esi.get.bind(ports.esi);
+  let pages = 0;
+  ports.esi.get = async (request) => {
+    if (request.route.endsWith('transactions') && ++pages === 3) await emptyStages(engine);
+    return get(request);
+  };
+  await collectTarget(ports, { collector: 'wallet', target: ME });
+  expect(await stored()).toEqual(served());
+});
+
+test('when one trade stands in it twice, it is read to its end all the same', async () => {
+  engine = await ownerEngine(withTransactions(6_000));
+  const [first, second] = engine.sim.owners.transactions(ANNA).slice(100, 102);
+  engine.sim.faults.mutateRows<TransactionRow>(
+    (row) => (row.transaction_id === second!.transaction_id ? { ...first!, is_buy: !first!.is_buy } : row),
+    { route: '/wallet/transactions' },
+  );
+  const all = () => served().filter((id) => id !== second!.transaction_id);
+  await engine.collect('wallet', ME);
+  expect(await stored()).toEqual(all());
+  await anHourLater(engine, () => engine.sim.owners.pay(ANNA, 5));
+  await engine.collect('wallet', ME);
+  expect(await stored()).toEqual(all());
+});

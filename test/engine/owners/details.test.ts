@@ -1,0 +1,130 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { collectTarget, engineSteps } from '../../../src/engine/collect-target.ts';
+import type { Ports } from '../../../src/engine/ports.ts';
+import type { Step } from '../../../src/engine/steps.ts';
+import type { AssetRow } from '../../../src/simulator/index.ts';
+import { type TestEngine, testEngine } from '../../support/engine.ts';
+import {
+  ANNA,
+  anHourLater,
+  emptyStages,
+  finish,
+  follow,
+  keyOf,
+  living,
+  logIn,
+  ofCharacter,
+  ownerEngine,
+  refOf,
+} from '../../support/owners.ts';
+
+/** Names and places, which are asked for after the pages of a set. */
+let engine: TestEngine;
+afterEach(() => engine.close());
+
+const ME = ofCharacter(ANNA);
+const withAssets = (assets: number) => ({ characters: [{ id: ANNA, name: 'Anna Testa', assets }] });
+
+const kinds = async () =>
+  (
+    await engine.db.rows<{ kind: string }>('SELECT DISTINCT change_type AS kind FROM asset_diffs ORDER BY 1')
+  ).map(({ kind }) => kind);
+const named = () =>
+  engine.db.rows<{ id: number; name: string }>(
+    'SELECT item_id AS id, name FROM assets WHERE name IS NOT NULL ORDER BY hashint8(item_id)',
+  );
+
+/** One item of the next set has another quantity. */
+const collectedWith = async (assets: number) => {
+  engine = await ownerEngine(withAssets(assets));
+  await engine.collect('assets', ME);
+  const { item_id } = engine.sim.owners.assets(ANNA).find((row) => !row.is_singleton)!;
+  await anHourLater(engine, () => engine.sim.owners.changeAsset(ANNA, item_id, { quantity: 77 }));
+};
+
+/** Ports whose questions for places wait for `before`. */
+function placesAfter(before: () => Promise<unknown>): Ports {
+  const ports = engine.restart();
+  const post = ports.esi.post.bind(ports.esi);
+  ports.esi.post = async (request) => {
+    if (request.route.endsWith('locations')) await before();
+    return post(request);
+  };
+  return ports;
+}
+
+test('a crash of the database server between two of their batches costs no name', async () => {
+  await collectedWith(900);
+  const before = await named();
+  let crashed = false;
+  const ports = placesAfter(async () => {
+    if (crashed) return;
+    crashed = true;
+    // The names are in by then: they are lost, and the places that come next are not.
+    const kept = `SELECT FROM stage.details WHERE detail = 'name'`;
+    while ((await engine.db.rows(kept)).length === 0) await new Promise((next) => setTimeout(next, 20));
+    await emptyStages(engine);
+  });
+  expect(await collectTarget(ports, { collector: 'assets', target: ME })).toMatchObject({ changed: 1 });
+  expect(await named()).toEqual(before);
+  expect(await kinds()).toEqual(['QUANTITY_CHANGED']);
+});
+
+test('a twin that is late with them does not make another reading of the set seem complete', async () => {
+  await collectedWith(2_300);
+  engine.sim.faults.duplicateRow({ route: '/characters/{character_id}/assets', times: 1 });
+  const key = keyOf('assets', ME, 'w1');
+  const by = living(engine);
+  const begun = await follow(key, by, undefined, 'resolve');
+  const run = refOf(key, begun);
+  let release = () => {};
+  const released = new Promise<void>((go) => (release = go));
+  let waits: () => void = () => {};
+  const waiting = new Promise<void>((go) => (waits = go));
+  const late = engineSteps(
+    placesAfter(() => {
+      waits();
+      return released;
+    }),
+  ).resolve(run);
+  await waiting;
+  await by.resolve(run);
+  const again: Step = await by.publish(run, false);
+  expect(again).toMatchObject({ state: 'read' });
+  release();
+  await late;
+  engine.clock.advance(3_601_000);
+  const end = await follow(key, by, again);
+  expect(end).toMatchObject({ state: 'done', summary: { outcome: 'published' } });
+  expect(await kinds()).toEqual(['QUANTITY_CHANGED']);
+});
+
+test('they are there with the first set, also of types that nobody has heard of', async () => {
+  engine = await testEngine({ owners: withAssets(300) });
+  await logIn(engine, ANNA);
+  await engine.collect('assets', ME);
+  expect((await named()).length).toBeGreaterThan(0);
+  await anHourLater(engine);
+  expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'unchanged' });
+});
+
+test('hundreds of bad ids cost a share of the budget, and no name that is known', async () => {
+  engine = await ownerEngine(withAssets(12_000));
+  await engine.collect('assets', ME);
+  const before = await named();
+  const bad = new Set(before.slice(0, 300).map(({ id }) => id));
+  expect(before.length).toBeGreaterThan(500);
+  await anHourLater(engine, () => engine.sim.owners.churnAssets(ANNA, 0.01));
+  engine.sim.resetCounters();
+  engine.sim.faults.mutateRows<AssetRow>(
+    (row) => (bad.has(row.item_id) ? { ...row, item_id: row.item_id + 70_000_000_000_000 } : row),
+    { route: '/characters/{character_id}/assets' },
+  );
+  expect(await finish(keyOf('assets', ME, 'w1'), living(engine))).toMatchObject({ outcome: 'published' });
+  const refused = engine.sim.requests().filter(({ status }) => status === 404);
+  expect(refused.length).toBeGreaterThan(50);
+  expect(refused.length).toBeLessThan(120); // a hundred, and what was under way then
+  const known = new Map((await named()).map(({ id, name }) => [id, name]));
+  for (const { id, name } of before) if (!bad.has(id) && known.has(id)) expect(known.get(id)).toBe(name);
+  expect(known.size).toBeGreaterThan((before.length - bad.size) * 0.9);
+});

@@ -1,0 +1,121 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import type { AssetRow } from '../../../src/simulator/index.ts';
+import type { TestEngine } from '../../support/engine.ts';
+import {
+  ANNA,
+  anHourLater,
+  CORPORATION,
+  ofCharacter,
+  ofCorporation,
+  ownerEngine,
+} from '../../support/owners.ts';
+
+/** Pages that answer 304 after a set that was not all well. */
+let engine: TestEngine;
+afterEach(() => engine.close());
+
+const ME = ofCharacter(ANNA);
+const ASSETS = { route: '/characters/{character_id}/assets' };
+
+const kinds = async () =>
+  (
+    await engine.db.rows<{ kind: string }>('SELECT change_type AS kind FROM asset_diffs ORDER BY change_type')
+  ).map(({ kind }) => kind);
+
+describe('assets of which the last page alone changes', () => {
+  let changeable: AssetRow[];
+  let others: AssetRow[];
+  async function begin(assets: number): Promise<void> {
+    engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', assets }] });
+    await engine.collect('assets', ME);
+    const all = engine.sim.owners.assets(ANNA);
+    const places = new Set(all.map((row) => row.location_id));
+    const single = (row: AssetRow) => !row.is_singleton && !places.has(row.item_id);
+    others = all.slice(0, 1_000).filter(single);
+    changeable = all.slice(2_000).filter(single);
+  }
+  /** The nth set after the first: one item more changes its quantity. */
+  async function collectNext(nth: number) {
+    const { item_id, quantity } = changeable[nth]!;
+    await anHourLater(engine, () => engine.sim.owners.changeAsset(ANNA, item_id, { quantity: quantity + 7 }));
+    return engine.collect('assets', ME);
+  }
+
+  test('keep an item whose row cannot be read, however often its page answers 304', async () => {
+    await begin(2_300);
+    const victim = others[0]!.item_id;
+    engine.sim.faults.mutateRows<object>(
+      (row) => ((row as AssetRow).item_id === victim ? { ...row, item_id: 'x' } : row),
+      ASSETS,
+    );
+    for (let nth = 0; nth < 3; nth++)
+      expect(await collectNext(nth)).toMatchObject({ outcome: 'published', removed: 0 });
+    expect(await engine.db.rows('SELECT FROM assets WHERE item_id = $1', [victim])).toHaveLength(1);
+    expect(await kinds()).toEqual(Array.from({ length: 3 }, () => 'QUANTITY_CHANGED'));
+  });
+
+  test('are not believed with an item twice, once on such a page', async () => {
+    await begin(2_300);
+    await collectNext(0);
+    engine.sim.faults.duplicateRow(ASSETS);
+    expect(await collectNext(1)).toMatchObject({ outcome: 'torn' });
+    expect(await kinds()).toEqual(['QUANTITY_CHANGED']);
+    expect(await engine.db.rows('SELECT FROM assets')).toHaveLength(2_300);
+  });
+
+  test('are believed with a few bad rows on a short last page', async () => {
+    await begin(2_020);
+    const bad = new Set(changeable.slice(0, 3).map((row) => row.item_id));
+    engine.sim.faults.mutateRows<AssetRow>(
+      (row) => (bad.has(row.item_id) ? ({ ...row, quantity: null } as unknown as AssetRow) : row),
+      ASSETS,
+    );
+    for (let nth = 3; nth < 6; nth++) expect(await collectNext(nth)).toMatchObject({ outcome: 'published' });
+  });
+});
+
+describe('a list that stayed torn', () => {
+  test('of open orders is read in full the next time, and nothing in it is taken for filled', async () => {
+    engine = await ownerEngine();
+    await engine.collect('orders', ME);
+    const open = engine.sim.owners.orders(ANNA);
+    const states = () =>
+      engine.db.rows(`SELECT FROM character_orders WHERE state = 'active' AND left_at IS NULL`);
+    expect(await states()).toHaveLength(open.length);
+    engine.sim.faults.mutateRows<{ order_id: number }>(
+      (row) => (row.order_id === open[1]!.order_id ? { ...open[0]! } : row),
+      { route: '/characters/{character_id}/orders' },
+    );
+    await anHourLater(engine);
+    expect(await engine.collect('orders', ME)).toMatchObject({ outcome: 'torn' });
+    for (let hour = 0; hour < 2; hour++) {
+      engine.clock.advance(3_601_000);
+      await engine.collect('orders', ME);
+      expect(await states()).toHaveLength(open.length);
+    }
+  });
+
+  test('of divisions loses none', async () => {
+    const corporation = ofCorporation(CORPORATION);
+    engine = await ownerEngine();
+    await engine.collect('wallet', corporation);
+    const before = await engine.db.rows('SELECT * FROM corporation_divisions ORDER BY 1, 2, 3');
+    expect(before.length).toBeGreaterThan(0);
+    engine.sim.faults.mutateRows<Record<string, object[]>>(
+      (row) => ({
+        ...row,
+        wallet: [...(row['wallet'] ?? []), { division: 7, name: 'A' }, { division: 7, name: 'B' }],
+      }),
+      { route: '/divisions', times: 4 },
+    );
+    await anHourLater(engine);
+    await engine.collect('wallet', corporation);
+    const last = `SELECT outcome FROM collection_runs WHERE part = 'divisions' ORDER BY run_id DESC LIMIT 1`;
+    expect(await engine.db.rows(last)).toEqual([{ outcome: 'torn' }]);
+    engine.clock.advance(3_601_000);
+    await engine.collect('wallet', corporation);
+    expect((await engine.db.rows('SELECT FROM corporation_divisions')).length).toBeGreaterThanOrEqual(
+      before.length,
+    );
+  });
+});
