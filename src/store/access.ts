@@ -11,7 +11,8 @@ export interface Candidate {
   readonly isActive: boolean;
   /** Why the token is not active. */
   readonly inactiveReason: string | undefined;
-  readonly hasScope: boolean;
+  /** What it granted; none where somebody inserted the login by SQL, and no refresh has told yet. */
+  readonly scopes: readonly string[];
   readonly roles: readonly string[];
   readonly rolesUntil: Date | undefined;
   /** Refused before, and not worth asking again until then. */
@@ -24,7 +25,7 @@ interface CandidateRow {
   name: string;
   is_active: boolean;
   inactive_reason: string | null;
-  has_scope: boolean;
+  scopes: string[];
   roles: string[];
   roles_until: Date | null;
   retry_at: Date | null;
@@ -38,25 +39,24 @@ interface CandidateRow {
 export async function readCandidates(
   db: Queryable,
   who: { readonly characterId?: number; readonly corporationId?: number },
-  scope: string,
   subject: string,
 ): Promise<Candidate[]> {
   const { rows } = await db.query<CandidateRow>(
     `SELECT c.character_id, coalesce(nullif(c.name, ''), t.character_name, 'character ' || c.character_id) AS name,
             t.is_active, t.inactive_reason, c.roles, c.roles_until, r.retry_at, r.reason,
-            EXISTS (SELECT FROM esi_token_scopes s WHERE s.token_id = t.id AND s.scope = $3) AS has_scope
+            ARRAY(SELECT s.scope FROM esi_token_scopes s WHERE s.token_id = t.id) AS scopes
        FROM characters c JOIN esi_tokens t USING (character_id)
-       LEFT JOIN esi_refusals r ON r.character_id = c.character_id AND r.subject = $4
+       LEFT JOIN esi_refusals r ON r.character_id = c.character_id AND r.subject = $3
       WHERE ($1::bigint IS NULL OR c.character_id = $1) AND ($2::bigint IS NULL OR c.corporation_id = $2)
       ORDER BY r.refusals NULLS FIRST, r.refused_at NULLS FIRST, c.character_id`,
-    [who.characterId ?? null, who.corporationId ?? null, scope, subject],
+    [who.characterId ?? null, who.corporationId ?? null, subject],
   );
   return rows.map((row) => ({
     characterId: row.character_id,
     name: row.name,
     isActive: row.is_active,
     inactiveReason: row.inactive_reason ?? undefined,
-    hasScope: row.has_scope,
+    scopes: row.scopes,
     roles: row.roles,
     rolesUntil: row.roles_until ?? undefined,
     refusedUntil: row.retry_at ?? undefined,
@@ -164,7 +164,7 @@ export async function readToken(db: Queryable, characterId: number): Promise<Sto
       accessToken: row.access_token ?? undefined,
       refreshToken: row.refresh_token ?? undefined,
       expiresAt: row.expires_at ?? undefined,
-      ownerHash: row.owner_hash ?? undefined,
+      ownerHash: row.owner_hash || undefined,
       isActive: row.is_active,
       inactiveReason: row.inactive_reason ?? undefined,
     }

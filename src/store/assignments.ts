@@ -100,6 +100,30 @@ export async function changeAssignment(
   return rowCount === 1;
 }
 
+/**
+ * Sees to what people do by SQL: what is switched off is due when it is switched on, and so is what is to be collected
+ * more often than it was planned; what nobody is logged in for says so.
+ */
+export async function tendAssignments(db: Queryable, now: Date): Promise<void> {
+  await db.query(
+    `UPDATE collector_assignments SET next_collection_at = NULL, planned_minutes = NULL
+      WHERE next_collection_at IS NOT NULL AND (NOT is_enabled OR collection_interval_minutes < planned_minutes)`,
+  );
+  await db.query(
+    `UPDATE collector_assignments a
+        SET updated_at = $1,
+            note = CASE WHEN character_id IS NULL
+                        THEN 'No member of corporation ' || corporation_id || ' is logged in'
+                        ELSE 'Character ' || character_id || ' is not logged in' END
+                   || ', so nothing can be asked: "eve-collector tokens add".'
+      WHERE is_enabled AND note IS NULL
+        AND NOT EXISTS (SELECT FROM esi_tokens t JOIN characters c USING (character_id)
+                         WHERE t.is_active
+                           AND (c.character_id = a.character_id OR c.corporation_id = a.corporation_id))`,
+    [now],
+  );
+}
+
 export async function removeAssignment(db: Queryable, id: number): Promise<boolean> {
   const { rowCount } = await db.query(`DELETE FROM collector_assignments WHERE id = $1`, [id]);
   return rowCount === 1;

@@ -73,6 +73,7 @@ export async function settleAssignment(db: Queryable, settlement: Settlement, no
   await db.query(
     `UPDATE collector_assignments a
         SET last_collected_at = CASE WHEN $3 THEN $4::timestamptz ELSE last_collected_at END, note = $6,
+            planned_minutes = collection_interval_minutes,
             next_collection_at = CASE WHEN last_collected_at IS NULL THEN ${nextTurn('greatest($4::timestamptz, $5)')}
                                       ELSE greatest(${nextTurn('$4::timestamptz')}, $5) END
        FROM (SELECT id, make_interval(mins => collection_interval_minutes) AS every,

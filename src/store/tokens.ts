@@ -83,7 +83,7 @@ export async function saveGrant(db: Queryable, grant: SealedGrant, now: Date): P
 export async function splitScopes(db: Queryable, now: Date, tokenId?: number): Promise<void> {
   const wanted = `SELECT t.id, s.scope FROM esi_tokens t
       CROSS JOIN LATERAL regexp_split_to_table(t.scopes, '[,\\s]+') AS s (scope)
-      WHERE s.scope <> '' AND ($1::bigint IS NULL OR t.id = $1)`;
+      WHERE s.scope ~ '^[\\w.-]{1,200}$' AND ($1::bigint IS NULL OR t.id = $1)`;
   await db.query(
     `WITH wanted AS (${wanted})
      DELETE FROM esi_token_scopes h WHERE h.token_id IN (SELECT id FROM wanted)
@@ -97,6 +97,13 @@ export async function splitScopes(db: Queryable, now: Date, tokenId?: number): P
       WHERE NOT EXISTS (SELECT 1 FROM esi_token_scopes h WHERE h.token_id = w.id AND h.scope = w.scope)
      ON CONFLICT DO NOTHING`,
     [tokenId ?? null, now],
+  );
+}
+
+/** A login that is on has no reason to be off: one that stayed would be taken for that of the next time it is. */
+export async function clearReasons(db: Queryable): Promise<void> {
+  await db.query(
+    'UPDATE esi_tokens SET inactive_reason = NULL WHERE is_active AND inactive_reason IS NOT NULL',
   );
 }
 
@@ -203,7 +210,7 @@ export async function removeToken(db: Queryable, id: number, reason: string, now
   return true;
 }
 
-/** Why the assignments of a character rest; null lets them go on, at once. */
+/** Why the assignments of a character rest; null lets them go on, at once, and those of its corporation that rest. */
 export async function noteCharacter(
   db: Queryable,
   characterId: number,
@@ -215,5 +222,15 @@ export async function noteCharacter(
         SET note = $2, updated_at = $3, next_collection_at = CASE WHEN $2::text IS NULL THEN NULL ELSE next_collection_at END
       WHERE character_id = $1 AND note IS DISTINCT FROM $2`,
     [characterId, note, now],
+  );
+  if (note === null) await wakeCorporation(db, characterId, now);
+}
+
+/** What rests of a character's corporation goes on at once: it may be what was missing. */
+export async function wakeCorporation(db: Queryable, characterId: number, now: Date): Promise<void> {
+  await db.query(
+    `UPDATE collector_assignments SET note = NULL, next_collection_at = NULL, updated_at = $2
+      WHERE note IS NOT NULL AND corporation_id = (SELECT corporation_id FROM characters WHERE character_id = $1)`,
+    [characterId, now],
   );
 }

@@ -163,7 +163,8 @@ export function createSsoClient(options: SsoOptions): SsoClient {
     },
     async refresh(sent, signal, rotated) {
       const as = await trust.prepare(signal);
-      const { accessToken, refreshToken = sent } = await endpoint.refresh(as, sent, signal);
+      // Once sent it is waited for: the answer may hold the only refresh token that is good from here on.
+      const { accessToken, refreshToken = sent } = await endpoint.refresh(as, sent);
       if (refreshToken !== sent) await rotated?.(refreshToken);
       return { ...(await trust.verify(accessToken)), accessToken, refreshToken };
     },

@@ -23,7 +23,7 @@ export interface RawGrant {
 /** Requests that carry the client's secret: for tokens, and to end a login. */
 export interface TokenEndpoint {
   redeem(as: SsoMetadata, code: string, verifier: string): Promise<RawGrant>;
-  refresh(as: SsoMetadata, refreshToken: string, signal?: AbortSignal): Promise<RawGrant>;
+  refresh(as: SsoMetadata, refreshToken: string): Promise<RawGrant>;
   revoke(as: SsoMetadata, refreshToken: string): Promise<void>;
 }
 
@@ -51,12 +51,12 @@ async function understood(answer: Promise<oauth.TokenEndpointResponse>): Promise
 }
 
 /** How the library sends: within our own bounds, and with refusals understood before it sees them. */
-function sending({ base, http, downtime, now }: TokenEndpointOptions, errand: Errand, signal?: AbortSignal) {
+function sending({ base, http, downtime, now }: TokenEndpointOptions, errand: Errand) {
   return {
     [oauth.allowInsecureRequests]: base.protocol === 'http:',
     [oauth.customFetch]: async (url: string, init: oauth.CustomFetchOptions<'POST', URLSearchParams>) => {
       const { headers, method, body } = init;
-      const answer = await http.send(url, { headers, method, body: body.toString(), signal });
+      const answer = await http.send(url, { headers, method, body: body.toString() });
       if (answer.status !== 200) throw classifyRefusal(answer, { errand, now: now(), downtime });
       return new Response(answer.text, { headers: { 'content-type': 'application/json' } });
     },
@@ -78,10 +78,10 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
           .then((response) => oauth.processAuthorizationCodeResponse(as, client, response)),
       );
     },
-    async refresh(as, refreshToken, signal) {
+    async refresh(as, refreshToken) {
       return understood(
         oauth
-          .refreshTokenGrantRequest(as, client, auth, refreshToken, sending(options, 'refresh', signal))
+          .refreshTokenGrantRequest(as, client, auth, refreshToken, sending(options, 'refresh'))
           .then((response) => oauth.processRefreshTokenResponse(as, client, response)),
       );
     },

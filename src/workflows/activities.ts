@@ -26,6 +26,14 @@ export const esiOnce = proxyActivities<Activities>({
   retry: { maximumAttempts: 1 },
 });
 
+/** Database work that a minute later is done as well: what cannot be done now holds nothing up. */
+export const storeOnce = proxyActivities<Activities>({
+  taskQueue: 'collect',
+  startToCloseTimeout: '5 minutes',
+  heartbeatTimeout: '40 seconds',
+  retry: { maximumAttempts: 1 },
+});
+
 /** Database work alone. A database that is away for minutes is waited for. */
 export const store = proxyActivities<Activities>({
   taskQueue: 'collect',

@@ -1,6 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { log, startChild } from '@temporalio/workflow';
-import { esiOnce, store } from './activities.ts';
+import { esiOnce, store, storeOnce } from './activities.ts';
 import { businessId, collect } from './collect.ts';
 
 export interface DispatchSummary {
@@ -17,7 +17,11 @@ const LONGEST = '6 hours';
  * the characters are. Runs outlive the dispatcher: they are abandoned to themselves, not waited for.
  */
 export async function dispatch(): Promise<DispatchSummary> {
-  await store.sealTokens();
+  try {
+    await storeOnce.sealTokens();
+  } catch (error) {
+    log.warn('tokens could not be looked after; that comes again', { error: String(error) });
+  }
   const due = await store.takeDueRuns();
   const summary = { started: 0, running: 0 };
   await Promise.all(

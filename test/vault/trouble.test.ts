@@ -208,13 +208,21 @@ describe('an answer', () => {
     expect(await failureOf(sso.refresh(REFRESH_TOKEN))).toMatchObject({ code: 'SSO_UNREACHABLE' });
   });
 
-  test('that nobody waits for any more is no error of the SSO', async () => {
-    const { sso, lines } = await open();
+  test('is waited for once it was asked for, as the old refresh token may be void; after a cancellation none is asked for', async () => {
+    const { sso, lines, count } = await open();
     const giveUp = new AbortController();
     const reason = new Error('the activity was cancelled');
-    lines[TOKEN] = () => giveUp.abort(reason);
-    await expect(sso.refresh(REFRESH_TOKEN, giveUp.signal)).rejects.toBe(reason);
-    await expect(sso.refresh(REFRESH_TOKEN, giveUp.signal)).rejects.toBe(reason); // before anything is sent
+    const body = JSON.stringify(await grant());
+    lines[TOKEN] = (response) => {
+      giveUp.abort(reason);
+      response.writeHead(200, { 'content-type': 'application/json' }).end(body);
+    };
+    const kept: string[] = [];
+    const keep = async (token: string) => void kept.push(token);
+    expect(await sso.refresh(REFRESH_TOKEN, giveUp.signal, keep)).toMatchObject({ refreshToken: NEW_TOKEN });
+    expect(kept).toEqual([NEW_TOKEN]);
+    await expect(sso.refresh(NEW_TOKEN, giveUp.signal, keep)).rejects.toBe(reason);
+    expect(count(TOKEN)).toBe(1);
   });
 
   test('without a new refresh token leaves the old one in force; a login needs one', async () => {

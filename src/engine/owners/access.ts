@@ -11,11 +11,11 @@ import {
   readCandidates,
 } from '../../store/access.ts';
 import type { Ports, StepContext } from '../ports.ts';
-import { noApplication, tokenOf } from './refresh.ts';
+import { noApplication, refreshNow, tokenOf } from './refresh.ts';
 import { readRoles, ROLES_SCOPE } from './roles.ts';
 
 /** Errors that speak of one character's login alone: another may do. */
-const OF_ONE_LOGIN = new Set(['LOGIN_INACTIVE', 'NO_LOGIN', 'TOKEN_UNREADABLE']);
+const OF_ONE_LOGIN = new Set(['LOGIN_INACTIVE', 'NO_LOGIN', 'TOKEN_UNREADABLE', 'BAD_TOKEN']);
 
 /**
  * Does work with the token of a character that may ask the route for the target. A character that lost its token, its
@@ -35,7 +35,7 @@ export async function withAccess<T>(
   const subject = `${target.kind}/${target.id} ${route}`;
   const who = target.kind === 'character' ? { characterId: target.id } : { corporationId: target.id };
   const why: string[] = [];
-  for (const candidate of await readCandidates(ports.db.pool, who, scope, subject)) {
+  for (const candidate of await readScoped(ports, who, subject, context)) {
     const against = await speaksAgainst(ports, candidate, route, context);
     if (against !== undefined) {
       why.push(against);
@@ -52,6 +52,25 @@ export async function withAccess<T>(
   throw noAccess(target, route, why);
 }
 
+/** Who may be asked with. A login that somebody inserted by SQL tells its scopes with its first refresh, which is now. */
+async function readScoped(
+  ports: Ports,
+  who: { readonly characterId?: number; readonly corporationId?: number },
+  subject: string,
+  context: StepContext,
+): Promise<Candidate[]> {
+  const candidates = await readCandidates(ports.db.pool, who, subject);
+  const untold = candidates.filter(({ isActive, scopes }) => isActive && scopes.length === 0);
+  for (const { characterId } of untold) {
+    try {
+      await refreshNow(ports, characterId, context);
+    } catch (error) {
+      if (!(error instanceof AppError) || !OF_ONE_LOGIN.has(error.code)) throw error;
+    }
+  }
+  return untold.length > 0 ? readCandidates(ports.db.pool, who, subject) : candidates;
+}
+
 /** Why a character is not asked with; undefined when it may. */
 async function speaksAgainst(
   ports: Ports,
@@ -63,18 +82,20 @@ async function speaksAgainst(
   const { name } = candidate;
   const now = ports.clock.now();
   if (!candidate.isActive) return `${name}: ${candidate.inactiveReason ?? 'the login is switched off.'}`;
-  if (!candidate.hasScope) return `${name} has not granted ${scope}: log in again.`;
+  if (!candidate.scopes.includes(scope!)) return `${name} has not granted ${scope}: log in again.`;
   if (candidate.refusedUntil && candidate.refusedUntil.getTime() > now)
     return `${name}: ${candidate.refusal} (asked again at ${candidate.refusedUntil.toISOString()}).`;
   if (roles === undefined) return undefined;
+  if (!candidate.scopes.includes(ROLES_SCOPE))
+    return `${name} has not granted ${ROLES_SCOPE}, so its roles cannot be checked: log in again.`;
   try {
     const known = candidate.rolesUntil && candidate.rolesUntil.getTime() > now;
     const held = known ? candidate.roles : await readRoles(ports, candidate.characterId, context);
     if (roles.some((role) => held.includes(role))) return undefined;
     return `${name} lacks the role ${roles.join(' or ')}.`;
   } catch (error) {
-    if (error instanceof EsiError && error.status === 403)
-      return `${name} has not granted ${ROLES_SCOPE}, so its roles cannot be checked.`;
+    if (error instanceof EsiError && error.verdict === 'fail')
+      return `${name}: its roles cannot be checked, ${describeError(error)}`;
     if (!(error instanceof AppError) || !OF_ONE_LOGIN.has(error.code)) throw error;
     return `${name}: ${describeError(error)}`;
   }

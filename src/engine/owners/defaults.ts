@@ -4,6 +4,7 @@ import type { OwnerCollector } from '../../collectors/define.ts';
 import { factOf, type Route } from '../../spec/routes.ts';
 import type { OwnerKind } from '../../spec/targets.ts';
 import { addAssignment, readMembership } from '../../store/assignments.ts';
+import { wakeCorporation } from '../../store/tokens.ts';
 import type { Ports, StepContext } from '../ports.ts';
 import { keepAffiliations } from './affiliations.ts';
 import { readRoles, ROLES_SCOPE } from './roles.ts';
@@ -45,6 +46,7 @@ export async function assignDefaults(ports: Ports, member: Member, context: Step
   );
   try {
     await keepAffiliations(ports, [characterId], context);
+    await wakeCorporation(ports.db.pool, characterId, new Date(ports.clock.now()));
     if (asked.length === 0) return { enabled, notes: [] };
     const { enabled: more, notes } = await assignCorporation(ports, member, asked, context);
     return { enabled: [...enabled, ...more], notes };

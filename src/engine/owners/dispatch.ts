@@ -1,4 +1,5 @@
 import { collectors } from '../../collectors/index.ts';
+import { tendAssignments } from '../../store/assignments.ts';
 import { noteUnknownCollector, takeDue } from '../../store/dispatch.ts';
 import type { Ports } from '../ports.ts';
 import { targetKinds } from '../set-spec.ts';
@@ -16,7 +17,9 @@ const AT_ONCE = 500;
 
 /** What of the assignments is due now: each is given once, to whoever asks first. */
 export async function takeDueRuns(ports: Ports): Promise<DueRun[]> {
-  const due = await takeDue(ports.db.pool, new Date(ports.clock.now()), AT_ONCE);
+  const now = new Date(ports.clock.now());
+  await tendAssignments(ports.db.pool, now);
+  const due = await takeDue(ports.db.pool, now, AT_ONCE);
   const runs: DueRun[] = [];
   for (const assignment of due) {
     const { collector, kind, ownerId } = assignment;

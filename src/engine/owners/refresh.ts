@@ -27,7 +27,8 @@ function open(
   text: string,
 ): string {
   const { cipher } = ports.vault;
-  return cipher.isSealed(text) ? cipher.decrypt(text, tokenContext(characterId, kind)) : text;
+  const bare = text.trim();
+  return cipher.isSealed(bare) ? cipher.decrypt(bare, tokenContext(characterId, kind)) : bare;
 }
 
 /** An access token, and until when (ms) it is good. */
@@ -97,6 +98,13 @@ function openIfSound(ports: Ports, characterId: number, sealed: string): string 
     if (error instanceof AppError) return undefined;
     throw error;
   }
+}
+
+/** Refreshes a login though its access token may be good: only SSO's answer tells what it may. Throws as every use of it. */
+export async function refreshNow(ports: Ports, characterId: number, context: StepContext): Promise<void> {
+  const stored = await readToken(ports.db.pool, characterId);
+  const held = stored?.accessToken && openIfSound(ports, characterId, stored.accessToken);
+  await refresh(ports, characterId, context, held || undefined);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { AppError, describeError } from '../../kernel/errors.ts';
 import { lockVerifiers, writeVerifier } from '../../store/logins.ts';
 import {
+  clearReasons,
   lockSecrets,
   readDoubtful,
   readSecrets,
@@ -112,6 +113,7 @@ export async function sealTokens(ports: Ports): Promise<{ sealed: number; unread
   const count = { sealed: 0, unreadable: 0 };
   const now = ports.clock.now();
   await splitScopes(ports.db.pool, new Date(now));
+  await clearReasons(ports.db.pool);
   const turn = Math.floor(now / 60_000);
   for (let id = 0; ;) {
     const batch = await readDoubtful(ports.db.pool, { id, limit: BATCH, faults: FAULT_TEXTS, turn });

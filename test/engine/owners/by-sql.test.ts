@@ -1,0 +1,161 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createAssignment, listAssignments } from '../../../src/engine/owners/assignments.ts';
+import { takeDueRuns } from '../../../src/engine/owners/dispatch.ts';
+import { enableToken, sealTokens } from '../../../src/engine/owners/tokens.ts';
+import { OWNER_SCOPES } from '../../../src/simulator/owners/scopes.ts';
+import { type TestEngine, testEngine } from '../../support/engine.ts';
+import {
+  ANNA,
+  anHourLater,
+  BRAM,
+  CORPORATION,
+  logIn,
+  ofCharacter,
+  ofCorporation,
+} from '../../support/owners.ts';
+
+/** What people write into the tables of owners by SQL, and what becomes of it within a minute. */
+let engine: TestEngine;
+beforeEach(async () => {
+  engine = await testEngine();
+  await engine.collect('universe');
+});
+afterEach(() => engine.close());
+
+const ME = ofCharacter(ANNA);
+const CORP = ofCorporation(CORPORATION);
+const sql = (text: string, values: unknown[] = []) => engine.db.pool.query(text, values);
+const token = async () =>
+  (await engine.db.rows<{ id: number; is_active: boolean }>('SELECT * FROM esi_tokens'))[0]!;
+const notes = async () => (await listAssignments(engine.ports)).map(({ note }) => note);
+
+/** A refresh token alone, as somebody has it from elsewhere. */
+async function insertRefreshToken(refreshToken?: string): Promise<void> {
+  const { refreshToken: issued } = await engine.sim.sso.issue(ANNA, OWNER_SCOPES);
+  await sql('INSERT INTO characters (character_id) VALUES ($1)', [ANNA]);
+  await sql('INSERT INTO esi_tokens (character_id, refresh_token) VALUES ($1, $2)', [
+    ANNA,
+    refreshToken ?? issued,
+  ]);
+}
+
+describe('a login of which only the refresh token is told', () => {
+  test('is refreshed to learn what it may, and collects', async () => {
+    await insertRefreshToken();
+    await sealTokens(engine.ports);
+    expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'published' });
+    expect(engine.sim.sso.requests().refresh_token).toBe(1);
+  });
+
+  test('may have a newline at its end', async () => {
+    const { refreshToken } = await engine.sim.sso.issue(ANNA, OWNER_SCOPES);
+    await insertRefreshToken(`${refreshToken}\n`);
+    expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'published' });
+  });
+
+  test('may have an empty owner hash', async () => {
+    await insertRefreshToken();
+    await sql(`UPDATE esi_tokens SET owner_hash = ''`);
+    expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'published' });
+    expect(await token()).toMatchObject({ is_active: true });
+  });
+});
+
+describe('rubbish', () => {
+  test('in the scopes of one login stops the look after no other', async () => {
+    await logIn(engine, ANNA);
+    await logIn(engine, BRAM);
+    const long = Array.from({ length: 9_000 }, (_, n) => (n * 7_919).toString(36)).join('');
+    await sql('UPDATE esi_tokens SET scopes = $2 WHERE character_id = $1', [BRAM, `good.scope.v1,${long}`]);
+    expect(await sealTokens(engine.ports)).toEqual({ sealed: 2, unreadable: 0 });
+    expect(
+      await engine.db.rows(
+        'SELECT scope FROM esi_token_scopes JOIN esi_tokens t ON t.id = token_id WHERE character_id = $1',
+        [BRAM],
+      ),
+    ).toEqual([{ scope: 'good.scope.v1' }]);
+  });
+
+  test('that nobody could read is refused by the table', async () => {
+    await logIn(engine, ANNA);
+    await expect(sql('INSERT INTO characters (character_id) VALUES (9007199254740993)')).rejects.toThrow(
+      'characters_id_range',
+    );
+    await expect(sql(`UPDATE esi_tokens SET expires_at = 'infinity'`)).rejects.toThrow('times_finite');
+    await sql(`INSERT INTO collector_assignments (character_id, collector_type) VALUES ($1, 'ASSETS')`, [
+      ANNA,
+    ]);
+    await expect(sql(`UPDATE collector_assignments SET next_collection_at = 'infinity'`)).rejects.toThrow(
+      'times_finite',
+    );
+  });
+});
+
+describe('an assignment', () => {
+  const add = (collector: string, target: string, intervalMinutes?: number) =>
+    createAssignment(engine.ports, { collector, target, ...(intervalMinutes ? { intervalMinutes } : {}) });
+
+  test('of an owner that nobody is logged in for says so, and goes on when somebody is', async () => {
+    await logIn(engine, ANNA);
+    await add('assets', ME);
+    await add('assets', CORP);
+    await sql('UPDATE esi_tokens SET is_active = false');
+    expect(await takeDueRuns(engine.ports)).toEqual([]);
+    expect(await notes()).toEqual([
+      expect.stringContaining(`Character ${ANNA} is not logged in`),
+      expect.stringContaining(`No member of corporation ${CORPORATION} is logged in`),
+    ]);
+    await enableToken(engine.ports, (await token()).id, true);
+    expect(await notes()).toEqual([null, null]);
+    expect(await takeDueRuns(engine.ports)).toHaveLength(2);
+  });
+
+  test('that is to be collected more often, or is switched on again, is due at once', async () => {
+    await logIn(engine, ANNA);
+    await add('assets', ME, 10_080);
+    await takeDueRuns(engine.ports);
+    await engine.collect('assets', ME);
+    await anHourLater(engine);
+    expect(await takeDueRuns(engine.ports)).toEqual([]);
+    await sql('UPDATE collector_assignments SET collection_interval_minutes = 10');
+    expect(await takeDueRuns(engine.ports)).toHaveLength(1);
+    await engine.collect('assets', ME);
+    expect(await takeDueRuns(engine.ports)).toEqual([]);
+    await sql('UPDATE collector_assignments SET is_enabled = false');
+    expect(await takeDueRuns(engine.ports)).toEqual([]);
+    await sql('UPDATE collector_assignments SET is_enabled = true');
+    expect(await takeDueRuns(engine.ports)).toHaveLength(1);
+  });
+});
+
+test('a login that was mended by SQL stays off when it is switched off by SQL later', async () => {
+  await logIn(engine, ANNA);
+  await sealTokens(engine.ports);
+  const { rows } = await sql('SELECT access_token, refresh_token FROM esi_tokens');
+  await sql(`UPDATE esi_tokens SET access_token = NULL, refresh_token = 'rub bish'`);
+  await sealTokens(engine.ports);
+  expect(await token()).toMatchObject({ is_active: false });
+  const [good] = rows as { access_token: string; refresh_token: string }[];
+  await sql('UPDATE esi_tokens SET is_active = true, access_token = $1, refresh_token = $2', [
+    good!.access_token,
+    good!.refresh_token,
+  ]);
+  await sealTokens(engine.ports);
+  await sql('UPDATE esi_tokens SET is_active = false');
+  await sealTokens(engine.ports);
+  expect(await token()).toMatchObject({ is_active: false });
+});
+
+test('roles are not asked of a character that has not granted to show them', async () => {
+  await logIn(
+    engine,
+    ANNA,
+    OWNER_SCOPES.filter((scope) => !scope.includes('corporation_roles')),
+  );
+  engine.sim.resetCounters();
+  expect(await engine.collect('assets', CORP)).toMatchObject({
+    outcome: 'resting',
+    detail: expect.stringContaining('has not granted esi-characters.read_corporation_roles.v1'),
+  });
+  expect(engine.sim.requests().filter(({ status }) => status === 403)).toEqual([]);
+});
