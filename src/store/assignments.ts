@@ -29,8 +29,11 @@ export interface AssignmentDraft {
 
 const OWNERS = { character: 'characters', corporation: 'corporations' } as const;
 
+/** As we write it: `WALLET`, whatever people inserted. */
+const TYPE = `upper(replace(a.collector_type, '-', '_'))`;
+
 const VIEW = `SELECT a.id, coalesce('character/' || a.character_id, 'corporation/' || a.corporation_id) AS target,
-    coalesce(c.name, k.name, '') AS owner, a.collector_type AS type, a.is_enabled AS "isEnabled",
+    coalesce(c.name, k.name, '') AS owner, ${TYPE} AS type, a.is_enabled AS "isEnabled",
     a.collection_interval_minutes AS "intervalMinutes", a.last_collected_at AS "lastCollectedAt",
     a.next_collection_at AS "nextCollectionAt", a.note
   FROM collector_assignments a LEFT JOIN characters c USING (character_id)
@@ -53,10 +56,10 @@ export async function findAssignment(
   db: Queryable,
   { kind, ownerId, type }: Pick<AssignmentDraft, 'kind' | 'ownerId' | 'type'>,
 ): Promise<AssignmentRow | undefined> {
-  const { rows } = await db.query<AssignmentRow>(
-    `${VIEW} WHERE a.${kind}_id = $1 AND a.collector_type = $2`,
-    [ownerId, type],
-  );
+  const { rows } = await db.query<AssignmentRow>(`${VIEW} WHERE a.${kind}_id = $1 AND ${TYPE} = $2`, [
+    ownerId,
+    type,
+  ]);
   return rows[0];
 }
 
@@ -74,7 +77,8 @@ export async function addAssignment(
 ): Promise<number | undefined> {
   const { rows } = await db.query<{ id: number }>(
     `INSERT INTO collector_assignments (${kind}_id, collector_type, collection_interval_minutes, created_at, updated_at)
-     VALUES ($1, $2, $3, $4, $4) ON CONFLICT (collector_type, character_id, corporation_id) DO NOTHING RETURNING id`,
+     SELECT $1, $2, $3, $4, $4
+      WHERE NOT EXISTS (SELECT FROM collector_assignments a WHERE a.${kind}_id = $1 AND ${TYPE} = $2) ON CONFLICT (collector_type, character_id, corporation_id) DO NOTHING RETURNING id`,
     [ownerId, type, intervalMinutes, now],
   );
   return rows[0]?.id;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createAssignment, listAssignments } from '../../../src/engine/owners/assignments.ts';
+import { assignmentOf, createAssignment, listAssignments } from '../../../src/engine/owners/assignments.ts';
 import { takeDueRuns } from '../../../src/engine/owners/dispatch.ts';
 import { enableToken, sealTokens } from '../../../src/engine/owners/tokens.ts';
 import { OWNER_SCOPES } from '../../../src/simulator/owners/scopes.ts';
@@ -108,6 +108,15 @@ describe('an assignment', () => {
     await enableToken(engine.ports, (await token()).id, true);
     expect(await notes()).toEqual([null, null]);
     expect(await takeDueRuns(engine.ports)).toHaveLength(2);
+  });
+
+  test('in small letters is the same one', async () => {
+    await logIn(engine, ANNA);
+    await sql(`INSERT INTO collector_assignments (character_id, collector_type) VALUES ($1, 'assets')`, [
+      ANNA,
+    ]);
+    await expect(add('assets', ME)).rejects.toMatchObject({ code: 'ASSIGNMENT_EXISTS' });
+    expect(await assignmentOf(engine.ports, 'assets', ME)).toMatchObject({ target: ME });
   });
 
   test('that is to be collected more often, or is switched on again, is due at once', async () => {
