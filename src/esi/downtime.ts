@@ -7,6 +7,16 @@ const PROBE_FROM = 11 * 60 + 2;
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 
+/** Around the downtime ESI refuses for a while what it will allow again; what is learnt then is not worth remembering. */
+const REFUSES_FROM = 10 * 60 + 55;
+const REFUSES_TO = 11 * 60 + 30;
+
+/** Whether a refusal (403, 404) at `now` (ms) may be one of the daily downtime alone. */
+export function refusesForNow(now: number): boolean {
+  const minute = (now % DAY) / MINUTE;
+  return minute >= REFUSES_FROM && minute < REFUSES_TO;
+}
+
 /** How the daily downtime bears on a request at `now` (ms): `open`, `closed`, or `probe` (ask /status first). */
 export function downtimePhase(now: number): { phase: 'open' | 'closed' | 'probe'; until: number } {
   const midnight = Math.floor(now / DAY) * DAY;

@@ -6,7 +6,7 @@ export interface Callback {
   /** Says which login it belongs to, also where the login failed. */
   readonly state: string | undefined;
   readonly code: string | undefined;
-  /** LOGIN_DENIED, BAD_CALLBACK, or what the SSO refused: SSO_BAD_SCOPE, SSO_BAD_CLIENT, SSO_TROUBLE. */
+  /** LOGIN_DENIED, LOGIN_FAILED, BAD_CALLBACK, or what the SSO refused: SSO_BAD_SCOPE, SSO_BAD_CLIENT. */
   readonly error: AppError | undefined;
 }
 

@@ -121,5 +121,5 @@ export function classifyCallback(error: string): AppError {
     );
   if (error === 'invalid_scope') return scopeRefused();
   if (error === 'invalid_client' || error === 'unauthorized_client') return clientRefused();
-  return ssoTrouble("EVE's login server could not finish the login. Begin it anew.");
+  return fail('LOGIN_FAILED', "EVE's login server could not finish the login. Begin it anew.");
 }

@@ -104,7 +104,7 @@ describe('the address that EVE sends a person back with', () => {
     expect(read('error=access_denied&state=s')).toEqual(['s', undefined, 'LOGIN_DENIED']);
     expect(read('error=invalid_scope&state=s&code=c')).toEqual(['s', undefined, 'SSO_BAD_SCOPE']);
     expect(read('error=unauthorized_client&state=s')).toEqual(['s', undefined, 'SSO_BAD_CLIENT']);
-    expect(read('error=server_error')).toEqual([undefined, undefined, 'SSO_TROUBLE']);
+    expect(read('error=server_error')).toEqual([undefined, undefined, 'LOGIN_FAILED']);
   });
 
   test('is refused when a part is missing or doubled', () => {

@@ -1,3 +1,4 @@
+import { refusesForNow } from '../../esi/downtime.ts';
 import type { EsiAuth } from '../../esi/request.ts';
 import { EsiError } from '../../esi/errors.ts';
 import { AppError, describeError } from '../../kernel/errors.ts';
@@ -111,6 +112,7 @@ async function refused(
   if (error instanceof AppError && OF_ONE_LOGIN.has(error.code)) return `${name}: ${describeError(error)}`;
   if (!(error instanceof EsiError) || (error.status !== 403 && error.status !== 401)) throw error;
   const reason = `ESI refused it (${error.status})`;
+  if (refusesForNow(ports.clock.now())) return `${name}: ${reason}, which it does around the downtime.`;
   await noteRefusal(ports.db.pool, { characterId, subject, reason }, new Date(ports.clock.now()));
   await doubtRoles(ports.db.pool, characterId);
   return `${name}: ${reason}.`;

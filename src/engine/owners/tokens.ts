@@ -1,5 +1,6 @@
 import { AppError, describeError } from '../../kernel/errors.ts';
 import { lockVerifiers, writeVerifier } from '../../store/logins.ts';
+import { holdLogin } from '../../store/access.ts';
 import {
   clearReasons,
   lockSecrets,
@@ -62,12 +63,19 @@ export async function listTokens(ports: Pick<Ports, 'db'>): Promise<TokenView[]>
  * rests. Throws AppError UNKNOWN_TOKEN.
  */
 export async function deleteToken(ports: Ports, id: number): Promise<{ revoked: boolean }> {
-  const token = await readSecrets(ports.db.pool, id);
-  if (!token) throw unknownToken(id);
-  const revoked = await revoke(ports, token);
-  if (!(await removeToken(ports.db.pool, id, DELETED, new Date(ports.clock.now())))) throw unknownToken(id);
-  ports.log.info({ characterId: token.characterId, revoked }, 'a login was deleted');
-  return { revoked };
+  const read = async () => {
+    const token = await readSecrets(ports.db.pool, id);
+    if (!token) throw unknownToken(id);
+    return token;
+  };
+  const { characterId } = await read();
+  // Not beside a refresh, which would bring a refresh token that nobody ends any more.
+  return holdLogin(ports.db, characterId, async () => {
+    const revoked = await revoke(ports, await read());
+    if (!(await removeToken(ports.db.pool, id, DELETED, new Date(ports.clock.now())))) throw unknownToken(id);
+    ports.log.info({ characterId, revoked }, 'a login was deleted');
+    return { revoked };
+  });
 }
 
 async function revoke(ports: Ports, { characterId, refreshToken }: TokenSecrets): Promise<boolean> {

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { collectTarget } from '../../../src/engine/collect-target.ts';
 import { assignmentOf, createAssignment, listAssignments } from '../../../src/engine/owners/assignments.ts';
 import { takeDueRuns } from '../../../src/engine/owners/dispatch.ts';
-import { enableToken, sealTokens } from '../../../src/engine/owners/tokens.ts';
+import { deleteToken, enableToken, sealTokens } from '../../../src/engine/owners/tokens.ts';
 import { OWNER_SCOPES } from '../../../src/simulator/owners/scopes.ts';
+import type { SsoClient } from '../../../src/vault/sso.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import {
   ANNA,
@@ -153,6 +155,25 @@ test('a login that was mended by SQL stays off when it is switched off by SQL la
   await sql('UPDATE esi_tokens SET is_active = false');
   await sealTokens(engine.ports);
   expect(await token()).toMatchObject({ is_active: false });
+});
+
+test('a login that is deleted while it is refreshed is ended at EVE with what the refresh brought', async () => {
+  await logIn(engine, ANNA);
+  const { id } = await token();
+  await anHourLater(engine);
+  const ports = engine.restart();
+  const { sso } = ports.vault;
+  let deleted: Promise<unknown> = Promise.resolve();
+  const refresh: SsoClient['refresh'] = async (...given) => {
+    const grant = await sso!.refresh(...given);
+    deleted = deleteToken(engine.ports, id);
+    return grant;
+  };
+  const delayed = { ...ports, vault: { ...ports.vault, sso: { ...sso!, refresh } } };
+  await collectTarget(delayed, { collector: 'assets', target: ME });
+  expect(await deleted).toEqual({ revoked: true });
+  expect(engine.sim.sso.grants(ANNA).flatMap(({ refreshTokens }) => refreshTokens)).toEqual([]);
+  expect(await engine.db.rows('SELECT FROM esi_tokens')).toEqual([]);
 });
 
 test('roles are not asked of a character that has not granted to show them', async () => {

@@ -159,6 +159,15 @@ test('a cancelled login changes nothing and is told', async () => {
   await expect(finishLogin(engine.ports, callback)).rejects.toMatchObject({ code: 'LOGIN_USED' });
 });
 
+test('a login that EVE could not finish is over, and is told', async () => {
+  const { state } = await beginLogin(engine.ports);
+  await expect(finishLogin(engine.ports, { state, error: 'server_error' })).rejects.toMatchObject({
+    code: 'LOGIN_FAILED',
+  });
+  await expectNothing();
+  expect(await loginResult(engine.ports, state)).toMatchObject({ state: 'failed' });
+});
+
 test('a state works once, also for two callbacks at once', async () => {
   const { url } = await beginLogin(engine.ports);
   const callback = await visit(url, ANNA);
