@@ -1,6 +1,8 @@
 import type { AnyRouteSet, OwnerCollector } from '../collectors/define.ts';
 import { AppError, describeError } from '../kernel/errors.ts';
+import { together } from '../kernel/together.ts';
 import type { OwnerKind } from '../spec/targets.ts';
+import { closeDetails } from '../store/details.ts';
 import { settleAssignment } from '../store/dispatch.ts';
 import { readEarliestExpiry } from '../store/published-sets.ts';
 import { findRunResult, forgetRun, type RunKey } from '../store/runs.ts';
@@ -73,9 +75,13 @@ export async function resolve(
   context: StepContext,
 ): Promise<{ asked: number }> {
   await createStage(ports.db.pool, setSpec(set, run), run.runId); // where every page answered 304 there is none
-  // First of all the types: by these a row is one that has a name to be asked for.
-  const { asked } = await resolveUnknown(ports, set, run, context);
-  await readDetails(ports, set, run, context);
+  const [{ asked, types }, reading] = await together([
+    resolveUnknown(ports, set, run, context),
+    readDetails(ports, set, run, context),
+  ]);
+  // By its type a row is one that has a name to be asked for: of new types nothing was asked yet.
+  if (types > 0) await readDetails(ports, set, run, context);
+  if (reading !== undefined) await closeDetails(ports.db.pool, run.runId, reading);
   return { asked };
 }
 

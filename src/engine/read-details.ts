@@ -4,14 +4,7 @@ import { EsiError } from '../esi/errors.ts';
 import { AppError, describeError } from '../kernel/errors.ts';
 import { together } from '../kernel/together.ts';
 import type { Detail } from '../spec/vocabulary.ts';
-import {
-  closeDetails,
-  type DetailRow,
-  hasDetails,
-  keepDetails,
-  openDetails,
-  readWanted,
-} from '../store/details.ts';
+import { type DetailRow, hasDetails, keepDetails, openDetails, readWanted } from '../store/details.ts';
 import { readPublishedSet } from '../store/published-sets.ts';
 import { countRequests } from '../store/runs.ts';
 import type { SetSpec } from '../store/sets.ts';
@@ -68,16 +61,17 @@ function understand(fills: Detail['fills'], json: unknown): DetailRow[] {
 /**
  * Step of a run whose rows have columns that other routes fill: asks for them in batches and keeps what was told until
  * the set is published. An id that ESI does not like costs its own answer alone; where nothing is answered, what was
- * known stays. Repeated, it asks for what has not been asked yet.
+ * known stays. Repeated, it asks for what has not been asked yet. Gives the reading that can be closed when that is all;
+ * undefined: nothing is to be asked.
  */
 export async function readDetails(
   ports: Ports,
   set: AnyRouteSet,
   run: RunRef,
   context: StepContext,
-): Promise<void> {
+): Promise<string | undefined> {
   const spec = setSpec(set, run);
-  if (spec.details.length === 0 || (await hasDetails(ports.db.pool, run.runId))) return;
+  if (spec.details.length === 0 || (await hasDetails(ports.db.pool, run.runId))) return undefined;
   const previous = await readPublishedSet(ports.db.pool, run);
   const runs = { runId: run.runId, previousRun: previous?.runId };
   const reading = await openDetails(ports.db.pool, run.runId);
@@ -88,7 +82,7 @@ export async function readDetails(
       askAll(asking, detail, await readWanted(ports.db.pool, spec, detail, runs)),
     ),
   );
-  await closeDetails(ports.db.pool, run.runId, reading);
+  return reading;
 }
 
 /** What it takes to ask for the rows of a run; `goOn`: whether another refusal may be risked. */

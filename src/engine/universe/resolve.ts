@@ -140,14 +140,14 @@ export async function resolveIds(
 
 /**
  * Step of a run whose rows name unknown ids: after it each of them has a row, fetched from ESI or a marked
- * placeholder, so that publishing never waits for them. Safe to repeat.
+ * placeholder, so that publishing never waits for them. Gives the ids asked, and how many types are new. Safe to repeat.
  */
 export async function resolveUnknown(
   ports: Ports,
   set: AnyRouteSet,
   run: RunRef,
   context: StepContext,
-): Promise<{ asked: number }> {
+): Promise<{ asked: number; types: number }> {
   const spec = setSpec(set, run);
   const unknown = await readUnknownIds(ports.db.pool, spec, run.runId);
   const asked: Asked = new Map();
@@ -160,5 +160,5 @@ export async function resolveUnknown(
     left = Math.max(0, left - ids.length);
   }
   await insertStructurePlaceholders(ports.db.pool, unknown.structures);
-  return { asked: ASKED_PER_SET - left };
+  return { asked: ASKED_PER_SET - left, types: unknown.types.length };
 }
