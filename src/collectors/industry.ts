@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { date, int4, isk } from './bounds.ts';
 import { definePart, type OwnerCollector } from './define.ts';
 
 const id = z.int().positive();
-const date = z.iso.datetime().startsWith('20', 'no date of this century');
 
 const jobSet = {
   part: '',
@@ -12,13 +12,13 @@ const jobSet = {
     installer_id: id,
     facility_id: id,
     station_id: id.optional(),
-    activity_id: z.int(),
+    activity_id: int4,
     blueprint_id: id,
     blueprint_type_id: z.int().nonnegative(),
     blueprint_location_id: z.int(),
     output_location_id: z.int(),
     runs: z.int().nonnegative(),
-    cost: z.number().nonnegative().max(1e18).optional(), // a thousand times all ISK there is
+    cost: isk.nonnegative().optional(),
     licensed_runs: z.int().optional(),
     probability: z.number().min(0).max(1).optional(),
     product_type_id: z.int().nonnegative().optional(),

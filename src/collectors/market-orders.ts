@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { date } from './bounds.ts';
 import { defineCollector } from './define.ts';
 
 /** Nobody asks or bids more: the highest price ever listed is 7e11 ISK, all ISK in the game is some 1e15. */
@@ -26,7 +27,7 @@ export const marketOrders = defineCollector({
     price: z.number().positive().max(ABSURD_PRICE),
     is_buy_order: z.boolean(),
     duration: z.int().nonnegative().max(LONGEST_DURATION),
-    issued: z.iso.datetime().startsWith('20', 'no date of this century'),
+    issued: date,
     range: z.string().min(1).max(50),
   }),
   table: 'market_orders_public',

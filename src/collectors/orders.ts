@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { date, int4 } from './bounds.ts';
 import { definePart, type OwnerCollector } from './define.ts';
 
 /** Nobody asks or bids more: all ISK in the game is some 1e15. */
@@ -21,13 +22,13 @@ const orderRow = z.object({
   price: z.number().nonnegative().max(ABSURD_PRICE),
   is_buy_order: z.boolean().default(false), // ESI leaves it out of sell orders
   duration: z.int().nonnegative().max(LONGEST_DURATION),
-  issued: z.iso.datetime().startsWith('20', 'no date of this century'),
+  issued: date,
   range: z.string().min(1).max(50),
   escrow: z.number().nonnegative().max(ABSURD_PRICE).optional(),
 });
 
 const state = z.string().min(1).max(50);
-const corporationRow = orderRow.extend({ issued_by: id.optional(), wallet_division: z.int() });
+const corporationRow = orderRow.extend({ issued_by: id.optional(), wallet_division: int4 });
 const characterRow = orderRow.extend({ is_corporation: z.boolean() });
 
 const common = {

@@ -1,10 +1,8 @@
 import { z } from 'zod';
+import { date, isk } from './bounds.ts';
 import { definePart, type OwnerCollector } from './define.ts';
 
-/** All ISK in the game is some 1e15; a sum beyond a thousand times that is a fault of the source. */
-const isk = z.number().min(-1e18).max(1e18);
 const id = z.int().positive();
-const date = z.iso.datetime().startsWith('20', 'no date of this century');
 const division = z.int().min(1).max(7);
 
 const journalRow = z.object({

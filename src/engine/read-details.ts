@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { AnyRouteSet } from '../collectors/define.ts';
 import { EsiError } from '../esi/errors.ts';
 import { AppError, describeError } from '../kernel/errors.ts';
+import { storable } from '../kernel/text.ts';
 import { together } from '../kernel/together.ts';
 import type { Detail } from '../spec/vocabulary.ts';
 import { type DetailRow, hasDetails, keepDetails, openDetails, readWanted } from '../store/details.ts';
@@ -34,11 +35,9 @@ const placed = z.object({
 
 /** What ESI says of items without a name, and of items in hangars. */
 const NO_NAME = 'None';
-/** What a text in Postgres has no place for: U+0000 and halves of characters. */
-const UNSTORABLE = /[\0\p{Cs}]/gu;
 const isNowhere = ({ x, y, z: depth }: { x: number; y: number; z: number }) =>
   x === 0 && y === 0 && depth === 0;
-const nameOf = (told: string) => (told === NO_NAME ? null : told.replaceAll(UNSTORABLE, ''));
+const nameOf = (told: string) => (told === NO_NAME ? null : storable(told));
 
 /** Rows of an answer as columns; what cannot be read says nothing of its item. */
 function understand(fills: Detail['fills'], json: unknown): DetailRow[] {

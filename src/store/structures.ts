@@ -9,9 +9,17 @@ export interface WantedStructure {
   readonly characterIds: readonly number[];
 }
 
+/** Characters that one structure is asked with in a run: then it is the next one's turn. */
+const EACH = 5;
+
+/** A refusal that holds: the character is not worth asking with now. $2 is now. */
+const IS_REFUSED = `EXISTS (SELECT FROM esi_refusals r WHERE r.character_id = m.character_id
+  AND r.subject = 'structure/' || w.structure_id AND r.retry_at > $2)`;
+
 /**
- * Structures that are placeholders, or were last seen too long ago, each with the characters that are worth asking with
- * now: an active login with the scope, and no refusal that still holds.
+ * Structures that are placeholders, or were last seen too long ago, each with the few characters that are worth asking
+ * with first: an active login with the scope, no refusal that still holds; those whose own things are there, and those
+ * that were refused least. Assets are read once for all structures.
  */
 export async function readWantedStructures(
   db: Queryable,
@@ -21,19 +29,26 @@ export async function readWantedStructures(
   limit: number,
 ): Promise<WantedStructure[]> {
   const { rows } = await db.query<{ structure_id: number; characters: string[] }>(
-    `WITH may AS (SELECT c.character_id, c.corporation_id FROM characters c JOIN esi_tokens t USING (character_id)
-                    JOIN esi_token_scopes s ON s.token_id = t.id AND s.scope = $1 WHERE t.is_active)
-     SELECT w.structure_id, w.characters
-       FROM (SELECT s.structure_id, s.is_placeholder, s.updated_at,
-                    array_agg(m.character_id ORDER BY near.here DESC, m.character_id) AS characters
-               FROM structures s CROSS JOIN may m
-               LEFT JOIN esi_refusals r ON r.character_id = m.character_id AND r.subject = 'structure/' || s.structure_id
-              CROSS JOIN LATERAL (SELECT EXISTS (
-                     SELECT FROM assets a WHERE a.location_id = s.structure_id
-                        AND (a.character_id = m.character_id OR a.corporation_id = m.corporation_id)) AS here) near
-              WHERE (s.is_placeholder OR s.updated_at < $3) AND (r.retry_at IS NULL OR r.retry_at <= $2)
-              GROUP BY 1, 2, 3) w
-      ORDER BY w.is_placeholder DESC, w.updated_at, w.structure_id LIMIT $4`,
+    `WITH may AS MATERIALIZED (SELECT c.character_id, c.corporation_id
+                                 FROM characters c JOIN esi_tokens t USING (character_id)
+                                 JOIN esi_token_scopes s ON s.token_id = t.id AND s.scope = $1 WHERE t.is_active),
+          wanted AS MATERIALIZED (SELECT w.structure_id FROM structures w
+                                   WHERE (w.is_placeholder OR w.updated_at < $3)
+                                     AND EXISTS (SELECT FROM may m WHERE NOT ${IS_REFUSED})
+                                   ORDER BY w.is_placeholder DESC, w.updated_at, w.structure_id LIMIT $4),
+          things AS MATERIALIZED (SELECT DISTINCT location_id, character_id, corporation_id FROM assets
+                                   WHERE location_id IN (SELECT structure_id FROM wanted)),
+          near AS MATERIALIZED (SELECT location_id, m.character_id FROM things JOIN may m USING (character_id)
+                                 UNION
+                                SELECT location_id, m.character_id FROM things JOIN may m USING (corporation_id))
+     SELECT w.structure_id,
+            ARRAY(SELECT m.character_id FROM may m
+                    LEFT JOIN near n ON n.location_id = w.structure_id AND n.character_id = m.character_id
+                    LEFT JOIN esi_refusals r ON r.character_id = m.character_id AND r.subject = 'structure/' || w.structure_id
+                   WHERE r.retry_at IS NULL OR r.retry_at <= $2
+                   ORDER BY n.character_id IS NULL, r.refusals NULLS FIRST, m.character_id LIMIT ${EACH}) AS characters
+       FROM wanted w JOIN structures s USING (structure_id)
+      ORDER BY s.is_placeholder DESC, s.updated_at, s.structure_id`,
     [scope, now, staleBefore, limit],
   );
   // Arrays of BIGINT come as text.

@@ -15,8 +15,12 @@ import type { Ports, StepContext } from '../ports.ts';
 import { noApplication, refreshNow, tokenOf } from './refresh.ts';
 import { readRoles, ROLES_SCOPE } from './roles.ts';
 
-/** Errors that speak of one character's login alone: another may do. */
+/** Errors after which another login may do. */
 const OF_ONE_LOGIN = new Set(['LOGIN_INACTIVE', 'NO_LOGIN', 'TOKEN_UNREADABLE', 'BAD_TOKEN']);
+
+/** Whether an error speaks of one character's login alone. */
+export const isOfOneLogin = (error: unknown): error is AppError =>
+  error instanceof AppError && OF_ONE_LOGIN.has(error.code);
 
 /**
  * Does work with the token of a character that may ask the route for the target. A character that lost its token, its
@@ -66,7 +70,7 @@ async function readScoped(
     try {
       await refreshNow(ports, characterId, context);
     } catch (error) {
-      if (!(error instanceof AppError) || !OF_ONE_LOGIN.has(error.code)) throw error;
+      if (!isOfOneLogin(error)) throw error;
     }
   }
   return untold.length > 0 ? readCandidates(ports.db.pool, who, subject) : candidates;
@@ -97,7 +101,7 @@ async function speaksAgainst(
   } catch (error) {
     if (error instanceof EsiError && error.verdict === 'fail')
       return `${name}: its roles cannot be checked, ${describeError(error)}`;
-    if (!(error instanceof AppError) || !OF_ONE_LOGIN.has(error.code)) throw error;
+    if (!isOfOneLogin(error)) throw error;
     return `${name}: ${describeError(error)}`;
   }
 }
@@ -109,7 +113,7 @@ async function refused(
   subject: string,
   error: unknown,
 ): Promise<string> {
-  if (error instanceof AppError && OF_ONE_LOGIN.has(error.code)) return `${name}: ${describeError(error)}`;
+  if (isOfOneLogin(error)) return `${name}: ${describeError(error)}`;
   if (!(error instanceof EsiError) || (error.status !== 403 && error.status !== 401)) throw error;
   const reason = `ESI refused it (${error.status})`;
   if (refusesForNow(ports.clock.now())) return `${name}: ${reason}, which it does around the downtime.`;

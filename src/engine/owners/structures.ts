@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { refusesForNow } from '../../esi/downtime.ts';
 import { EsiError } from '../../esi/errors.ts';
-import { AppError } from '../../kernel/errors.ts';
+import { storable } from '../../kernel/text.ts';
 import { factOf } from '../../spec/routes.ts';
 import { forgetRefusal, noteRefusal } from '../../store/access.ts';
 import { writePublishedSet } from '../../store/published-sets.ts';
@@ -22,6 +23,7 @@ import {
 import type { Ports, StepContext } from '../ports.ts';
 import type { Step } from '../steps.ts';
 import { resolveIds } from '../universe/resolve.ts';
+import { isOfOneLogin } from './access.ts';
 import { tokenOf } from './refresh.ts';
 
 const ROUTE = '/universe/structures/{structure_id}';
@@ -37,9 +39,6 @@ const MOST = 200;
 
 /** A structure changes its name or owner seldom. */
 const STALE = 7 * 86_400_000;
-
-/** After the downtime ESI refuses for a while what it will allow again: what is learnt then is not remembered. */
-const DOWNTIME = { from: 10 * 60 + 55, to: 11 * 60 + 30 };
 
 const answer = z.object({
   name: z.string(),
@@ -92,7 +91,7 @@ export async function collectStructures(ports: Ports, key: RunKey, context: Step
   };
 }
 
-/** Asks with one character after another until one may see it. */
+/** Asks with one of the characters after another until one may see it; then, or after them, it is the next structure's turn. */
 async function askFor(
   ports: Ports,
   { structureId, characterIds }: WantedStructure,
@@ -117,13 +116,12 @@ async function askFor(
     } catch (error) {
       context.signal?.throwIfAborted();
       if (error instanceof z.ZodError) return touchStructure(pool, structureId, now());
-      if (error instanceof AppError && error.verdict === 'skip-target') continue; // the login is lost meanwhile
+      if (isOfOneLogin(error)) continue; // it is lost meanwhile
       if (!(error instanceof EsiError) || error.verdict === 'wait') throw error;
       await countRequests(pool, runId, error.requests);
       if (error.status === undefined || error.status >= 500) return touchStructure(pool, structureId, now());
       counts.refused++;
-      const minute = now().getUTCHours() * 60 + now().getUTCMinutes();
-      if (minute >= DOWNTIME.from && minute < DOWNTIME.to) return;
+      if (refusesForNow(ports.clock.now())) return;
       const reason = `ESI refused it (${error.status})`;
       await noteRefusal(pool, { characterId, subject, reason }, now());
     }
@@ -142,7 +140,7 @@ async function keep(
   if (rows.length === 0) await resolveIds(ports, 'systems', [told.solar_system_id], context);
   const structure = {
     structureId,
-    ...{ name: told.name, ownerId: told.owner_id, systemId: told.solar_system_id },
+    ...{ name: storable(told.name), ownerId: told.owner_id, systemId: told.solar_system_id },
     ...{ typeId: told.type_id, position: told.position },
   };
   await writeStructure(pool, structure, new Date(ports.clock.now()));

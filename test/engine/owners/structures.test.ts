@@ -95,3 +95,31 @@ test('no more than ten refusals are risked in one run', async () => {
   const bad = engine.sim.requests().filter((r) => r.route === ROUTE && r.status >= 400);
   expect(bad.length).toBeLessThanOrEqual(10);
 });
+
+test('a name is stored without what a text cannot hold', async () => {
+  await logInAll();
+  engine.sim.faults.mutateRows<{ name: string }>((row) => ({ ...row, name: `${row.name}\0` }), {
+    route: ROUTE,
+  });
+  expect(await collect()).toMatchObject({ outcome: 'published', changed: 2 });
+  expect((await named())[0]).toMatchObject({ name: 'Jita - Common Ground' });
+});
+
+test('a structure that nobody may see does not hold up the others, however many there are to be asked with', async () => {
+  await engine.close();
+  const many = Array.from({ length: 30 }, (_, n) => ({ id: ANNA + n, name: `Pilot ${n}`, assets: 3 }));
+  engine = await testEngine({ owners: { characters: many } });
+  await engine.collect('universe');
+  for (const { id } of many) await logIn(engine, id);
+  await engine.db.pool.query(
+    `INSERT INTO structures (structure_id, name, is_placeholder, updated_at)
+     VALUES ($1, 'first in the queue', true, '2026-01-01'), ($2, 'the next', true, '2026-01-02')`,
+    [CLOSED, OPEN],
+  );
+  await collect();
+  expect(await named()).toContainEqual({
+    structure_id: OPEN,
+    name: 'Jita - Common Ground',
+    is_placeholder: false,
+  });
+});

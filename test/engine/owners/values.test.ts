@@ -1,0 +1,60 @@
+import { afterEach, expect, test } from '@jest/globals';
+import type { TestEngine } from '../../support/engine.ts';
+import { ANNA, CORPORATION, ofCharacter, ofCorporation, ownerEngine } from '../../support/owners.ts';
+
+/** Values that are numbers and dates, and yet none that Postgres takes, or that mean what they seem to. */
+let engine: TestEngine;
+afterEach(() => engine.close());
+
+const ME = ofCharacter(ANNA);
+const ENDLESS = `2026-01-01T00:00:00.${'1'.repeat(200)}Z`;
+
+test.each([
+  ['an amount', '/wallet/journal', { amount: 1e18 }, 'wallet', ME],
+  ['a balance that makes a gap', '/wallet/journal', { balance: 9e17, amount: -9e17 }, 'wallet', ME],
+  ['an activity', '/characters/{character_id}/industry/jobs', { activity_id: 3e9 }, 'industry', ME],
+  [
+    'a division',
+    '/corporations/{corporation_id}/orders',
+    { wallet_division: 3e9 },
+    'orders',
+    ofCorporation(CORPORATION),
+  ],
+  ['a date', '/wallet/journal', { date: ENDLESS }, 'wallet', ME],
+] as const)(
+  'a row with %s beyond all bounds is put aside, and the rest is collected',
+  async (_, route, patch, collector, owner) => {
+    engine = await ownerEngine();
+    let bad: object | undefined;
+    const idOf = (row: Record<string, unknown>) => row['id'] ?? row['job_id'] ?? row['order_id'];
+    engine.sim.faults.mutateRows<Record<string, unknown>>(
+      (row) => {
+        bad ??= row;
+        return idOf(row) === idOf(bad as Record<string, unknown>) ? { ...row, ...patch } : row;
+      },
+      { route },
+    );
+    expect(await engine.collect(collector, owner)).toMatchObject({ outcome: 'published' });
+    expect(await engine.db.rows('SELECT FROM rejected_rows')).toHaveLength(1);
+    expect(await engine.db.rows(`SELECT FROM collection_runs WHERE outcome = 'failed'`)).toEqual([]);
+  },
+);
+
+test('a journal in hundredths of a cent has no gaps, though each figure is rounded by itself', async () => {
+  engine = await ownerEngine();
+  const served = engine.sim.owners.journal(ANNA).toSorted((a, b) => a.id - b.id);
+  let balance = 10_000_000_000_049; // hundredths of a cent
+  const exact = new Map(
+    served.map(({ id }, n) => {
+      const amount = 1_234_567 + n * 49;
+      balance += amount;
+      return [id, { amount: amount / 1e4, balance: balance / 1e4 }];
+    }),
+  );
+  engine.sim.faults.mutateRows<{ id: number }>((row) => ({ ...row, ...exact.get(row.id) }), {
+    route: '/wallet/journal',
+  });
+  await engine.collect('wallet', ME);
+  expect(await engine.db.rows('SELECT FROM wallet_journal')).toHaveLength(served.length);
+  expect(await engine.db.rows('SELECT * FROM wallet_journal_gaps')).toEqual([]);
+});
