@@ -44,7 +44,8 @@ export async function noteUnknownCollector(
   note: string,
 ): Promise<void> {
   await db.query(
-    `UPDATE collector_assignments SET note = $3 WHERE lower(collector_type) = $1 AND ${kind}_id = $2`,
+    `UPDATE collector_assignments SET note = $3
+      WHERE lower(replace(collector_type, '_', '-')) = $1 AND ${kind}_id = $2`,
     [collector, ownerId, note],
   );
 }

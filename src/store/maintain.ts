@@ -25,6 +25,7 @@ export async function maintain(
   await forgetIdleBuckets(db);
   await closeForgottenRuns(db, now);
   await dropForgottenStages(db);
+  await forgetEtags(db, now);
   const dropped: string[] = [];
   const { orderChanges, typeSeries, prices, runs, rejected } = retention;
   if (orderChanges !== undefined) {
@@ -74,10 +75,19 @@ async function dropForgottenStages(db: Database): Promise<void> {
                            AND (r.finished_at IS NULL OR r.finished_at > now() - interval '1 day'))`,
   );
   for (const { name } of rows) await db.pool.query(`DROP TABLE IF EXISTS stage.${name}`);
-  for (const table of ['pages', 'details'])
+  for (const table of ['pages', 'details', 'detail_readings'])
     await db.pool.query(
       `DELETE FROM stage.${table} p WHERE p.run_id NOT IN (SELECT run_id FROM published_sets)
           AND NOT EXISTS (SELECT FROM collection_runs r WHERE r.run_id = p.run_id
                              AND (r.finished_at IS NULL OR r.finished_at > now() - interval '1 day'))`,
     );
+}
+
+/** An ETag is of use while the page it came with is known: pages of targets that are gone have theirs no more. */
+async function forgetEtags(db: Database, now: Date): Promise<void> {
+  await db.pool.query(
+    `DELETE FROM esi_cache e WHERE e.updated_at < $1::timestamptz - interval '1 day'
+        AND NOT EXISTS (SELECT FROM stage.pages p WHERE p.url = e.url)`,
+    [now],
+  );
 }

@@ -112,6 +112,16 @@ describe('an assignment', () => {
     expect(await takeDueRuns(engine.ports)).toHaveLength(2);
   });
 
+  test('of a collector that does not exist says which there are', async () => {
+    await logIn(engine, ANNA);
+    await sql(
+      `INSERT INTO collector_assignments (character_id, collector_type) VALUES ($1, 'CHARACTER_ASSETS')`,
+      [ANNA],
+    );
+    expect(await takeDueRuns(engine.ports)).toEqual([]);
+    expect(await notes()).toEqual([expect.stringContaining('There are: WALLET, ASSETS')]);
+  });
+
   test('in small letters is the same one', async () => {
     await logIn(engine, ANNA);
     await sql(`INSERT INTO collector_assignments (character_id, collector_type) VALUES ($1, 'assets')`, [

@@ -1,0 +1,51 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { maintain } from '../../src/store/maintain.ts';
+import { type TestEngine, testEngine } from '../support/engine.ts';
+import { ANNA, logIn, ofCharacter } from '../support/owners.ts';
+
+let engine: TestEngine;
+beforeEach(async () => {
+  engine = await testEngine();
+  await engine.collect('universe');
+  await logIn(engine, ANNA);
+  await engine.collect('assets', ofCharacter(ANNA));
+});
+afterEach(() => engine.close());
+
+const FOR_EVER = {
+  orderChanges: undefined,
+  typeSeries: undefined,
+  prices: undefined,
+  runs: undefined,
+  rejected: undefined,
+};
+
+test('what no run works on and no set stands on goes, and nothing that is of use', async () => {
+  const { pool } = engine.db;
+  const [set] = await engine.db.rows<{ run_id: number }>(
+    `SELECT run_id FROM published_sets WHERE collector = 'assets'`,
+  );
+  // A twin that was late, of a run that has long ended; and the ETag of a page that nobody reads any more.
+  const { rows } = await pool.query<{ run_id: number }>(
+    `INSERT INTO collection_runs (collector, target, started_at, finished_at, outcome)
+     VALUES ('assets', 'character/1', now() - interval '3 days', now() - interval '2 days', 'failed') RETURNING run_id`,
+  );
+  const gone = rows[0]!.run_id;
+  await pool.query(`INSERT INTO stage.details (run_id, detail, id) VALUES ($1, 'name', 1)`, [gone]);
+  await pool.query('INSERT INTO stage.detail_readings (run_id) VALUES ($1)', [gone]);
+  await pool.query(`CREATE TABLE stage.r${gone} ()`);
+  await pool.query(`UPDATE esi_cache SET updated_at = now() - interval '9 days'`);
+  await pool.query(
+    `INSERT INTO esi_cache (url, etag, updated_at) VALUES ('https://gone', 'a', now() - interval '9 days'), ('https://new', 'a', now())`,
+  );
+  const useful = await engine.db.rows(`SELECT url FROM esi_cache WHERE url <> 'https://gone' ORDER BY 1`);
+  expect(useful.length).toBeGreaterThan(1);
+
+  await maintain(engine.ports.db, FOR_EVER, new Date());
+
+  expect(await engine.db.rows('SELECT FROM stage.details')).toEqual([]);
+  expect(await engine.db.rows('SELECT FROM stage.detail_readings')).toEqual([]);
+  expect(await engine.db.rows(`SELECT to_regclass('stage.r${gone}') AS stage`)).toEqual([{ stage: null }]);
+  expect(await engine.db.rows('SELECT url FROM esi_cache ORDER BY 1')).toEqual(useful);
+  expect(await engine.db.rows(`SELECT FROM stage.pages WHERE run_id = $1`, [set!.run_id])).not.toEqual([]);
+});
