@@ -1,3 +1,5 @@
+import { describeError } from '../kernel/errors.ts';
+
 /** One check of /health: `detail` is for people. */
 export interface Check {
   readonly status: 'ok' | 'degraded' | 'down';
@@ -23,7 +25,7 @@ async function probe(ask: () => Promise<Check>): Promise<Check> {
   try {
     return await Promise.race([ask(), late]);
   } catch (error) {
-    return { status: 'down', detail: error instanceof Error ? error.message.slice(0, 200) : String(error) };
+    return { status: 'down', detail: describeError(error).slice(0, 200) };
   } finally {
     clearTimeout(timer);
   }

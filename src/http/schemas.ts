@@ -100,9 +100,15 @@ export const assignmentChange = z
   .refine((change) => Object.keys(change).length > 0, 'isEnabled, intervalMinutes, or both')
   .openapi('AssignmentChange');
 
+/** A name to look for; Postgres knows no text with U+0000 in it. */
+const word = z
+  .string()
+  .max(100)
+  .regex(/^[^\0]*$/, 'a name');
+
 export const runQuery = z.object({
-  collector: z.string().max(100).optional(),
-  target: z.string().max(100).optional(),
+  collector: word.optional(),
+  target: word.optional(),
   limit: z
     .string()
     .regex(/^\d{1,4}$/, 'a number from 1 to 1000')

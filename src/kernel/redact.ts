@@ -14,6 +14,8 @@ const SECRETS: readonly [RegExp, string][] = [
     /\b(access_token|refresh_token|client_secret|code_verifier)(\\?["']?\s*[=:]\s*\\?["']?)[^\s"'&,;}\\]+/gi,
     `$1$2${MASK}`,
   ],
+  // Passwords in addresses, such as that of the database.
+  [/(\b[\w+.-]+:\/\/[^\s/:@]*:)[^\s/@]+@/g, `$1${MASK}@`],
   [/([?&](?:code|state)=)[^\s"'&#]+/gi, `$1${MASK}`],
 ];
 

@@ -26,7 +26,11 @@ export async function openInBrowser(
   if (command === undefined || !process.stdout.isTTY) return undefined;
   const file = path.join(dir, `login-${randomBytes(6).toString('hex')}.html`);
   const text = `<!doctype html><meta http-equiv="refresh" content="0; url=${escape(url)}">`;
-  await writeFile(file, text, { mode: 0o600 });
+  try {
+    await writeFile(file, text, { mode: 0o600 });
+  } catch {
+    return undefined; // the address was printed
+  }
   const child = spawn(command, [...args, pathToFileURL(file).href], { detached: true, stdio: 'ignore' });
   child.on('error', () => undefined);
   child.unref();

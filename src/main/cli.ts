@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { collectors } from '../collectors/index.ts';
 import { AppError, describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
+import { redactSecrets } from '../kernel/redact.ts';
 import { addAssign, addTokens } from './cli-owners.ts';
 import type { Work } from './command.ts';
 import * as commands from './commands.ts';
@@ -158,7 +159,7 @@ async function main(): Promise<number> {
         ? error.message
         : `Something went wrong that should not: ${describeError(error)}`,
     );
-    if (!(error instanceof AppError) && error instanceof Error) complain(error.stack ?? '');
+    if (!(error instanceof AppError) && error instanceof Error) complain(redactSecrets(error.stack ?? ''));
     return error instanceof AppError && USAGE.has(error.code) ? WRONG_USAGE : FAILED;
   }
 }

@@ -31,9 +31,9 @@ const EXAMPLES: Readonly<Record<TargetKind, number>> = {
 
 /** Throws AppError BAD_TARGET when `text` is not `kind/id` of the wanted kind. */
 export function parseTarget(text: string, kind: TargetKind): Target {
-  const [head, tail = ''] = text.split('/');
-  const id = Number(tail);
-  if (head !== kind || !/^\d+$/.test(tail) || !Number.isSafeInteger(id) || id === 0) {
+  const id = Number(text.slice(kind.length + 1));
+  // One owner has one name: runs are kept apart by it.
+  if (!Number.isSafeInteger(id) || id < 1 || text !== `${kind}/${id}`) {
     throw new AppError(
       `"${text}" is no target here: write ${kind}/ID, for example ${kind}/${EXAMPLES[kind]}.`,
       {

@@ -15,6 +15,8 @@ test('tokens are masked wherever they stand in a text', () => {
       'grant_type=refresh_token&refresh_token=[hidden]&x=1',
     '{"access_token":"abc","expires_in":1199}': '{"access_token":"[hidden]","expires_in":1199}',
     '{"line":"{\\"refresh_token\\":\\"abc\\"}"}': '{"line":"{\\"refresh_token\\":\\"[hidden]\\"}"}',
+    'no answer from postgres://eve:p4ss%20w@db:5432/eve':
+      'no answer from postgres://eve:[hidden]@db:5432/eve',
     'GET /callback?code=Zm9v&state=YmFy HTTP/1.1': 'GET /callback?code=[hidden]&state=[hidden] HTTP/1.1',
   };
   for (const [text, clean] of Object.entries(cases)) expect(redactSecrets(text)).toBe(clean);
@@ -24,6 +26,7 @@ test('plain text stays as it is', () => {
   const texts = [
     'The EVE SSO could not be reached: connect ECONNREFUSED 127.0.0.1:443',
     '{"code":"SSO_TROUBLE","state":"open","v1.2":"version v1.2.3"}',
+    'https://esi.evetech.net:443/status, and https://github.com/a@b',
     'basic authentication, character/90000001/refresh_token, /markets/10000002/orders?page=2',
   ];
   for (const text of texts) expect(redactSecrets(text)).toBe(text);

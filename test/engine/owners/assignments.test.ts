@@ -58,6 +58,8 @@ test.each([
   ['wallet', 'Jita', 60, 'BAD_TARGET', /"Jita" is no target here: write character\/ID/],
   ['wallet', 'region/10000002', 60, 'BAD_TARGET', /no target here/],
   ['wallet', `character/${ME}; DROP TABLE characters`, 60, 'BAD_TARGET', /no target here/],
+  ['wallet', `character/0${ME}`, 60, 'BAD_TARGET', /no target here/],
+  ['wallet', `character/${ME}/x`, 60, 'BAD_TARGET', /no target here/],
   ['wallet', 'character/99999999999999999999', 60, 'BAD_TARGET', /no target here/],
   [
     'wallet',
