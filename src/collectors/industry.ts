@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { date, int4, isk } from './bounds.ts';
+import { date, int4, isk } from '../spec/bounds.ts';
 import { definePart, type OwnerCollector } from './define.ts';
 
 const id = z.int().positive();

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { date, int4 } from './bounds.ts';
+import { date, int4 } from '../spec/bounds.ts';
 import { definePart, type OwnerCollector } from './define.ts';
 
 /** Nobody asks or bids more: all ISK in the game is some 1e15. */

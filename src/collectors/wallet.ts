@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { date, isk } from './bounds.ts';
+import { date, isk } from '../spec/bounds.ts';
 import { definePart, type OwnerCollector } from './define.ts';
 
 const id = z.int().positive();
