@@ -11,7 +11,7 @@ const MOST_PAGES = 200;
 
 /**
  * Reads a list that goes backwards by id, newest first, until a row comes that the table holds, or none that is older.
- * Pages are staged one by one, so that a repeated step goes on where the last one was. Gives how many it read.
+ * Pages are staged one by one, so that a repeated step goes on where the last one was. Gives how many it went through.
  */
 export async function readBackwards(
   ports: Ports,

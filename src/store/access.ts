@@ -11,8 +11,9 @@ export interface Candidate {
   readonly isActive: boolean;
   /** Why the token is not active. */
   readonly inactiveReason: string | undefined;
-  /** What it granted; none where somebody inserted the login by SQL, and no refresh has told yet. */
   readonly scopes: readonly string[];
+  /** Somebody inserted the login by SQL, without its scopes, and no refresh has told them yet. */
+  readonly isUntold: boolean;
   readonly roles: readonly string[];
   readonly rolesUntil: Date | undefined;
   /** Refused before, and not worth asking again until then. */
@@ -26,6 +27,7 @@ interface CandidateRow {
   is_active: boolean;
   inactive_reason: string | null;
   scopes: string[];
+  last_refreshed_at: Date | null;
   roles: string[];
   roles_until: Date | null;
   retry_at: Date | null;
@@ -43,7 +45,7 @@ export async function readCandidates(
 ): Promise<Candidate[]> {
   const { rows } = await db.query<CandidateRow>(
     `SELECT c.character_id, coalesce(nullif(c.name, ''), t.character_name, 'character ' || c.character_id) AS name,
-            t.is_active, t.inactive_reason, c.roles, c.roles_until, r.retry_at, r.reason,
+            t.is_active, t.inactive_reason, t.last_refreshed_at, c.roles, c.roles_until, r.retry_at, r.reason,
             ARRAY(SELECT s.scope FROM esi_token_scopes s WHERE s.token_id = t.id) AS scopes
        FROM characters c JOIN esi_tokens t USING (character_id)
        LEFT JOIN esi_refusals r ON r.character_id = c.character_id AND r.subject = $3
@@ -57,6 +59,7 @@ export async function readCandidates(
     isActive: row.is_active,
     inactiveReason: row.inactive_reason ?? undefined,
     scopes: row.scopes,
+    isUntold: row.scopes.length === 0 && row.last_refreshed_at === null,
     roles: row.roles,
     rolesUntil: row.roles_until ?? undefined,
     refusedUntil: row.retry_at ?? undefined,

@@ -65,7 +65,7 @@ async function readScoped(
   context: StepContext,
 ): Promise<Candidate[]> {
   const candidates = await readCandidates(ports.db.pool, who, subject);
-  const untold = candidates.filter(({ isActive, scopes }) => isActive && scopes.length === 0);
+  const untold = candidates.filter(({ isActive, isUntold }) => isActive && isUntold);
   for (const { characterId } of untold) {
     try {
       await refreshNow(ports, characterId, context);
