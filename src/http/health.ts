@@ -1,4 +1,5 @@
 import { describeError } from '../kernel/errors.ts';
+import { redactSecrets } from '../kernel/redact.ts';
 
 /** One check of /health: `detail` is for people. */
 export interface Check {
@@ -23,7 +24,8 @@ async function probe(ask: () => Promise<Check>): Promise<Check> {
     );
   });
   try {
-    return await Promise.race([ask(), late]);
+    const { status, detail } = await Promise.race([ask(), late]);
+    return { status, detail: redactSecrets(detail) }; // it may repeat an error, and whoever asks reads it
   } catch (error) {
     return { status: 'down', detail: describeError(error).slice(0, 200) };
   } finally {

@@ -14,12 +14,13 @@ const SECRETS: readonly [RegExp, string][] = [
     /\b(access_token|refresh_token|client_secret|code_verifier)(\\?["']?\s*[=:]\s*\\?["']?)[^\s"'&,;}\\]+/gi,
     `$1$2${MASK}`,
   ],
-  // Passwords in addresses, such as that of the database.
-  [/(\b[\w+.-]+:\/\/[^\s/:@]*:)[^\s/@]+@/g, `$1${MASK}@`],
+  // Passwords in addresses, such as that of the database: up to the last @ of the host's part, as addresses are read.
+  // None goes beyond a quote: in a line of JSON the next value would be taken for its end.
+  [/(:\/\/[^\s/:"]*:)[^\s/"]+@/g, `$1${MASK}@`],
   [/([?&](?:code|state)=)[^\s"'&#]+/gi, `$1${MASK}`],
 ];
 
-/** Masks tokens, Authorization values, sealed texts and the secrets of OAuth requests in any free text. */
+/** Masks tokens, Authorization values, sealed texts, passwords in addresses and OAuth's secrets in any free text. */
 export function redactSecrets(text: string): string {
   return SECRETS.reduce((clean, [pattern, mask]) => clean.replaceAll(pattern, mask), text);
 }

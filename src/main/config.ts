@@ -12,6 +12,7 @@ import {
   count,
   cron,
   duration,
+  host,
   http,
   port,
   retention,
@@ -94,7 +95,7 @@ const settings = {
   RETENTION_COLLECTION_RUNS: retention.default('90d'),
   RETENTION_REJECTED_ROWS: retention.default('30d'),
   TOKEN_ENCRYPTION_KEY: tokenKeys.optional(),
-  HTTP_HOST: z.string().min(1).default('127.0.0.1'),
+  HTTP_HOST: host.default('127.0.0.1'),
   HTTP_PORT: port.default(8080),
   API_TOKEN: apiToken.optional(),
   METRICS_ENABLED: bool.default(true),
@@ -141,6 +142,9 @@ export const SETTING_NAMES = Object.keys(settings) as SettingName[];
 /** Values of these are never shown. */
 const SECRET = /SECRET|KEY|TOKEN|DATABASE_URL/;
 
+/** Nor are values that may have user and password in them. */
+const USER_INFO = /:.*@/s;
+
 /** Whether an address is this machine's own. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
@@ -176,8 +180,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
 function sentence(issue: z.core.$ZodIssue, given: Record<string, string | undefined>): string {
   const name = String(issue.path[0]);
   const value = given[name];
-  const found =
-    value === undefined ? 'is not set' : SECRET.test(name) ? 'is set to something else' : `is "${value}"`;
+  const isSecret = SECRET.test(name) || USER_INFO.test(value ?? '');
+  const found = value === undefined ? 'is not set' : isSecret ? 'is set to something else' : `is "${value}"`;
   return `${name} ${found}; accepted is ${accepted(issue)}`;
 }
 

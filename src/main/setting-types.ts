@@ -18,14 +18,26 @@ export const url = (...protocols: string[]) =>
       `an address that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`,
     )
     .transform((text) => text.replace(/\/+$/, ''));
-export const http = url('http:', 'https:');
+/** Addresses of the web are logged and shown: nothing secret belongs into them. */
+const isOpen = (text: string) => {
+  const { username, password } = new URL(text);
+  return username === '' && password === '';
+};
+const OPEN = 'an address without user and password';
+export const http = url('http:', 'https:').refine(isOpen, OPEN);
 /** As it is registered with EVE, letter for letter. Its path is one that nothing else here has. */
 export const callback = z
   .string()
-  .refine(
-    (text) => /^https?:\/\//.test(text) && URL.canParse(text) && isFreePath(new URL(text)),
-    'an address with a path of its own, such as http://localhost:8080/callback',
-  );
+  .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text) && isFreePath(new URL(text)), {
+    message: 'an address with a path of its own, such as http://localhost:8080/callback',
+    abort: true,
+  })
+  .refine(isOpen, OPEN);
+/** Addresses have IPv6 in brackets; what is listened on has not. */
+export const host = z
+  .string()
+  .min(1)
+  .transform((text) => text.replace(/^\[(.*:.*)\]$/, '$1'));
 export const duration = (least: string) =>
   z
     .string()

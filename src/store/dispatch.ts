@@ -3,6 +3,9 @@ import type { OwnerKind } from '../spec/targets.ts';
 
 type Queryable = Pick<Pool, 'query'>;
 
+/** A collector as we name it: people write WALLET, wallet, and either stroke between two words. */
+const COLLECTOR = `lower(replace(collector_type, '_', '-'))`;
+
 export interface DueAssignment {
   readonly collector: string;
   readonly kind: OwnerKind;
@@ -15,7 +18,7 @@ export interface DueAssignment {
  */
 export async function takeDue(db: Queryable, now: Date, limit: number): Promise<DueAssignment[]> {
   const { rows } = await db.query<{
-    collector_type: string;
+    collector: string;
     character_id: number | null;
     corporation_id: number | null;
   }>(
@@ -27,11 +30,11 @@ export async function takeDue(db: Queryable, now: Date, limit: number): Promise<
                              WHERE t.is_active
                                AND (c.character_id = d.character_id OR c.corporation_id = d.corporation_id))
               ORDER BY d.next_collection_at NULLS FIRST, d.id LIMIT $2 FOR UPDATE OF d SKIP LOCKED) due
-      WHERE a.id = due.id RETURNING a.collector_type, a.character_id, a.corporation_id`,
+      WHERE a.id = due.id RETURNING ${COLLECTOR} AS collector, a.character_id, a.corporation_id`,
     [now, limit],
   );
   return rows.map((row) => ({
-    collector: row.collector_type.toLowerCase().replaceAll('_', '-'),
+    collector: row.collector,
     kind: row.character_id === null ? 'corporation' : 'character',
     ownerId: (row.character_id ?? row.corporation_id)!,
   }));
@@ -43,11 +46,11 @@ export async function noteUnknownCollector(
   { collector, kind, ownerId }: DueAssignment,
   note: string,
 ): Promise<void> {
-  await db.query(
-    `UPDATE collector_assignments SET note = $3
-      WHERE lower(replace(collector_type, '_', '-')) = $1 AND ${kind}_id = $2`,
-    [collector, ownerId, note],
-  );
+  await db.query(`UPDATE collector_assignments SET note = $3 WHERE ${COLLECTOR} = $1 AND ${kind}_id = $2`, [
+    collector,
+    ownerId,
+    note,
+  ]);
 }
 
 export interface Settlement {
@@ -79,7 +82,7 @@ export async function settleAssignment(db: Queryable, settlement: Settlement, no
                                       ELSE greatest(${nextTurn('$4::timestamptz')}, $5) END
        FROM (SELECT id, make_interval(mins => collection_interval_minutes) AS every,
                     to_timestamp(hashint8(id)) AS moment
-               FROM collector_assignments WHERE lower(collector_type) = $1 AND ${kind}_id = $2) turn
+               FROM collector_assignments WHERE ${COLLECTOR} = $1 AND ${kind}_id = $2) turn
       WHERE a.id = turn.id`,
     [collector, ownerId, collected, now, notBefore ?? null, note ?? null],
   );
@@ -105,10 +108,10 @@ export async function readEnabledAssignments(
     minutes: number;
     note: string | null;
   }>(
-    `SELECT lower(collector_type) AS collector, collection_interval_minutes AS minutes, note,
+    `SELECT ${COLLECTOR} AS collector, collection_interval_minutes AS minutes, note,
             CASE WHEN character_id IS NULL THEN 'corporation/' || corporation_id
                  ELSE 'character/' || character_id END AS target
-       FROM collector_assignments WHERE is_enabled AND ($1::text IS NULL OR lower(collector_type) = $1) ORDER BY 4, 1`,
+       FROM collector_assignments WHERE is_enabled AND ($1::text IS NULL OR ${COLLECTOR} = $1) ORDER BY 4, 1`,
     [collector ?? null],
   );
   return rows.map((row) => ({ ...row, note: row.note ?? undefined }));

@@ -117,10 +117,18 @@ describe('a bad value', () => {
 
   test.each([
     ['DATABASE_URL', 'mysql://root:hunter22@host/eve', /postgres:\/\//],
+    ['SSO_BASE_URL', 'https://me:hunter22@sso', /an address without user and password/],
+    ['ESI_BASE_URL', 'https://hunter22@esi/', /an address without user and password/],
+    ['SDE_BASE_URL', 'ftp://me:hunter22@sde', /an address that begins with/],
+    ['R2Z2_BASE_URL', 'me:hunter22@r2z2', /an address that begins with/],
+    ['ESI_CALLBACK_URL', 'http://me:hunter22@localhost/callback', /an address without user and password/],
+    ['ESI_CALLBACK_URL', 'http://me:hunter22@localhost/', /a path of its own, such as/],
+    ['TEMPORAL_ADDRESS', 'me:hunter22@temporal:7233', /host:port/],
     ['API_TOKEN', 'hunter22', /at least 16 characters/],
     ['API_TOKEN', 'hunter22 and some more', /letters, digits and any of/],
-  ])('%s is a secret and is not shown', (name, value, accepted) => {
-    const [sentence] = refusal({ [name]: value });
+  ])('%s is a secret, or has one in it, and is not shown', (name, value, accepted) => {
+    const [sentence, ...others] = refusal({ [name]: value });
+    expect(others).toEqual([]);
     expect(sentence).toMatch(new RegExp(`^${name} is set`));
     expect(sentence).toMatch(accepted);
     expect(sentence).not.toContain('hunter22');
@@ -169,6 +177,12 @@ test('other machines may reach the page only with an API token', () => {
     expect(read({ HTTP_HOST: host })).toBeTruthy();
   for (const host of ['0.0.0.0', '::', '192.168.1.4', '127.0.0.1.example.com']) refusal({ HTTP_HOST: host });
   expect(read({ HTTP_HOST: '0.0.0.0', API_TOKEN: '0123456789abcdef' }).HTTP_HOST).toBe('0.0.0.0');
+});
+
+test('a host is listened on without the brackets that addresses put it in', () => {
+  expect(read({ HTTP_HOST: '[::1]' }).HTTP_HOST).toBe('::1');
+  expect(read({ HTTP_HOST: '[::]', API_TOKEN: '0123456789abcdef' }).HTTP_HOST).toBe('::');
+  expect(refusal({ HTTP_HOST: '[::]' })[0]).toMatch(/^HTTP_HOST is "\[::\]"; accepted is a loopback address/);
 });
 
 test('crons are what Temporal takes', () => {

@@ -196,7 +196,8 @@ describe('runs', () => {
     expect((await ask('GET', '/api/runs?limit=2')).body).toHaveLength(2);
     for (const limit of ['0', '1001', 'x', '-1'])
       expect(await refusal('GET', `/api/runs?limit=${limit}`)).toMatchObject({ status: 422 });
-    expect(await refusal('GET', '/api/runs?collector=%00')).toMatchObject({ status: 422 });
+    for (const query of ['collector=%00', 'target=character/1%00'])
+      expect(await refusal('GET', `/api/runs?${query}`)).toMatchObject({ status: 422, code: 'BAD_INPUT' });
   });
 
   test('are started', async () => {

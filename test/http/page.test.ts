@@ -58,6 +58,17 @@ test('the product is down without its database or Temporal, else degraded when a
   expect((await checkHealth({ ...probes, temporal: fails })).status).toBe('down');
 });
 
+test('/health repeats no password of an address, whether a probe fails or tells', async () => {
+  const told = 'no way to postgres://eve:hunter22@db:5432/eve';
+  const fails = async () => {
+    throw new Error(told);
+  };
+  const tells = async () => ({ status: 'degraded', detail: told }) as const;
+  const health = await checkHealth({ database: fails, temporal: fails, esi: tells, progress: tells });
+  for (const { detail } of Object.values(health.checks))
+    expect(detail).toBe('no way to postgres://eve:[hidden]@db:5432/eve');
+});
+
 test('the page shows every target and what is wrong, and nothing that it shows is taken for a tag', async () => {
   const answer = await app(HEALTHY, 'maintenance & <b>rest</b>').request('/');
   const text = await answer.text();

@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { type Settlement, settleAssignment, takeDue } from '../../../src/store/dispatch.ts';
+import {
+  readEnabledAssignments,
+  type Settlement,
+  settleAssignment,
+  takeDue,
+} from '../../../src/store/dispatch.ts';
 import { testDatabase, type TestDatabase } from '../../support/database.ts';
 
 const NOW = Date.parse('2026-11-20T14:00:00Z');
@@ -101,6 +106,18 @@ test('what was assigned together does not stay together', async () => {
   expect(early.length).toBeGreaterThan(60);
   expect(early.length).toBeLessThan(140);
   expect(new Set([...early, ...(await due(60, 500))]).size).toBe(200);
+});
+
+test('a collector of two words is the same one with either stroke between them', async () => {
+  await assign('TWO_WORDS', { character: 1 });
+  await assign('two-words', { character: 2 });
+  expect(await due(0)).toEqual(['two-words character/1', 'two-words character/2']);
+  for (const ownerId of [1, 2])
+    await settleAssignment(db.pool, settled({ collector: 'two-words', ownerId, note: 'seen' }), at(0));
+  expect(await readEnabledAssignments(db.pool, 'two-words')).toEqual([
+    { collector: 'two-words', target: 'character/1', minutes: 60, note: 'seen' },
+    { collector: 'two-words', target: 'character/2', minutes: 60, note: 'seen' },
+  ]);
 });
 
 test('switched off, deleted or without any login it is left alone', async () => {

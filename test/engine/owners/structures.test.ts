@@ -98,7 +98,7 @@ test('no more than ten refusals are risked in one run', async () => {
 
 test('a name is stored without what a text cannot hold', async () => {
   await logInAll();
-  engine.sim.faults.mutateRows<{ name: string }>((row) => ({ ...row, name: `${row.name}\0` }), {
+  engine.sim.faults.mutateRows<{ name: string }>((row) => ({ ...row, name: `${row.name}\0\ud800` }), {
     route: ROUTE,
   });
   expect(await collect()).toMatchObject({ outcome: 'published', changed: 2 });
@@ -122,4 +122,30 @@ test('a structure that nobody may see does not hold up the others, however many 
     name: 'Jita - Common Ground',
     is_placeholder: false,
   });
+});
+
+test('a structure that the limit of a run cut short heads the next run, with others to be asked with', async () => {
+  await engine.close();
+  const many = Array.from({ length: 8 }, (_, n) => ({ id: ANNA + n, name: `Pilot ${n}`, assets: 3 }));
+  engine = await testEngine({ owners: { characters: many } });
+  await engine.collect('universe');
+  for (const { id } of many) await logIn(engine, id);
+  // 1: refused three times, then allowed; 2: refused five times; 3: cut short after two
+  const [first, second, third] = [CLOSED, 1_045_000_000_002, 1_045_000_000_003];
+  await engine.db.pool.query(
+    `INSERT INTO structures (structure_id, name, is_placeholder, updated_at) VALUES ($1, 'a', true, '2026-01-01'),
+       ($2, 'b', true, '2026-01-02'), ($3, 'c', true, '2026-01-03')`,
+    [first, second, third],
+  );
+  engine.sim.owners.grant(first, many[3]!.id);
+  await collect();
+  const queue = () =>
+    engine.db.rows(
+      'SELECT structure_id FROM structures WHERE is_placeholder ORDER BY updated_at, structure_id',
+    );
+  expect(await queue()).toEqual([{ structure_id: third }, { structure_id: second }]);
+  const asked = await engine.db.rows('SELECT character_id FROM esi_refusals WHERE subject = $1 ORDER BY 1', [
+    `structure/${third}`,
+  ]);
+  expect(asked).toEqual([{ character_id: many[0]!.id }, { character_id: many[1]!.id }]);
 });
