@@ -16,13 +16,9 @@ export const esi = proxyActivities<Activities>({
   retry: { initialInterval: '5 seconds', maximumInterval: '1 minute' },
 });
 
-/**
- * The same, tried once: whoever comes a minute later does it as well. First in the queue, since the next look at what is
- * due waits for it, and not for all that this one has started.
- */
+/** The same, tried once: whoever comes a minute later does it as well. */
 export const esiOnce = proxyActivities<Activities>({
   taskQueue: 'esi',
-  priority: { priorityKey: 1 },
   startToCloseTimeout: '5 minutes',
   heartbeatTimeout: '40 seconds',
   scheduleToCloseTimeout: '5 minutes',
