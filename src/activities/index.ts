@@ -1,5 +1,11 @@
 import { setMaxListeners } from 'node:events';
-import { activityInfo, ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
+import {
+  activityInfo,
+  ApplicationFailure,
+  cancellationSignal,
+  Context,
+  heartbeat,
+} from '@temporalio/activity';
 import { ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
 import { findCollector } from '../collectors/index.ts';
 import { checkLimits } from '../engine/check-limits.ts';
@@ -40,7 +46,10 @@ export function createActivities(ports: Ports): Activities {
     const signal = cancellationSignal();
     setMaxListeners(0, signal); // each of a chunk's requests listens to it
     const priority = activityInfo().priority?.priorityKey; // what somebody started by hand goes first
-    return { signal, alive: (detail: unknown) => heartbeat(detail), ...(priority ? { priority } : {}) };
+    // Bound to this activity: the budget, which all requests share, calls it from wherever its loop was begun.
+    const activity = Context.current();
+    const alive = (detail: unknown) => activity.heartbeat(detail);
+    return { signal, alive, ...(priority ? { priority } : {}) };
   };
   const steps = () => engineSteps(ports, stepContext());
   const key = (collector: string, target: string) => {
