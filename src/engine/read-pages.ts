@@ -2,17 +2,11 @@ import type { AnyRouteSet } from '../collectors/define.ts';
 import { type EsiAuth, type EsiRequest, requestUrl } from '../esi/request.ts';
 import { EsiError } from '../esi/errors.ts';
 import { together } from '../kernel/together.ts';
+import { readEtags, readKnownPages } from '../store/etags.ts';
 import { type PublishedSet, readPublishedSet } from '../store/published-sets.ts';
 import { countRequests } from '../store/runs.ts';
 import type { SetSpec } from '../store/sets.ts';
-import {
-  encodePage,
-  readEtags,
-  readPageRecords,
-  readKnownPages,
-  type StagedPage,
-  stagePages,
-} from '../store/stage.ts';
+import { encodePage, readPageRecords, type StagedPage, stagePages } from '../store/stage.ts';
 import { withAccess } from './owners/access.ts';
 import type { Ports, StepContext } from './ports.ts';
 import { setSpec } from './set-spec.ts';
