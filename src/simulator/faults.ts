@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isEsi } from './call.ts';
 import type { Order, Price } from './shapes.ts';
 
@@ -80,8 +82,9 @@ export interface Faults {
   limitHeaders(how: LimitHeaders, options?: FaultOptions): void;
   /** How the limit that no header announces answers; 500 names the reason in its text. The last call counts. */
   hiddenLimitAs(code: 429 | 500, options?: FaultOptions): void;
-  /** Slows answers down. */
+  /** Slows answers down, until `clear()` at the longest. */
   latency(ms: number, options?: FaultOptions): void;
+  /** Switches every fault off and lets go of the answers that `latency` holds back. */
   clear(): void;
 }
 
@@ -114,6 +117,8 @@ export interface FaultBox {
     call: { route: string; path: string },
     accept?: (fault: FaultOf<K>) => boolean,
   ): FaultOf<K> | undefined;
+  /** Waits as long as a `latency` fault says, or until the faults are cleared. */
+  holdBack(call: { route: string; path: string }): Promise<void>;
   /** Whether one of these kinds would strike; nothing is counted. */
   has(kinds: readonly FaultKind[], call: { route: string; path: string }): boolean;
 }
@@ -172,32 +177,48 @@ export function breaking(box: FaultBox, call: { route: string; path: string }): 
   return box.take(BREAKING, call);
 }
 
+/** Any number of answers may wait for it. */
+function newSwitch(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
+}
+
 /** Makes a box without faults. */
 export function createFaultBox(): FaultBox {
   let active: Fault[] = [];
+  let cleared = newSwitch();
   const add: Add = (what, options = {}) => {
     const fault = { ...what, route: options.route, left: options.times ?? Number.POSITIVE_INFINITY };
     if (what.kind === 'limitHeaders' || what.kind === 'hiddenLimitAs')
       active.unshift(fault); // the last call counts
     else active.push(fault);
   };
+  const take: FaultBox['take'] = <K extends FaultKind>(
+    kinds: readonly K[],
+    call: { route: string; path: string },
+    accept: (fault: FaultOf<K>) => boolean = () => true,
+  ) => {
+    const isWanted = (fault: Fault): fault is FaultOf<K> =>
+      (kinds as readonly string[]).includes(fault.kind) && matches(fault, call);
+    const found = active.filter(isWanted).find(accept);
+    if (!found) return undefined;
+    found.left--;
+    if (found.left <= 0) active = active.filter((fault) => fault !== found);
+    return found;
+  };
   return {
     faults: createFaults(add, () => {
       active = [];
+      cleared.abort();
+      cleared = newSwitch();
     }),
     has: (kinds, call) => active.some((fault) => kinds.includes(fault.kind) && matches(fault, call)),
-    take: <K extends FaultKind>(
-      kinds: readonly K[],
-      call: { route: string; path: string },
-      accept: (fault: FaultOf<K>) => boolean = () => true,
-    ) => {
-      const isWanted = (fault: Fault): fault is FaultOf<K> =>
-        (kinds as readonly string[]).includes(fault.kind) && matches(fault, call);
-      const found = active.filter(isWanted).find(accept);
-      if (!found) return undefined;
-      found.left--;
-      if (found.left <= 0) active = active.filter((fault) => fault !== found);
-      return found;
+    take,
+    async holdBack(call) {
+      const { signal } = cleared;
+      const ms = take(['latency'], call)?.ms ?? 0;
+      if (ms > 0) await delay(ms, undefined, { signal }).catch(() => undefined);
     },
   };
 }

@@ -172,8 +172,8 @@ async function serve(
   track(engine, records, call, response);
   if (call.method === 'POST') call.body = await text(request);
   watchSso(engine, call, response);
-  const wait = engine.latencyMs + (engine.box.take(['latency'], call)?.ms ?? 0);
-  if (wait > 0) await delay(wait);
+  if (engine.latencyMs > 0) await delay(engine.latencyMs);
+  await engine.box.holdBack(call);
   if (response.destroyed) return;
   await (isEsi(call) ? handleEsi : call.route === 'sde' ? handleSde : handleSso)(engine, call, response);
 }
