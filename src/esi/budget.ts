@@ -37,7 +37,7 @@ const ASKED_AT_ONCE = 200;
 const REPORT_EVERY = 500;
 /** The longest nap: a pause, a hold lifted early or another's return are seen then, and a sign of life is given. */
 const NAP = 1_000;
-/** A ledger that cannot be reached is asked again after this; until then nothing leaves. */
+/** A ledger that cannot be reached or makes no sense is asked again after this; until then nothing leaves. */
 const LEDGER_RETRY = 1_000;
 
 /**
@@ -129,9 +129,10 @@ export class LedgerBudget implements Budget {
 
   private start(): void {
     this.running ??= this.work()
-      .catch((error: unknown) =>
-        this.options.log.error({ error: describeError(error) }, 'the budget stumbled'),
-      )
+      .catch((error: unknown) => {
+        this.options.log.error({ error: describeError(error) }, 'the budget stumbled');
+        return this.options.clock.sleep(LEDGER_RETRY);
+      })
       .finally(() => {
         this.running = undefined;
         if (this.waiters.length > 0) this.start();
@@ -155,7 +156,14 @@ export class LedgerBudget implements Budget {
   }
 
   private async nap(ms: number): Promise<void> {
-    for (const { request } of this.waiters) request.alive?.();
+    for (const waiter of [...this.waiters]) {
+      try {
+        waiter.request.alive?.();
+      } catch (error) {
+        this.waiters = this.waiters.filter((w) => w !== waiter);
+        waiter.refuse(error); // its own trouble: the others wait on
+      }
+    }
     await this.options.clock.sleep(ms);
   }
 

@@ -180,6 +180,32 @@ test('while the database is away nothing leaves; what was under way is accounted
   expect(await view('ceiling')).toMatchObject({ used: 5, leased: 0 });
 });
 
+test('one whose sign of life fails is sent away alone, the others wait on', async () => {
+  const real = postgresLedger(db);
+  let away = true;
+  const exchange: LedgerStore['exchange'] = (asks) =>
+    away ? Promise.reject(new Error('away')) : real.exchange(asks);
+  const budget = worker('a', LIFTED, { exchange });
+  const alive = () => {
+    throw new Error('nobody watches');
+  };
+  const other = budget.admit({ route: PRICES });
+  await expect(budget.admit({ route: PRICES, alive })).rejects.toThrow('nobody watches');
+  away = false;
+  (await other).settle(200);
+});
+
+test('a ledger that answers nonsense is asked again, but not at once', async () => {
+  const real = postgresLedger(db);
+  const asked: number[] = [];
+  const exchange: LedgerStore['exchange'] = (asks) => {
+    asked.push(Date.now());
+    return asked.length === 1 ? Promise.resolve([]) : real.exchange(asks);
+  };
+  (await worker('a', LIFTED, { exchange }).admit({ route: PRICES })).settle(200);
+  expect(asked[1]! - asked[0]!).toBeGreaterThanOrEqual(900); // a second, less what timers are early
+});
+
 test('buckets that say nothing any more are forgotten, others stay', async () => {
   const long = new Date(Date.now() - 31 * 60_000);
   const old = { ...emptyBucket(), slots: [[long.getTime(), 5, 'a']] };
