@@ -1,5 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { log, startChild } from '@temporalio/workflow';
+import type { DueRun } from '../engine/owners/dispatch.ts';
 import { esiOnce, store, storeOnce } from './activities.ts';
 import { businessId, collect } from './collect.ts';
 
@@ -17,12 +18,25 @@ const LONGEST = '6 hours';
  * the characters are. Runs outlive the dispatcher: they are abandoned to themselves, not waited for.
  */
 export async function dispatch(): Promise<DispatchSummary> {
-  try {
-    await storeOnce.sealTokens();
-  } catch (error) {
-    log.warn('tokens could not be looked after; that comes again', { error: String(error) });
-  }
+  await unlessInVain(() => storeOnce.sealTokens(), 'tokens could not be looked after');
   const due = await store.takeDueRuns();
+  // Asked for before the runs are started: behind hundreds of them it would wait for minutes, and the next look with it.
+  const [, summary] = await Promise.all([
+    unlessInVain(() => esiOnce.tendAffiliations(), 'corporations of characters could not be looked up'),
+    startRuns(due),
+  ]);
+  return summary;
+}
+
+async function unlessInVain(step: () => Promise<unknown>, complaint: string): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    log.warn(`${complaint}; that comes again`, { error: String(error) });
+  }
+}
+
+async function startRuns(due: readonly DueRun[]): Promise<DispatchSummary> {
   const summary = { started: 0, running: 0 };
   await Promise.all(
     due.map(async ({ collector, target }) => {
@@ -42,10 +56,5 @@ export async function dispatch(): Promise<DispatchSummary> {
       }
     }),
   );
-  try {
-    await esiOnce.tendAffiliations();
-  } catch (error) {
-    log.warn('corporations of characters could not be looked up; that comes again', { error: String(error) });
-  }
   return summary;
 }

@@ -9,7 +9,7 @@ import { type TestHouse, testHouse } from '../support/house.ts';
 import { eventually } from '../support/temporal.ts';
 import { testTemporalCli } from '../support/temporal-cli.ts';
 import { expectWhole, killInTheMiddle, type KilledRun } from './killed.ts';
-import { details, failureOf, readRuns } from './runs.ts';
+import { details, endOfNextRuns, failureOf, readRuns } from './runs.ts';
 
 const [FORGE_ID, DOMAIN_ID, SINQ_ID, NOWHERE_ID] = [10000002, 10000043, 10000032, 10000099];
 const [FORGE, DOMAIN, SINQ, NOWHERE] = [FORGE_ID, DOMAIN_ID, SINQ_ID, NOWHERE_ID].map((id) => `region/${id}`);
@@ -174,17 +174,11 @@ describe('all targets', () => {
 
   test('one that takes long is left to the sweep that began it, another sweep does the rest', async () => {
     for (const id of [FORGE_ID, SINQ_ID]) await world.nextSet(id);
-    const before = await Promise.all([SINQ, NOWHERE].map((target) => runsOf(`${ORDERS}/${target}`)));
+    const others = await endOfNextRuns(world, [`${ORDERS}/${SINQ}`, `${ORDERS}/${NOWHERE}`]);
     slow(FORGE_ID);
     const handle = await world.start({ collector: ORDERS }, 'sweep-2');
     await eventually('the run', async () => (await runsOf(`${ORDERS}/${FORGE}`))[0]?.finished_at === null);
-    for (const [at, target] of [SINQ, NOWHERE].entries()) {
-      const id = `${ORDERS}/${target}`;
-      await eventually(`the end of ${id}`, async () => {
-        if ((await runsOf(id)).length === before[at]!.length) return false;
-        return (await world.temporal.client.workflow.getHandle(id).describe()).status.name !== 'RUNNING';
-      });
-    }
+    await others();
     await world.nextSet(SINQ_ID);
     const { outcomes } = await world.collect({ collector: ORDERS }, 'sweep-3');
     expect(outcomes).toMatchObject({ 'already-running': 1, failed: 1, 'not-due': 1 }); // Sinq Laison is read

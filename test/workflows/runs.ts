@@ -1,5 +1,7 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import type { TestDatabase } from '../support/database.ts';
+import type { TestHouse } from '../support/house.ts';
+import { eventually } from '../support/temporal.ts';
 
 /** What a run failed with: the message of the innermost cause, which is what a person reads. */
 export const failureOf = (handle: WorkflowHandle) =>
@@ -28,3 +30,16 @@ export interface Run {
 /** What collection_runs holds of a workflow id, the newest first. */
 export const readRuns = (db: TestDatabase, workflowId: string) =>
   db.rows<Run>('SELECT * FROM collection_runs WHERE workflow_id = $1 ORDER BY run_id DESC', [workflowId]);
+
+/** Notes the runs so far of these workflow ids; the returned function waits until the ones after them have ended. */
+export async function endOfNextRuns({ db, temporal }: TestHouse, workflowIds: readonly string[]) {
+  const count = async (id: string) => (await readRuns(db, id)).length;
+  const before = await Promise.all(workflowIds.map(count));
+  return async (): Promise<void> => {
+    for (const [i, id] of workflowIds.entries())
+      await eventually(`the end of ${id}`, async () => {
+        if ((await count(id)) === before[i]) return false;
+        return (await temporal.client.workflow.getHandle(id).describe()).status.name !== 'RUNNING';
+      });
+  };
+}
