@@ -40,18 +40,23 @@ const common = {
 /** ms: ESI tells of cancelled and expired orders for 90 days, and never of filled ones. */
 const HISTORY = 90 * 86_400_000;
 
+const FILLED = 'filled';
+
 /** Orders that are open: what goes from here was cancelled, has expired or was filled. */
 const open = {
   ...common,
   part: 'open',
-  change: { policy: 'snapshot', leaves: { state: 'active', toldFor: HISTORY } },
+  change: {
+    policy: 'snapshot',
+    leaves: { state: 'active', inferred: [FILLED, 'unknown'], toldFor: HISTORY },
+  },
 } as const;
 
 /** What has left the open ones and is not told of here was filled. */
 const closed = {
   ...common,
   part: 'history',
-  change: { policy: 'upsert', settles: { from: 'active', to: 'filled' } },
+  change: { policy: 'upsert', settles: { from: 'active', to: FILLED, listedBy: 'open' } },
 } as const;
 
 export const orders: OwnerCollector = {

@@ -18,20 +18,28 @@ export type Change<C extends string> =
       /** Each change of an item goes to `asset_diffs`, with the item as it was before. */
       readonly diffs?: 'asset_diffs';
       /** An absent row stays: `left_at` says since when it is gone. The set is about rows in this state alone. */
-      readonly leaves?: {
-        readonly state: string;
-        /** ms: after a longer silence the list of what has ended does not tell of all that left; that is `unknown`. */
-        readonly toldFor: number;
-      };
+      readonly leaves?: Leaves;
     }
   | { readonly policy: 'changes' }
   | { readonly policy: 'daily' }
   | { readonly policy: 'append' }
   | {
       readonly policy: 'upsert';
-      /** Rows that left the list before the moment of this set, and are not in it either, are in this state. */
-      readonly settles?: { readonly from: string; readonly to: string };
+      /**
+       * Rows that left the list of the part `listedBy` before the moment of this set, are still absent from a later one
+       * of that list (one absence proves nothing), and are not in this set either, are in the state `to`.
+       */
+      readonly settles?: { readonly from: string; readonly to: string; readonly listedBy: string };
     };
+
+/** A list of rows in one state, which they leave without going from the table. */
+export interface Leaves {
+  readonly state: string;
+  /** States that we inferred, and that end when the row is listed again. Any other state is an end that ESI told. */
+  readonly inferred: readonly string[];
+  /** ms: after a longer silence the list of what has ended does not tell of all that left; that is `unknown`. */
+  readonly toldFor: number;
+}
 
 /**
  * Tables that a column of a row names; an unknown id is fetched, or stood in for, before the row is published.

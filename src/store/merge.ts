@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import type { Leaves } from '../spec/vocabulary.ts';
 import { findUnknown } from './lookups.ts';
 import * as sql from './merge.sql.ts';
 import * as owner from './owner-merge.sql.ts';
@@ -30,7 +31,8 @@ export async function merge(
 ): Promise<Merged> {
   if (plan.torn !== undefined) await client.query(sql.dropTwice(spec, plan.runId));
   const { change } = spec;
-  if (change.policy === 'append' || change.policy === 'upsert') return mergeRows(client, spec, plan);
+  if (change.policy === 'append' || change.policy === 'upsert')
+    return mergeRows(client, spec, plan, previous);
   if (change.policy !== 'snapshot') return mergeVersions(client, spec, plan, previous);
   if (change.leaves !== undefined) return mergeListed(client, spec, plan, previous, change.leaves);
   const before = await count(client, sql.countBook(spec));
@@ -143,7 +145,12 @@ async function mergeVersions(
 }
 
 /** Policies whose rows are added or replaced and never go. */
-async function mergeRows(client: PoolClient, spec: SetSpec, plan: PublishPlan): Promise<Merged> {
+async function mergeRows(
+  client: PoolClient,
+  spec: SetSpec,
+  plan: PublishPlan,
+  previous: PublishedSet | undefined,
+): Promise<Merged> {
   const upsert = spec.change.policy === 'upsert';
   await client.query((upsert ? owner.upsertDiff : owner.appendDiff)(spec, plan.runId));
   if (await isTwice(client, spec, plan)) throw new Rollback({ state: 'twice' });
@@ -151,7 +158,10 @@ async function mergeRows(client: PoolClient, spec: SetSpec, plan: PublishPlan): 
   const changed = upsert ? ((await client.query(sql.updateChanged(spec), [plan.at])).rowCount ?? 0) : 0;
   const inserted = (await client.query(owner.insertMissing(spec), [plan.at])).rowCount ?? 0;
   if (inserted > 0) await writeSeries(client, spec, plan, false);
-  const settled = plan.torn === undefined && plan.rejected === 0 ? await settle(client, spec, plan.at) : 0;
+  // What a list that shrank by half does not tell proves nothing; the next one, as short, does.
+  const shrunk = plan.rows * 2 < (previous?.rows ?? 0);
+  const tells = plan.torn === undefined && plan.rejected === 0 && !shrunk;
+  const settled = tells ? await settle(client, spec, plan.at) : 0;
   return {
     state: inserted + changed + settled > 0 ? 'published' : 'unchanged',
     ...{ inserted, changed: changed + settled, removed: 0, rows: plan.rows },
@@ -161,7 +171,8 @@ async function mergeRows(client: PoolClient, spec: SetSpec, plan: PublishPlan): 
 /** Decides what became of rows that left their list, see `settles`. Returns how many there were. */
 export async function settle(client: PoolClient, spec: SetSpec, at: Date): Promise<number> {
   const text = owner.settleLeft(spec);
-  return text === undefined ? 0 : ((await client.query(text, [at])).rowCount ?? 0);
+  if (text === undefined) return 0;
+  return (await client.query(text, [at, spec.collector, spec.target])).rowCount ?? 0;
 }
 
 /** A list that rows leave without going from the table. */
@@ -170,11 +181,12 @@ async function mergeListed(
   spec: SetSpec,
   plan: PublishPlan,
   previous: PublishedSet | undefined,
-  { state, toldFor }: { readonly state: string; readonly toldFor: number },
+  leaves: Leaves,
 ): Promise<Merged> {
+  const { state, toldFor } = leaves;
   const silence = plan.at.getTime() - (previous?.lastModified ?? plan.at).getTime();
   const before = await count(client, owner.countListed(spec, state));
-  await client.query(owner.leavingDiff(spec, plan.runId, state, plan.at));
+  await client.query(owner.leavingDiff(spec, plan.runId, leaves, plan.at));
   if (!plan.believeAbsence) await client.query('DELETE FROM diff WHERE gone');
   const gone = await count(client, 'SELECT count(*) AS rows FROM diff WHERE gone');
   judge(plan, previous, { before, gone });

@@ -1,3 +1,4 @@
+import type { Leaves } from '../spec/vocabulary.ts';
 import { join, list, newRow, within } from './merge.sql.ts';
 import { type SetSpec, stageTable } from './sets.ts';
 
@@ -27,19 +28,26 @@ export function insertMissing(spec: SetSpec): string {
   return `INSERT INTO ${spec.table} (${columns}) SELECT ${values} FROM diff d WHERE NOT d.known ON CONFLICT DO NOTHING`;
 }
 
-/** Rows that left the list by $1, and whose end the newest history does not tell either, have come to another end. */
+/**
+ * Rows that left the list by $1, and whose end the newest history does not tell either, have come to another end: when a
+ * later list lacks them as well. $2 and $3 are the collector and the target.
+ */
 export function settleLeft(spec: SetSpec): string | undefined {
   if (spec.change.policy !== 'upsert' || spec.change.settles === undefined) return undefined;
-  const { from, to } = spec.change.settles;
+  const { from, to, listedBy } = spec.change.settles;
   return `UPDATE ${spec.table} b SET state = '${to}', "${spec.seenAt}" = $1
-           WHERE ${within(spec, 'b')} AND b.state = '${from}' AND b.left_at <= $1`;
+           WHERE ${within(spec, 'b')} AND b.state = '${from}' AND b.left_at <= $1
+             AND b.left_at < (SELECT p.last_modified FROM published_sets p
+                               WHERE p.collector = $2 AND p.target = $3 AND p.part = '${listedBy}')`;
 }
 
 /**
  * A list of rows in one state: what is absent has left it, what stands in it again has not. A list older than what told
- * of a row's end (the two are cached apart) does not bring it back. The moment is a literal of our own making.
+ * of a row's end (the two are cached apart) does not bring it back, nor does any list where ESI itself told the end.
+ * The moment is a literal of our own making.
  */
-export function leavingDiff(spec: SetSpec, runId: number, state: string, at: Date): string {
+export function leavingDiff(spec: SetSpec, runId: number, { state, inferred }: Leaves, at: Date): string {
+  const open = [state, ...inferred].map((one) => `'${one}'`).join(', ');
   const data = spec.columns.filter((c) => !spec.key.includes(c));
   const pick = data
     .map((c) => `CASE WHEN s.page IS NULL THEN b."${c}" ELSE s."${c}" END AS "${c}"`)
@@ -49,7 +57,8 @@ export function leavingDiff(spec: SetSpec, runId: number, state: string, at: Dat
     SELECT ${list(spec.key)}, ${pick}, s.page IS NULL AS gone, b.present IS NOT NULL AS known
       FROM ${stageTable(runId)} s
       FULL JOIN (SELECT ${list(spec.columns)}, b.state = '${state}' AND b.left_at IS NULL AS present,
-                        b.state <> '${state}' AND b."${spec.seenAt}" > '${at.toISOString()}' AS ended
+                        b.state NOT IN (${open})
+                        OR b.state <> '${state}' AND b."${spec.seenAt}" > '${at.toISOString()}' AS ended
                    FROM ${spec.table} b
                   WHERE ${within(spec, 'b')}
                     AND (b.state = '${state}' AND b.left_at IS NULL OR EXISTS (${staged}))) b

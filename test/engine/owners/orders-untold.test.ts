@@ -55,3 +55,67 @@ test.each([
     expect(await order(victim)).toEqual({ state, gone: true });
   }
 });
+
+const OPEN_ROUTE = '/characters/{character_id}/orders';
+const states = () =>
+  engine.db.rows<{ state: string; left: boolean; n: number }>(
+    `SELECT state, left_at IS NOT NULL AS left, count(*) AS n FROM character_orders
+      WHERE order_id = ANY($1) GROUP BY 1, 2 ORDER BY 1, 2`,
+    [engine.sim.owners.orders(ANNA).map(({ order_id }) => order_id)],
+  );
+
+test('one that an open list lacks once, with a history beside it, is not filled', async () => {
+  const victim = await begin();
+  await anHourLater(engine);
+  engine.sim.faults.mutateRows<{ order_id: number }>((row) => (row.order_id === victim ? null : row), {
+    route: OPEN_ROUTE,
+  });
+  await engine.collect('orders', ME);
+  expect(await order(victim)).toEqual({ state: 'active', gone: true });
+  engine.sim.faults.clear();
+  await anHourLater(engine);
+  await engine.collect('orders', ME);
+  expect(await order(victim)).toEqual({ state: 'active', gone: false });
+});
+
+test('an empty list once, with a history beside it, fills nothing', async () => {
+  await begin();
+  const before = await states();
+  await anHourLater(engine);
+  engine.sim.faults.emptySet({ route: OPEN_ROUTE, times: 1 });
+  await engine.collect('orders', ME);
+  expect(await states()).toEqual(before.map((row) => ({ ...row, left: true })));
+  await anHourLater(engine);
+  await engine.collect('orders', ME);
+  expect(await states()).toEqual(before);
+});
+
+test('what an empty history does not tell is not filled', async () => {
+  const victim = await begin();
+  await anHourLater(engine, () => engine.sim.owners.cancelOrder(ANNA, victim));
+  engine.sim.faults.emptySet({ route: '/orders/history' });
+  await engine.collect('orders', ME);
+  expect(await order(victim)).toEqual({ state: 'active', gone: true });
+  engine.sim.faults.clear();
+  await anHourLater(engine);
+  await engine.collect('orders', ME);
+  expect(await order(victim)).toEqual({ state: 'cancelled', gone: true });
+});
+
+test('one of which ESI told the end does not come back with a list that still has it', async () => {
+  const victim = await begin();
+  const [row] = engine.sim.owners.orders(ANNA);
+  await anHourLater(engine, () => engine.sim.owners.cancelOrder(ANNA, victim));
+  await engine.collect('orders', ME);
+  await anHourLater(engine);
+  const [other] = engine.sim.owners.orders(ANNA);
+  engine.sim.faults.mutateRows<{ order_id: number }>(
+    (open) => (open.order_id === other!.order_id ? row : open),
+    { route: OPEN_ROUTE, times: 1 },
+  );
+  for (let hour = 0; hour < 3; hour++) {
+    await engine.collect('orders', ME);
+    expect(await order(victim)).toEqual({ state: 'cancelled', gone: true });
+    await anHourLater(engine);
+  }
+});

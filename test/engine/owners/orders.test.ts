@@ -44,7 +44,7 @@ test('open orders and their history are stored, sell orders without the word', a
   expect(engine.sim.offences()).toEqual([]);
 });
 
-test('an order that leaves the open ones is filled when no later history tells otherwise', async () => {
+test('an order that stays away from the open ones is filled when no later history tells otherwise', async () => {
   await collect();
   const [filled, cancelled, expired, partly] = engine.sim.owners.orders(ANNA);
   const { owners } = engine.sim;
@@ -54,6 +54,9 @@ test('an order that leaves the open ones is filled when no later history tells o
     owners.expireOrder(ANNA, expired!.order_id);
     owners.partFill(ANNA, partly!.order_id, 1);
   });
+  await collect();
+  expect(await stateOf(filled!.order_id)).toEqual({ state: 'active', left: true }); // absent once
+  await later(HOUR);
   await collect();
   expect(await stateOf(filled!.order_id)).toEqual({ state: 'filled', left: true });
   expect(await stateOf(cancelled!.order_id)).toMatchObject({ state: 'cancelled' });
@@ -129,6 +132,8 @@ test('a corporation has orders of its own, with who issued them', async () => {
   expect(rows.every((row) => row.issued_by !== null && row.wallet_division >= 1)).toBe(true);
   const [filled] = engine.sim.owners.orders(CORPORATION);
   await later(HOUR, () => engine.sim.owners.fillOrder(CORPORATION, filled!.order_id));
+  await collect(ofCorporation(CORPORATION));
+  await later(HOUR);
   await collect(ofCorporation(CORPORATION));
   expect(await stateOf(filled!.order_id, 'corporation_orders')).toMatchObject({ state: 'filled' });
 });
