@@ -12,7 +12,7 @@ import { checkLimits } from '../engine/check-limits.ts';
 import { engineSteps } from '../engine/collect-target.ts';
 import type { Ports } from '../engine/ports.ts';
 import type { Chunk, RunRef, Step } from '../engine/steps.ts';
-import { tendAffiliations } from '../engine/owners/affiliations.ts';
+import { hasStaleAffiliations, tendAffiliations } from '../engine/owners/affiliations.ts';
 import { type DueRun, takeDueRuns } from '../engine/owners/dispatch.ts';
 import { sealTokens } from '../engine/owners/tokens.ts';
 import { listTargets } from '../engine/targets.ts';
@@ -28,8 +28,8 @@ export interface Activities {
   publish(run: RunRef, final: boolean): Promise<Step>;
   resolve(run: RunRef): Promise<{ asked: number }>;
   close(collector: string, target: string, error: string): Promise<void>;
-  /** What `collector_assignments` says is due; each is given once. */
-  takeDueRuns(): Promise<DueRun[]>;
+  /** What `collector_assignments` says is due, each given once, and whether `tendAffiliations` has something to ask. */
+  takeDueRuns(): Promise<{ runs: DueRun[]; staleAffiliations: boolean }>;
   /** Seals tokens that were inserted in the clear. */
   sealTokens(): Promise<{ sealed: number; unreadable: number }>;
   /** Asks whose members characters are, where that is not known any more. */
@@ -63,11 +63,20 @@ export function createActivities(ports: Ports): Activities {
     publish: (run, final) => pulsing(() => steps().publish(run, final)),
     resolve: (run) => shell(() => steps().resolve(run)),
     close: (collector, target, error) => pulsing(() => steps().close(key(collector, target), error)),
-    takeDueRuns: () => pulsing(() => takeDueRuns(ports)),
+    takeDueRuns: () =>
+      pulsing(async () => ({
+        runs: await takeDueRuns(ports),
+        staleAffiliations: await hasStaleAffiliations(ports),
+      })),
     sealTokens: () => pulsing(() => sealTokens(ports)),
     tendAffiliations: () => shell(() => tendAffiliations(ports, stepContext())),
     checkLimits: () => shell(() => checkLimits(ports, stepContext())),
-    maintain: () => pulsing(() => maintain(ports.db, ports.settings.retention, new Date(ports.clock.now()))),
+    maintain: () =>
+      pulsing(async () => {
+        const kept = await maintain(ports.db, ports.settings.retention, new Date(ports.clock.now()));
+        await sealTokens(ports); // where no application is registered, no dispatcher does it
+        return kept;
+      }),
   };
 }
 

@@ -16,13 +16,14 @@ export const esi = proxyActivities<Activities>({
   retry: { initialInterval: '5 seconds', maximumInterval: '1 minute' },
 });
 
-/** The same, tried once: whoever comes a minute later does it as well. */
+/** The same, tried once and ahead of runs: whoever comes a minute later does it as well. */
 export const esiOnce = proxyActivities<Activities>({
   taskQueue: 'esi',
   startToCloseTimeout: '5 minutes',
   heartbeatTimeout: '40 seconds',
   scheduleToCloseTimeout: '5 minutes',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  priority: { priorityKey: 1 },
   retry: { maximumAttempts: 1 },
 });
 

@@ -1,7 +1,8 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { log, startChild } from '@temporalio/workflow';
 import type { DueRun } from '../engine/owners/dispatch.ts';
-import { esiOnce, store, storeOnce } from './activities.ts';
+import { store, storeOnce } from './activities.ts';
+import { AFFILIATIONS, affiliations } from './affiliations.ts';
 import { businessId, collect } from './collect.ts';
 
 export interface DispatchSummary {
@@ -14,47 +15,46 @@ export interface DispatchSummary {
 const LONGEST = '6 hours';
 
 /**
- * Once a minute: seals tokens that somebody inserted, starts what is due under its business id, and looks whose members
- * the characters are. Runs outlive the dispatcher: they are abandoned to themselves, not waited for.
+ * Once a minute: seals tokens that somebody inserted, starts what is due under its business id, and has it looked up
+ * whose members the characters are. What it starts outlives it: waiting behind others' requests would make the next look
+ * late.
  */
 export async function dispatch(): Promise<DispatchSummary> {
-  await unlessInVain(() => storeOnce.sealTokens(), 'tokens could not be looked after');
-  const due = await store.takeDueRuns();
-  // Asked for before the runs are started: behind hundreds of them it would wait for minutes, and the next look with it.
-  const [, summary] = await Promise.all([
-    unlessInVain(() => esiOnce.tendAffiliations(), 'corporations of characters could not be looked up'),
-    startRuns(due),
-  ]);
-  return summary;
-}
-
-async function unlessInVain(step: () => Promise<unknown>, complaint: string): Promise<void> {
   try {
-    await step();
+    await storeOnce.sealTokens();
   } catch (error) {
-    log.warn(`${complaint}; that comes again`, { error: String(error) });
+    log.warn('tokens could not be looked after; that comes again', { error: String(error) });
   }
+  const { runs, staleAffiliations } = await store.takeDueRuns();
+  const [starts] = await Promise.all([
+    Promise.all(runs.map(({ collector, target }) => startRun({ collector, target }))),
+    staleAffiliations ? startOnce(affiliations.name, AFFILIATIONS, []) : undefined,
+  ]);
+  const started = starts.filter(Boolean).length;
+  return { started, running: starts.length - started };
 }
 
-async function startRuns(due: readonly DueRun[]): Promise<DispatchSummary> {
-  const summary = { started: 0, running: 0 };
-  await Promise.all(
-    due.map(async ({ collector, target }) => {
-      const workflowId = businessId(collector, target);
-      try {
-        await startChild(collect, {
-          workflowId,
-          args: [{ collector, target }],
-          staticSummary: workflowId,
-          parentClosePolicy: 'ABANDON',
-          workflowExecutionTimeout: LONGEST,
-        });
-        summary.started++;
-      } catch (error) {
-        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-        summary.running++;
-      }
-    }),
-  );
-  return summary;
+function startRun(input: DueRun): Promise<boolean> {
+  return startOnce(collect.name, businessId(input.collector, input.target), [input]);
+}
+
+/** Starts a workflow that goes on by itself. False when one of this id is under way. */
+async function startOnce(
+  workflowType: string,
+  workflowId: string,
+  args: readonly unknown[],
+): Promise<boolean> {
+  try {
+    await startChild(workflowType, {
+      workflowId,
+      args: [...args],
+      staticSummary: workflowId,
+      parentClosePolicy: 'ABANDON',
+      workflowExecutionTimeout: LONGEST,
+    });
+    return true;
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    return false;
+  }
 }

@@ -85,6 +85,30 @@ test('what is assigned by SQL runs under its business id, once, and no history h
   }
 });
 
+test('a look at what is due waits for no answer of ESI, and the corporations are looked up all the same', async () => {
+  const { db, sim } = world;
+  const until = () =>
+    db.rows<{ until: Date | null }>(
+      'SELECT affiliation_until AS until FROM characters WHERE character_id = $1',
+      [ANNA],
+    );
+  await db.pool.query('UPDATE characters SET affiliation_until = NULL');
+  sim.faults.latency(10_000, { route: '/characters/affiliation' });
+  await dispatch('owners-3');
+  await dispatch('owners-4');
+  expect(await until()).toEqual([{ until: null }]);
+  sim.faults.clear();
+  await eventually('the answer', async () => (await until())[0]?.until instanceof Date);
+});
+
+test('housekeeping seals tokens too: where no application is registered there is no dispatcher', async () => {
+  await world.db.pool.query(`UPDATE esi_tokens SET access_token = 'in the clear'`);
+  const housekeeping = { taskQueue: 'collect', workflowId: 'maintenance', args: [] };
+  await (await world.temporal.client.workflow.start('maintain', housekeeping)).result();
+  const [token] = await world.db.rows<{ access_token: string }>('SELECT access_token FROM esi_tokens');
+  expect(world.house.vault.cipher.isSealed(token!.access_token)).toBe(true);
+});
+
 test('workers killed in the middle of assets lose nothing: others finish without asking again what is staged', async () => {
   expectWhole(await killed, 64_500);
 }, 120_000);

@@ -67,6 +67,11 @@ async function nameCorporation(ports: Ports, corporationId: number, context: Ste
   }
 }
 
+/** Whether any affiliation may have changed. */
+export async function hasStaleAffiliations({ db, clock }: Ports): Promise<boolean> {
+  return (await readStaleAffiliations(db.pool, new Date(clock.now()), 1)).length > 0;
+}
+
 /** Looks after affiliations that may have changed. Returns how many were asked for. */
 export async function tendAffiliations(ports: Ports, context: StepContext): Promise<number> {
   const stale = await readStaleAffiliations(ports.db.pool, new Date(ports.clock.now()), BATCH);
