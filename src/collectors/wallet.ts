@@ -63,10 +63,11 @@ const balance = {
   change: { policy: 'changes' },
 } as const;
 
-/** Names of hangars and wallets in one list. */
+/** Names of hangars and wallets in one list; anything else stays as it is, and is no list. */
 function flattenDivisions(json: unknown): unknown {
-  if (typeof json !== 'object' || json === null) return json;
-  return Object.entries(json).flatMap(([kind, list]) =>
+  const { hangar, wallet } = (json ?? {}) as Record<string, unknown>;
+  if (!Array.isArray(hangar) && !Array.isArray(wallet)) return typeof json === 'object' ? {} : json;
+  return Object.entries({ hangar, wallet }).flatMap(([kind, list]) =>
     Array.isArray(list) ? list.map((row: object) => ({ ...row, kind })) : [],
   );
 }

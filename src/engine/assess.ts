@@ -79,10 +79,11 @@ const SOME = 20;
 
 /**
  * Why a whole set is not believed, or undefined. A mass loss (or an empty answer where many rows were) is believed
- * when a second, later set shows it too. `followed`: each row that goes is told as a change, so few are doubted as well.
+ * when a second, later set shows it too: one that lacks as many again is doubted anew. `rows` are those of the set.
+ * `followed`: each row that goes is told as a change, so few are doubted as well.
  */
 export function doubtLoss(
-  counts: { before: number; gone: number },
+  counts: { before: number; gone: number; rows: number },
   at: number,
   previous: PublishedSet | undefined,
   followed: boolean,
@@ -90,7 +91,8 @@ export function doubtLoss(
   const isEmpty = counts.gone === counts.before && counts.before >= SOME;
   const small = followed ? SOME : SMALL;
   if (!isEmpty && (counts.before < small || counts.gone < counts.before * COLLAPSE)) return undefined;
-  if (previous?.doubt && previous.doubt.lastModified.getTime() < at) return undefined;
+  const doubt = previous?.doubt;
+  if (doubt && doubt.lastModified.getTime() < at && counts.rows >= doubt.rows * COLLAPSE) return undefined;
   return `${counts.gone} of ${counts.before} rows would be gone; that is believed when the next set shows it too.`;
 }
 

@@ -1,6 +1,8 @@
 import type { AnyRouteSet, OwnerCollector } from '../collectors/define.ts';
+import { EsiError } from '../esi/errors.ts';
 import { AppError, describeError } from '../kernel/errors.ts';
 import { together } from '../kernel/together.ts';
+import type { Route } from '../spec/routes.ts';
 import type { OwnerKind } from '../spec/targets.ts';
 import { closeDetails } from '../store/details.ts';
 import { settleAssignment } from '../store/dispatch.ts';
@@ -8,7 +10,7 @@ import { readEarliestExpiry } from '../store/published-sets.ts';
 import { findRunResult, forgetRun, type RunKey } from '../store/runs.ts';
 import { createStage } from '../store/stage.ts';
 import { begin } from './begin.ts';
-import { closeFailed } from './close-failed.ts';
+import { closeFailed, closeRunFailed } from './close-failed.ts';
 import type { Ports, StepContext } from './ports.ts';
 import { publish } from './publish.ts';
 import { readDetails } from './read-details.ts';
@@ -28,7 +30,8 @@ interface PartEnd {
 /**
  * The parts of an owner's collector one after another, in one step: most are a page or an unchanged page, and a step of
  * a workflow costs more than they do. A part of many pages is handed to the workflow; after it this is called again, and
- * finds what is done. One part in trouble keeps no other from being collected.
+ * finds what is done. One part in trouble keeps no other from being collected. Throws the EsiError of a route that may
+ * answer when it is asked again.
  */
 export async function collectParts(
   ports: Ports,
@@ -37,11 +40,23 @@ export async function collectParts(
   context: StepContext,
 ): Promise<Step> {
   const ends: PartEnd[] = [];
+  const trouble = new Map<Route, EsiError>();
   for (const one of partsOf(collector.parts, key.target)) {
-    const step = await beginPart(ports, one, { ...key, part: one.part }, context);
-    if (step.state === 'read' || step.state === 'resolve') return { ...step, part: one.part };
-    if (step.state === 'done') ends.push({ part: one.part, summary: step.summary });
-    else ends.push({ part: one.part, summary: { outcome: 'not-due' } });
+    if (trouble.has(one.set.route)) continue; // what one wallet meets, the others do
+    try {
+      const step = await beginPart(ports, one, { ...key, part: one.part }, context);
+      if (step.state === 'read' || step.state === 'resolve') return { ...step, part: one.part };
+      if (step.state === 'done') ends.push({ part: one.part, summary: step.summary });
+      else ends.push({ part: one.part, summary: { outcome: 'not-due' } });
+    } catch (error) {
+      if (!(error instanceof EsiError) || error.verdict !== 'retry') throw error;
+      trouble.set(one.set.route, error);
+    }
+  }
+  const [first] = trouble.values();
+  if (first) {
+    await book(ports, key, ends, describeError(first));
+    throw first; // a repetition finds the others done
   }
   return { state: 'done', summary: await finish(ports, key, ends) };
 }
@@ -97,6 +112,21 @@ function isOfThisPart({ code, verdict }: AppError): boolean {
 /** Postgres' class of values that it cannot take. */
 const BAD_DATA = /^22/;
 
+/**
+ * A part of many pages is read and published by steps of its own. What is wrong with it alone closes its run; the first
+ * step goes on with the other parts and tells it. Undefined when that happened.
+ */
+export async function orGiveUp<T>(ports: Ports, run: RunRef, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    const detail = run.part === undefined ? undefined : ofThisPart(error);
+    if (detail === undefined) throw error;
+    await closeRunFailed(ports, run, detail);
+    return undefined;
+  }
+}
+
 /** What an error says of this part alone; undefined where a repetition may help, or the other parts have it as well. */
 function ofThisPart(error: unknown): string | undefined {
   if (error instanceof AppError) return isOfThisPart(error) ? describeError(error) : undefined;
@@ -117,11 +147,20 @@ async function give(ports: Ports, key: RunKey, error: unknown): Promise<RunSumma
   return { outcome: 'failed', detail };
 }
 
-/** Books what came of all parts with the assignment, and sums them up. Throws AppError PARTS_FAILED. */
-async function finish(ports: Ports, key: RunKey, ends: readonly PartEnd[]): Promise<RunSummary> {
-  const bad = ends.filter(({ summary }) => summary.outcome === 'failed' || summary.outcome === 'resting');
-  const note = [...new Set(bad.map(({ summary }) => summary.detail ?? 'The last run failed.'))].join(' ');
-  const asked = ends.filter((end) => !bad.includes(end) && end.summary.outcome !== 'not-due');
+/** Ends of parts that collected nothing, or not all, and why is told. */
+const SHORT = new Set<RunSummary['outcome']>(['failed', 'resting', 'refused', 'torn']);
+
+/** Books what came of all parts with the assignment. Gives its note. */
+async function book(
+  ports: Ports,
+  key: RunKey,
+  ends: readonly PartEnd[],
+  ...trouble: readonly string[]
+): Promise<string> {
+  const short = ends.filter(({ summary }) => SHORT.has(summary.outcome));
+  const told = short.map(({ summary }) => summary.detail ?? 'The last run failed.');
+  const note = [...new Set([...told, ...trouble])].join(' ');
+  const asked = ends.filter((end) => !short.includes(end) && end.summary.outcome !== 'not-due');
   const [kind, id] = key.target.split('/');
   await settleAssignment(
     ports.db.pool,
@@ -135,7 +174,13 @@ async function finish(ports: Ports, key: RunKey, ends: readonly PartEnd[]): Prom
     },
     new Date(ports.clock.now()),
   );
-  const failed = bad.find(({ summary }) => summary.outcome === 'failed');
+  return note;
+}
+
+/** Books and sums up what came of all parts. Throws AppError PARTS_FAILED. */
+async function finish(ports: Ports, key: RunKey, ends: readonly PartEnd[]): Promise<RunSummary> {
+  const note = await book(ports, key, ends);
+  const failed = ends.find(({ summary }) => summary.outcome === 'failed');
   if (failed) {
     const where = failed.part === '' ? '' : `${failed.part}: `;
     throw new AppError(`${where}${failed.summary.detail ?? 'failed'}`, {
@@ -156,21 +201,15 @@ const RANK: readonly RunSummary['outcome'][] = [
   'not-due',
 ];
 
-/** Ends whose reason is not in the note: they pass by themselves. */
-const TOLD = new Set<RunSummary['outcome']>(['refused', 'torn']);
-
 function sum(ends: readonly PartEnd[], note: string): RunSummary {
   const total = (pick: (summary: RunSummary) => number | undefined) =>
     ends.reduce((n, { summary }) => n + (pick(summary) ?? 0), 0);
   const outcome = RANK.find((one) => ends.some(({ summary }) => summary.outcome === one)) ?? 'not-due';
-  const detail = [note, ...ends.flatMap(({ summary }) => (TOLD.has(summary.outcome) ? [summary.detail] : []))]
-    .filter(Boolean)
-    .join(' ');
   return {
     outcome,
     inserted: total((s) => s.inserted),
     changed: total((s) => s.changed),
     removed: total((s) => s.removed),
-    ...(detail === '' ? {} : { detail: detail.slice(0, 500) }),
+    ...(note === '' ? {} : { detail: note.slice(0, 500) }),
   };
 }

@@ -4,7 +4,7 @@ import { describeError } from '../kernel/errors.ts';
 import type { RunKey } from '../store/runs.ts';
 import { begin } from './begin.ts';
 import { closeFailed } from './close-failed.ts';
-import { collectParts, resolve } from './collect-parts.ts';
+import { collectParts, orGiveUp, resolve } from './collect-parts.ts';
 import { collectHistory } from './history/collect-history.ts';
 import type { Ports, StepContext } from './ports.ts';
 import { publish } from './publish.ts';
@@ -45,18 +45,23 @@ export function engineSteps(ports: Ports, context: StepContext = {}): Steps {
     },
     async readChunk(run, chunk) {
       const set = routeSet(run);
-      if (!goesBackwards(set)) return readChunk(ports, set, run, chunk, context);
-      return { pages: await readBackwards(ports, set, run, context) };
+      const pages = await orGiveUp(ports, run, () =>
+        goesBackwards(set)
+          ? readBackwards(ports, set, run, context)
+          : readChunk(ports, set, run, chunk, context),
+      );
+      return { pages: pages ?? 0 };
     },
     async publish(run, final) {
-      const step = await publish(ports, routeSet(run), run, { final });
+      const step = await orGiveUp(ports, run, () => publish(ports, routeSet(run), run, { final }));
       // The other parts of the owner's collector are the first step's to go on with.
-      const { part, runId } = run;
-      if (part === undefined) return step;
-      if (step.state === 'done') return { state: 'more', runId, done: 0, total: 0, detail: part };
+      const { part = '', runId } = run;
+      if (step && run.part === undefined) return step;
+      if (!step || step.state === 'done') return { state: 'more', runId, done: 0, total: 0, detail: part };
       return step.state === 'read' || step.state === 'resolve' ? { ...step, part } : step;
     },
-    resolve: (run) => resolve(ports, routeSet(run), run, context),
+    resolve: async (run) =>
+      (await orGiveUp(ports, run, () => resolve(ports, routeSet(run), run, context))) ?? { asked: 0 },
     close: (key, error) => closeFailed(ports, key, error),
   };
 }

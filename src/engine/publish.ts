@@ -1,4 +1,5 @@
 import type { AnyRouteSet } from '../collectors/define.ts';
+import { AppError } from '../kernel/errors.ts';
 import { detailsDiffer, hasDetails } from '../store/details.ts';
 import type { PublishPlan, PublishResult } from '../store/publish-plan.ts';
 import { publishSet } from '../store/publish.ts';
@@ -88,6 +89,8 @@ async function told(
       return finished(ports, run, { outcome: 'unchanged', detail: 'a newer set was published meanwhile' }, 0);
     case 'unknown-ids':
       return { state: 'resolve', runId: run.runId };
+    case 'closed':
+      return closedByAnother(ports, run);
     case 'doubted':
       return refuse(ports, spec, plan, run, result.why, true);
     case 'stale':
@@ -112,6 +115,7 @@ async function planOf(
   const sum = (pick: (r: PageRecord) => number) =>
     [...records, ...carried].reduce((total, r) => total + pick(r), 0);
   const torn = assessment.state === 'torn' ? assessment.why : undefined;
+  const rows = sum((r) => r.rows + r.rejected - r.keyless);
   return {
     runId: run.runId,
     at: new Date(at),
@@ -119,13 +123,13 @@ async function planOf(
     pages: assessment.pages,
     notModified,
     kept: sum((r) => r.rows),
-    rows: sum((r) => r.rows + r.rejected - r.keyless),
+    rows,
     rejected: sum((r) => r.rejected),
     // A row whose key could not be read may be any of those that seem absent.
     believeAbsence: torn === undefined && sum((r) => r.keyless) === 0,
     torn,
     now: new Date(ports.clock.now()),
-    doubt: (counts, previous) => doubtLoss(counts, at, previous, wholeOnly(spec)),
+    doubt: (counts, previous) => doubtLoss({ ...counts, rows }, at, previous, wholeOnly(spec)),
   };
 }
 
@@ -175,6 +179,17 @@ async function nothingStaged(ports: Ports, run: RunRef): Promise<Step> {
   ports.log.warn({ ...run }, 'nothing is staged any more; the database server must have crashed');
   await dropDetails(ports.db.pool, run.runId); // some may have been told after the crash
   return { state: 'read', runId: run.runId, pages: 1, chunks: [{ from: 1, to: 1 }] };
+}
+
+/** A twin of this step has done the work; or somebody ended the run, and its worker did not hear of it. */
+async function closedByAnother({ db }: Ports, run: RunRef): Promise<Step> {
+  const result = await readRunResult(db.pool, run.runId);
+  if (result && result.outcome !== 'failed')
+    return { state: 'done', summary: { ...result, runId: run.runId } };
+  throw new AppError(`Run ${run.runId} was closed by another; this one ends.`, {
+    code: 'RUN_CLOSED',
+    verdict: 'fail',
+  });
 }
 
 async function refuse(

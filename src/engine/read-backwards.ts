@@ -21,7 +21,8 @@ export async function readBackwards(
 ): Promise<number> {
   return withReading(ports, set, run, context, async (reading) => {
     const records = await readPageRecords(ports.db.pool, run.runId);
-    if (records.some((record) => record.notModified)) return 0;
+    // Nothing has changed since, or an earlier try of this step came to the end.
+    if (records.some(({ notModified, rows }) => notModified || rows === 0)) return 0;
     for (let page = records.length + 1; page <= MOST_PAGES; page++) {
       if (!(await readNext(reading, page))) return page - records.length;
     }

@@ -1,16 +1,17 @@
 import type { AnyRouteSet } from '../collectors/define.ts';
-import { type EsiAuth, type EsiRequest, requestUrl } from '../esi/request.ts';
+import { type EsiAnswer, type EsiAuth, type EsiRequest, requestUrl } from '../esi/request.ts';
 import { EsiError } from '../esi/errors.ts';
+import { factOf } from '../spec/routes.ts';
 import { together } from '../kernel/together.ts';
 import { readEtags, readKnownPages } from '../store/etags.ts';
-import { type PublishedSet, readPublishedSet } from '../store/published-sets.ts';
+import { keepExpires, type PublishedSet, readPublishedSet } from '../store/published-sets.ts';
 import { countRequests } from '../store/runs.ts';
 import type { SetSpec } from '../store/sets.ts';
 import { encodePage, readPageRecords, type StagedPage, stagePages } from '../store/stage.ts';
 import { withAccess } from './owners/access.ts';
 import type { Ports, StepContext } from './ports.ts';
 import { setSpec } from './set-spec.ts';
-import { sift, type Sifted } from './sift.ts';
+import { badShape, sift, type Sifted } from './sift.ts';
 import type { Chunk, RunRef } from './steps.ts';
 
 /** Pages that wait for the database together; more would only fill memory. */
@@ -104,11 +105,11 @@ export async function readPage(
   request: EsiRequest,
   wanted: (row: Readonly<Record<string, unknown>>) => boolean = () => true,
 ): Promise<StagedPage | undefined> {
-  const { ports, set, spec, previous, run } = reading;
+  const { ports, spec, previous, run } = reading;
   try {
     const answer = await ports.esi.get(request);
     const notModified = answer.status === 304;
-    const { kept: all, rejected } = notModified ? NO_ROWS : sift(set, answer.json);
+    const { kept: all, rejected } = notModified ? NO_ROWS : await understand(reading, page, answer);
     const kept = all.filter(wanted);
     return {
       page,
@@ -132,20 +133,37 @@ export async function readPage(
   }
 }
 
-/** One chunk of a run: reads what is not staged yet. Safe to repeat, and to run beside a twin. */
+/** ESI's smallest pages: a shorter first page is the only one. */
+const SMALLEST_PAGE = 1_000;
+
+/** The rows of an answer. Where it makes no sense, its `Expires` holds all the same. Throws AppError ESI_BAD_SHAPE. */
+async function understand({ ports, set, run }: Reading, page: number, answer: EsiAnswer): Promise<Sifted> {
+  try {
+    const sifted = sift(set, answer.json);
+    const isOnly = page === 1 && sifted.kept.length + sifted.rejected.length < SMALLEST_PAGE;
+    if (answer.pages === undefined && factOf(set.route).paged && !isOnly)
+      throw badShape(`ESI answered ${set.route} without X-Pages, so how many pages there are is not known.`);
+    return sifted;
+  } catch (error) {
+    await keepExpires(ports.db.pool, run, answer.expires);
+    throw error;
+  }
+}
+
+/** One chunk of a run: reads what is not staged yet. Safe to repeat, and to run beside a twin. Gives the pages read. */
 export async function readChunk(
   ports: Ports,
   set: AnyRouteSet,
   run: RunRef,
   chunk: Chunk,
   context: StepContext,
-): Promise<{ pages: number }> {
+): Promise<number> {
   const pages = await withReading(ports, set, run, context, async (reading) => {
     const staged = new Set((await readPageRecords(ports.db.pool, run.runId)).map((record) => record.page));
     const missing = range(chunk.from, chunk.to).filter((page) => !staged.has(page));
     return readPages(reading, missing);
   });
-  return { pages: pages.length };
+  return pages.length;
 }
 
 /** The whole numbers from `from` to `to`, both included. */

@@ -37,6 +37,10 @@ function renamed(names: Readonly<Record<string, string>>, row: unknown): unknown
   return copy;
 }
 
+/** The error of an answer that is not what its route promises. Not repeated: ESI gives the same until it expires. */
+export const badShape = (message: string) =>
+  new AppError(message, { code: 'ESI_BAD_SHAPE', verdict: 'fail' });
+
 /**
  * Splits the rows of an answer into those that fit the set's row and those that do not, with the reason.
  * Unknown fields are left out. Throws AppError ESI_BAD_SHAPE when the answer is no list at all.
@@ -44,12 +48,8 @@ function renamed(names: Readonly<Record<string, string>>, row: unknown): unknown
 export function sift(set: AnyRouteSet, json: unknown): Sifted {
   const list = set.rows ? set.rows(json) : json;
   if (!Array.isArray(list)) {
-    throw new AppError(
+    throw badShape(
       `ESI answered ${set.route} with ${json === null ? 'null' : typeof json} instead of ${set.answers ?? 'a list'}.`,
-      {
-        code: 'ESI_BAD_SHAPE',
-        verdict: 'retry',
-      },
     );
   }
   const kept: Record<string, unknown>[] = [];

@@ -138,9 +138,10 @@ export function insertAll(spec: SetSpec, runId: number): string {
   return `INSERT INTO ${spec.table} (${columns}) SELECT ${values} FROM ${stageTable(runId)} s WHERE NOT s.rejected`;
 }
 
-/** Of a set that stays torn, one of the rows of each key that it gives twice. */
+/** Of the rows of each key that a set gives twice, all but one: the last that could be read. */
 export function dropTwice(spec: SetSpec, runId: number): string {
-  return `DELETE FROM ${stageTable(runId)} a USING ${stageTable(runId)} b WHERE ${join(spec.key, 'a', 'b')} AND a.ctid < b.ctid`;
+  return `DELETE FROM ${stageTable(runId)} a USING ${stageTable(runId)} b
+           WHERE ${join(spec.key, 'a', 'b')} AND (b.rejected, a.ctid) < (a.rejected, b.ctid)`;
 }
 
 export function countTwice(spec: SetSpec, runId: number): string {

@@ -29,8 +29,10 @@ export async function merge(
   plan: PublishPlan,
   previous: PublishedSet | undefined,
 ): Promise<Merged> {
-  if (plan.torn !== undefined) await client.query(sql.dropTwice(spec, plan.runId));
   const { change } = spec;
+  // Rows that never change may well stand on two pages: while they were read, one moved on to the next.
+  if (plan.torn !== undefined || change.policy === 'append')
+    await client.query(sql.dropTwice(spec, plan.runId));
   if (change.policy === 'append' || change.policy === 'upsert')
     return mergeRows(client, spec, plan, previous);
   if (change.policy !== 'snapshot') return mergeVersions(client, spec, plan, previous);

@@ -39,6 +39,8 @@ export type PublishResult =
   | { readonly state: 'unknown-ids' }
   /** Pages answered 304 to ETags of another set than stands now. Nothing was written. */
   | { readonly state: 'stale' }
+  /** The run was closed, by a twin of this step or from outside. Nothing was written. */
+  | { readonly state: 'closed' }
   /** A key stands twice in the set. Nothing was written. */
   | { readonly state: 'twice' }
   | { readonly state: 'doubted'; readonly why: string };

@@ -65,8 +65,11 @@ async function finish(
   // What a torn set did not show was kept, so a 304 would confirm what ESI never said: all of it is read again.
   if (plan.torn !== undefined)
     await client.query('UPDATE stage.pages SET etag = NULL WHERE run_id = $1', [plan.runId]);
+  // Twins that go backwards may have asked for the same page under two numbers.
   await client.query(
-    `INSERT INTO esi_cache (url, etag, updated_at) SELECT url, etag, $2 FROM stage.pages WHERE run_id = $1 AND etag IS NOT NULL
+    `INSERT INTO esi_cache (url, etag, updated_at)
+     SELECT DISTINCT ON (url) url, etag, $2::timestamptz FROM stage.pages WHERE run_id = $1 AND etag IS NOT NULL
+      ORDER BY url, page
      ON CONFLICT (url) DO UPDATE SET etag = excluded.etag, updated_at = excluded.updated_at
       WHERE esi_cache.etag <> excluded.etag`,
     [plan.runId, plan.now],

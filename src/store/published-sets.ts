@@ -100,16 +100,26 @@ export async function writeDoubt(
 }
 
 /**
- * After a run that failed: what ESI said of its set's `Expires` holds all the same, so nothing is asked before. The
- * target's row is made where no set was ever published.
+ * After an answer of which nothing was published: what ESI said of its `Expires` holds all the same, so nothing is asked
+ * before. The target's row is made where no set was ever published.
  */
-export async function keepExpires(db: Queryable, key: SetKey, runId: number): Promise<void> {
+export async function keepExpires(db: Queryable, key: SetKey, expires: Date | undefined): Promise<void> {
+  if (expires === undefined) return;
   await db.query(
     `INSERT INTO published_sets (collector, target, part, run_id, read_at, pages, rows, expires)
-     SELECT $1, $2, $4, 0, now(), 0, 0, max(expires) FROM stage.pages WHERE run_id = $3 HAVING max(expires) IS NOT NULL
+     VALUES ($1, $2, $4, 0, now(), 0, 0, $3)
      ON CONFLICT (collector, target, part) DO UPDATE SET expires = greatest(published_sets.expires, excluded.expires)`,
-    [key.collector, key.target, runId, key.part ?? ''],
+    [key.collector, key.target, expires, key.part ?? ''],
   );
+}
+
+/** The last `Expires` among the staged pages of a run. */
+export async function readStagedExpiry(db: Queryable, runId: number): Promise<Date | undefined> {
+  const { rows } = await db.query<{ expires: Date | null }>(
+    'SELECT max(expires) AS expires FROM stage.pages WHERE run_id = $1',
+    [runId],
+  );
+  return rows[0]?.expires ?? undefined;
 }
 
 /** When the first of a target's parts may be asked for again. */

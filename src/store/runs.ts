@@ -74,14 +74,15 @@ export async function closeRun(db: Queryable, runId: number, result: RunResult, 
   );
 }
 
-/** The run that a workflow run opened and nobody has closed. */
+/** The run that a workflow run opened and nobody has closed; of one part, where the key names it. */
 export async function findOpenRun(
   db: Queryable,
   key: RunKey,
 ): Promise<{ runId: number; part: string } | undefined> {
   const { rows } = await db.query<{ run_id: number; part: string }>(
-    `SELECT run_id, part FROM collection_runs WHERE workflow_run_id = $1 AND finished_at IS NULL`,
-    [key.workflowRunId ?? null],
+    `SELECT run_id, part FROM collection_runs
+      WHERE workflow_run_id = $1 AND finished_at IS NULL AND part = coalesce($2, part)`,
+    [key.workflowRunId ?? null, key.part ?? null],
   );
   const row = rows[0];
   return row && { runId: row.run_id, part: row.part };

@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import type { Database } from './database.ts';
 import { settle } from './merge.ts';
 import type { PublishPlan } from './publish-plan.ts';
-import { writeDoubt, writePublishedSet } from './published-sets.ts';
+import { keepExpires, writeDoubt, writePublishedSet } from './published-sets.ts';
 import { closeRun } from './runs.ts';
 import type { SetSpec } from './sets.ts';
 import { dropStage } from './stage.ts';
@@ -27,9 +27,10 @@ export async function confirmSet(
       await writePublishedSet(client, spec, set, plan.now);
       if (await isSound(client, previous.runId)) await settle(client, spec, plan.at);
     }
+    const { expires } = plan;
+    if (!stands) await keepExpires(client, spec, expires);
     // A set older than the one that stands was never published: no book is known for its moment.
     const lastModified = stands ? plan.at : undefined;
-    const { expires } = plan;
     await closeRun(client, plan.runId, { outcome: 'unchanged', lastModified, expires }, plan.now);
     await dropStage(client, plan.runId);
     return true;

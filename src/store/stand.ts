@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { AppError } from '../kernel/errors.ts';
+import { Rollback } from './publish-plan.ts';
 import { type PublishedSet, readPublishedSet } from './published-sets.ts';
 import type { SetSpec } from './sets.ts';
 
@@ -9,11 +9,7 @@ export async function checkOpen(client: PoolClient, runId: number): Promise<void
     `SELECT FROM collection_runs WHERE run_id = $1 AND finished_at IS NULL FOR UPDATE`,
     [runId],
   );
-  if (rows.length > 0) return;
-  throw new AppError(`Run ${runId} was closed by another; this one ends.`, {
-    code: 'RUN_CLOSED',
-    verdict: 'fail',
-  });
+  if (rows.length === 0) throw new Rollback({ state: 'closed' });
 }
 
 /** Whether the pages that answered 304 are those of the set that stands: a twin may have published another since. */

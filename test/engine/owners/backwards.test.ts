@@ -1,8 +1,19 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { collectTarget } from '../../../src/engine/collect-target.ts';
+import { collectTarget, engineSteps } from '../../../src/engine/collect-target.ts';
 import type { TransactionRow } from '../../../src/simulator/index.ts';
 import type { TestEngine } from '../../support/engine.ts';
-import { ANNA, anHourLater, emptyStages, ofCharacter, ownerEngine } from '../../support/owners.ts';
+import {
+  ANNA,
+  anHourLater,
+  asked,
+  emptyStages,
+  finish,
+  keyOf,
+  living,
+  ofCharacter,
+  ownerEngine,
+  untilDeath,
+} from '../../support/owners.ts';
 
 /** Lists that are read backwards, and have to be read again from their beginning. */
 let engine: TestEngine;
@@ -47,4 +58,14 @@ test('when one trade stands in it twice, it is read to its end all the same', as
   await anHourLater(engine, () => engine.sim.owners.pay(ANNA, 5));
   await engine.collect('wallet', ME);
   expect(await stored()).toEqual(all());
+});
+
+test('when the process dies after the last page, the list is published without asking again', async () => {
+  engine = await ownerEngine(withTransactions(3_000));
+  const key = keyOf('wallet', ME, 'killed');
+  const dies = (text: string) => text.startsWith('INSERT INTO wallet_transactions');
+  expect(await untilDeath(engine, dies, (ports) => finish(key, engineSteps(ports)))).toBe('dead');
+  expect(await finish(key, living(engine))).toMatchObject({ outcome: 'published' });
+  expect(await stored()).toEqual(served());
+  expect(Object.values(asked(engine, '/wallet/transactions'))).toEqual([1, 1, 1]);
 });

@@ -1,0 +1,198 @@
+import { afterEach, expect, test } from '@jest/globals';
+import type { EsiAnswer } from '../../../src/esi/request.ts';
+import type { TestEngine } from '../../support/engine.ts';
+import {
+  ANNA,
+  anHourLater,
+  CORPORATION,
+  keyOf,
+  living,
+  ofCharacter,
+  ofCorporation,
+  ownerEngine,
+} from '../../support/owners.ts';
+
+/** Several routes in one run: one in trouble keeps no other from being collected, and twins do not harm each other. */
+let engine: TestEngine;
+afterEach(() => engine.close());
+
+const ME = ofCharacter(ANNA);
+const JOURNAL = '/characters/{character_id}/wallet/journal';
+
+async function assigned(collector: string): Promise<void> {
+  await engine.db.pool.query(
+    'INSERT INTO collector_assignments (collector_type, character_id) VALUES ($1, $2)',
+    [collector.toUpperCase(), ANNA],
+  );
+}
+const assignment = async () =>
+  (
+    await engine.db.rows<{ note: string | null; last_collected_at: Date | null }>(
+      'SELECT note, last_collected_at FROM collector_assignments',
+    )
+  )[0]!;
+const rowsOf = async (table: string) => (await engine.db.rows(`SELECT FROM ${table}`)).length;
+
+/** Whether all of the journal that ESI still gives is stored; it gives thirty days. */
+async function expectJournal(): Promise<void> {
+  const stored = await engine.db.rows<{ id: number }>('SELECT journal_id AS id FROM wallet_journal');
+  const since = engine.clock.now() - 30 * 86_400_000;
+  const given = engine.sim.owners.journal(ANNA).filter(({ date }) => Date.parse(date) > since);
+  expect(given.length).toBeGreaterThan(0);
+  const held = new Set(stored.map(({ id }) => id));
+  expect(given.filter(({ id }) => !held.has(id))).toEqual([]);
+}
+
+/** What ESI answers on a route, changed on its way. */
+function changed(route: string, change: (answer: EsiAnswer) => EsiAnswer): void {
+  const { esi } = engine.ports;
+  const get = esi.get.bind(esi);
+  esi.get = async (request) => {
+    const answer = await get(request);
+    return request.route === route ? change(answer) : answer;
+  };
+}
+
+test('a route that answers 500 keeps no other from being collected, and is told', async () => {
+  engine = await ownerEngine();
+  await assigned('wallet');
+  engine.sim.faults.status(500, { route: JOURNAL });
+  await expect(engine.collect('wallet', ME)).rejects.toThrow(/wallet\/journal.*500/);
+  expect([await rowsOf('wallet_balances'), await rowsOf('wallet_transactions')]).not.toContain(0);
+  expect(await assignment()).toEqual({
+    note: expect.stringMatching(/wallet\/journal.*500/),
+    last_collected_at: expect.any(Date),
+  });
+  engine.sim.faults.clear();
+  await engine.collect('wallet', ME);
+  await expectJournal();
+  expect((await assignment()).note).toBeNull();
+});
+
+test('a part of many pages that makes no sense is told, and the others are collected', async () => {
+  engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', journal: 6_000 }] });
+  await assigned('wallet');
+  let page = 0;
+  changed(JOURNAL, (answer) => (++page === 2 ? { ...answer, json: { error: 'x' } } : answer));
+  await expect(engine.collect('wallet', ME)).rejects.toThrow(/journal: ESI answered .* with object/);
+  expect(await rowsOf('wallet_transactions')).toBeGreaterThan(0);
+  expect((await assignment()).note).toMatch(/with object instead of a list/);
+  await anHourLater(engine);
+  await engine.collect('wallet', ME);
+  await expectJournal();
+  expect((await assignment()).note).toBeNull();
+});
+
+test('an answer that makes no sense is not asked for again before it expires', async () => {
+  engine = await ownerEngine();
+  let sense = false;
+  changed(JOURNAL, (answer) => (sense ? answer : { ...answer, json: {} }));
+  await expect(engine.collect('wallet', ME)).rejects.toThrow(/with object/);
+  sense = true;
+  engine.clock.advance(1_800_000);
+  await engine.collect('wallet', ME);
+  expect(await rowsOf('wallet_journal')).toBe(0);
+  await anHourLater(engine);
+  await engine.collect('wallet', ME);
+  await expectJournal();
+  expect(engine.sim.offences()).toEqual([]);
+});
+
+test('a set that is refused is told, and does not count as collected', async () => {
+  engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', assets: 100 }] });
+  await assigned('assets');
+  await engine.collect('assets', ME);
+  const { last_collected_at: first } = await assignment();
+  await anHourLater(engine);
+  engine.sim.faults.emptySet({ route: '/assets', times: 1 });
+  expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'refused' });
+  expect(await assignment()).toEqual({
+    note: expect.stringMatching(/100 of 100 rows would be gone/),
+    last_collected_at: first,
+  });
+});
+
+test('twins of one run: each part is collected once, and both tell the same', async () => {
+  engine = await ownerEngine();
+  for (let run = 0; run < 6; run++) {
+    await anHourLater(engine, () => engine.sim.owners.pay(ANNA, 5));
+    const key = keyOf('wallet', ME, `run-${run}`);
+    const [one, two] = await Promise.all([living(engine).begin(key), living(engine).begin(key)]);
+    expect(one).toMatchObject({ state: 'done', summary: { outcome: 'published' } });
+    expect(two).toEqual(one);
+  }
+  expect(await engine.db.rows(`SELECT FROM collection_runs WHERE outcome = 'failed'`)).toEqual([]);
+  await expectJournal();
+});
+
+test('a first page that may not be the only one is not taken for the whole set', async () => {
+  engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', assets: 1_900 }] });
+  await engine.collect('assets', ME);
+  await anHourLater(engine, () => engine.sim.owners.addAsset(ANNA));
+  let without = true;
+  changed('/characters/{character_id}/assets', (answer) =>
+    without ? { ...answer, pages: undefined } : answer,
+  );
+  await expect(engine.collect('assets', ME)).rejects.toThrow(/without X-Pages/);
+  expect(await rowsOf('assets')).toBe(1_900);
+  without = false;
+  await anHourLater(engine);
+  await engine.collect('assets', ME);
+  expect(await rowsOf('assets')).toBe(1_901);
+  expect(engine.sim.offences()).toEqual([]);
+});
+
+test('rows that stand on two pages of a list cost no second reading', async () => {
+  engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', journal: 6_000 }] });
+  engine.sim.faults.duplicateRow({ route: JOURNAL });
+  const before = engine.clock.now();
+  expect(await engine.collect('wallet', ME)).toMatchObject({ outcome: 'published' });
+  expect(engine.clock.now() - before).toBeLessThan(60_000);
+  await expect(expectJournal()).rejects.toThrow(); // one row stands twice instead of another
+  engine.sim.faults.clear();
+  await anHourLater(engine);
+  await engine.collect('wallet', ME);
+  await expectJournal();
+});
+
+test('a set older than the one that stands moves on when it may be asked for again', async () => {
+  engine = await ownerEngine();
+  await engine.collect('industry', ME);
+  await anHourLater(engine, () => engine.sim.owners.startJob(ANNA));
+  changed('/characters/{character_id}/industry/jobs', (answer) => ({
+    ...answer,
+    lastModified: new Date(answer.lastModified!.getTime() - 7_200_000),
+  }));
+  expect(await engine.collect('industry', ME)).toMatchObject({ outcome: 'unchanged' });
+  engine.clock.advance(10_000);
+  expect(await engine.collect('industry', ME)).toMatchObject({ outcome: 'not-due' });
+  expect(engine.sim.offences()).toEqual([]);
+});
+
+test('a second loss that is greater than the doubted one is doubted as well', async () => {
+  engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', assets: 300 }] });
+  await engine.collect('assets', ME);
+  for (const [share, outcome] of [
+    [0.4, 'refused'],
+    [0.1, 'refused'],
+    [0.1, 'published'],
+  ] as const) {
+    await anHourLater(engine);
+    engine.sim.faults.collapse(share, { route: '/assets', times: 1 });
+    expect(await engine.collect('assets', ME)).toMatchObject({ outcome });
+  }
+  expect(await rowsOf('assets')).toBeLessThan(60);
+});
+
+test('names of divisions are not taken away by an answer that holds none', async () => {
+  engine = await ownerEngine();
+  const corporation = ofCorporation(CORPORATION);
+  await engine.collect('wallet', corporation);
+  const before = await rowsOf('corporation_divisions');
+  for (const text of ['[{"error":"x"}]', '{"error":"x"}', 'null', '"x"']) {
+    await anHourLater(engine);
+    engine.sim.faults.rawBody(text, { route: '/corporations/{corporation_id}/divisions', times: 1 });
+    await expect(engine.collect('wallet', corporation)).rejects.toThrow(/^divisions: .*lists of divisions/);
+  }
+  expect(await rowsOf('corporation_divisions')).toBe(before);
+});
