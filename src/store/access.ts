@@ -78,7 +78,8 @@ export async function noteRefusal(
      VALUES ($1, $2, $3, $4, $4::timestamptz + interval '1 hour')
      ON CONFLICT (character_id, subject) DO UPDATE
         SET refusals = r.refusals + 1, reason = excluded.reason, refused_at = excluded.refused_at,
-            retry_at = excluded.refused_at + least(interval '1 hour' * 2 ^ least(r.refusals, 10), interval '7 days')`,
+            retry_at = excluded.refused_at + least(interval '1 hour' * 2 ^ least(r.refusals, 10), interval '7 days')
+      WHERE r.retry_at <= excluded.refused_at`, // requests that were under way together are refused once
     [refusal.characterId, refusal.subject, refusal.reason, now],
   );
 }

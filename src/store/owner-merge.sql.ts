@@ -125,22 +125,27 @@ const GAP = '0.02';
 
 /**
  * Gaps of a journal by its running balance, ids being in the order of time: computed anew from the row before the
- * oldest new one, so that a gap that was filled later goes. $1 is now.
+ * oldest new one, so that a gap that was filled later goes; one that is as it was keeps when it was found. $1 is now.
  */
 export function findJournalGaps(spec: SetSpec): readonly [forget: string, find: string] {
   const [columns, values] = [spec.own.map(([c]) => c), spec.own.map(([, value]) => value)];
   const rows = within(spec, 'j');
   const from = `(SELECT coalesce(max(j.journal_id), 0) FROM wallet_journal j
                   WHERE ${rows} AND j.journal_id < (SELECT min(journal_id) FROM diff))`;
+  const gaps = `(SELECT * FROM (
+       SELECT j.journal_id, j.date, lag(j.journal_id) OVER w AS last_id, lag(j.date) OVER w AS last_date,
+              j.balance - j.amount - lag(j.balance) OVER w AS missing
+         FROM wallet_journal j WHERE ${rows} AND j.journal_id >= ${from}
+       WINDOW w AS (ORDER BY j.journal_id)) steps WHERE abs(missing) >= ${GAP})`;
   return [
-    `DELETE FROM wallet_journal_gaps j WHERE ${rows} AND j.before_journal_id > ${from}`,
+    `WITH g AS ${gaps}
+     DELETE FROM wallet_journal_gaps j
+      WHERE ${rows} AND j.before_journal_id > ${from}
+        AND NOT EXISTS (SELECT FROM g WHERE g.journal_id = j.before_journal_id
+                           AND g.last_id = j.after_journal_id AND g.missing = j.missing_amount)`,
     `INSERT INTO wallet_journal_gaps (${columns.join(', ')}, after_journal_id, before_journal_id, after_date, before_date,
             missing_amount, found_at)
      SELECT ${values.join(', ')}, g.last_id, g.journal_id, g.last_date, g.date, g.missing, $1
-       FROM (SELECT j.journal_id, j.date, lag(j.journal_id) OVER w AS last_id, lag(j.date) OVER w AS last_date,
-                    j.balance - j.amount - lag(j.balance) OVER w AS missing
-               FROM wallet_journal j WHERE ${rows} AND j.journal_id >= ${from}
-             WINDOW w AS (ORDER BY j.journal_id)) g
-      WHERE abs(g.missing) >= ${GAP} ON CONFLICT DO NOTHING`,
+       FROM ${gaps} g ON CONFLICT DO NOTHING`,
   ];
 }

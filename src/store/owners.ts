@@ -19,14 +19,19 @@ export interface Affiliation {
   readonly alliance_id?: number | undefined;
 }
 
+/** Corporations below are of the game itself: their members have nothing in common that could be read. */
+export const FIRST_PLAYER_CORPORATION = 98_000_000;
+
 /**
- * Writes whose member each character is. One that has changed corporation has no roles until they are asked for. Returns
+ * Writes whose member each character is. One that has changed corporation has no roles until they are asked for, and
+ * where it may tell of them, what was assigned of its former corporation is assigned of the new one. Returns
  * corporations that are not known by name yet.
  */
 export async function writeAffiliations(
   client: PoolClient,
   affiliations: readonly Affiliation[],
   until: Date,
+  rolesScope: string,
 ): Promise<number[]> {
   const json = JSON.stringify(affiliations);
   await client.query(
@@ -36,6 +41,20 @@ export async function writeAffiliations(
      ON CONFLICT (corporation_id) DO UPDATE SET alliance_id = excluded.alliance_id, updated_at = now()
       WHERE c.alliance_id IS DISTINCT FROM excluded.alliance_id`,
     [json],
+  );
+  await client.query(
+    `INSERT INTO collector_assignments (corporation_id, collector_type, collection_interval_minutes)
+     SELECT DISTINCT ON (a.corporation_id, o.collector_type)
+            a.corporation_id, o.collector_type, o.collection_interval_minutes
+       FROM json_to_recordset($1) AS a (character_id bigint, corporation_id bigint)
+       JOIN characters c USING (character_id)
+       JOIN esi_tokens t ON t.character_id = c.character_id AND t.is_active
+       JOIN esi_token_scopes s ON s.token_id = t.id AND s.scope = $2
+       JOIN collector_assignments o ON o.corporation_id = c.corporation_id AND o.is_enabled
+      WHERE a.corporation_id <> c.corporation_id AND a.corporation_id >= ${FIRST_PLAYER_CORPORATION}
+      ORDER BY a.corporation_id, o.collector_type, o.collection_interval_minutes
+     ON CONFLICT DO NOTHING`,
+    [json, rolesScope],
   );
   await client.query(
     `UPDATE characters c

@@ -25,7 +25,8 @@ export const isOfOneLogin = (error: unknown): error is AppError =>
 /**
  * Does work with the token of a character that may ask the route for the target. A character that lost its token, its
  * scope or its role is passed over, and another takes its place in the same run; work must be repeatable for that.
- * Throws AppError NO_ACCESS (`skip-target`) with what is missing when nobody is left.
+ * Throws AppError NO_ACCESS (`skip-target`) with what is missing when nobody is left, or the EsiError of roles that could
+ * not be read.
  */
 export async function withAccess<T>(
   ports: Ports,
@@ -40,8 +41,13 @@ export async function withAccess<T>(
   const subject = `${target.kind}/${target.id} ${route}`;
   const who = target.kind === 'character' ? { characterId: target.id } : { corporationId: target.id };
   const why: string[] = [];
+  let trouble: unknown; // roles that cannot be had now: perhaps somebody else's can
   for (const candidate of await readScoped(ports, who, subject, context)) {
-    const against = await speaksAgainst(ports, candidate, route, context);
+    const against = await speaksAgainst(ports, candidate, route, context).catch((error: unknown) => {
+      if (!isTrouble(error)) throw error;
+      trouble ??= error;
+      return describeError(error);
+    });
     if (against !== undefined) {
       why.push(against);
       continue;
@@ -54,8 +60,12 @@ export async function withAccess<T>(
       why.push(await refused(ports, candidate, subject, error));
     }
   }
-  throw noAccess(target, route, why);
+  throw trouble ?? noAccess(target, route, why);
 }
+
+/** Whether ESI may answer when it is asked again. */
+const isTrouble = (error: unknown) =>
+  error instanceof EsiError || (error instanceof AppError && error.code === 'ESI_BAD_SHAPE');
 
 /** Who may be asked with. A login that somebody inserted by SQL tells its scopes with its first refresh, which is now. */
 async function readScoped(

@@ -9,6 +9,7 @@ import {
 } from '../../store/owners.ts';
 import { bisect } from '../bisect.ts';
 import type { Ports, StepContext } from '../ports.ts';
+import { ROLES_SCOPE } from './roles.ts';
 
 /** ESI's server holds an affiliation for an hour, and the answer of a POST says nothing of it. */
 const HOLDS = 3_600_000;
@@ -17,11 +18,13 @@ const HOLDS = 3_600_000;
 const BATCH = 1_000;
 
 const id = z.int().positive();
-const affiliations = z.array(z.object({ character_id: id, corporation_id: id, alliance_id: id.optional() }));
+const affiliation = z.object({ character_id: id, corporation_id: id, alliance_id: id.optional() });
+const rows = z.array(z.unknown());
 const corporation = z.object({ name: z.string().min(1), ticker: z.string() });
 
 /**
- * Asks ESI whose members characters are, and writes it: who changes corporation changes whose data its login opens.
+ * Asks ESI whose members characters are, and writes it: who changes corporation changes whose data its login opens, and
+ * what is collected of it.
  * New corporations get a row with their name.
  */
 export async function keepAffiliations(
@@ -33,7 +36,8 @@ export async function keepAffiliations(
     const ids = characterIds.slice(start, start + BATCH);
     const found = await bisect(ids, async (part) => {
       const { json } = await ports.esi.post({ route: '/characters/affiliation', ids: part, ...context });
-      return affiliations.parse(json);
+      // One bad row hides nobody else's: its character is asked for again later.
+      return rows.parse(json).flatMap((row) => affiliation.safeParse(row).data ?? []);
     });
     const until = new Date(ports.clock.now() + HOLDS);
     const known = new Set(found.map((row) => row.character_id));
@@ -45,7 +49,9 @@ export async function keepAffiliations(
     );
     const wanted = new Set(ids);
     const ours = found.filter((row) => wanted.has(row.character_id));
-    const nameless = await ports.db.transaction((client) => writeAffiliations(client, ours, until));
+    const nameless = await ports.db.transaction((client) =>
+      writeAffiliations(client, ours, until, ROLES_SCOPE),
+    );
     for (const one of new Set(nameless)) await nameCorporation(ports, one, context);
   }
 }

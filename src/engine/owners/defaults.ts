@@ -4,14 +4,12 @@ import type { OwnerCollector } from '../../collectors/define.ts';
 import { factOf, type Route } from '../../spec/routes.ts';
 import type { OwnerKind } from '../../spec/targets.ts';
 import { addAssignment, readMembership } from '../../store/assignments.ts';
+import { FIRST_PLAYER_CORPORATION } from '../../store/owners.ts';
 import { wakeCorporation } from '../../store/tokens.ts';
 import type { Ports, StepContext } from '../ports.ts';
 import { keepAffiliations } from './affiliations.ts';
 import { readRoles, ROLES_SCOPE } from './roles.ts';
 import { lacks, opens, ownerCollectors, partsFor, typeOf } from './scopes.ts';
-
-/** Corporations below are of the game itself: their members have nothing in common that could be read. */
-const FIRST_PLAYER_CORPORATION = 98_000_000;
 
 export interface Defaults {
   /** `wallet character/90000001` */

@@ -116,6 +116,7 @@ describe('a corporation', () => {
 
   test('of a character that moves on is another, whose data comes from then on', async () => {
     await logIn(engine, ANNA);
+    await assign('ASSETS', { corporation: CORPORATION });
     await collect();
     engine.sim.owners.move(ANNA, OTHER);
     engine.sim.owners.setRoles(ANNA, [...DIRECTOR_ROLES]);
@@ -131,6 +132,7 @@ describe('a corporation', () => {
       outcome: 'resting',
       detail: expect.stringContaining('No member'),
     });
+    expect(await takeDueRuns(engine.ports)).toEqual([{ collector: 'assets', target: ofCorporation(OTHER) }]);
     expect(await collect('assets', ofCorporation(OTHER))).toMatchObject({ outcome: 'published' });
   });
 });

@@ -1,12 +1,15 @@
 import { afterEach, expect, test } from '@jest/globals';
 import type { EsiAnswer } from '../../../src/esi/request.ts';
+import { DIRECTOR_ROLES } from '../../../src/simulator/owners/options.ts';
 import type { TestEngine } from '../../support/engine.ts';
 import {
   ANNA,
+  BRAM,
   anHourLater,
   CORPORATION,
   keyOf,
   living,
+  logIn,
   ofCharacter,
   ofCorporation,
   ownerEngine,
@@ -195,4 +198,20 @@ test('names of divisions are not taken away by an answer that holds none', async
     await expect(engine.collect('wallet', corporation)).rejects.toThrow(/^divisions: .*lists of divisions/);
   }
   expect(await rowsOf('corporation_divisions')).toBe(before);
+});
+
+test('where the roles of one member cannot be read, another one is asked with', async () => {
+  const director = { corporationId: CORPORATION, roles: [...DIRECTOR_ROLES] };
+  engine = await ownerEngine({
+    characters: [
+      { id: ANNA, name: 'Anna Testa', ...director },
+      { id: BRAM, name: 'Bram Proof', ...director },
+    ],
+    corporations: [{ id: CORPORATION }],
+  });
+  engine.sim.faults.status(500, { route: `/characters/${ANNA}/roles` });
+  const corporation = ofCorporation(CORPORATION);
+  await expect(engine.collect('assets', corporation)).rejects.toThrow(/roles.*500/);
+  await logIn(engine, BRAM);
+  expect(await engine.collect('assets', corporation)).toMatchObject({ outcome: 'published' });
 });

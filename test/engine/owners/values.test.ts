@@ -1,6 +1,15 @@
 import { afterEach, expect, test } from '@jest/globals';
+import { tendAffiliations } from '../../../src/engine/owners/affiliations.ts';
 import type { TestEngine } from '../../support/engine.ts';
-import { ANNA, CORPORATION, ofCharacter, ofCorporation, ownerEngine } from '../../support/owners.ts';
+import {
+  ANNA,
+  BRAM,
+  CORPORATION,
+  logIn,
+  ofCharacter,
+  ofCorporation,
+  ownerEngine,
+} from '../../support/owners.ts';
 
 /** Values that are numbers and dates, and yet none that Postgres takes, or that mean what they seem to. */
 let engine: TestEngine;
@@ -57,4 +66,18 @@ test('a journal in hundredths of a cent has no gaps, though each figure is round
   await engine.collect('wallet', ME);
   expect(await engine.db.rows('SELECT FROM wallet_journal')).toHaveLength(served.length);
   expect(await engine.db.rows('SELECT * FROM wallet_journal_gaps')).toEqual([]);
+});
+
+test('one affiliation that makes no sense hides nobody else, and is asked for again later', async () => {
+  engine = await ownerEngine();
+  await logIn(engine, BRAM);
+  engine.sim.faults.mutateRows<{ character_id: number }>(
+    (row) => (row.character_id === BRAM ? { ...row, corporation_id: null } : row),
+    { route: '/characters/affiliation' },
+  );
+  expect(await tendAffiliations(engine.ports, {})).toBe(2);
+  expect(await tendAffiliations(engine.ports, {})).toBe(0);
+  engine.sim.faults.clear();
+  engine.clock.advance(3_601_000);
+  expect(await tendAffiliations(engine.ports, {})).toBe(2);
 });

@@ -140,6 +140,28 @@ describe('a gap in the journal', () => {
     expect(gaps).toEqual([{ missing_amount: '456.50', division: null, character_id: ANNA, ordered: true }]);
   });
 
+  test('keeps when it was found, though a row comes late', async () => {
+    await begin();
+    await collect();
+    await later(HOUR, () => {
+      const { owners } = engine.sim;
+      owners.pay(ANNA, 5);
+      owners.pay(ANNA, 1);
+      owners.dropJournal(ANNA, [owners.pay(ANNA, 500).id]);
+      owners.pay(ANNA, 2);
+    });
+    engine.sim.faults.mutateRows<JournalRow>((row) => (row.amount === 5 ? null : row));
+    await collect();
+    const read = () =>
+      engine.db.rows<{ missing_amount: string }>('SELECT * FROM wallet_journal_gaps ORDER BY missing_amount');
+    const [late, gap] = await read();
+    expect([late!.missing_amount, gap!.missing_amount]).toEqual(['5.00', '500.00']);
+    engine.sim.faults.clear();
+    await later(HOUR, () => engine.sim.owners.pay(ANNA, 2));
+    await collect();
+    expect(await read()).toEqual([gap]);
+  });
+
   test('that a later answer fills is no gap any more', async () => {
     await begin();
     await collect();
