@@ -30,7 +30,11 @@ export function addTokens(app: Command, print: Print, show: (text: string) => vo
   tokens
     .command('add')
     .description('prints the address of a login, and waits for it')
-    .option('--collectors <names>', 'only what these need, e.g. wallet,assets', names)
+    .option(
+      '--collectors <names>',
+      'only what these need, e.g. wallet,assets (replaces the scopes of an earlier login)',
+      names,
+    )
     .option('--no-open', 'do not open a browser')
     .action((options: owners.AddOptions) =>
       print((config, log) => owners.addTokenCommand(config, log, options, show), {}),

@@ -8,6 +8,7 @@ import type { Grant } from '../../vault/sso.ts';
 import type { Ports, StepContext } from '../ports.ts';
 import { assignDefaults, type Defaults } from './defaults.ts';
 import { noApplication, tokenContext } from './refresh.ts';
+import { restingForScopes } from './resting.ts';
 import { chooseCollectors, neededScopes } from './scopes.ts';
 
 /** How long a person has for the login: EVE's pages take a minute or two, a forgotten password more. */
@@ -178,7 +179,8 @@ async function keepGrant(
   const missing = asked.filter((scope) => !scopes.includes(scope));
   const isOther =
     former?.ownerHash !== undefined && former.ownerHash !== null && former.ownerHash !== ownerHash;
-  const found = { name, missing, renewed: former !== undefined, isOther, ...defaults };
+  const resting = await restingForScopes(ports, characterId);
+  const found = { name, missing, renewed: former !== undefined, isOther, resting, ...defaults };
   const { enabled } = defaults;
   return {
     characterId,
@@ -197,17 +199,24 @@ interface Findings extends Defaults {
   readonly renewed: boolean;
   /** The character has another owner than at its last login. */
   readonly isOther: boolean;
+  /** What is assigned and rests for lack of scopes: this login replaces the scopes of the last one. */
+  readonly resting: readonly string[];
 }
 
-function tell({ name, missing, renewed, isOther, enabled, notes }: Findings): string {
+function tell({ name, missing, renewed, isOther, enabled, resting, notes }: Findings): string {
   const sentences = [renewed ? `${name} is logged in again.` : `${name} is logged in.`];
   if (isOther)
     sentences.push(
       'The character has another owner than at its last login; what was collected before stays.',
     );
   if (enabled.length > 0) sentences.push(`Collected from now on: ${enabled.join(', ')}.`);
+  else if (resting.length > 0) sentences.push('Nothing was added.');
   else if (renewed) sentences.push('What was collected for it goes on; nothing was added.');
   else sentences.push('Nothing is collected for it yet.');
+  if (resting.length > 0)
+    sentences.push(
+      `Rests now, for lack of scopes: ${resting.join(', ')}. Log in again with all scopes to bring it back ("eve-collector tokens add" without --collectors).`,
+    );
   if (missing.length > 0)
     sentences.push(`Not granted, and not used: ${missing.join(', ')}. Log in again to grant more.`);
   return [...sentences, ...notes].join(' ');

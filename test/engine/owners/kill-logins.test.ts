@@ -2,12 +2,13 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { collectTarget } from '../../../src/engine/collect-target.ts';
 import { listAssignments } from '../../../src/engine/owners/assignments.ts';
 import { takeDueRuns } from '../../../src/engine/owners/dispatch.ts';
-import { beginLogin, type Callback, finishLogin } from '../../../src/engine/owners/login.ts';
+import { beginLogin, finishLogin } from '../../../src/engine/owners/login.ts';
 import { tokenContext, tokenOf } from '../../../src/engine/owners/refresh.ts';
 import { enableToken } from '../../../src/engine/owners/tokens.ts';
 import type { Ports } from '../../../src/engine/ports.ts';
 import type { SsoClient } from '../../../src/vault/sso.ts';
-import { AGENT, type TestEngine, testEngine } from '../../support/engine.ts';
+import { type TestEngine, testEngine } from '../../support/engine.ts';
+import { visit } from '../../support/login.ts';
 import { ANNA, logIn, ofCharacter, untilDeath } from '../../support/owners.ts';
 
 /** Logins and the dispatcher, killed and not alone. */
@@ -212,14 +213,6 @@ test('what a dispatcher took that died before it began anything is due again aft
 });
 
 describe('the end of a login', () => {
-  /** What EVE sends Anna back with who was sent to `url`. */
-  async function visit(url: string): Promise<Callback> {
-    const address = engine.sim.sso.loginUrl(url, ANNA);
-    const answer = await fetch(address, { redirect: 'manual', headers: { 'user-agent': AGENT } });
-    const query = new URL(answer.headers.get('location') ?? 'nothing:').searchParams;
-    return { state: query.get('state') ?? undefined, code: query.get('code') ?? undefined };
-  }
-
   const counts = async () => {
     const tables = ['characters', 'esi_tokens', 'esi_token_scopes', 'collector_assignments'];
     const rows = await Promise.all(tables.map((table) => engine.db.rows(`SELECT FROM ${table}`)));
@@ -228,7 +221,7 @@ describe('the end of a login', () => {
 
   test('whose process dies between the code and the tokens leaves nothing, and the address works no more', async () => {
     const { url } = await beginLogin(engine.ports);
-    const callback = await visit(url);
+    const callback = await visit(engine, url, ANNA);
     const end = await untilDeath(
       engine,
       (text) => text === 'BEGIN',
@@ -247,7 +240,7 @@ describe('the end of a login', () => {
   test('whose process dies at any statement leaves a whole login or none, and the next one brings the rest', async () => {
     const login = async (ports: Ports) => {
       const { url } = await beginLogin(engine.ports);
-      const callback = await visit(url);
+      const callback = await visit(engine, url, ANNA);
       return finishLogin(ports, callback);
     };
     const targets = async () =>

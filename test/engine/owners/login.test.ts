@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { listAssignments, updateAssignment } from '../../../src/engine/owners/assignments.ts';
-import { beginLogin, type Callback, finishLogin, loginResult } from '../../../src/engine/owners/login.ts';
+import { listAssignments } from '../../../src/engine/owners/assignments.ts';
+import { beginLogin, finishLogin, loginResult } from '../../../src/engine/owners/login.ts';
 import { tokenContext } from '../../../src/engine/owners/refresh.ts';
 import { chooseCollectors, neededScopes } from '../../../src/engine/owners/scopes.ts';
 import { listTokens } from '../../../src/engine/owners/tokens.ts';
 import type { Forgery, LoginChoice } from '../../../src/simulator/index.ts';
-import { AGENT, type TestEngine, testEngine } from '../../support/engine.ts';
+import { type TestEngine, testEngine } from '../../support/engine.ts';
+import { logInAtEve, visit as visitOf } from '../../support/login.ts';
 
 const [ANNA, BRAM, NOVICE] = [90000001, 90000002, 90000003];
 const CORPORATION = 98000001;
@@ -28,21 +29,9 @@ beforeEach(async () => {
 });
 afterEach(() => engine.close());
 
-/** What EVE sends a person back with who was sent to `url`. */
-async function visit(url: string, characterId: number, choice?: LoginChoice): Promise<Callback> {
-  const address = engine.sim.sso.loginUrl(url, characterId, choice);
-  const answer = await fetch(address, { redirect: 'manual', headers: { 'user-agent': AGENT } });
-  const query = new URL(answer.headers.get('location') ?? 'nothing:').searchParams;
-  const value = (name: string) => query.get(name) ?? undefined;
-  return { state: value('state'), code: value('code'), error: value('error') };
-}
-
-/** A login from its beginning to its end. */
-async function logIn(characterId: number, choice?: LoginChoice, collectors?: string[]) {
-  const { url } = await beginLogin(engine.ports, { collectors });
-  return finishLogin(engine.ports, await visit(url, characterId, choice));
-}
-
+const visit = (url: string, id: number, choice?: LoginChoice) => visitOf(engine, url, id, choice);
+const logIn = (id: number, choice?: LoginChoice, collectors?: string[]) =>
+  logInAtEve(engine, id, choice, collectors);
 const targets = async () => (await listAssignments(engine.ports)).map((a) => `${a.collector} ${a.target}`);
 
 /** Nothing came of it: no character, no token, no assignment. */
@@ -248,30 +237,4 @@ test('ESI may be away: the login stands, and the corporation is left for later',
   );
   expect(report.message).toMatch(/ESI did not answer about the corporation/);
   engine.sim.faults.clear();
-});
-
-test('logging in again renews the token, and leaves what was switched off', async () => {
-  await logIn(ANNA);
-  const [first] = await listAssignments(engine.ports);
-  await updateAssignment(engine.ports, first!.id, { isEnabled: false });
-  await engine.db.rows(`UPDATE esi_tokens SET is_active = false, inactive_reason = 'gone'`);
-  await engine.db.rows(`UPDATE collector_assignments SET note = 'gone' WHERE character_id IS NOT NULL`);
-  const before = await listAssignments(engine.ports);
-  const report = await logIn(ANNA);
-  expect(report).toMatchObject({ renewed: true, enabled: [] });
-  expect(report.message).toMatch(/^Anna Testa is logged in again\. What was collected for it goes on/);
-  const after = await listAssignments(engine.ports);
-  expect(after.map(({ id, isEnabled }) => ({ id, isEnabled }))).toEqual(
-    before.map(({ id, isEnabled }) => ({ id, isEnabled })),
-  );
-  expect(after.filter(({ note }) => note !== null)).toEqual([]);
-  expect(await listTokens(engine.ports)).toMatchObject([{ isActive: true, reason: null }]);
-});
-
-test('a character that has another owner now is told so', async () => {
-  await logIn(ANNA);
-  const hash = engine.sim.sso.transfer(ANNA);
-  const report = await logIn(ANNA);
-  expect(report.message).toMatch(/has another owner than at its last login/);
-  expect(await engine.db.rows('SELECT owner_hash FROM esi_tokens')).toEqual([{ owner_hash: hash }]);
 });

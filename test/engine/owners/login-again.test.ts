@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { listAssignments, updateAssignment } from '../../../src/engine/owners/assignments.ts';
+import { listTokens } from '../../../src/engine/owners/tokens.ts';
+import type { LoginChoice } from '../../../src/simulator/index.ts';
+import { type TestEngine, testEngine } from '../../support/engine.ts';
+import { logInAtEve } from '../../support/login.ts';
+import { ANNA, BRAM, CORPORATION } from '../../support/owners.ts';
+
+const WALLET = 'esi-wallet.read_character_wallet.v1';
+const ROLES = ['Accountant', 'Director', 'Factory_Manager', 'Trader'];
+
+let engine: TestEngine;
+beforeEach(async () => {
+  engine = await testEngine({
+    owners: {
+      characters: [
+        { id: ANNA, name: 'Anna Testa', corporationId: CORPORATION, roles: ROLES },
+        { id: BRAM, name: 'Bram Proof', corporationId: CORPORATION },
+      ],
+      corporations: [{ id: CORPORATION, name: 'Proof of Concept', ticker: 'PROOF' }],
+    },
+  });
+});
+afterEach(() => engine.close());
+
+const logIn = (id: number, choice?: LoginChoice, collectors?: string[]) =>
+  logInAtEve(engine, id, choice, collectors);
+
+test('logging in again renews the token, and leaves what was switched off', async () => {
+  await logIn(ANNA);
+  const [first] = await listAssignments(engine.ports);
+  await updateAssignment(engine.ports, first!.id, { isEnabled: false });
+  await engine.db.rows(`UPDATE esi_tokens SET is_active = false, inactive_reason = 'gone'`);
+  await engine.db.rows(`UPDATE collector_assignments SET note = 'gone' WHERE character_id IS NOT NULL`);
+  const before = await listAssignments(engine.ports);
+  const report = await logIn(ANNA);
+  expect(report).toMatchObject({ renewed: true, enabled: [] });
+  expect(report.message).toMatch(/^Anna Testa is logged in again\. What was collected for it goes on/);
+  const after = await listAssignments(engine.ports);
+  expect(after.map(({ id, isEnabled }) => ({ id, isEnabled }))).toEqual(
+    before.map(({ id, isEnabled }) => ({ id, isEnabled })),
+  );
+  expect(after.filter(({ note }) => note !== null)).toEqual([]);
+  expect(await listTokens(engine.ports)).toMatchObject([{ isActive: true, reason: null }]);
+});
+
+test('logging in again for less says what rests now, and how it goes on', async () => {
+  const rest = (names: string[], owner: string) => names.map((name) => `${name} ${owner}`).join(', ');
+  await logIn(ANNA);
+  const { id } = (await listAssignments(engine.ports)).find((a) => a.collector === 'orders')!;
+  await updateAssignment(engine.ports, id, { isEnabled: false });
+  const { message } = await logIn(ANNA, undefined, ['industry']);
+  const own = rest(['wallet', 'assets'], `character/${ANNA}`);
+  const shared = rest(['wallet', 'assets', 'orders'], `corporation/${CORPORATION}`);
+  expect(message).toContain(`Rests now, for lack of scopes: ${own}, ${shared}. Log in again with all scopes`);
+  expect(message).not.toContain('goes on');
+  expect((await logIn(ANNA, { grant: [WALLET] })).message).toContain(
+    `Rests now, for lack of scopes: assets character/${ANNA}, industry character/${ANNA}, wallet corp`,
+  );
+
+  engine.sim.owners.setRoles(BRAM, ROLES);
+  await logIn(BRAM);
+  expect((await logIn(ANNA, undefined, ['industry'])).message).toContain(`scopes: ${own}. Log in again`);
+  expect((await logIn(ANNA)).message).toContain('What was collected for it goes on');
+});
+
+test('a character that has another owner now is told so', async () => {
+  await logIn(ANNA);
+  const hash = engine.sim.sso.transfer(ANNA);
+  const report = await logIn(ANNA);
+  expect(report.message).toMatch(/has another owner than at its last login/);
+  expect(await engine.db.rows('SELECT owner_hash FROM esi_tokens')).toEqual([{ owner_hash: hash }]);
+});
