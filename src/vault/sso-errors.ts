@@ -56,15 +56,18 @@ const DEAD: Readonly<Record<Errand, string>> = {
 
 const body = z.object({ error: z.string(), error_description: z.string().optional() });
 
-/** The `error` of an OAuth refusal, in lower case; nothing else of the body is repeated anywhere. */
-function refusalOf(text: string): string | undefined {
-  let json: unknown;
+/** What a text holds; undefined when it is no JSON. A parser's error would repeat it. */
+export function jsonOf(text: string): unknown {
   try {
-    json = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
-  const { data } = body.safeParse(json);
+}
+
+/** The `error` of an OAuth refusal, in lower case; nothing else of the body is repeated anywhere. */
+function refusalOf(text: string): string | undefined {
+  const { data } = body.safeParse(jsonOf(text));
   // Whatever the SSO calls it, "The refresh token is expired." is the end of it (facts d).
   if (/refresh token (is|has) (expired|been revoked)/i.test(data?.error_description ?? ''))
     return 'invalid_token';

@@ -7,7 +7,7 @@ import { keep } from './once.ts';
 import { badStatus, ssoTrouble } from './sso-errors.ts';
 import { createSsoHttp, type SsoHttp, type SsoTimeouts } from './sso-http.ts';
 import { isLoopback, issuersOf, readMetadata, type SsoMetadata } from './sso-metadata.ts';
-import { createTokenEndpoint } from './token-endpoint.ts';
+import { createTokenEndpoint, type KeepToken } from './token-endpoint.ts';
 
 export interface SsoOptions {
   /** SSO_BASE_URL, without a slash at its end. */
@@ -38,9 +38,6 @@ export interface Grant extends VerifiedToken {
   readonly accessToken: string;
   readonly refreshToken: string;
 }
-
-/** Takes a new refresh token to where it lasts. */
-export type KeepToken = (refreshToken: string) => Promise<void>;
 
 /**
  * EVE's login server. All throw AppError: SSO_UNREACHABLE and SSO_TROUBLE (`retry`, or `wait` with a time),
@@ -164,8 +161,7 @@ export function createSsoClient(options: SsoOptions): SsoClient {
     async refresh(sent, signal, rotated) {
       const as = await trust.prepare(signal);
       // Once sent it is waited for: the answer may hold the only refresh token that is good from here on.
-      const { accessToken, refreshToken = sent } = await endpoint.refresh(as, sent);
-      if (refreshToken !== sent) await rotated?.(refreshToken);
+      const { accessToken, refreshToken = sent } = await endpoint.refresh(as, sent, rotated);
       return { ...(await trust.verify(accessToken)), accessToken, refreshToken };
     },
     revoke: async (refreshToken) => endpoint.revoke(await trust.metadata(), refreshToken),

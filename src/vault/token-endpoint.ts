@@ -1,6 +1,7 @@
 import * as oauth from 'oauth4webapi';
+import { z } from 'zod';
 import { AppError } from '../kernel/errors.ts';
-import { classifyRefusal, type Errand, ssoTrouble } from './sso-errors.ts';
+import { classifyRefusal, type Errand, jsonOf, ssoTrouble } from './sso-errors.ts';
 import type { SsoHttp } from './sso-http.ts';
 import type { SsoMetadata } from './sso-metadata.ts';
 
@@ -20,10 +21,14 @@ export interface RawGrant {
   readonly refreshToken: string | undefined;
 }
 
+/** Takes a new refresh token to where it lasts. */
+export type KeepToken = (refreshToken: string) => Promise<void>;
+
 /** Requests that carry the client's secret: for tokens, and to end a login. */
 export interface TokenEndpoint {
   redeem(as: SsoMetadata, code: string, verifier: string): Promise<RawGrant>;
-  refresh(as: SsoMetadata, refreshToken: string): Promise<RawGrant>;
+  /** `rotated` is called with a new refresh token before the rest of the answer is judged. */
+  refresh(as: SsoMetadata, refreshToken: string, rotated?: KeepToken): Promise<RawGrant>;
   revoke(as: SsoMetadata, refreshToken: string): Promise<void>;
 }
 
@@ -50,14 +55,25 @@ async function understood(answer: Promise<oauth.TokenEndpointResponse>): Promise
   }
 }
 
+/** Shorter than any of EVE's is no refresh token: a word such as "null" must not take the place of a good one. */
+const rotation = z.object({ refresh_token: z.string().regex(/^[!-~]{16,4096}$/) });
+
+/** The refresh token in an answer, however odd the rest of it is. */
+const refreshTokenOf = (text: string) => rotation.safeParse(jsonOf(text)).data?.refresh_token;
+
 /** How the library sends: within our own bounds, and with refusals understood before it sees them. */
-function sending({ base, http, downtime, now }: TokenEndpointOptions, errand: Errand) {
+function sending(
+  { base, http, downtime, now }: TokenEndpointOptions,
+  errand: Errand,
+  seen?: (text: string) => Promise<void>,
+) {
   return {
     [oauth.allowInsecureRequests]: base.protocol === 'http:',
     [oauth.customFetch]: async (url: string, init: oauth.CustomFetchOptions<'POST', URLSearchParams>) => {
       const { headers, method, body } = init;
       const answer = await http.send(url, { headers, method, body: body.toString() });
       if (answer.status !== 200) throw classifyRefusal(answer, { errand, now: now(), downtime });
+      await seen?.(answer.text);
       return new Response(answer.text, { headers: { 'content-type': 'application/json' } });
     },
   };
@@ -78,10 +94,14 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
           .then((response) => oauth.processAuthorizationCodeResponse(as, client, response)),
       );
     },
-    async refresh(as, refreshToken) {
+    async refresh(as, sent, rotated) {
+      const by = sending(options, 'refresh', async (text) => {
+        const refreshToken = refreshTokenOf(text);
+        if (refreshToken !== undefined && refreshToken !== sent) await rotated?.(refreshToken);
+      });
       return understood(
         oauth
-          .refreshTokenGrantRequest(as, client, auth, refreshToken, sending(options, 'refresh'))
+          .refreshTokenGrantRequest(as, client, auth, sent, by)
           .then((response) => oauth.processRefreshTokenResponse(as, client, response)),
       );
     },

@@ -127,6 +127,15 @@ export function signWith(
 
 export const REFRESH_TOKEN = 'Rf+0refreshToken/0==';
 export const NEW_TOKEN = 'Rf+1rotatedToken/1==';
+
+/** What the SSO answers to a refresh, with another refresh token. */
+export const grantOf = async ({ sign }: Signer, claims?: Claims) => ({
+  access_token: await sign(claims),
+  expires_in: 1199,
+  token_type: 'Bearer',
+  refresh_token: NEW_TOKEN,
+});
+
 export const LOGIN = { code: 'theCode_0', verifier: 'theVerifier_0theVerifier_0theVerifier_0the0' };
 
 /** The error that something ends with, which must hold none of the secrets that were on the way. */

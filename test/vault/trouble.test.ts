@@ -15,6 +15,7 @@ import {
   type Stage,
   TOKEN,
   failureOf,
+  grantOf,
   signer,
   startStage,
 } from './stage.ts';
@@ -36,12 +37,7 @@ async function open(...args: Parameters<typeof startStage>): Promise<Stage> {
   return stage;
 }
 
-const grant = async (claims = {}) => ({
-  access_token: await rsa.sign(claims),
-  expires_in: 1199,
-  token_type: 'Bearer',
-  refresh_token: NEW_TOKEN,
-});
+const grant = () => grantOf(rsa);
 
 describe('requests', () => {
   test('carry id and secret as Basic, a form, who asks, and nothing that is not needed', async () => {
@@ -230,21 +226,6 @@ describe('an answer', () => {
     lines[TOKEN] = { body: { ...(await grant()), refresh_token: undefined } };
     expect((await sso.refresh(REFRESH_TOKEN)).refreshToken).toBe(REFRESH_TOKEN);
     expect(await failureOf(sso.finishLogin(LOGIN))).toMatchObject({ code: 'SSO_TROUBLE' });
-  });
-
-  test('with a new refresh token is kept before it is checked, and nothing is asked for that cannot be checked', async () => {
-    const { sso, lines, count } = await open();
-    lines[JWKS] = { status: 503 };
-    lines[TOKEN] = { body: await grant({ aud: ['another'] }) };
-    const kept: string[] = [];
-    const keep = async (token: string) => void kept.push(token);
-    expect(await failureOf(sso.refresh(REFRESH_TOKEN, undefined, keep))).toMatchObject({
-      code: 'SSO_TROUBLE',
-    });
-    expect([count(TOKEN), kept]).toEqual([0, []]);
-    lines[JWKS] = { body: { keys: [rsa.jwk] } };
-    expect(await failureOf(sso.refresh(REFRESH_TOKEN, undefined, keep))).toMatchObject({ code: 'BAD_TOKEN' });
-    expect(kept).toEqual([NEW_TOKEN]);
   });
 });
 
