@@ -4,13 +4,17 @@ import type { Database } from './database.ts';
 
 type Queryable = Pick<Pool | PoolClient, 'query'>;
 
+/** Why a token without a reason of its own is off: people switch them off by SQL, too. */
+export const SWITCHED_OFF =
+  'The login is switched off by hand: "eve-collector tokens enable" switches it on.';
+
 /** A character whose token may open a route, and what speaks against it. */
 export interface Candidate {
   readonly characterId: number;
   readonly name: string;
   readonly isActive: boolean;
-  /** Why the token is not active. */
-  readonly inactiveReason: string | undefined;
+  /** Why the token is not active, where it is not. */
+  readonly inactiveReason: string;
   readonly scopes: readonly string[];
   /** Somebody inserted the login by SQL, without its scopes, and no refresh has told them yet. */
   readonly isUntold: boolean;
@@ -57,7 +61,7 @@ export async function readCandidates(
     characterId: row.character_id,
     name: row.name,
     isActive: row.is_active,
-    inactiveReason: row.inactive_reason ?? undefined,
+    inactiveReason: row.inactive_reason ?? SWITCHED_OFF,
     scopes: row.scopes,
     isUntold: row.scopes.length === 0 && row.last_refreshed_at === null,
     roles: row.roles,
@@ -115,7 +119,7 @@ export interface StoredToken {
   readonly expiresAt: Date | undefined;
   readonly ownerHash: string | undefined;
   readonly isActive: boolean;
-  readonly inactiveReason: string | undefined;
+  readonly inactiveReason: string;
 }
 
 /** Holds a character's login until the transaction of `client` ends: one refresh or login at a time, over all workers. */
@@ -170,7 +174,7 @@ export async function readToken(db: Queryable, characterId: number): Promise<Sto
       expiresAt: row.expires_at ?? undefined,
       ownerHash: row.owner_hash || undefined,
       isActive: row.is_active,
-      inactiveReason: row.inactive_reason ?? undefined,
+      inactiveReason: row.inactive_reason ?? SWITCHED_OFF,
     }
   );
 }

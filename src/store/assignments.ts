@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import type { OwnerKind } from '../spec/targets.ts';
+import { SWITCHED_OFF } from './access.ts';
 
 type Queryable = Pick<ClientBase | Pool, 'query'>;
 
@@ -104,9 +105,13 @@ export async function changeAssignment(
   return rowCount === 1;
 }
 
+/** The logins that can be asked with for assignment `a`. */
+const LOGINS = `FROM esi_tokens t JOIN characters c USING (character_id)
+    WHERE (c.character_id = a.character_id OR c.corporation_id = a.corporation_id)`;
+
 /**
  * Sees to what people do by SQL: what is switched off is due when it is switched on, and so is what is to be collected
- * more often than it was planned; what nobody is logged in for says so.
+ * more often than it was planned; what nobody is logged in for says so, or why the logins there are do not count.
  */
 export async function tendAssignments(db: Queryable, now: Date): Promise<void> {
   await db.query(
@@ -116,15 +121,14 @@ export async function tendAssignments(db: Queryable, now: Date): Promise<void> {
   await db.query(
     `UPDATE collector_assignments a
         SET updated_at = $1,
-            note = CASE WHEN character_id IS NULL
-                        THEN 'No member of corporation ' || corporation_id || ' is logged in'
-                        ELSE 'Character ' || character_id || ' is not logged in' END
-                   || ', so nothing can be asked: "eve-collector tokens add".'
-      WHERE is_enabled AND note IS NULL
-        AND NOT EXISTS (SELECT FROM esi_tokens t JOIN characters c USING (character_id)
-                         WHERE t.is_active
-                           AND (c.character_id = a.character_id OR c.corporation_id = a.corporation_id))`,
-    [now],
+            note = coalesce(
+              (SELECT left(string_agg(coalesce(nullif(c.name, ''), 'character ' || c.character_id) || ': '
+                                      || coalesce(t.inactive_reason, $2), ' ' ORDER BY c.character_id), 2000) ${LOGINS}),
+              CASE WHEN character_id IS NULL THEN 'No member of corporation ' || corporation_id || ' is logged in'
+                   ELSE 'Character ' || character_id || ' is not logged in' END
+              || ', so nothing can be asked: "eve-collector tokens add".')
+      WHERE is_enabled AND note IS NULL AND NOT EXISTS (SELECT ${LOGINS} AND t.is_active)`,
+    [now, SWITCHED_OFF],
   );
 }
 

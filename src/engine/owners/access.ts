@@ -96,7 +96,7 @@ async function speaksAgainst(
   const { scope, roles } = factOf(route);
   const { name } = candidate;
   const now = ports.clock.now();
-  if (!candidate.isActive) return `${name}: ${candidate.inactiveReason ?? 'the login is switched off.'}`;
+  if (!candidate.isActive) return `${name}: ${candidate.inactiveReason}`;
   if (!candidate.scopes.includes(scope!)) return `${name} has not granted ${scope}: log in again.`;
   if (candidate.refusedUntil && candidate.refusedUntil.getTime() > now)
     return `${name}: ${candidate.refusal} (asked again at ${candidate.refusedUntil.toISOString()}).`;

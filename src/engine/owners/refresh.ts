@@ -190,8 +190,7 @@ const noToken = (characterId: number) =>
     verdict: 'skip-target',
   });
 
-const inactive = (reason: string | undefined) =>
-  new AppError(reason ?? 'The login is switched off.', { code: 'LOGIN_INACTIVE', verdict: 'skip-target' });
+const inactive = (reason: string) => new AppError(reason, { code: 'LOGIN_INACTIVE', verdict: 'skip-target' });
 
 const overtaken = (name: string) =>
   new AppError(`The login of ${name} was renewed or switched off meanwhile.`, {

@@ -1,6 +1,6 @@
 import { AppError, describeError } from '../../kernel/errors.ts';
 import { lockVerifiers, writeVerifier } from '../../store/logins.ts';
-import { holdLogin } from '../../store/access.ts';
+import { holdLogin, SWITCHED_OFF } from '../../store/access.ts';
 import {
   clearReasons,
   lockSecrets,
@@ -34,7 +34,6 @@ export interface TokenView {
   readonly lastRefreshedAt: string | null;
 }
 
-const SWITCHED_OFF = 'The login is switched off by hand: "eve-collector tokens enable" switches it on.';
 const DELETED = 'The login of this character was deleted: log it in again ("eve-collector tokens add").';
 
 const unknownToken = (id: number) =>

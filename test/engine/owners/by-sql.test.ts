@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { collectTarget } from '../../../src/engine/collect-target.ts';
 import { assignmentOf, createAssignment, listAssignments } from '../../../src/engine/owners/assignments.ts';
 import { takeDueRuns } from '../../../src/engine/owners/dispatch.ts';
-import { deleteToken, enableToken, sealTokens } from '../../../src/engine/owners/tokens.ts';
+import { deleteToken, enableToken, listTokens, sealTokens } from '../../../src/engine/owners/tokens.ts';
 import { OWNER_SCOPES } from '../../../src/simulator/owners/scopes.ts';
 import type { SsoClient } from '../../../src/vault/sso.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
@@ -101,15 +101,30 @@ describe('an assignment', () => {
     await logIn(engine, ANNA);
     await add('assets', ME);
     await add('assets', CORP);
-    await sql('UPDATE esi_tokens SET is_active = false');
+    await sql('DELETE FROM esi_tokens');
     expect(await takeDueRuns(engine.ports)).toEqual([]);
     expect(await notes()).toEqual([
       expect.stringContaining(`Character ${ANNA} is not logged in`),
       expect.stringContaining(`No member of corporation ${CORPORATION} is logged in`),
     ]);
+    await logIn(engine, ANNA);
     await enableToken(engine.ports, (await token()).id, true);
     expect(await notes()).toEqual([null, null]);
     expect(await takeDueRuns(engine.ports)).toHaveLength(2);
+  });
+
+  test('of an owner whose logins are all switched off says why, and how to switch them on', async () => {
+    await logIn(engine, ANNA);
+    await logIn(engine, BRAM);
+    await add('assets', ME);
+    await add('assets', CORP);
+    await sql('UPDATE esi_tokens SET is_active = false');
+    await sql(`UPDATE esi_tokens SET inactive_reason = 'Gone to the sea.' WHERE character_id = $1`, [BRAM]);
+    expect(await takeDueRuns(engine.ports)).toEqual([]);
+    const [anna] = await listTokens(engine.ports);
+    const off = `${anna!.name}: ${anna!.reason}`;
+    expect(off).toContain('"eve-collector tokens enable" switches it on');
+    expect(await notes()).toEqual([off, expect.stringMatching(`${off} .+: Gone to the sea\\.$`)]);
   });
 
   test('of a collector that does not exist says which there are', async () => {
