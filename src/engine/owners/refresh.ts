@@ -44,23 +44,23 @@ export function tokenOf(ports: Ports, characterId: number, context: StepContext)
   const { sso } = ports.vault;
   if (!sso) throw noApplication();
   let held: Held | undefined;
+  let refused: string | undefined;
   let reading: Promise<string> | undefined;
-  const read = async (not?: string) => {
-    held = await obtain(ports, characterId, context, not);
+  const read = async () => {
+    held = await obtain(ports, characterId, context, refused);
     return held.text;
   };
+  // The requests of a step begin together: one of them asks, the others wait for it.
+  const join = () => (reading ??= read().finally(() => (reading = undefined)));
   return {
     user: `${sso.clientId}:${characterId}`,
     async token() {
-      if (held && held.until > ports.clock.now()) return held.text;
-      // The requests of a step begin together: one of them asks, the others wait for it.
-      reading ??= read().finally(() => (reading = undefined));
-      return reading;
+      return held && held.until > ports.clock.now() ? held.text : join();
     },
     async renew() {
-      const refused = held?.text;
-      reading ??= read(refused).finally(() => (reading = undefined));
-      await reading;
+      // Requests that wait for their turn would go out with it, and be refused each.
+      if (held) [refused, held] = [held.text, undefined];
+      await join();
     },
   };
 }

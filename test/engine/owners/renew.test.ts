@@ -1,0 +1,44 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { tokenOf } from '../../../src/engine/owners/refresh.ts';
+import { type TestEngine, testEngine } from '../../support/engine.ts';
+import { ANNA, logIn } from '../../support/owners.ts';
+
+let engine: TestEngine;
+beforeEach(async () => {
+  engine = await testEngine();
+  await logIn(engine, ANNA);
+});
+afterEach(() => engine.close());
+
+const refreshes = () => engine.sim.sso.requests().refresh_token;
+
+describe('a token that ESI has refused', () => {
+  test('is not given to the other requests of the step: they wait for the new one', async () => {
+    const auth = tokenOf(engine.ports, ANNA, {});
+    const refused = await auth.token();
+    const renewing = auth.renew();
+    const tokens = await Promise.all([auth.token(), auth.token(), renewing.then(() => auth.token())]);
+    expect(tokens).not.toContain(refused);
+    expect(new Set(tokens).size).toBe(1);
+    expect(refreshes()).toBe(1);
+  });
+
+  test('is not given to them either when the login is dead', async () => {
+    const auth = tokenOf(engine.ports, ANNA, {});
+    await auth.token();
+    engine.sim.sso.revoke(ANNA);
+    const others = [auth.renew(), auth.token()];
+    for (const end of await Promise.allSettled(others))
+      expect(end).toMatchObject({ status: 'rejected', reason: { code: 'LOGIN_INACTIVE' } });
+    await expect(auth.token()).rejects.toMatchObject({ code: 'LOGIN_INACTIVE' });
+    expect(refreshes()).toBe(1);
+  });
+
+  test('nor when the login server was away', async () => {
+    const auth = tokenOf(engine.ports, ANNA, {});
+    const refused = await auth.token();
+    engine.sim.faults.status(502, { route: '/sso/v2/oauth/token', times: 1 });
+    await expect(auth.renew()).rejects.toMatchObject({ verdict: 'retry' });
+    expect(await auth.token()).not.toBe(refused);
+  });
+});
