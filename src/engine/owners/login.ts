@@ -78,7 +78,8 @@ export async function beginLogin(
 
 /**
  * Finishes the login that a callback belongs to, once. Throws AppError LOGIN_UNKNOWN, LOGIN_EXPIRED, LOGIN_USED,
- * LOGIN_DENIED, and what the login server's client throws; then nothing has changed, and nothing was kept.
+ * LOGIN_DENIED, and what the login server's client throws; then nothing has changed, and nothing was kept. After
+ * LOGIN_BROKEN the login may be stored.
  */
 export async function finishLogin(
   ports: Ports,
@@ -99,15 +100,25 @@ export async function finishLogin(
     const report = await keepGrant(ports, grant, login.scopes, context);
     await noteLogin(ports.db.pool, stateHash, report);
     return report;
-  } catch (failure) {
+  } catch (trouble) {
+    const failure = trouble instanceof AppError ? trouble : broken(ports, trouble);
     await giveBack(ports, stateHash, failure);
     throw failure;
   }
 }
 
-/** A login whose process died over it may be stored and not noted: whoever waits is not told that nothing was. */
-const TOO_LATE =
-  'Nobody came back from EVE within ten minutes. "eve-collector tokens list" shows who is logged in; begin it anew.';
+/** A login whose process or database died over it may be stored and not noted: nobody is told that nothing was. */
+const LOOK = '"eve-collector tokens list" shows who is logged in; begin it anew.';
+const TOO_LATE = `Nobody came back from EVE within ten minutes. ${LOOK}`;
+
+/** What is no error of ours is for the log, not for people. */
+function broken({ log }: Ports, error: unknown): AppError {
+  log.error({ error: describeError(error) }, 'a login could not be finished');
+  return refuse(
+    'LOGIN_BROKEN',
+    `The login failed in this program, perhaps when it was stored already. ${LOOK}`,
+  );
+}
 
 /** How a login stands. Whoever asks knows its state, as the one who began it does. */
 export async function loginResult(ports: Pick<Ports, 'db' | 'clock'>, state: string): Promise<LoginResult> {
@@ -143,14 +154,9 @@ async function claim(ports: Ports, stateHash: string) {
 }
 
 /** While the login server is away a code stays good for some minutes: the same callback may come again. */
-async function giveBack(ports: Ports, stateHash: string, failure: unknown): Promise<void> {
-  if (failure instanceof AppError && failure.verdict !== 'fail') await releaseLogin(ports.db.pool, stateHash);
-  else {
-    // What is no error of ours is for the log, not for people.
-    const message =
-      failure instanceof AppError ? describeError(failure) : 'The login failed in this program.';
-    await noteLogin(ports.db.pool, stateHash, { message });
-  }
+async function giveBack(ports: Ports, stateHash: string, failure: AppError): Promise<void> {
+  if (failure.verdict !== 'fail') await releaseLogin(ports.db.pool, stateHash);
+  else await noteLogin(ports.db.pool, stateHash, { message: describeError(failure) });
 }
 
 async function keepGrant(

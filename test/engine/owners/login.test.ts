@@ -227,6 +227,15 @@ test('while EVE is away nothing is lost: the same callback works later', async (
   expect(await finishLogin(engine.ports, callback)).toMatchObject({ characterId: ANNA });
 });
 
+test('a database that fails once the tokens are stored is told so that nobody thinks they are not', async () => {
+  const { url, state } = await beginLogin(engine.ports);
+  await engine.db.rows('ALTER TABLE collector_assignments ADD CHECK (false)');
+  const message = expect.stringMatching(/"eve-collector tokens list" shows who is logged in; begin it anew/);
+  await expect(finishLogin(engine.ports, await visit(url, ANNA))).rejects.toMatchObject({ message });
+  expect(await listTokens(engine.ports)).toMatchObject([{ characterId: ANNA, isActive: true }]);
+  expect(await loginResult(engine.ports, state)).toEqual({ state: 'failed', message });
+});
+
 test('ESI may be away: the login stands, and the corporation is left for later', async () => {
   const { url } = await beginLogin(engine.ports);
   const callback = await visit(url, ANNA);
