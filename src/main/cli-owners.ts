@@ -16,8 +16,11 @@ const names = (text: string) =>
     .map((name) => name.trim())
     .filter(Boolean);
 
+/** Says something before a command has ended. `aside`: where it stays out of what the command prints. */
+export type Show = (text: string, aside: boolean) => void;
+
 /** `tokens ...`: who is logged in. */
-export function addTokens(app: Command, print: Print, show: (text: string) => void): void {
+export function addTokens(app: Command, print: Print, show: Show): void {
   const tokens = app
     .command('tokens')
     .description('logins of characters: list, add, remove, enable, disable, rekey');
@@ -27,18 +30,17 @@ export function addTokens(app: Command, print: Print, show: (text: string) => vo
   add('list', 'who is logged in').action((options: { json?: boolean }) =>
     print(owners.listTokensCommand, options),
   );
-  tokens
-    .command('add')
-    .description('prints the address of a login, and waits for it')
+  add('add', 'prints the address of a login (with --json to standard error), and waits for it')
     .option(
       '--collectors <names>',
       'only what these need, e.g. wallet,assets (replaces the scopes of an earlier login)',
       names,
     )
     .option('--no-open', 'do not open a browser')
-    .action((options: owners.AddOptions) =>
-      print((config, log) => owners.addTokenCommand(config, log, options, show), {}),
-    );
+    .action((options: owners.AddOptions & { json?: boolean }) => {
+      const tell = (text: string) => show(text, options.json === true);
+      return print((config, log) => owners.addTokenCommand(config, log, options, tell), options);
+    });
   add('remove', 'deletes a login, here and at EVE')
     .argument(...number, whole)
     .action((id: number, options: { json?: boolean }) => print(owners.removeTokenCommand(id), options));
@@ -81,9 +83,12 @@ export function addAssign(app: Command, print: Print): void {
     (collector: string, target: string, options: AssignOptions) =>
       print(owners.unassignCommand(collector, target), options),
   );
-  for (const [name, enabled] of [['enable', true] as const, ['disable', false] as const])
-    addOne(name, enabled ? 'collects it again' : 'lets it rest').action(
-      (collector: string, target: string, options: AssignOptions) =>
-        print(owners.enableAssignmentCommand(collector, target, enabled), options),
+  addOne('enable', 'collects it again, from now on; with --every at another interval')
+    .option('--every <minutes>', 'minutes between two runs; as before when not given', whole)
+    .action((collector: string, target: string, options: AssignOptions) =>
+      print(owners.enableAssignmentCommand(collector, target, true, options.every), options),
     );
+  addOne('disable', 'lets it rest').action((collector: string, target: string, options: AssignOptions) =>
+    print(owners.enableAssignmentCommand(collector, target, false), options),
+  );
 }

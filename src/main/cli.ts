@@ -142,7 +142,7 @@ function program(finish: Finish): Command {
   addRun(app, finish);
   addQuestions(app, finish);
   const print = async (work: Work, options: { json?: boolean }) => finish(await printing(work)(options));
-  addTokens(app, print, out);
+  addTokens(app, print, (text, aside) => (aside ? complain : out)(text));
   addAssign(app, print);
   return app;
 }

@@ -144,13 +144,15 @@ export const listAssignmentsCommand: Work = (config, log) =>
     return said(text, assignments);
   });
 
+const collectedFromNow = ({ collector, target, intervalMinutes }: AssignmentView) =>
+  `${collector} of ${target} is collected every ${intervalMinutes} minutes, from now on.`;
+
 export const assignCommand =
   (collector: string, target: string, every: number | undefined): Work =>
   (config, log) =>
     withHouse(config, log, async (house) => {
       const made = await createAssignment(house, { collector, target, intervalMinutes: every });
-      const text = `${made.collector} of ${made.target} is collected every ${made.intervalMinutes} minutes, from now on.`;
-      return said(text, made);
+      return said(collectedFromNow(made), made);
     });
 
 export const unassignCommand =
@@ -165,14 +167,15 @@ export const unassignCommand =
       );
     });
 
+/** `every`: minutes; undefined leaves the interval as it is. */
 export const enableAssignmentCommand =
-  (collector: string, target: string, isEnabled: boolean): Work =>
+  (collector: string, target: string, isEnabled: boolean, every?: number): Work =>
   (config, log) =>
     withHouse(config, log, async (house) => {
       const { id } = await assignmentOf(house, collector, target);
-      const changed = await updateAssignment(house, id, { isEnabled });
-      const told = isEnabled ? 'is collected, from now on' : 'is switched off';
-      return said(`${changed.collector} of ${changed.target} ${told}.`, changed);
+      const changed = await updateAssignment(house, id, { isEnabled, intervalMinutes: every });
+      const off = `${changed.collector} of ${changed.target} is switched off.`;
+      return said(isEnabled ? collectedFromNow(changed) : off, changed);
     });
 
 /** More lines than this nobody reads; the lists have them all. */

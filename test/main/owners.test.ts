@@ -69,7 +69,7 @@ async function add(characterId: number, choice?: LoginChoice, ...args: string[])
   const command = place.start(['tokens', 'add', '--no-open', ...args]);
   const address = await eventually(
     'the address',
-    async () => /^http\S+authorize\S+$/m.exec(command.stdout())?.[0],
+    async () => /^http\S+authorize\S+$/m.exec(command.stdout() + command.stderr())?.[0],
   );
   const page = await fetch(sim.sso.loginUrl(address, characterId, choice)); // follows EVE's redirect to the callback
   const [ended, text] = await Promise.all([command.ended, page.text()]);
@@ -86,9 +86,12 @@ test('tokens add waits for the login, and tells what it brought', async () => {
   expect(anna).toMatchObject({ code: 0, page: { status: 200 } });
   expect(anna.stdout).toMatch(/is logged in\. Collected from now on: wallet character\/90000001/);
   expect(anna.page.text).toContain('is logged in');
-  const denied = await add(BRAM, { deny: true });
+  const denied = await add(BRAM, { deny: true }, '--json');
   expect(denied).toMatchObject({ code: 1, page: { status: 400 } });
-  expect(denied.stdout).toContain('cancelled');
+  expect(JSON.parse(denied.stdout)).toMatchObject({
+    state: 'failed',
+    message: expect.stringContaining('cancelled') as unknown,
+  });
   const unknown = await place.run('tokens', 'add', '--no-open', '--collectors', 'moon-dust');
   expect(unknown).toMatchObject({ code: 2, stdout: '' });
 }, 60_000);
@@ -177,6 +180,10 @@ test('assignments are listed, made, switched and ended', async () => {
   expect(await found()).toMatchObject({ isEnabled: false });
   expect((await place.run('assign', 'enable', ...orders)).code).toBe(0);
   expect(await found()).toMatchObject({ isEnabled: true });
+  expect((await place.run('assign', 'enable', ...orders, '--every', '60')).stdout).toBe(
+    `orders of character/${ANNA} is collected every 60 minutes, from now on.\n`,
+  );
+  expect(await found()).toMatchObject({ isEnabled: true, intervalMinutes: 60 });
   expect((await place.run('assign', 'list')).stdout).toMatch(/^collector +target/);
 }, 60_000);
 
@@ -188,8 +195,9 @@ test('wrong usage ends with 2, what cannot be done with 1, and a sentence', asyn
     [['assign', 'add', 'moon-dust', `character/${ANNA}`], 2, /No collector "moon-dust"/],
     [['assign', 'add', 'wallet', 'Jita'], 2, /no target here/],
     [['assign', 'add', 'wallet', `character/${ANNA}`, '--every', '0'], 2, /whole number/],
+    [['assign', 'enable', 'wallet', `character/${ANNA}`, '--every', '99999'], 2, /from 1 to 44640/],
     [['assign', 'add', 'wallet', 'character/90000099'], 1, /is not known here/],
-    [['assign', 'add', 'wallet', `character/${ANNA}`], 1, /already/],
+    [['assign', 'add', 'wallet', `character/${ANNA}`], 1, /already.+assign enable.+--every/],
     [['assign', 'remove', 'wallet', 'character/90000099'], 1, /There is no assignment/],
   ];
   const ends = await Promise.all(wrong.map(([args]) => place.run(...args)));

@@ -84,7 +84,7 @@ export async function createAssignment(
   if (id === undefined) {
     throw fail(
       'ASSIGNMENT_EXISTS',
-      `${collector.name} is assigned to ${kind}/${ownerId} already. Enable or change that assignment, or remove it first.`,
+      `${collector.name} is assigned to ${kind}/${ownerId} already. Enable or change that assignment ("eve-collector assign enable", with --every for another interval), or remove it first.`,
     );
   }
   return getAssignment(ports, id);
