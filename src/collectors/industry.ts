@@ -36,7 +36,13 @@ const jobSet = {
   key: ['job_id'],
   seenAt: 'snapshot_at',
   change: { policy: 'upsert' },
-  lookups: { blueprint_type_id: 'types', product_type_id: 'types', station_id: 'locations' },
+  // Blueprints and products lie in containers as well, whose ids nobody may try as those of structures.
+  lookups: {
+    blueprint_type_id: 'types',
+    product_type_id: 'types',
+    station_id: 'locations',
+    facility_id: 'locations',
+  },
 } as const;
 
 export const industry: OwnerCollector = {

@@ -33,6 +33,32 @@ const UNKNOWN: Record<Lookup, (column: string, spec: SetSpec, runId: number) => 
     ].join(' AND '),
 };
 
+/** Flags of what lies in a ship, a container or a fitting, never in a station or structure itself (facts c.1). */
+const INSIDE =
+  '(Slot|Bay|Hold|Tube)[0-9]*$|^(Cargo|Locked|Unlocked|FleetHangar|ShipHangar|Implant|Booster|Skill|Wardrobe)$';
+
+/**
+ * Those of the unknown places that may be structures. Not what holds things that only ships and containers hold, though
+ * their own row is missing, and not what another owner has: ESI bans those who try ids.
+ */
+async function onlyPlaces<T extends { readonly id: number }>(
+  db: Queryable,
+  spec: SetSpec,
+  column: string,
+  source: string,
+  unknown: readonly T[],
+): Promise<T[]> {
+  if (unknown.length === 0) return [];
+  const { rows } = await db.query<{ id: number }>(
+    `SELECT id FROM unnest($1::bigint[]) AS u (id)
+      WHERE EXISTS (SELECT FROM ${source} r WHERE r."${column}" = u.id AND r.location_flag !~ '${INSIDE}')
+        AND ${missing(spec.table, spec.key[0]!, 'u.id')}`,
+    [unknown.map(({ id }) => id)],
+  );
+  const places = new Set(rows.map(({ id }) => id));
+  return unknown.filter(({ id }) => places.has(id));
+}
+
 /** Whether a row of `source` names an id that its table does not hold. */
 export async function findUnknown(
   db: Queryable,
@@ -41,12 +67,14 @@ export async function findUnknown(
   runId: number,
 ): Promise<boolean> {
   for (const [column, lookup] of spec.lookups) {
+    const isPlace = lookup === 'places';
     // Each id is looked up once: a region's 400,000 orders name 20,000 types. That takes a fifth of the time.
-    const { rows } = await db.query(
-      `SELECT FROM (SELECT DISTINCT "${column}" AS id FROM ${source}) d
-        WHERE d.id IS NOT NULL AND ${UNKNOWN[lookup]('d.id', spec, runId)} LIMIT 1`,
+    const { rows } = await db.query<{ id: number }>(
+      `SELECT d.id FROM (SELECT DISTINCT "${column}" AS id FROM ${source}) d
+        WHERE d.id IS NOT NULL AND ${UNKNOWN[lookup]('d.id', spec, runId)} ${isPlace ? '' : 'LIMIT 1'}`,
     );
-    if (rows.length > 0) return true;
+    const found = isPlace ? await onlyPlaces(db, spec, column, source, rows) : rows;
+    if (found.length > 0) return true;
   }
   return false;
 }
@@ -70,7 +98,8 @@ export async function readUnknownIds(db: Queryable, spec: SetSpec, runId: number
                  FROM ${stageTable(runId)} GROUP BY 1) d
         WHERE d.id IS NOT NULL AND ${UNKNOWN[lookup]('d.id', spec, runId)} ORDER BY 1`,
     );
-    for (const { id, system_id } of rows) {
+    const found = lookup === 'places' ? await onlyPlaces(db, spec, column, stageTable(runId), rows) : rows;
+    for (const { id, system_id } of found) {
       if (lookup === 'types' || lookup === 'systems') unknown[lookup].push(id);
       else if (id < FIRST_STRUCTURE) unknown.stations.push(id);
       else unknown.structures.push({ id, systemId: system_id ?? undefined });

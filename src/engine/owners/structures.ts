@@ -136,8 +136,13 @@ async function keep(
   context: StepContext,
 ): Promise<void> {
   const { pool } = ports.db;
-  const { rows } = await pool.query('SELECT FROM systems WHERE system_id = $1', [told.solar_system_id]);
-  if (rows.length === 0) await resolveIds(ports, 'systems', [told.solar_system_id], context);
+  const { rows } = await pool.query<{ system: boolean; type: boolean }>(
+    `SELECT EXISTS (SELECT FROM systems WHERE system_id = $1) AS system,
+            $2::bigint IS NULL OR EXISTS (SELECT FROM types WHERE type_id = $2) AS type`,
+    [told.solar_system_id, told.type_id ?? null],
+  );
+  if (!rows[0]!.system) await resolveIds(ports, 'systems', [told.solar_system_id], context);
+  if (!rows[0]!.type) await resolveIds(ports, 'types', [told.type_id!], context);
   const structure = {
     structureId,
     ...{ name: storable(told.name), ownerId: told.owner_id, systemId: told.solar_system_id },

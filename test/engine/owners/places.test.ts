@@ -1,0 +1,67 @@
+import { afterEach, expect, test } from '@jest/globals';
+import type { TestEngine } from '../../support/engine.ts';
+import { ANNA, CORPORATION, ofCharacter, ofCorporation, ownerEngine } from '../../support/owners.ts';
+import { DIRECTOR_ROLES } from '../../../src/simulator/owners/options.ts';
+
+/** Which ids are taken for structures, and asked for as such: ESI bans those who try ids. */
+let engine: TestEngine;
+afterEach(() => engine.close());
+
+const ME = ofCharacter(ANNA);
+const [HANGAR, LOST] = [1_040_000_000_123, 1_040_000_000_124];
+const structures = async (...ids: number[]) =>
+  (
+    await engine.db.rows<{ id: number }>(
+      'SELECT structure_id AS id FROM structures WHERE structure_id = ANY($1) ORDER BY 1',
+      [ids],
+    )
+  ).map(({ id }) => id);
+const put = (location_id: number, location_flag: string) =>
+  engine.sim.owners.addAsset(ANNA, { location_id, location_type: 'item', location_flag });
+
+test.each(['Cargo', 'HiSlot3', 'DroneBay', 'Unlocked', 'SpecializedOreHold', 'FighterTube1'])(
+  'what holds things as %s and is not listed itself is no structure, what holds them in a hangar is',
+  async (flag) => {
+    engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', assets: 20 }] });
+    put(LOST, flag);
+    put(HANGAR, 'Hangar');
+    expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'published', inserted: 22 });
+    expect(await structures(HANGAR, LOST)).toEqual([HANGAR]);
+  },
+);
+
+test('what another owner has is no structure', async () => {
+  engine = await ownerEngine({
+    characters: [
+      { id: ANNA, name: 'Anna Testa', assets: 20, corporationId: CORPORATION, roles: [...DIRECTOR_ROLES] },
+    ],
+    corporations: [{ id: CORPORATION, assets: 30 }],
+  });
+  await engine.collect('assets', ofCorporation(CORPORATION));
+  const [box] = await engine.db.rows<{ item_id: number }>(
+    'SELECT item_id FROM assets ORDER BY item_id LIMIT 1',
+  );
+  put(box!.item_id, 'Hangar');
+  expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'published', inserted: 21 });
+  expect(await structures(box!.item_id)).toEqual([]);
+});
+
+test('the facility of a job is looked up, what its products lie in is not', async () => {
+  engine = await ownerEngine();
+  engine.sim.owners.startJob(ANNA, { facility_id: HANGAR, output_location_id: LOST });
+  expect(await engine.collect('industry', ME)).toMatchObject({ outcome: 'published' });
+  expect(await structures(HANGAR, LOST)).toEqual([HANGAR]);
+});
+
+test('the type of a structure is looked up with it', async () => {
+  engine = await ownerEngine();
+  const [structure] = engine.sim.owners.roster.structures.values();
+  await engine.db.pool.query(
+    `INSERT INTO structures (structure_id, name, is_placeholder) VALUES ($1, 'somewhere', true)`,
+    [structure!.id],
+  );
+  const type = 'FROM types WHERE type_id = $1';
+  await engine.db.pool.query(`DELETE ${type}`, [structure!.typeId]);
+  expect(await engine.collect('structures')).toMatchObject({ changed: 1 });
+  expect(await engine.db.rows(`SELECT ${type}`, [structure!.typeId])).toHaveLength(1);
+});
