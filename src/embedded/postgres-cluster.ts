@@ -148,6 +148,9 @@ const SETTINGS: Record<string, string> = {
   timezone: 'UTC',
   log_timezone: 'UTC',
   log_line_prefix: '%m [%p] %d ',
+  // A refused statement, and the row that it was refused for, may have tokens in them: who sent it is told both.
+  log_min_error_statement: 'panic',
+  log_error_verbosity: 'terse',
   // The server's output goes to a file that we keep bounded, see server-log.ts.
   logging_collector: 'off',
 };

@@ -68,6 +68,20 @@ describe('startEmbeddedPostgres', () => {
     await expect(query(url.replace(/:[^:@]+@/, ':wrong@'), 'SELECT 1')).rejects.toThrow(/password/);
   });
 
+  test('logs that a statement is refused, and neither its text nor its row: they may hold a token', async () => {
+    await (await start()).stop();
+    running.pop();
+    await writeFile(join(dir, 'cluster', 'eve.conf'), ''); // a cluster of a version that had not thought of it
+    const { url } = await start();
+    await query(url, 'CREATE TABLE logins (id int PRIMARY KEY, token text, CHECK (id > 0))');
+    const insert = (id: number) => query(url, `INSERT INTO logins VALUES (${id}, 'a-token-in-the-clear')`);
+    await insert(1);
+    for (const refused of [1, -1]) await expect(insert(refused)).rejects.toThrow('violates');
+    const told = await readFile(join(dir, 'postgres.log'), 'utf8');
+    expect(told.match(/violates/g)).toHaveLength(2);
+    expect(told).not.toContain('a-token');
+  });
+
   test('takes over the server that a killed process left behind', async () => {
     const other = await startHolder<EmbeddedPostgres>('postgres', dir);
     await query(other.held.url, 'CREATE TABLE kept AS SELECT 42 AS answer');

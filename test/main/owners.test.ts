@@ -1,43 +1,32 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Client } from 'pg';
 import { freePort } from '../../src/embedded/ports.ts';
 import type { AssignmentView } from '../../src/engine/owners/assignments.ts';
 import type { LoginBegun } from '../../src/engine/owners/login.ts';
 import type { TokenView } from '../../src/engine/owners/tokens.ts';
 import type { Status } from '../../src/main/status.ts';
 import { type LoginChoice, type Simulator, startSimulator } from '../../src/simulator/index.ts';
-import { emptyDatabase } from '../support/database.ts';
-import { eventually, type TestTemporal, testTemporal } from '../support/temporal.ts';
+import { eventually } from '../support/temporal.ts';
 import { TEST_APPLICATION } from '../support/vault.ts';
 import { makePlace, type Place } from './process.ts';
 
 const [ANNA, BRAM] = [90000001, 90000002];
 
 let sim: Simulator;
-let temporal: TestTemporal;
-let database: Awaited<ReturnType<typeof emptyDatabase>>;
 let place: Place;
 let running: Awaited<ReturnType<Place['up']>>;
 
 beforeAll(async () => {
   let port: number;
-  [sim, temporal, database, port] = await Promise.all([
-    startSimulator(),
-    testTemporal(),
-    emptyDatabase(),
-    freePort(),
-  ]);
+  [sim, port] = await Promise.all([startSimulator(), freePort()]);
   const off = { COLLECT_UNIVERSE_DATA: 'false', COLLECT_MARKET_ORDERS: 'false' };
   place = await makePlace({
     ...off,
-    DATABASE_URL: database.url,
-    DATABASE_MAX_CONNECTIONS: '10',
-    DATABASE_MIN_CONNECTIONS: '0',
-    TEMPORAL_ADDRESS: temporal.address,
-    TEMPORAL_NAMESPACE: temporal.namespace,
     ESI_BASE_URL: sim.url,
     SDE_BASE_URL: sim.sdeUrl,
     SSO_BASE_URL: sim.ssoUrl,
@@ -52,7 +41,7 @@ afterAll(async () => {
   running.child.kill('SIGINT');
   await running.ended;
   await place.close();
-  await Promise.all([temporal.close(), database.drop(), sim.close()]);
+  await sim.close();
 });
 
 /** What anybody on this machine sees of the processes: their command lines. */
@@ -62,6 +51,14 @@ async function commandLines(): Promise<string> {
   const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const lines = await Promise.all(ids.map((id) => readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')));
   return lines.join('\n');
+}
+
+/** SQL that the database refuses. */
+async function refused(text: string): Promise<void> {
+  const client = new Client({ connectionString: running.endpoints.databaseUrl });
+  await client.connect();
+  await expect(client.query(text)).rejects.toThrow('violates');
+  await client.end();
 }
 
 /** `tokens add`, with a person at the browser. */
@@ -133,17 +130,23 @@ test('the API and the page do the same, and nothing secret is told or logged', a
   );
   expect(told.at(-1)).toMatch(/collector_runs_total{[^}]*wallet/);
   const lists = await Promise.all([place.run('tokens', 'list', '--json'), place.run('status', '--json')]);
+  const code = new URL(answer.url).searchParams.get('code')!;
+  const refreshTokens = [ANNA, BRAM].flatMap((id) =>
+    sim.sso.grants(id).flatMap((grant) => grant.refreshTokens),
+  );
+  for (const token of refreshTokens)
+    await refused(`INSERT INTO esi_tokens (character_id, refresh_token) VALUES (${ANNA}, '${token}')`);
+  const serverLogs = ['postgres/postgres.log', 'temporal/temporal.log'].map((name) =>
+    readFile(path.join(place.dataDir, name), 'utf8'),
+  );
   const shown = [
     running.stdout(),
     running.stderr(),
     ...told,
     await commandLines(),
+    ...(await Promise.all(serverLogs)),
     ...lists.map(({ stdout, stderr }) => stdout + stderr),
   ];
-  const code = new URL(answer.url).searchParams.get('code')!;
-  const refreshTokens = [ANNA, BRAM].flatMap((id) =>
-    sim.sso.grants(id).flatMap((grant) => grant.refreshTokens),
-  );
   for (const secret of [state, code, TEST_APPLICATION.clientSecret, 'eyJhbGci', ...refreshTokens])
     expect(shown.filter((text) => text.includes(secret))).toEqual([]);
 }, 60_000);
