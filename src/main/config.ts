@@ -36,6 +36,9 @@ const PREFIXES = [
   'RETENTION_',
 ];
 
+/** Names of Temporal's own programs that are near ones of ours. */
+const OTHERS = /^TEMPORAL_(CLI_(?!PATH)|TLS_\w+_DATA$)/;
+
 /** Requests at once, unless the rate allows fewer. */
 const DEFAULT_BURST = 50;
 
@@ -164,12 +167,12 @@ export function readEnvironment(cwd = process.cwd()): NodeJS.ProcessEnv {
 
 /**
  * The settings, checked. An empty value counts as not set. Throws AppError BAD_SETTINGS with a sentence per setting
- * that is malformed, out of range, or unknown with one of our prefixes.
+ * that is malformed, out of range, or a slip of the pen.
  */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim() !== ''));
   const unknown = Object.keys(given)
-    .filter((name) => PREFIXES.some((prefix) => name.startsWith(prefix)) && !(name in settings))
+    .filter((name) => !(name in settings) && isSlip(name))
     .map((name) => `${name} is no setting of ours${hint(name)}`);
   const parsed = schema.safeParse(given);
   const bad = parsed.success ? [] : parsed.error.issues.map((issue) => sentence(issue, given));
@@ -192,9 +195,18 @@ function accepted(issue: z.core.$ZodIssue): string {
   return issue.message;
 }
 
-/** The known setting that differs by a letter or two, as a question. */
+/** Beginnings that are not ours alone (HTTP_PROXY, OTEL_SERVICE_NAME): there a slip is what is near one of ours. */
+function isSlip(name: string): boolean {
+  if (PREFIXES.some((prefix) => name.startsWith(prefix))) return true;
+  const [firstWord] = name.split('_', 1);
+  return !OTHERS.test(name) && (nearest(name)?.startsWith(`${firstWord}_`) ?? false);
+}
+
+/** The known setting that differs by a letter or two. */
+const nearest = (name: string) => SETTING_NAMES.find((known) => distance(known, name) <= 2);
+
 function hint(name: string): string {
-  const near = SETTING_NAMES.find((known) => distance(known, name) <= 2);
+  const near = nearest(name);
   return near ? `; did you mean ${near}?` : '; see the list in README.md';
 }
 

@@ -155,8 +155,26 @@ describe('unknown settings', () => {
     );
   });
 
+  test.each([
+    ['TOKEN_ENCRYPTION_KEYS', 'TOKEN_ENCRYPTION_KEY'],
+    ['TOKEN_ENCRYPTION_KY', 'TOKEN_ENCRYPTION_KEY'],
+    ['API_TOKN', 'API_TOKEN'],
+    ['HTTP_PRT', 'HTTP_PORT'],
+    ['LOG_LEVL', 'LOG_LEVEL'],
+    ['DATA_DIRR', 'DATA_DIR'],
+    ['TEMPORAL_ADRESS', 'TEMPORAL_ADDRESS'],
+    ['OTEL_EXPORTER_OTLP_ENDPONT', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
+  ])('%s is a slip for %s, and does not pass for a name of another program', (name, meant) => {
+    expect(refusal({ [name]: 'x' })).toEqual([`${name} is no setting of ours; did you mean ${meant}?`]);
+  });
+
   test("of other programs are none of our business, and an empty one of ours isn't either", () => {
-    expect(read({ PGHOST: 'x', HTTP_PROXY: 'x', TEMPORAL_CLI_ADDRESS: 'x', ESI_FOO: '' })).toEqual(read({}));
+    const others = [
+      ...['PGHOST', 'HTTP_PROXY', 'API_KEY', 'LOG_FILE', 'LOGLEVEL', 'OTEL_SERVICE_NAME'],
+      ...['TEMPORAL_CLI_ADDRESS', 'TEMPORAL_CLI_AUTH', 'TEMPORAL_ENV', 'TEMPORAL_TLS_CLIENT_KEY_DATA'],
+    ];
+    const environment = Object.fromEntries(others.map((name) => [name, 'x']));
+    expect(read({ ...environment, ESI_FOO: '' })).toEqual(read({}));
   });
 });
 
