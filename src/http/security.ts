@@ -6,11 +6,11 @@ import { sendProblem } from './problem.ts';
 
 /** Who may ask. */
 export interface AccessRules {
-  /** When set, everything but `/health` and the callback asks for it. */
+  /** When set, everything but `/health`, the style sheet and the callback asks for it. */
   readonly token: string | undefined;
   /** Names that this server is called by, without ports: whatever else is in `Host` is an attack by DNS (rebinding). */
   readonly hosts: readonly string[];
-  /** Served to other machines, under any name: the token guards it. */
+  /** Served to other machines, under any name: the token guards it, and the callback alone keeps to its names. */
   readonly isPublic: boolean;
   /** Origin of ESI_CALLBACK_URL: the page may be reached under it through a proxy. */
   readonly origin: string;
@@ -32,8 +32,8 @@ export function secureAnswers({ ssoOrigin }: AccessRules): MiddlewareHandler {
   };
 }
 
-/** Paths that ask for no token. */
-const OPEN = (callbacks: readonly string[]) => new Set(['/health', '/style.css', ...callbacks]);
+/** Nothing secret, and nothing that changes anything: they ask for no token. */
+const OPEN = new Set(['/health', '/style.css']);
 
 function hostOf(c: Context): string {
   return (c.req.header('host') ?? new URL(c.req.url).host).toLowerCase();
@@ -45,10 +45,9 @@ const nameOf = (host: string) => host.replace(/:\d+$/, '');
 /** Refuses requests under foreign names, and those that a page of another site made a browser send. */
 export function refuseForeigners(rules: AccessRules, callbacks: readonly string[]): MiddlewareHandler {
   const names = new Set(rules.hosts.map((host) => host.toLowerCase()));
-  const open = OPEN(callbacks);
   return async (c, next) => {
     const host = hostOf(c);
-    const anyName = rules.isPublic && (c.req.path === '/health' || !open.has(c.req.path));
+    const anyName = rules.isPublic && !callbacks.includes(c.req.path);
     if (!anyName && !names.has(nameOf(host))) {
       const detail = `This server is not called "${nameOf(host)}". Ask it under localhost, HTTP_HOST, or the host of ESI_CALLBACK_URL.`;
       return sendProblem(c, { status: 421, code: 'FOREIGN_HOST', detail });
@@ -73,14 +72,13 @@ function isOrigin(origin: string, host: string): boolean {
  * browser can ask for. Both are compared in constant time.
  */
 export function askForToken(token: string, callbacks: readonly string[]): MiddlewareHandler {
-  const open = OPEN(callbacks);
   const bearer = bearerAuth({ token });
   const basic = basicAuth({
     realm: 'eve-data-collector: the password is API_TOKEN',
     verifyUser: (_, password) => timingSafeEqual(token, password),
   });
   return (c, next) => {
-    if (open.has(c.req.path)) return next();
+    if (OPEN.has(c.req.path) || callbacks.includes(c.req.path)) return next();
     const isPage = !c.req.path.startsWith('/api/');
     const hasBearer = /^bearer /i.test(c.req.header('authorization') ?? '');
     return isPage && !hasBearer ? basic(c, next) : bearer(c, next);

@@ -133,7 +133,7 @@ describe('with a token', () => {
     const host = 'collector.lan:8080';
     expect((await ask('/api/tokens', { host, ...headersOf(TOKEN) }, 'GET', PUBLIC)).status).toBe(200);
     expect((await ask('/api/tokens', { host, ...headersOf('wrong-token-altogether') })).status).toBe(401);
-    expect((await ask('/health', { host })).status).toBe(200);
+    for (const path of ['/health', '/style.css']) expect((await ask(path, { host })).status).toBe(200);
     expect((await ask('/callback?state=x', { host })).status).toBe(421);
   });
 });
