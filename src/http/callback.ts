@@ -3,7 +3,7 @@ import { html } from 'hono/html';
 import type { LoginReport } from '../engine/owners/login.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
-import { answerError, problemOf } from './problem.ts';
+import { answerError, problemOf, sendProblem } from './problem.ts';
 
 /** Programs say that they want JSON; browsers say that they take anything. */
 const wantsJson = (accept = '') =>
@@ -16,6 +16,11 @@ export async function answerCallback(
   finish: () => Promise<LoginReport>,
 ): Promise<Response> {
   c.header('referrer-policy', 'no-referrer'); // the address has the code in it
+  // Hono answers HEAD through GET: a program that only looks where a link leads would spend the login.
+  if (c.req.method === 'HEAD') {
+    c.header('allow', 'GET');
+    return sendProblem(c, { status: 405, detail: 'This address answers GET only: each visit ends a login.' });
+  }
   const json = wantsJson(c.req.header('accept'));
   try {
     const report = await finish();

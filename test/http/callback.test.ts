@@ -64,6 +64,16 @@ describe('the callback', () => {
     }
   });
 
+  test('does not spend a login on who only looks (HEAD)', async () => {
+    seen.length = 0;
+    for (const path of ['/callback?state=s&code=c', '/api/tokens/callback?state=s&state=t']) {
+      const look = await finishing.request(path, { method: 'HEAD' });
+      expect([look.status, look.headers.get('allow')]).toEqual([405, 'GET']);
+      expect(look.headers.get('referrer-policy')).toBe('no-referrer');
+    }
+    expect(seen).toEqual([]);
+  });
+
   test('puts neither code nor state into the log', async () => {
     logged.length = 0;
     const answer = await visit('/callback?state=sesame&code=bug');
