@@ -32,6 +32,11 @@ export const callback = z
     message: 'an address with a path of its own, such as http://localhost:8080/callback',
     abort: true,
   })
+  // Others are encoded on their way, or are patterns to the router: such a path would never be found.
+  .refine(
+    (text) => /^[\w./~-]+$/.test(new URL(text).pathname),
+    'an address with a path of letters, digits and any of ._~/-',
+  )
   .refine(isOpen, OPEN);
 /** Addresses have IPv6 in brackets; what is listened on has not. */
 export const host = z

@@ -105,6 +105,10 @@ describe('a bad value', () => {
     ['ESI_CALLBACK_URL', 'http://localhost:8080', /a path of its own, such as/],
     ['ESI_CALLBACK_URL', 'http://localhost:8080/api/tokens', /a path of its own, such as/],
     ['ESI_CALLBACK_URL', 'http://localhost:8080/callback?x=1', /a path of its own, such as/],
+    ['ESI_CALLBACK_URL', 'http://localhost:8080/call%20back', /a path of letters, digits and any of/],
+    ['ESI_CALLBACK_URL', 'http://localhost:8080/%61pi/tokens', /a path of letters, digits and any of/],
+    ['ESI_CALLBACK_URL', 'http://localhost:8080/:x', /a path of letters, digits and any of/],
+    ['ESI_CALLBACK_URL', 'http://localhost:8080/*', /a path of letters, digits and any of/],
     ['ESI_USER_AGENT', 'my tool 1.0', /a contact: an e-mail address, a URL/],
     ['HTTP_HOST', '0.0.0.0', /a loopback address .* unless API_TOKEN is set/],
   ])('%s=%s gives one sentence with what was found and what is accepted', (name, value, accepted) => {
@@ -186,7 +190,7 @@ test.each(['me@example.com', 'https://example.com/me', 'tool; Discord: someone',
 );
 
 test('the callback is kept letter for letter, as EVE compares it', () => {
-  for (const url of ['https://eve.example.com/back/', 'http://localhost:8080/api/tokens/callback'])
+  for (const url of ['https://eve.example.com/~me/back-1_x.y/', 'http://localhost:8080/api/tokens/callback'])
     expect(read({ ESI_CALLBACK_URL: url }).ESI_CALLBACK_URL).toBe(url);
 });
 

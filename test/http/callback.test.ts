@@ -45,6 +45,12 @@ describe('the callback', () => {
     }
   });
 
+  test('is wherever the settings say', async () => {
+    const login = { callbackUrl: 'http://localhost:8080/~me/back-1_x.y/', isSet: true };
+    const app = testApp({ login, desk: { ...DESK, finishLogin: async () => report } });
+    expect((await app.request('/~me/back-1_x.y/?state=s&code=c')).status).toBe(200);
+  });
+
   test('tells what went wrong, and when to try again', async () => {
     const denied = await visit('/callback?state=s&error=access_denied&error_description=x');
     expect([denied.status, await denied.text()]).toEqual([400, expect.stringContaining('It was cancelled.')]);
