@@ -65,10 +65,16 @@ interface Issue {
   readonly message: string;
 }
 
+/** RFC 6901, as a fragment: `#` is the whole body. */
+function jsonPointer(path: Issue['path']): string {
+  const keys = path.map((key) => String(key).replaceAll('~', '~0').replaceAll('/', '~1'));
+  return ['#', ...keys.map(encodeURIComponent)].join('/');
+}
+
 /** Answers a request that a schema refused. */
 export function refuseInput(c: Context, target: string, issues: readonly Issue[]): Response {
   const errors = issues.map(({ path, message }) => ({
-    pointer: target === 'json' ? `#/${path.map(String).join('/')}` : path.map(String).join('.'),
+    pointer: target === 'json' ? jsonPointer(path) : path.map(String).join('.'),
     detail: message,
   }));
   const told = errors.map(({ pointer, detail }) => `${pointer}: ${detail}`).join('; ');

@@ -21,6 +21,14 @@ const problems = {
   },
 };
 
+/** Where people come: whatever asks for no JSON gets a page. */
+const problemsOrPage = {
+  default: {
+    ...problems.default,
+    content: { ...problems.default.content, 'text/html': { schema: z.string() } },
+  },
+};
+
 const nothing = { description: 'Done' };
 
 export const readHealth = createRoute({
@@ -31,6 +39,7 @@ export const readHealth = createRoute({
   responses: {
     200: json(schemas.health, 'It works, or goes on by itself'),
     503: json(schemas.health, 'The database or Temporal is away'),
+    ...problems,
   },
 });
 
@@ -63,7 +72,7 @@ export const callback = (path: string) =>
         description: 'What came of the login',
         content: { 'text/html': { schema: z.string() }, 'application/json': { schema: schemas.loginReport } },
       },
-      ...problems,
+      ...problemsOrPage,
     },
   });
 

@@ -1,9 +1,12 @@
 import { z } from '@hono/zod-openapi';
+import { LONGEST_INTERVAL } from '../engine/owners/assignments.ts';
 
 /** The API's shapes: they validate what comes in, type what goes out, and describe both in openapi.json. */
 
 const moment = z.iso.datetime().nullable();
 const count = z.int().min(0);
+/** Described here, checked by the desk: what is refused there is told as BAD_INTERVAL. */
+const interval = z.int().optional().openapi({ minimum: 1, maximum: LONGEST_INTERVAL });
 
 export const problem = z
   .object({
@@ -91,20 +94,22 @@ export const newAssignment = z
   .strictObject({
     collector: z.string().max(100),
     target: z.string().max(100),
-    intervalMinutes: z.int().optional(),
+    intervalMinutes: interval,
   })
   .openapi('NewAssignment');
 
 export const assignmentChange = z
-  .strictObject({ isEnabled: z.boolean().optional(), intervalMinutes: z.int().optional() })
+  .strictObject({ isEnabled: z.boolean().optional(), intervalMinutes: interval })
   .refine((change) => Object.keys(change).length > 0, 'isEnabled, intervalMinutes, or both')
-  .openapi('AssignmentChange');
+  .openapi('AssignmentChange', { minProperties: 1 });
 
 /** A name to look for; Postgres knows no text with U+0000 in it. */
 const word = z
   .string()
   .max(100)
   .regex(/^[^\0]*$/, 'a name');
+
+const LIMIT = { minimum: 1, maximum: 1_000, default: 50 };
 
 export const runQuery = z.object({
   collector: word.optional(),
@@ -113,9 +118,9 @@ export const runQuery = z.object({
     .string()
     .regex(/^\d{1,4}$/, 'a number from 1 to 1000')
     .transform(Number)
-    .pipe(z.int().min(1).max(1_000))
-    .default(50)
-    .openapi({ type: 'integer' }),
+    .pipe(z.int().min(LIMIT.minimum).max(LIMIT.maximum))
+    .default(LIMIT.default)
+    .openapi({ type: 'integer', ...LIMIT }),
 });
 
 export const run = z

@@ -48,7 +48,7 @@ const unknownAssignment = (what: string) =>
   );
 
 /** A month: whoever wants less often than that wants it switched off. */
-const LONGEST = 31 * 24 * 60;
+export const LONGEST_INTERVAL = 31 * 24 * 60;
 
 const view = ({ type, lastCollectedAt, nextCollectionAt, ...row }: AssignmentRow): AssignmentView => ({
   ...row,
@@ -136,11 +136,11 @@ function ownerOf(target: string, collector: OwnerCollector): { kind: OwnerKind; 
 }
 
 function checkInterval(minutes: number | undefined): number | undefined {
-  if (minutes === undefined || (Number.isInteger(minutes) && minutes >= 1 && minutes <= LONGEST))
+  if (minutes === undefined || (Number.isInteger(minutes) && minutes >= 1 && minutes <= LONGEST_INTERVAL))
     return minutes;
   throw fail(
     'BAD_INTERVAL',
-    `An interval is a whole number of minutes from 1 to ${LONGEST}; ESI's own cache still holds beneath it.`,
+    `An interval is a whole number of minutes from 1 to ${LONGEST_INTERVAL}; ESI's own cache still holds beneath it.`,
   );
 }
 
