@@ -181,16 +181,16 @@ export const enableAssignmentCommand =
 /** More lines than this nobody reads; the lists have them all. */
 const MOST_TROUBLE = 20;
 
-/** Logins that are not well and assignments that rest, a line each, in plain words. */
+/** Logins that are not well and assignments that rest or fall short, a line each, in plain words. */
 export function ownersTrouble(
   tokens: readonly TokenView[],
   assignments: readonly AssignmentView[],
 ): readonly string[] {
   const off = tokens.filter((token) => !token.isActive);
-  const resting = assignments.filter((assignment) => assignment.isEnabled && assignment.note !== null);
+  const noted = assignments.filter((assignment) => assignment.isEnabled && assignment.note !== null);
   const lines = [
     ...off.map((t) => `Login of ${t.name || `character/${t.characterId}`}: ${t.reason ?? 'switched off'}`),
-    ...resting.map((a) => `${a.collector} of ${a.owner || a.target} rests: ${a.note ?? ''}`),
+    ...noted.map((a) => `${a.collector} of ${a.owner || a.target}: ${a.note ?? ''}`),
   ];
   const left = lines.length - MOST_TROUBLE;
   if (left <= 0) return lines;
