@@ -50,9 +50,9 @@ async function onlyPlaces<T extends { readonly id: number }>(
 ): Promise<T[]> {
   if (unknown.length === 0) return [];
   const { rows } = await db.query<{ id: number }>(
-    `SELECT id FROM unnest($1::bigint[]) AS u (id)
-      WHERE EXISTS (SELECT FROM ${source} r WHERE r."${column}" = u.id AND r.location_flag !~ '${INSIDE}')
-        AND ${missing(spec.table, spec.key[0]!, 'u.id')}`,
+    `SELECT id FROM (SELECT DISTINCT r."${column}" AS id FROM ${source} r
+                      WHERE r."${column}" = ANY($1::bigint[]) AND r.location_flag !~ '${INSIDE}') d
+      WHERE ${missing(spec.table, spec.key[0]!, 'd.id')}`,
     [unknown.map(({ id }) => id)],
   );
   const places = new Set(rows.map(({ id }) => id));
