@@ -63,13 +63,15 @@ const balance = {
   change: { policy: 'changes' },
 } as const;
 
-/** Names of hangars and wallets in one list; anything else stays as it is, and is no list. */
+const divisions = z
+  .strictObject({ hangar: z.array(z.looseObject({})), wallet: z.array(z.looseObject({})) })
+  .partial();
+
+/** Names of hangars and wallets in one list; either is left out where no division has a name of its own. */
 function flattenDivisions(json: unknown): unknown {
-  const { hangar, wallet } = (json ?? {}) as Record<string, unknown>;
-  if (!Array.isArray(hangar) && !Array.isArray(wallet)) return typeof json === 'object' ? {} : json;
-  return Object.entries({ hangar, wallet }).flatMap(([kind, list]) =>
-    Array.isArray(list) ? list.map((row: object) => ({ ...row, kind })) : [],
-  );
+  const { data } = divisions.safeParse(json);
+  if (!data) return typeof json === 'object' ? {} : json; // no list, whatever it is
+  return Object.entries(data).flatMap(([kind, list]) => (list ?? []).map((row) => ({ ...row, kind })));
 }
 
 export const wallet: OwnerCollector = {

@@ -55,7 +55,7 @@ export async function collectParts(
   }
   const [first] = trouble.values();
   if (first) {
-    await book(ports, key, ends, describeError(first));
+    await book(ports, key, ends, ...[...trouble.values()].map(describeError));
     throw first; // a repetition finds the others done
   }
   return { state: 'done', summary: await finish(ports, key, ends) };
@@ -150,7 +150,7 @@ async function give(ports: Ports, key: RunKey, error: unknown): Promise<RunSumma
 /** Ends of parts that collected nothing, or not all, and why is told. */
 const SHORT = new Set<RunSummary['outcome']>(['failed', 'resting', 'refused', 'torn']);
 
-/** Books what came of all parts with the assignment. Gives its note. */
+/** Books what came of all parts with the assignment; with `trouble` it is not collected yet. Gives its note. */
 async function book(
   ports: Ports,
   key: RunKey,
@@ -168,7 +168,7 @@ async function book(
       collector: key.collector,
       kind: kind as OwnerKind,
       ownerId: Number(id),
-      collected: asked.length > 0,
+      collected: asked.length > 0 && trouble.length === 0,
       notBefore: await readEarliestExpiry(ports.db.pool, key),
       note: note === '' ? undefined : note.slice(0, 2_000),
     },

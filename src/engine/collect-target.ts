@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { findCollector } from '../collectors/index.ts';
 import { describeError } from '../kernel/errors.ts';
-import type { RunKey } from '../store/runs.ts';
+import { readRunResult, type RunKey } from '../store/runs.ts';
 import { begin } from './begin.ts';
 import { closeFailed } from './close-failed.ts';
 import { collectParts, orGiveUp, resolve } from './collect-parts.ts';
@@ -45,6 +45,8 @@ export function engineSteps(ports: Ports, context: StepContext = {}): Steps {
     },
     async readChunk(run, chunk) {
       const set = routeSet(run);
+      // Another chunk of the part may have given it up.
+      if (run.part !== undefined && (await readRunResult(ports.db.pool, run.runId))) return { pages: 0 };
       const pages = await orGiveUp(ports, run, () =>
         goesBackwards(set)
           ? readBackwards(ports, set, run, context)

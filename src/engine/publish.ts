@@ -29,9 +29,10 @@ export async function publish(
   { final }: PublishOptions,
 ): Promise<Step> {
   const spec = setSpec(set, run);
+  const records = await readPageRecords(ports.db.pool, run.runId);
+  // In this order: a twin that closes the run drops its pages with it.
   const earlier = await readRunResult(ports.db.pool, run.runId);
   if (earlier) return { state: 'done', summary: { ...earlier, runId: run.runId } };
-  const records = await readPageRecords(ports.db.pool, run.runId);
   if (records.length === 0) return nothingStaged(ports, run);
   const assessment = goesBackwards(set) ? assessBackwards(records) : assess(records);
   // A list with a hole is never published: the next run would stop at the rows in front of it.

@@ -66,14 +66,20 @@ const withHash = (draft: Draft): WantedSchedule => ({
   hash: createHash('sha256').update(JSON.stringify(draft)).digest('hex').slice(0, 16),
 });
 
-function startWorkflow(workflowType: string, id: string, about: string, args: unknown[]): Draft['action'] {
+function startWorkflow(
+  workflowType: string,
+  id: string,
+  about: string,
+  args: unknown[],
+  workflowExecutionTimeout: Draft['action']['workflowExecutionTimeout'] = LONGEST_RUN,
+): Draft['action'] {
   return {
     type: 'startWorkflow',
     workflowType,
     workflowId: id, // the server appends the scheduled time
     taskQueue: 'collect',
     args,
-    workflowExecutionTimeout: LONGEST_RUN,
+    workflowExecutionTimeout,
     staticSummary: about,
   };
 }
@@ -93,6 +99,9 @@ function housekeeping(): WantedSchedule {
 /** Id of the schedule that starts what `collector_assignments` says is due. */
 export const DISPATCHER = 'owners';
 
+/** A look takes a second; one that is stuck must not keep all others away for long. */
+const LONGEST_LOOK = '15 minutes';
+
 /** Every minute, since an assignment takes effect within one. What is still under way has taken what was due. */
 function dispatcher(): WantedSchedule {
   const about = 'Starts what is due for characters and corporations';
@@ -101,7 +110,7 @@ function dispatcher(): WantedSchedule {
     about,
     spec: { intervals: [{ every: 60_000 }] },
     policies: { overlap: 'SKIP', catchupWindow: 10_000 },
-    action: startWorkflow('dispatch', DISPATCHER, about, []),
+    action: startWorkflow('dispatch', DISPATCHER, about, [], LONGEST_LOOK),
   });
 }
 

@@ -22,17 +22,24 @@ export interface Affiliation {
 /** Corporations below are of the game itself: their members have nothing in common that could be read. */
 export const FIRST_PLAYER_CORPORATION = 98_000_000;
 
+/** A character that is logged in and has gone from one corporation to another. */
+export interface Move {
+  readonly characterId: number;
+  readonly from: number;
+  readonly to: number;
+  /** What its login grants. */
+  readonly scopes: readonly string[];
+}
+
 /**
- * Writes whose member each character is. One that has changed corporation has no roles until they are asked for, and
- * where it may tell of them, what was assigned of its former corporation is assigned of the new one. Returns
- * corporations that are not known by name yet.
+ * Writes whose member each character is. One that has changed corporation has no roles until they are asked for. Returns
+ * those, and corporations that are not known by name yet.
  */
 export async function writeAffiliations(
   client: PoolClient,
   affiliations: readonly Affiliation[],
   until: Date,
-  rolesScope: string,
-): Promise<number[]> {
+): Promise<{ moves: Move[]; nameless: number[] }> {
   const json = JSON.stringify(affiliations);
   await client.query(
     `INSERT INTO corporations AS c (corporation_id, alliance_id)
@@ -42,19 +49,16 @@ export async function writeAffiliations(
       WHERE c.alliance_id IS DISTINCT FROM excluded.alliance_id`,
     [json],
   );
-  await client.query(
-    `INSERT INTO collector_assignments (corporation_id, collector_type, collection_interval_minutes)
-     SELECT DISTINCT ON (a.corporation_id, o.collector_type)
-            a.corporation_id, o.collector_type, o.collection_interval_minutes
+  const { rows: moves } = await client.query<Move>(
+    `SELECT c.character_id AS "characterId", c.corporation_id AS "from", a.corporation_id AS "to",
+            array_agg(s.scope) AS scopes
        FROM json_to_recordset($1) AS a (character_id bigint, corporation_id bigint)
        JOIN characters c USING (character_id)
        JOIN esi_tokens t ON t.character_id = c.character_id AND t.is_active
-       JOIN esi_token_scopes s ON s.token_id = t.id AND s.scope = $2
-       JOIN collector_assignments o ON o.corporation_id = c.corporation_id AND o.is_enabled
+       JOIN esi_token_scopes s ON s.token_id = t.id
       WHERE a.corporation_id <> c.corporation_id AND a.corporation_id >= ${FIRST_PLAYER_CORPORATION}
-      ORDER BY a.corporation_id, o.collector_type, o.collection_interval_minutes
-     ON CONFLICT DO NOTHING`,
-    [json, rolesScope],
+      GROUP BY 1, 2, 3`,
+    [json],
   );
   await client.query(
     `UPDATE characters c
@@ -69,7 +73,7 @@ export async function writeAffiliations(
     `SELECT corporation_id FROM corporations WHERE name = '' AND corporation_id = ANY($1)`,
     [affiliations.map((a) => a.corporation_id)],
   );
-  return rows.map((row) => row.corporation_id);
+  return { moves, nameless: rows.map((row) => row.corporation_id) };
 }
 
 export async function writeCorporation(

@@ -47,9 +47,9 @@ export async function closeAbandoned(db: Queryable, key: RunKey, runId: number, 
   );
 }
 
-/** Closes a run with what it did; a run that is closed already stays as it is. */
-export async function closeRun(db: Queryable, runId: number, result: RunResult, now: Date): Promise<void> {
-  await db.query(
+/** Closes a run with what it did. False when it is closed already, and stays as it is. */
+export async function closeRun(db: Queryable, runId: number, result: RunResult, now: Date): Promise<boolean> {
+  const { rowCount } = await db.query(
     `UPDATE collection_runs r
         SET finished_at = $2, outcome = $3, rows_inserted = r.rows_inserted + $4, rows_changed = r.rows_changed + $5, rows_removed = $6,
             last_modified = $7, expires = $8, error = $9, pages = greatest(r.pages, s.pages),
@@ -72,20 +72,17 @@ export async function closeRun(db: Queryable, runId: number, result: RunResult, 
       result.error ?? null,
     ],
   );
+  return rowCount === 1;
 }
 
-/** The run that a workflow run opened and nobody has closed; of one part, where the key names it. */
-export async function findOpenRun(
-  db: Queryable,
-  key: RunKey,
-): Promise<{ runId: number; part: string } | undefined> {
+/** The runs that a workflow run opened and nobody has closed; of one part, where the key names it. */
+export async function findOpenRuns(db: Queryable, key: RunKey): Promise<{ runId: number; part: string }[]> {
   const { rows } = await db.query<{ run_id: number; part: string }>(
     `SELECT run_id, part FROM collection_runs
       WHERE workflow_run_id = $1 AND finished_at IS NULL AND part = coalesce($2, part)`,
     [key.workflowRunId ?? null, key.part ?? null],
   );
-  const row = rows[0];
-  return row && { runId: row.run_id, part: row.part };
+  return rows.map(({ run_id: runId, part }) => ({ runId, part }));
 }
 
 /** Takes back the open run of a part that nothing was read for. False where something was. */

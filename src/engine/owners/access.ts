@@ -42,7 +42,7 @@ export async function withAccess<T>(
   const who = target.kind === 'character' ? { characterId: target.id } : { corporationId: target.id };
   const why: string[] = [];
   let trouble: unknown; // roles that cannot be had now: perhaps somebody else's can
-  for (const candidate of await readScoped(ports, who, subject, context)) {
+  for (const candidate of fresh(await readScoped(ports, who, subject, context), ports.clock.now())) {
     const against = await speaksAgainst(ports, candidate, route, context).catch((error: unknown) => {
       if (!isTrouble(error)) throw error;
       trouble ??= error;
@@ -62,6 +62,12 @@ export async function withAccess<T>(
   }
   throw trouble ?? noAccess(target, route, why);
 }
+
+/** Those first whose roles need not be asked for: while one's cannot be read, another may do. */
+const fresh = (candidates: readonly Candidate[], now: number) =>
+  candidates.toSorted((a, b) => Number(isFresh(b, now)) - Number(isFresh(a, now)));
+
+const isFresh = ({ rolesUntil }: Candidate, now: number) => (rolesUntil?.getTime() ?? 0) > now;
 
 /** Whether ESI may answer when it is asked again. */
 const isTrouble = (error: unknown) =>
@@ -104,8 +110,9 @@ async function speaksAgainst(
   if (!candidate.scopes.includes(ROLES_SCOPE))
     return `${name} has not granted ${ROLES_SCOPE}, so its roles cannot be checked: log in again.`;
   try {
-    const known = candidate.rolesUntil && candidate.rolesUntil.getTime() > now;
-    const held = known ? candidate.roles : await readRoles(ports, candidate.characterId, context);
+    const held = isFresh(candidate, now)
+      ? candidate.roles
+      : await readRoles(ports, candidate.characterId, context);
     if (roles.some((role) => held.includes(role))) return undefined;
     return `${name} lacks the role ${roles.join(' or ')}.`;
   } catch (error) {

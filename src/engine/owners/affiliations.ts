@@ -1,7 +1,11 @@
+import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { EsiError } from '../../esi/errors.ts';
 import { describeError } from '../../kernel/errors.ts';
+import { factOf, type Route } from '../../spec/routes.ts';
+import { addAssignment, findAssignment } from '../../store/assignments.ts';
 import {
+  type Move,
   postponeAffiliations,
   readStaleAffiliations,
   writeAffiliations,
@@ -10,6 +14,7 @@ import {
 import { bisect } from '../bisect.ts';
 import type { Ports, StepContext } from '../ports.ts';
 import { ROLES_SCOPE } from './roles.ts';
+import { ownerCollectors, partsFor, typeOf } from './scopes.ts';
 
 /** ESI's server holds an affiliation for an hour, and the answer of a POST says nothing of it. */
 const HOLDS = 3_600_000;
@@ -25,13 +30,14 @@ const corporation = z.object({ name: z.string().min(1), ticker: z.string() });
 /**
  * Asks ESI whose members characters are, and writes it: who changes corporation changes whose data its login opens, and
  * what is collected of it.
- * New corporations get a row with their name.
+ * New corporations get a row with their name. Returns what is assigned by that: `wallet corporation/98000001`.
  */
 export async function keepAffiliations(
   ports: Ports,
   characterIds: readonly number[],
   context: StepContext,
-): Promise<void> {
+): Promise<string[]> {
+  const assigned: string[] = [];
   for (let start = 0; start < characterIds.length; start += BATCH) {
     const ids = characterIds.slice(start, start + BATCH);
     const found = await bisect(ids, async (part) => {
@@ -39,7 +45,8 @@ export async function keepAffiliations(
       // One bad row hides nobody else's: its character is asked for again later.
       return rows.parse(json).flatMap((row) => affiliation.safeParse(row).data ?? []);
     });
-    const until = new Date(ports.clock.now() + HOLDS);
+    const now = new Date(ports.clock.now());
+    const until = new Date(now.getTime() + HOLDS);
     const known = new Set(found.map((row) => row.character_id));
     // A character that ESI does not know (deleted, or a slip in the id) is asked for again as seldom as the others.
     await postponeAffiliations(
@@ -49,11 +56,35 @@ export async function keepAffiliations(
     );
     const wanted = new Set(ids);
     const ours = found.filter((row) => wanted.has(row.character_id));
-    const nameless = await ports.db.transaction((client) =>
-      writeAffiliations(client, ours, until, ROLES_SCOPE),
-    );
+    const nameless = await ports.db.transaction(async (client) => {
+      const written = await writeAffiliations(client, ours, until);
+      for (const move of written.moves) assigned.push(...(await takeAlong(client, move, now)));
+      return written.nameless;
+    });
     for (const one of new Set(nameless)) await nameCorporation(ports, one, context);
   }
+  return assigned;
+}
+
+/** What was assigned of the former corporation, as far as the login opens it where the roles are there. */
+async function takeAlong(client: PoolClient, { from, to, scopes }: Move, now: Date): Promise<string[]> {
+  const assigned: string[] = [];
+  for (const collector of scopes.includes(ROLES_SCOPE) ? ownerCollectors() : []) {
+    const needed = partsFor(collector, 'corporation').map((part) => factOf(part.route as Route).scope);
+    if (!needed.some((scope) => scopes.includes(scope ?? ''))) continue;
+    const type = typeOf(collector.name);
+    const former = await findAssignment(client, { kind: 'corporation', ownerId: from, type });
+    if (!former?.isEnabled) continue;
+    const draft = {
+      kind: 'corporation',
+      ownerId: to,
+      type,
+      intervalMinutes: former.intervalMinutes,
+    } as const;
+    if ((await addAssignment(client, draft, now)) !== undefined)
+      assigned.push(`${collector.name} corporation/${to}`);
+  }
+  return assigned;
 }
 
 async function nameCorporation(ports: Ports, corporationId: number, context: StepContext): Promise<void> {

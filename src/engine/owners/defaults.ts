@@ -43,11 +43,11 @@ export async function assignDefaults(ports: Ports, member: Member, context: Step
     partsFor(c, 'corporation').some((p) => scopes.includes(factOf(p.route as Route).scope ?? '')),
   );
   try {
-    await keepAffiliations(ports, [characterId], context);
+    const along = await keepAffiliations(ports, [characterId], context);
     await wakeCorporation(ports.db.pool, characterId, new Date(ports.clock.now()));
-    if (asked.length === 0) return { enabled, notes: [] };
+    if (asked.length === 0) return { enabled: [...enabled, ...along], notes: [] };
     const { enabled: more, notes } = await assignCorporation(ports, member, asked, context);
-    return { enabled: [...enabled, ...more], notes };
+    return { enabled: [...enabled, ...along, ...more], notes };
   } catch (error) {
     ports.log.warn(
       { characterId, error: describeError(error) },

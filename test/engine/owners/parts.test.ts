@@ -21,6 +21,7 @@ afterEach(() => engine.close());
 
 const ME = ofCharacter(ANNA);
 const JOURNAL = '/characters/{character_id}/wallet/journal';
+const TRANSACTIONS = '/characters/{character_id}/wallet/transactions';
 
 async function assigned(collector: string): Promise<void> {
   await engine.db.pool.query(
@@ -56,16 +57,24 @@ function changed(route: string, change: (answer: EsiAnswer) => EsiAnswer): void 
   };
 }
 
-test('a route that answers 500 keeps no other from being collected, and is told', async () => {
+test('routes that answer 500 keep no other from being collected, and are told', async () => {
   engine = await ownerEngine();
   await assigned('wallet');
-  engine.sim.faults.status(500, { route: JOURNAL });
-  await expect(engine.collect('wallet', ME)).rejects.toThrow(/wallet\/journal.*500/);
-  expect([await rowsOf('wallet_balances'), await rowsOf('wallet_transactions')]).not.toContain(0);
+  for (const route of [JOURNAL, TRANSACTIONS]) engine.sim.faults.status(500, { route });
+  await expect(engine.collect('wallet', ME)).rejects.toThrow(/wallet.*500/);
+  expect(await rowsOf('wallet_balances')).toBeGreaterThan(0);
   expect(await assignment()).toEqual({
-    note: expect.stringMatching(/wallet\/journal.*500/),
-    last_collected_at: expect.any(Date),
+    note: expect.stringMatching(/wallet\/journal.*500.*wallet\/transactions.*500/),
+    last_collected_at: null,
   });
+  expect(
+    await engine.db.rows(`SELECT part, outcome, error IS NOT NULL AS told FROM collection_runs
+      WHERE collector = 'wallet' ORDER BY run_id`),
+  ).toEqual([
+    { part: 'balance', outcome: 'published', told: false },
+    { part: 'journal', outcome: 'failed', told: true },
+    { part: 'transactions', outcome: 'failed', told: true },
+  ]);
   engine.sim.faults.clear();
   await engine.collect('wallet', ME);
   await expectJournal();
@@ -84,6 +93,17 @@ test('a part of many pages that makes no sense is told, and the others are colle
   await engine.collect('wallet', ME);
   await expectJournal();
   expect((await assignment()).note).toBeNull();
+});
+
+test('a part of many pages that was given up is not read on', async () => {
+  engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', assets: 200_000 }] });
+  let asked = 0;
+  changed('/characters/{character_id}/assets', (answer) => (++asked > 1 ? { ...answer, json: {} } : answer));
+  await expect(engine.collect('assets', ME)).rejects.toThrow(/with object/);
+  expect(asked).toBeLessThan(100);
+  expect(await engine.ports.metrics.registry.metrics()).toMatch(
+    /^collector_runs_total\{.*assets.*failed.*\} 1$/m,
+  );
 });
 
 test('an answer that makes no sense is not asked for again before it expires', async () => {
@@ -198,6 +218,11 @@ test('names of divisions are not taken away by an answer that holds none', async
     await expect(engine.collect('wallet', corporation)).rejects.toThrow(/^divisions: .*lists of divisions/);
   }
   expect(await rowsOf('corporation_divisions')).toBe(before);
+  // Only divisions with a name of their own are told of, so there may be none.
+  await anHourLater(engine);
+  engine.sim.faults.rawBody('{}', { route: '/corporations/{corporation_id}/divisions', times: 1 });
+  expect(await engine.collect('wallet', corporation)).toMatchObject({ outcome: 'published' });
+  expect(await rowsOf('corporation_divisions')).toBe(0);
 });
 
 test('where the roles of one member cannot be read, another one is asked with', async () => {
@@ -213,5 +238,10 @@ test('where the roles of one member cannot be read, another one is asked with', 
   const corporation = ofCorporation(CORPORATION);
   await expect(engine.collect('assets', corporation)).rejects.toThrow(/roles.*500/);
   await logIn(engine, BRAM);
+  engine.sim.resetCounters();
   expect(await engine.collect('assets', corporation)).toMatchObject({ outcome: 'published' });
+  expect(await engine.collect('orders', corporation)).toMatchObject({ outcome: 'published' });
+  const roles = engine.sim.requests().filter(({ route }) => route.endsWith('/roles'));
+  expect(roles.filter(({ status }) => status === 200)).toHaveLength(1);
+  expect(roles.length).toBeLessThanOrEqual(4); // the one that fails is tried three times, and then those that are known
 });

@@ -1,7 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import type { TestEngine } from '../../support/engine.ts';
-import { ANNA, CORPORATION, ofCharacter, ofCorporation, ownerEngine } from '../../support/owners.ts';
-import { DIRECTOR_ROLES } from '../../../src/simulator/owners/options.ts';
+import { ANNA, ofCharacter, ownerEngine } from '../../support/owners.ts';
 
 /** Which ids are taken for structures, and asked for as such: ESI bans those who try ids. */
 let engine: TestEngine;
@@ -29,22 +28,6 @@ test.each(['Cargo', 'HiSlot3', 'DroneBay', 'Unlocked', 'SpecializedOreHold', 'Fi
     expect(await structures(HANGAR, LOST)).toEqual([HANGAR]);
   },
 );
-
-test('what another owner has is no structure', async () => {
-  engine = await ownerEngine({
-    characters: [
-      { id: ANNA, name: 'Anna Testa', assets: 20, corporationId: CORPORATION, roles: [...DIRECTOR_ROLES] },
-    ],
-    corporations: [{ id: CORPORATION, assets: 30 }],
-  });
-  await engine.collect('assets', ofCorporation(CORPORATION));
-  const [box] = await engine.db.rows<{ item_id: number }>(
-    'SELECT item_id FROM assets ORDER BY item_id LIMIT 1',
-  );
-  put(box!.item_id, 'Hangar');
-  expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'published', inserted: 21 });
-  expect(await structures(box!.item_id)).toEqual([]);
-});
 
 test('the facility of a job is looked up, what its products lie in is not', async () => {
   engine = await ownerEngine();
