@@ -8,7 +8,7 @@ import { measureTemporal } from './support/temporal-growth.ts';
 const TEMPLATE = 'owners';
 
 const NOTES = [
-  'A look: sealTokens, takeDueRuns and tendAffiliations as the workflow `dispatch` calls them, without Temporal.',
+  'A look: sealTokens, takeDueRuns and tendAffiliations as `dispatch` and its child call them, without Temporal.',
   "The day: virtual time, real PostgreSQL and HTTP; the budget is the product's, on its ledger, 300 requests a minute.",
   'A request takes 150 ms of virtual time, ten runs are under way at once; access tokens live twenty minutes.',
   'Every assignment runs every 60 minutes: the intervals of the product (10 to 60) double the runs, an hour of bench.',
