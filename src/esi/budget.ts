@@ -7,6 +7,7 @@ import { EsiError } from './errors.ts';
 import { type Headers, newsOf } from './headers.ts';
 import type { LedgerStore } from '../kernel/ledger.ts';
 import { Purse } from './purse.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 export interface BudgetOptions {
   readonly store: LedgerStore;
@@ -19,14 +20,6 @@ export interface BudgetOptions {
   readonly stricter?: () => ReadonlyMap<string, StricterLimit>;
   /** Paces this process besides: 0, or the milliseconds after which to ask again. */
   readonly pacer?: { take(): number };
-}
-
-interface Waiter {
-  readonly request: AdmitRequest;
-  readonly draws: readonly Draw[];
-  readonly priority: number;
-  admit(): void;
-  refuse(error: unknown): void;
 }
 
 /** Waits up to this are sat out; longer ones go back to the caller, who holds no slot meanwhile. */
@@ -47,7 +40,7 @@ const LEDGER_RETRY = 1_000;
 export class LedgerBudget implements Budget {
   private readonly options: BudgetOptions;
   private readonly purses = new Map<string, Purse>();
-  private waiters: Waiter[] = [];
+  private readonly line = new WaitingLine();
   private running: Promise<void> | undefined;
   private reportTimer: NodeJS.Timeout | undefined;
   private closed = false;
@@ -60,24 +53,9 @@ export class LedgerBudget implements Budget {
     request.signal?.throwIfAborted();
     const { route, user = 'ip', priority = 3 } = request;
     const draws = drawsOf(route, user, priority, this.options.ceiling, this.options.stricter?.().get(route));
-    await new Promise<void>((admit, refuse) => {
-      const onAbort = () => {
-        this.waiters = this.waiters.filter((w) => w !== waiter);
-        refuse(request.signal?.reason);
-      };
-      const deaf = () => request.signal?.removeEventListener('abort', onAbort);
-      const waiter: Waiter = {
-        request,
-        draws,
-        priority,
-        admit: () => (deaf(), admit()),
-        refuse: (error) => (deaf(), refuse(error)),
-      };
-      request.signal?.addEventListener('abort', onAbort, { once: true });
-      const place = this.waiters.findIndex((w) => w.priority > priority);
-      this.waiters.splice(place < 0 ? this.waiters.length : place, 0, waiter);
-      this.start();
-    });
+    const turn = this.line.join(request, draws, priority);
+    this.start();
+    await turn;
     let open = true;
     const once = (end: () => void) => {
       if (open) end();
@@ -135,7 +113,7 @@ export class LedgerBudget implements Budget {
       })
       .finally(() => {
         this.running = undefined;
-        if (this.waiters.length > 0) this.start();
+        if (!this.line.isEmpty) this.start();
       });
   }
 
@@ -147,23 +125,16 @@ export class LedgerBudget implements Budget {
       if (purses.length > 0) {
         const ok = await this.trade(purses);
         if (!ok) await this.nap(LEDGER_RETRY);
-      } else if (this.waiters.length > 0) {
+      } else if (!this.line.isEmpty) {
         await this.nap(Math.max(1, Math.min(nap, NAP)));
       }
       this.sendAwayPatientless();
-    } while (this.waiters.length > 0);
+    } while (!this.line.isEmpty);
     this.reportLater(); // what those who left did not use is given back
   }
 
   private async nap(ms: number): Promise<void> {
-    for (const waiter of [...this.waiters]) {
-      try {
-        waiter.request.alive?.();
-      } catch (error) {
-        this.waiters = this.waiters.filter((w) => w !== waiter);
-        waiter.refuse(error); // its own trouble: the others wait on
-      }
-    }
+    this.line.giveSignsOfLife();
     await this.options.clock.sleep(ms);
   }
 
@@ -173,26 +144,21 @@ export class LedgerBudget implements Budget {
     for (const purse of this.purses.values()) purse.wanted = 0;
     let nap = NAP;
     let asked = 0;
-    const left: Waiter[] = [];
-    for (const waiter of this.waiters) {
+    this.line.keep((waiter) => {
       const purses = waiter.draws.map((draw) => ({ draw, purse: this.purseFor(draw) }));
-      if (purses.every(({ draw, purse }) => purse.has(draw.worst, now))) {
-        const pace = this.options.pacer?.take() ?? 0;
-        if (pace > 0) {
-          left.push(waiter);
-          nap = Math.min(nap, pace);
-          continue;
-        }
+      const closed = purses.filter(({ draw, purse }) => !purse.has(draw.worst, now));
+      const pace = closed.length === 0 ? (this.options.pacer?.take() ?? 0) : 0;
+      if (closed.length === 0 && pace === 0) {
         for (const { draw, purse } of purses) purse.take(draw.worst);
         waiter.admit();
-        continue;
+        return false;
       }
-      left.push(waiter);
-      const closed = purses.filter(({ draw, purse }) => !purse.has(draw.worst, now) && purse.retryAt > now);
-      if (closed.length > 0) nap = Math.min(nap, ...closed.map(({ purse }) => purse.retryAt - now));
+      const times = closed.map(({ purse }) => purse.retryAt).filter((at) => at > now);
+      if (pace > 0) nap = Math.min(nap, pace);
+      else if (times.length > 0) nap = Math.min(nap, ...times.map((at) => at - now));
       else if (asked++ < ASKED_AT_ONCE) for (const { draw, purse } of purses) purse.wanted += draw.worst;
-    }
-    this.waiters = left;
+      return true;
+    });
     return nap;
   }
 
@@ -229,16 +195,15 @@ export class LedgerBudget implements Budget {
   /** Long waits go back: the caller gives its slot away and comes again. */
   private sendAwayPatientless(): void {
     const now = this.options.clock.now();
-    const stay: Waiter[] = [];
-    for (const waiter of this.waiters) {
+    this.line.keep((waiter) => {
       const closed = waiter.draws
         .map((draw) => this.purseFor(draw))
         .filter((purse, i) => !purse.has(waiter.draws[i]!.worst, now));
       const worst = closed.toSorted((a, b) => b.retryAt - a.retryAt)[0];
-      if (worst === undefined || worst.retryAt - now <= PATIENCE) stay.push(waiter);
-      else waiter.refuse(longWait(worst, now));
-    }
-    this.waiters = stay;
+      if (worst === undefined || worst.retryAt - now <= PATIENCE) return true;
+      waiter.refuse(longWait(worst, now));
+      return false;
+    });
   }
 }
 

@@ -195,6 +195,22 @@ test('one whose sign of life fails is sent away alone, the others wait on', asyn
   (await other).settle(200);
 });
 
+test('one that is given up in its own sign of life leaves the line, and costs nothing', async () => {
+  const real = postgresLedger(db);
+  let away = true;
+  const exchange: LedgerStore['exchange'] = (asks) =>
+    away ? Promise.reject(new Error('away')) : real.exchange(asks);
+  const budget = worker('a', LIFTED, { exchange });
+  const stop = new AbortController();
+  const alive = () => stop.abort(new Error('killed'));
+  const other = budget.admit({ route: INDUSTRY });
+  await expect(budget.admit({ route: INDUSTRY, alive, signal: stop.signal })).rejects.toThrow('killed');
+  away = false;
+  (await other).settle(200);
+  await budget.close();
+  expect(await view('industry/ip')).toMatchObject({ used: 2, leased: 0 });
+});
+
 test('a ledger that answers nonsense is asked again, but not at once', async () => {
   const real = postgresLedger(db);
   const asked: number[] = [];
