@@ -2,12 +2,12 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
-import { collectTarget } from '../src/engine/collect-target.ts';
+import { collectTarget } from '../src/engine/run/collect-target.ts';
 import { openArchive } from '../src/engine/universe/sde-archive.ts';
-import { readNames, SDE_SOURCES } from '../src/engine/universe/sde-rows.ts';
-import { STATIC_TABLE_NAMES, type StaticRow, type StaticTableName } from '../src/spec/static-tables.ts';
+import { readNames, SDE_SOURCES } from '../src/engine/universe/sde-static-rows.ts';
+import { STATIC_TABLE_NAMES, type StaticRow, type StaticTableName } from '../src/store/universe/static-tables.ts';
 import { copyInto, encodeRows } from '../src/store/copy.ts';
-import { staticColumns, withFlag } from '../src/store/static.ts';
+import { staticColumns, withFlag } from '../src/store/universe/static-rows.ts';
 import { makeTemplate, onCopy, walOf } from './support/databases.ts';
 import { benchEngine } from './support/engine.ts';
 import { median, rounded, timed, writeReport } from './support/report.ts';
@@ -52,16 +52,16 @@ async function measure(
   const { url: esiUrl, sdeUrl } = simulator;
   const engine = benchEngine({ databaseUrl, esiUrl, sdeUrl, dataDir });
   try {
-    const { build } = await engine.ports.sde.latest();
-    const file = await engine.ports.sde.download(build);
+    const { build } = await engine.context.sde.latest();
+    const file = await engine.context.sde.download(build);
     const parsed = await timed(() => unzipAndParse(file));
     const { rows, copy } = await copyRows(databaseUrl, file);
-    const collect = () => timed(() => collectTarget(engine.ports, { collector: 'universe', target: '' }));
+    const collect = () => timed(() => collectTarget(engine.context, { collector: 'universe', target: '' }));
     await servers.admin('CHECKPOINT');
     const first = await collect();
-    const before = await newestVersions(engine.ports.db.pool);
+    const before = await newestVersions(engine.context.db.pool);
     const { wal: unchangedWal, result: unchanged } = await walOf(servers, collect);
-    const touched = (await newestVersions(engine.ports.db.pool)) === before ? 0 : 1;
+    const touched = (await newestVersions(engine.context.db.pool)) === before ? 0 : 1;
     const { outcome } = unchanged.result;
     if (first.result.outcome !== 'published' || outcome !== 'unchanged')
       throw new Error(`the imports ended as ${first.result.outcome} and ${outcome}`);

@@ -9,4 +9,4 @@ if (existsSync(here('src'))) {
   await import('../scripts/build.mjs');
   process.chdir(cwd);
 }
-await import('../dist/src/main/cli.js');
+await import('../dist/src/cli/main.js');

@@ -52,15 +52,15 @@ await step('prisma', ['prisma/schema.prisma', 'prisma.config.ts', ...common], ()
 });
 
 if (!process.argv.includes('--generate-only')) {
-  const sources = ['src', 'bench', 'tsconfig.json', 'tsconfig.build.json', ...common];
+  const sources = ['src', 'simulator', 'bench', 'tsconfig.json', 'tsconfig.build.json', ...common];
   await step('tsc', sources, () => {
     rmSync('dist/src', { recursive: true, force: true });
     run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.build.json']);
   });
-  await step('workflows', ['src/workflows', 'src/engine/steps.ts', ...common], async () => {
+  await step('workflows', ['src/temporal/workflows', 'src/engine/run/run-steps.ts', ...common], async () => {
     const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
     const { code } = await bundleWorkflowCode({
-      workflowsPath: path.resolve('dist/src/workflows/index.js'),
+      workflowsPath: path.resolve('dist/src/temporal/workflows/index.js'),
       logger: new DefaultLogger('WARN'),
     });
     writeFileSync('dist/workflow-bundle.js', code);

@@ -4,15 +4,25 @@ import { describe, expect, test } from '@jest/globals';
 
 const SRC = path.join(import.meta.dirname, '..', 'src');
 
-/** Each folder's storey. `main` alone stands above all and joins them. */
-const STOREYS: Readonly<Record<string, number>> = {
-  ...{ main: 7, embedded: 6, simulator: 6 },
-  ...{ workflows: 5, activities: 5, schedules: 5, http: 5, cli: 5 },
-  engine: 4,
-  ...{ collectors: 3, esi: 3, vault: 3, store: 3, metrics: 3 },
-  spec: 2,
-  kernel: 1,
-};
+/** The rooms of src and their layers: a file imports from its own room and from lower layers. */
+const LAYERS: readonly (readonly string[])[] = [
+  ['lib'],
+  ['esi/facts'],
+  ['collectors'],
+  ['esi', 'sso', 'secrets', 'store', 'metrics', 'embedded'],
+  ['engine'],
+  ['temporal', 'http'],
+  ['app'],
+  ['demo'],
+  ['cli'],
+];
+
+const layerOf = (room: string) => LAYERS.findIndex((rooms) => rooms.includes(room));
+
+/** The room of a path below src. */
+function roomOf(name: string): string {
+  return name.startsWith('esi/facts/') ? 'esi/facts' : name.split('/')[0]!;
+}
 
 const LONGEST_FILE = 260;
 
@@ -24,7 +34,7 @@ interface Import {
 interface SourceFile {
   /** Below src, e.g. `engine/steps.ts`. */
   readonly name: string;
-  readonly folder: string;
+  readonly room: string;
   readonly text: string;
   readonly imports: readonly Import[];
 }
@@ -43,7 +53,7 @@ const files: readonly SourceFile[] = readdirSync(SRC, { recursive: true, encodin
   .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts') && !name.startsWith('store/generated/'))
   .map((name) => {
     const text = readFileSync(path.join(SRC, name), 'utf8');
-    return { name, folder: name.split('/')[0]!, text, imports: importsOf(text) };
+    return { name, room: roomOf(name), text, imports: importsOf(text) };
   });
 
 /** Imports of our own files: the importing file, and the imported one below src. */
@@ -57,51 +67,51 @@ const edges = files.flatMap((file) =>
     })),
 );
 
-const told = (list: readonly { file: SourceFile; target: string }[]) =>
+const formatEdges = (list: readonly { file: SourceFile; target: string }[]) =>
   list.map(({ file, target }) => `${file.name} -> ${target}`);
 
-describe('storeys', () => {
-  test('every folder of src has its storey, and the imports are seen', () => {
-    expect([...new Set(files.map((file) => file.folder))].filter((folder) => !(folder in STOREYS))).toEqual(
-      [],
-    );
+describe('layers', () => {
+  test('every file is in a room, and the imports are seen', () => {
+    expect(files.filter(({ room }) => layerOf(room) < 0).map(({ name }) => name)).toEqual([]);
     expect(edges.length).toBeGreaterThan(files.length);
-    expect(edges.filter(({ target }) => target.startsWith('..'))).toEqual([]);
   });
 
-  test('a file imports from its own folder and from lower storeys only', () => {
-    const wrong = edges.filter(({ file, target, typesOnly }) => {
-      const folder = target.split('/')[0]!;
-      if (folder === file.folder) return false;
-      if (typesOnly && file.folder === 'workflows' && folder === 'activities') return false;
-      return STOREYS[folder]! >= STOREYS[file.folder]!;
+  test('a file imports from its own room and from lower layers only', () => {
+    const wrong = edges.filter(({ file, target }) => {
+      const room = roomOf(target);
+      return room !== file.room && layerOf(room) >= layerOf(file.room);
     });
-    expect(told(wrong)).toEqual([]);
+    expect(formatEdges(wrong)).toEqual([]);
   });
 
-  test('workflows import Temporal, themselves, the plain steps, and types', () => {
-    const ours = files.filter((file) => file.folder === 'workflows');
+  test('only the demo loads the simulated ESI', () => {
+    const outside = edges.filter(({ target }) => target.startsWith('..'));
+    expect(outside.filter(({ file }) => file.room !== 'demo').map(({ file }) => file.name)).toEqual([]);
+  });
+
+  test('workflows import Temporal, the run driver, and types', () => {
+    const ours = files.filter(({ name }) => name.startsWith('temporal/workflows/'));
     const packages = ours.flatMap((file) => file.imports).filter(({ from }) => !from.startsWith('.'));
     const allowed = ['@temporalio/workflow', '@temporalio/common'];
     expect(packages.map(({ from }) => from).filter((from) => !allowed.includes(from))).toEqual([]);
     const values = edges.filter(
       ({ file, target, typesOnly }) =>
-        file.folder === 'workflows' &&
+        file.name.startsWith('temporal/workflows/') &&
         !typesOnly &&
-        !target.startsWith('workflows/') &&
-        target !== 'engine/steps.ts',
+        !target.startsWith('temporal/workflows/') &&
+        target !== 'engine/run/run-steps.ts',
     );
-    expect(told(values)).toEqual([]);
-    const steps = files.find((file) => file.name === 'engine/steps.ts');
+    expect(formatEdges(values)).toEqual([]);
+    const steps = files.find((file) => file.name === 'engine/run/run-steps.ts');
     expect(steps?.imports.filter(({ typesOnly }) => !typesOnly)).toEqual([]);
   });
 });
 
 test('every collector is in the list', () => {
-  const others = new Set(['define.ts', 'index.ts']);
+  const others = new Set(['define.ts', 'index.ts', 'targets.ts', 'vocabulary.ts']);
   const list = files.find((file) => file.name === 'collectors/index.ts')!.imports.map(({ from }) => from);
   const missing = files
-    .filter((file) => file.folder === 'collectors')
+    .filter((file) => file.room === 'collectors')
     .map((file) => path.posix.basename(file.name))
     .filter((name) => !others.has(name) && !list.includes(`./${name}`));
   expect(missing).toEqual([]);

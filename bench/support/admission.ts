@@ -1,6 +1,6 @@
-import { silentLog } from '../../src/kernel/log.ts';
+import { silentLog } from '../../src/lib/log.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { forgetIdleBuckets, postgresLedger } from '../../src/store/ledger.ts';
+import { forgetIdleBuckets, postgresRateLimitStore } from '../../src/store/limits/rate-limit-store.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { median, rounded } from './report.ts';
 import type { Measured } from './measured.ts';
@@ -29,7 +29,7 @@ export async function measureAdmission(servers: BenchServers): Promise<Measured>
       [USERS, GROUPS],
     );
     await db.pool.query('VACUUM ANALYZE esi_buckets');
-    const ledger = postgresLedger(db);
+    const ledger = postgresRateLimitStore(db);
     const times: number[] = [];
     const heapBefore = process.memoryUsage().rss;
     for (let i = 0; i < 2 * ROUNDS; i++) {

@@ -1,5 +1,5 @@
-import type { Ports } from '../../src/engine/ports.ts';
-import { FIRST_CHARACTER } from '../../src/simulator/owners/options.ts';
+import type { EngineContext } from '../../src/engine/engine-context.ts';
+import { FIRST_CHARACTER } from '../../simulator/owners/options.ts';
 import { ASSETS, CHURN, logInDirector, nextAssets, ownerEngine, targetOf } from './asset-owner.ts';
 import { onCopy } from './databases.ts';
 import { benchClock } from './engine.ts';
@@ -27,7 +27,7 @@ const DEAD_ROWS = 50;
 const DEAD_SHARE = 0.2;
 
 /** Readings of each kind, in turn. */
-const READINGS = 9;
+const MAX_ATTEMPTS = 9;
 
 const COLUMNS = `item_id, character_id, corporation_id, type_id, location_id, location_type, location_flag, quantity,
   is_singleton, is_blueprint_copy, name, position_x, position_y, position_z`;
@@ -63,11 +63,11 @@ export async function measureHistory(servers: BenchServers, template: string): P
       const next = async () => {
         await nextAssets(simulator, 'character', CHURN);
         clock.advance(LATER);
-        await logInDirector(engine.ports, simulator.control);
+        await logInDirector(engine.context, simulator.control);
       };
       try {
-        await logInDirector(engine.ports, simulator.control);
-        return await publishAll(engine.ports, next);
+        await logInDirector(engine.context, simulator.control);
+        return await publishAll(engine.context, next);
       } finally {
         await engine.close();
       }
@@ -77,12 +77,12 @@ export async function measureHistory(servers: BenchServers, template: string): P
   }
 }
 
-async function publishAll(ports: Ports, next: () => Promise<void>): Promise<AssetHistory> {
-  const { pool } = ports.db;
+async function publishAll(context: EngineContext, next: () => Promise<void>): Promise<AssetHistory> {
+  const { pool } = context.db;
   const vacuum = () => pool.query('VACUUM (ANALYZE) assets, asset_diffs');
-  return direct.use(ports, 'assets', async (collect) => {
+  return direct.use(context, 'assets', async (collect) => {
     await collect(targetOf('character'));
-    const oneSet = await sizeOf(ports, 'assets');
+    const oneSet = await sizeOf(context, 'assets');
     await vacuum();
     const touched: number[] = [];
     let dead = 0;
@@ -97,17 +97,17 @@ async function publishAll(ports: Ports, next: () => Promise<void>): Promise<Asse
         await vacuum();
         dead = 0;
       }
-      if (set === ASKED) then = await published(ports);
+      if (set === ASKED) then = await published(context);
     }
     await vacuum();
-    const [assets, diffs] = [await sizeOf(ports, 'assets'), await sizeOf(ports, 'asset_diffs')];
+    const [assets, diffs] = [await sizeOf(context, 'assets'), await sizeOf(context, 'asset_diffs')];
     const { rows } = await pool.query<{ count: number }>('SELECT count(*) AS count FROM asset_diffs');
-    const looks = await lookBack(ports, then!);
+    const looks = await lookBack(context, then!);
     return { oneSet, assets, diffs, diffRows: rows[0]!.count, touched: median(touched), ...looks };
   });
 }
 
-async function sizeOf({ db }: Ports, table: string): Promise<number> {
+async function sizeOf({ db }: EngineContext, table: string): Promise<number> {
   const { rows } = await db.pool.query<{ size: number }>('SELECT pg_total_relation_size($1) AS size', [
     table,
   ]);
@@ -121,7 +121,7 @@ interface Published {
   readonly digest: string;
 }
 
-async function digestOf({ db }: Ports, text: string, values: unknown[]) {
+async function digestOf({ db }: EngineContext, text: string, values: unknown[]) {
   const { rows } = await db.pool.query<{ rows: number; digest: string }>(
     `SELECT count(*) AS rows, md5(string_agg(a::text, ',' ORDER BY a.item_id)) AS digest FROM (${text}) a`,
     values,
@@ -129,23 +129,23 @@ async function digestOf({ db }: Ports, text: string, values: unknown[]) {
   return rows[0]!;
 }
 
-async function published(ports: Ports): Promise<Published> {
-  const { rows } = await ports.db.pool.query<{ at: Date }>(
+async function published(context: EngineContext): Promise<Published> {
+  const { rows } = await context.db.pool.query<{ at: Date }>(
     `SELECT last_modified AS at FROM published_sets WHERE collector = 'assets' AND target = $1`,
     [targetOf('character')],
   );
-  return { at: rows[0]!.at, ...(await digestOf(ports, NOW, [FIRST_CHARACTER])) };
+  return { at: rows[0]!.at, ...(await digestOf(context, NOW, [FIRST_CHARACTER])) };
 }
 
 /** Both readings in turn, each row received by the client; the first of each only warms. */
-async function lookBack(ports: Ports, then: Published) {
+async function lookBack(context: EngineContext, then: Published) {
   const values = [FIRST_CHARACTER, then.at];
-  const found = await digestOf(ports, THEN, values);
+  const found = await digestOf(context, THEN, values);
   const now: number[] = [];
   const ago: number[] = [];
-  for (let reading = 0; reading <= READINGS; reading++) {
-    const table = await timed(() => ports.db.pool.query(NOW, [FIRST_CHARACTER]));
-    const past = await timed(() => ports.db.pool.query(THEN, values));
+  for (let reading = 0; reading <= MAX_ATTEMPTS; reading++) {
+    const table = await timed(() => context.db.pool.query(NOW, [FIRST_CHARACTER]));
+    const past = await timed(() => context.db.pool.query(THEN, values));
     if (reading === 0) continue;
     now.push(table.seconds);
     ago.push(past.seconds);

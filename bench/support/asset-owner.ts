@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import type { Ports } from '../../src/engine/ports.ts';
-import type { OwnerKind } from '../../src/spec/targets.ts';
-import { FIRST_CHARACTER, FIRST_CORPORATION } from '../../src/simulator/owners/options.ts';
-import type { IssuedTokens } from '../../src/simulator/sso/steering.ts';
+import type { EngineContext } from '../../src/engine/engine-context.ts';
+import type { OwnerKind } from '../../src/collectors/targets.ts';
+import { FIRST_CHARACTER, FIRST_CORPORATION } from '../../simulator/owners/options.ts';
+import type { IssuedTokens } from '../../simulator/sso/steering.ts';
 import { type BenchClock, benchEngine } from './engine.ts';
 import { logIn } from './logins.ts';
 import type { BenchServers, BenchSimulator, Control } from './servers.ts';
@@ -38,8 +38,8 @@ export function ownerEngine(
 }
 
 /** Logs in the character that everything is asked with: it is the corporation's director. */
-export const logInDirector = (ports: Ports, control: Control) =>
-  logIn(ports, (method, id) => control('sso', { method, args: [id] }), [FIRST_CHARACTER]);
+export const logInDirector = (context: EngineContext, control: Control) =>
+  logIn(context, (method, id) => control('sso', { method, args: [id] }), [FIRST_CHARACTER]);
 
 /** An access token for what is asked without the engine. */
 export async function accessToken(control: Control): Promise<string> {

@@ -1,11 +1,11 @@
 import { assets } from '../../src/collectors/assets.ts';
-import { partsOf, setSpec } from '../../src/engine/set-spec.ts';
+import { resourcesOf, snapshotSpec } from '../../src/engine/run/resources.ts';
 import type { Database } from '../../src/store/database.ts';
 import { copyInto } from '../../src/store/copy.ts';
-import { readWanted } from '../../src/store/details.ts';
-import { stageTable } from '../../src/store/sets.ts';
-import { createStage, dropStage } from '../../src/store/stage.ts';
-import { FIRST_CHARACTER } from '../../src/simulator/owners/options.ts';
+import { readRowsToEnrich } from '../../src/store/sets/enrichments.ts';
+import { stageTable } from '../../src/store/sets/snapshot-spec.ts';
+import { createStage, dropStage } from '../../src/store/sets/stage.ts';
+import { FIRST_CHARACTER } from '../../simulator/owners/options.ts';
 import { assetsUrl, pagesOf, targetOf } from './asset-owner.ts';
 import { timed } from './report.ts';
 import type { BenchSimulator } from './servers.ts';
@@ -18,7 +18,7 @@ const IDS = 1_000;
 const NO_RUN = 0;
 
 const TARGET = targetOf('character');
-const SPEC = setSpec(partsOf(assets.parts, TARGET)[0]!.set, { collector: assets.name, target: TARGET });
+const SPEC = snapshotSpec(resourcesOf(assets.parts, TARGET)[0]!.set, { collector: assets.name, target: TARGET });
 
 /**
  * Reading all pages, then asking for the names and places of what can have them, both with 20 connections; then COPY
@@ -59,7 +59,7 @@ async function detailsOf(
   await db.transaction((client) => copyInto(client, stageTable(NO_RUN), columns, staged));
   const questions: Question[] = [];
   for (const detail of SPEC.details) {
-    const ids = await readWanted(db.pool, SPEC, detail, { runId: NO_RUN, previousRun: undefined });
+    const ids = await readRowsToEnrich(db.pool, SPEC, detail, { runId: NO_RUN, previousRun: undefined });
     const url = assetsUrl(simulator.url, 'character', detail.fills === 'name' ? '/names' : '/locations');
     for (let i = 0; i < ids.length; i += IDS)
       questions.push({

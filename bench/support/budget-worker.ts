@@ -1,10 +1,10 @@
-import { LedgerBudget } from '../../src/esi/budget.ts';
-import { EsiClient } from '../../src/esi/client.ts';
-import { EsiError } from '../../src/esi/errors.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
-import { silentLog } from '../../src/kernel/log.ts';
+import { SharedRateLimiter } from '../../src/esi/limits/rate-limiter.ts';
+import { EsiClient } from '../../src/esi/esi-client.ts';
+import { EsiError } from '../../src/esi/esi-error.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { silentLog } from '../../src/lib/log.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { postgresLedger } from '../../src/store/ledger.ts';
+import { postgresRateLimitStore } from '../../src/store/limits/rate-limit-store.ts';
 import type { RealTimeOrder } from './real-time.ts';
 
 /** Requests that this worker would like to have under way. */
@@ -15,8 +15,8 @@ const TYPES = [34, 35, 36, 37, 38, 39, 40];
 
 const order = JSON.parse(process.argv[2] ?? '{}') as RealTimeOrder;
 const db = openDatabase({ url: order.databaseUrl, maxConnections: 5, minConnections: 1, log: silentLog });
-const budget = new LedgerBudget({
-  store: postgresLedger(db),
+const budget = new SharedRateLimiter({
+  store: postgresRateLimitStore(db),
   worker: `worker ${process.pid}`,
   ceiling: { perMinute: 1_000_000 },
   clock: systemClock,

@@ -55,7 +55,7 @@ export async function measureCharacter(
 async function yardstickOn(servers: BenchServers, simulator: BenchSimulator, databaseUrl: string) {
   const engine = ownerEngine(servers, simulator, databaseUrl, benchClock());
   try {
-    return await measureAssetYardstick(engine.ports.db, databaseUrl, simulator);
+    return await measureAssetYardstick(engine.context.db, databaseUrl, simulator);
   } finally {
     await engine.close();
   }
@@ -73,19 +73,19 @@ async function measureCases(
   const nextSet = async (churn: number) => {
     await nextAssets(simulator, 'character', churn);
     clock.advance(CACHE);
-    await logInDirector(engine.ports, simulator.control);
+    await logInDirector(engine.context, simulator.control);
   };
   try {
-    return await path.use(engine.ports, 'assets', async (collect) => {
+    return await path.use(engine.context, 'assets', async (collect) => {
       const measure = () => measureRun(servers, collect, targetOf('character'));
       await collect(STRANGER);
-      await logInDirector(engine.ports, simulator.control);
+      await logInDirector(engine.context, simulator.control);
       await servers.admin('CHECKPOINT');
       const first = await measure();
       await nextSet(0);
       const unchanged = await measure();
       await nextSet(0);
-      await engine.ports.db.pool.query(`UPDATE esi_cache SET etag = '"none"'`);
+      await engine.context.db.pool.query(`UPDATE esi_cache SET etag = '"none"'`);
       const invalid = await measure();
       await nextSet(CHURN);
       const changed = await measure();

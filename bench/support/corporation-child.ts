@@ -13,9 +13,9 @@ async function run(order: CorporationOrder): Promise<CorporationRun> {
   clock.advance(later);
   const engine = benchEngine({ ...order, clock });
   try {
-    await logInDirector(engine.ports, controlOf(order.esiUrl));
+    await logInDirector(engine.context, controlOf(order.esiUrl));
     const path = temporal === undefined ? direct : throughTemporal(temporal);
-    const { seconds, result } = await path.use(engine.ports, 'assets', (collect) =>
+    const { seconds, result } = await path.use(engine.context, 'assets', (collect) =>
       timed(() => collect(targetOf('corporation'))),
     );
     const { outcome, inserted = 0, changed = 0, removed = 0, detail = '' } = result;

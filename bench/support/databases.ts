@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { collectTarget } from '../../src/engine/collect-target.ts';
+import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { benchEngine } from './engine.ts';
 import type { BenchServers, BenchSimulator } from './servers.ts';
@@ -21,8 +21,8 @@ export async function makeTemplate(
     dataDir: join(servers.dir, 'sde'),
   });
   try {
-    await collectTarget(engine.ports, { collector: 'universe', target: '' });
-    await engine.ports.db.pool.query('VACUUM ANALYZE'); // as autovacuum leaves it within a minute
+    await collectTarget(engine.context, { collector: 'universe', target: '' });
+    await engine.context.db.pool.query('VACUUM ANALYZE'); // as autovacuum leaves it within a minute
   } finally {
     await engine.close();
   }

@@ -1,9 +1,9 @@
-import type { Admission, AdmitRequest, Budget } from '../../src/esi/admission.ts';
-import { LedgerBudget } from '../../src/esi/budget.ts';
-import type { LedgerStore } from '../../src/kernel/ledger.ts';
-import { silentLog } from '../../src/kernel/log.ts';
+import type { Admission, AdmitRequest, RateLimiter } from '../../src/esi/limits/admission.ts';
+import { SharedRateLimiter } from '../../src/esi/limits/rate-limiter.ts';
+import type { RateLimitStore } from '../../src/lib/token-bucket.ts';
+import { silentLog } from '../../src/lib/log.ts';
 import type { Database } from '../../src/store/database.ts';
-import { postgresLedger } from '../../src/store/ledger.ts';
+import { postgresRateLimitStore } from '../../src/store/limits/rate-limit-store.ts';
 import type { DayClock } from './day-clock.ts';
 
 /** What the product allows itself when nothing is set. */
@@ -29,8 +29,8 @@ export async function addClock({ pool }: Database): Promise<void> {
 const AT = `SELECT set_config('bench.now', $1, true), set_config('search_path', 'bench, public, pg_catalog', true)`;
 
 /** The product's ledger, told the time before each exchange. */
-function ledgerAt(db: Database, clock: DayClock): LedgerStore {
-  return postgresLedger({
+function ledgerAt(db: Database, clock: DayClock): RateLimitStore {
+  return postgresRateLimitStore({
     ...db,
     transaction: (work) =>
       db.transaction(async (client) => {
@@ -44,8 +44,8 @@ function ledgerAt(db: Database, clock: DayClock): LedgerStore {
  * The product's budget on the PostgreSQL ledger, in virtual time. Left out is the pacer of the process, whose clock is
  * real; the ledger holds the same ceiling.
  */
-export function dayBudget(db: Database, clock: DayClock): Budget {
-  const budget = new LedgerBudget({
+export function dayBudget(db: Database, clock: DayClock): RateLimiter {
+  const budget = new SharedRateLimiter({
     store: ledgerAt(db, clock),
     worker: 'bench',
     ceiling: CEILING,

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Clock } from '../../src/kernel/clock.ts';
+import type { Clock } from '../../src/lib/clock.ts';
 
 interface Sleeper {
   readonly at: number;

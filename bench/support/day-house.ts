@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { EsiClient } from '../../src/esi/client.ts';
-import type { Ports } from '../../src/engine/ports.ts';
-import type { Clock } from '../../src/kernel/clock.ts';
-import { silentLog } from '../../src/kernel/log.ts';
-import { FIRST_CORPORATION, type Simulator, startSimulator } from '../../src/simulator/index.ts';
+import { EsiClient } from '../../src/esi/esi-client.ts';
+import type { EngineContext } from '../../src/engine/engine-context.ts';
+import type { Clock } from '../../src/lib/clock.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import { FIRST_CORPORATION, type Simulator, startSimulator } from '../../simulator/index.ts';
 import { dayBudget, addClock } from './day-budget.ts';
 import { dayClock } from './day-clock.ts';
 import { AGENT, benchEngine } from './engine.ts';
@@ -27,7 +27,7 @@ const UNHURRIED = `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous
 
 /** The engine and the simulated ESI in one process and in one virtual time. */
 export interface DayHouse {
-  readonly ports: Ports;
+  readonly context: EngineContext;
   readonly simulator: Simulator;
   readonly clock: Clock;
 }
@@ -44,7 +44,7 @@ export interface DayOptions {
 }
 
 /** Runs `work` with everybody logged in and assigned. */
-export async function withDay<T>(options: DayOptions, work: (house: DayHouse) => Promise<T>): Promise<T> {
+export async function withDay<T>(options: DayOptions, work: (app: DayHouse) => Promise<T>): Promise<T> {
   const { databaseUrl, dir, characterIds } = options;
   const clock = dayClock(MIDNIGHT - SETTING_UP);
   const characters = characterIds.map((id, i) => ({
@@ -61,10 +61,10 @@ export async function withDay<T>(options: DayOptions, work: (house: DayHouse) =>
     dataDir: join(dir, 'sde'),
     clock: clock.aside,
   });
-  clock.attend(engine.ports.db.pool);
-  await engine.ports.db.pool.query(UNHURRIED);
-  await addClock(engine.ports.db);
-  const budget = dayBudget(engine.ports.db, clock);
+  clock.attend(engine.context.db.pool);
+  await engine.context.db.pool.query(UNHURRIED);
+  await addClock(engine.context.db);
+  const budget = dayBudget(engine.context.db, clock);
   const esi = new EsiClient({
     baseUrl: esiUrl,
     userAgent: AGENT,
@@ -74,8 +74,8 @@ export async function withDay<T>(options: DayOptions, work: (house: DayHouse) =>
     downtime: false, // as the product does with a simulated ESI on this machine
     observe: (_route, status) => options.answered(status),
   });
-  const ports: Ports = {
-    ...engine.ports,
+  const context: EngineContext = {
+    ...engine.context,
     // Piece by piece, since a run may ask for several things at once.
     esi: {
       get: (request) => clock.working(() => esi.get(request)),
@@ -83,9 +83,9 @@ export async function withDay<T>(options: DayOptions, work: (house: DayHouse) =>
     },
   };
   try {
-    await logIn(ports, async (method, id) => simulator.sso[method](id), characterIds);
-    await assignAll(ports, characterIds, options.minutes);
-    return await work({ ports, simulator, clock: clock.aside });
+    await logIn(context, async (method, id) => simulator.sso[method](id), characterIds);
+    await assignAll(context, characterIds, options.minutes);
+    return await work({ context, simulator, clock: clock.aside });
   } finally {
     await budget.close();
     await esi.close();

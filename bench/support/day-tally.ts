@@ -1,5 +1,5 @@
-import type { DueRun } from '../../src/engine/owners/dispatch.ts';
-import type { RunSummary } from '../../src/engine/steps.ts';
+import type { DueRun } from '../../src/engine/owners/due-runs.ts';
+import type { RunSummary } from '../../src/engine/run/run-steps.ts';
 import { ASSIGNED } from './owner-rows.ts';
 
 /** The first comes when all are assigned, the second when chance spreads them: what follows has to be on time. */

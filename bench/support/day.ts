@@ -1,9 +1,9 @@
-import { collectTarget } from '../../src/engine/collect-target.ts';
-import { tendAffiliations } from '../../src/engine/owners/affiliations.ts';
-import { type DueRun, takeDueRuns } from '../../src/engine/owners/dispatch.ts';
-import { sealTokens } from '../../src/engine/owners/tokens.ts';
-import { describeError } from '../../src/kernel/errors.ts';
-import { maintain } from '../../src/store/maintain.ts';
+import { collectTarget } from '../../src/engine/run/collect-target.ts';
+import { refreshAffiliations } from '../../src/engine/owners/refresh-affiliations.ts';
+import { type DueRun, takeDueRuns } from '../../src/engine/owners/due-runs.ts';
+import { sealTokens } from '../../src/engine/owners/token-service.ts';
+import { describeError } from '../../src/lib/errors.ts';
+import { maintain } from '../../src/store/maintenance.ts';
 import { type DayHouse, MIDNIGHT } from './day-house.ts';
 import type { DayTally } from './day-tally.ts';
 import { timed } from './report.ts';
@@ -79,7 +79,7 @@ export async function runDay(day: Day, hours: number): Promise<DayLooks> {
     // A look that took longer than a minute left the next one out: the schedule skips it.
     if (clock.now() < at + MINUTE) await look(day, queue, looks);
     if (minute % 60 === 59) {
-      await maintain(day.ports.db, day.ports.settings.retention, new Date(clock.now()));
+      await maintain(day.context.db, day.context.settings.retention, new Date(clock.now()));
       await day.hourDone((minute + 1) / 60);
     }
   }
@@ -101,13 +101,13 @@ function play({ simulator: { owners }, characterIds }: Day, minute: number): voi
 }
 
 /** One minute's look, as the workflow `dispatch` does it. */
-async function look({ ports }: Day, queue: Queue, looks: DayLooks): Promise<void> {
+async function look({ context }: Day, queue: Queue, looks: DayLooks): Promise<void> {
   const { seconds } = await timed(async () => {
-    await sealTokens(ports);
-    for (const run of await takeDueRuns(ports)) if (!queue.add(run)) looks.running++;
+    await sealTokens(context);
+    for (const run of await takeDueRuns(context)) if (!queue.add(run)) looks.running++;
   });
   looks.seconds.push(seconds);
-  await tendAffiliations(ports, {});
+  await refreshAffiliations(context, {});
 }
 
 async function lane(day: Day, queue: Queue): Promise<void> {
@@ -118,9 +118,9 @@ async function lane(day: Day, queue: Queue): Promise<void> {
   }
 }
 
-async function collectOnce({ ports, tally, clock }: Day, queue: Queue, run: DueRun): Promise<void> {
+async function collectOnce({ context, tally, clock }: Day, queue: Queue, run: DueRun): Promise<void> {
   try {
-    const summary = await collectTarget(ports, run);
+    const summary = await collectTarget(context, run);
     tally.ended(run, summary, clock.now());
   } catch (error) {
     // Ten runs at once never wait long enough for the budget to give one back, which Temporal would repeat.

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { EsiClient } from '../../src/esi/client.ts';
-import { createSdeClient } from '../../src/esi/sde.ts';
-import type { Ports } from '../../src/engine/ports.ts';
-import type { Clock } from '../../src/kernel/clock.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
-import { silentLog } from '../../src/kernel/log.ts';
+import { EsiClient } from '../../src/esi/esi-client.ts';
+import { createSdeClient } from '../../src/esi/sde-client.ts';
+import type { EngineContext } from '../../src/engine/engine-context.ts';
+import type { Clock } from '../../src/lib/clock.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { silentLog } from '../../src/lib/log.ts';
 import { unlimited } from './unlimited.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { createCipher, KEY_BYTES } from '../../src/vault/cipher.ts';
-import { createSsoClient } from '../../src/vault/sso.ts';
+import { createCipher, KEY_BYTES } from '../../src/secrets/cipher.ts';
+import { createSsoClient } from '../../src/sso/sso-client.ts';
 
 export const AGENT = 'eve-collector-bench (bench@example.com)';
 
@@ -38,7 +38,7 @@ export function benchClock(): BenchClock {
 }
 
 export interface BenchEngine {
-  readonly ports: Ports;
+  readonly context: EngineContext;
   close(): Promise<void>;
 }
 
@@ -87,7 +87,8 @@ export function benchEngine(options: BenchEngineOptions): BenchEngine {
     observe: metrics.request,
   });
   const sde = createSdeClient({ baseUrl: options.sdeUrl, userAgent: AGENT, dir: options.dataDir, clock });
-  const vault = { cipher: createCipher([randomBytes(KEY_BYTES)]), sso: ssoOf(options.ssoUrl, clock) };
+  const cipher = createCipher([randomBytes(KEY_BYTES)]);
+  const sso = ssoOf(options.ssoUrl, clock);
   const settings = {
     marketRegions: options.regions ?? ('all' as const),
     universeSource: 'sde' as const,
@@ -102,7 +103,7 @@ export function benchEngine(options: BenchEngineOptions): BenchEngine {
     },
   };
   return {
-    ports: { esi, sde, db, clock, log: silentLog, metrics, settings, vault },
+    context: { esi, sde, db, clock, log: silentLog, metrics, settings, cipher, sso },
     async close() {
       await Promise.all([esi.close(), sde.close()]);
       await db.close();

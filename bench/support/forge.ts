@@ -71,7 +71,7 @@ async function measureCases(
     dataDir: join(servers.dir, 'sde'),
     clock,
   });
-  const { pool } = engine.ports.db;
+  const { pool } = engine.context.db;
   /** A set later, with `churn` of its rows changed, its pages made beforehand. */
   const nextSet = async (churn: number) => {
     await simulator.control('churn', { share: churn });
@@ -80,7 +80,7 @@ async function measureCases(
     clock.advance(CACHE);
   };
   try {
-    return await path.use(engine.ports, 'market-orders', async (collect) => {
+    return await path.use(engine.context, 'market-orders', async (collect) => {
       const measure = () => measureRun(servers, collect, `region/${FORGE}`);
       await servers.admin('CHECKPOINT');
       const first = await measure();

@@ -1,9 +1,9 @@
-import { EsiClient } from '../../src/esi/client.ts';
-import { LedgerBudget } from '../../src/esi/budget.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
-import { silentLog } from '../../src/kernel/log.ts';
+import { EsiClient } from '../../src/esi/esi-client.ts';
+import { SharedRateLimiter } from '../../src/esi/limits/rate-limiter.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { silentLog } from '../../src/lib/log.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { postgresLedger } from '../../src/store/ledger.ts';
+import { postgresRateLimitStore } from '../../src/store/limits/rate-limit-store.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { FORGE, LATENCY, ORDERS } from './forge.ts';
 import type { Measured } from './measured.ts';
@@ -47,8 +47,8 @@ export async function measureLedgerCost(servers: BenchServers): Promise<Measured
   const db = openDatabase({ url, maxConnections: 10, minConnections: 1, log: silentLog });
   const ceiling = { perMinute: 1_000_000 };
   const ledger = () =>
-    new LedgerBudget({
-      store: postgresLedger(db),
+    new SharedRateLimiter({
+      store: postgresRateLimitStore(db),
       worker: `bench ${Math.random()}`,
       ceiling,
       clock: systemClock,

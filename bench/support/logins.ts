@@ -1,19 +1,19 @@
-import { keepAffiliations } from '../../src/engine/owners/affiliations.ts';
-import { tokenContext } from '../../src/engine/owners/refresh.ts';
-import type { Ports } from '../../src/engine/ports.ts';
-import { OWNER_SCOPES } from '../../src/simulator/owners/scopes.ts';
-import type { IssuedTokens } from '../../src/simulator/sso/steering.ts';
-import { saveGrant } from '../../src/store/tokens.ts';
+import { storeAffiliations } from '../../src/engine/owners/refresh-affiliations.ts';
+import { tokenContext } from '../../src/engine/owners/access-token.ts';
+import type { EngineContext } from '../../src/engine/engine-context.ts';
+import { OWNER_SCOPES } from '../../simulator/owners/scopes.ts';
+import type { IssuedTokens } from '../../simulator/sso/steering.ts';
+import { saveGrant } from '../../src/store/owners/tokens.ts';
 
 /** Calls a method of the simulator's `sso`, in this process or over its control address. */
 export type CallSso = (method: 'issue' | 'ownerHash', characterId: number) => Promise<unknown>;
 
 /** Logs characters in without a browser, with all scopes, and learns their corporations. */
-export async function logIn(ports: Ports, sso: CallSso, characterIds: readonly number[]): Promise<void> {
-  const { cipher } = ports.vault;
+export async function logIn(context: EngineContext, sso: CallSso, characterIds: readonly number[]): Promise<void> {
+  const { cipher } = context;
   for (const characterId of characterIds) {
     const issued = (await sso('issue', characterId)) as IssuedTokens;
-    const now = ports.clock.now();
+    const now = context.clock.now();
     const grant = {
       characterId,
       name: `Character ${characterId}`,
@@ -23,7 +23,7 @@ export async function logIn(ports: Ports, sso: CallSso, characterIds: readonly n
       scopes: OWNER_SCOPES,
       expiresAt: new Date(now + issued.expiresIn * 1_000),
     };
-    await ports.db.transaction((client) => saveGrant(client, grant, new Date(now)));
+    await context.db.transaction((client) => saveGrant(client, grant, new Date(now)));
   }
-  await keepAffiliations(ports, characterIds, {});
+  await storeAffiliations(context, characterIds, {});
 }

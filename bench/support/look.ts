@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { keepAffiliations, tendAffiliations } from '../../src/engine/owners/affiliations.ts';
-import { takeDueRuns } from '../../src/engine/owners/dispatch.ts';
-import { sealTokens } from '../../src/engine/owners/tokens.ts';
-import type { Ports } from '../../src/engine/ports.ts';
+import { storeAffiliations, refreshAffiliations } from '../../src/engine/owners/refresh-affiliations.ts';
+import { takeDueRuns } from '../../src/engine/owners/due-runs.ts';
+import { sealTokens } from '../../src/engine/owners/token-service.ts';
+import type { EngineContext } from '../../src/engine/engine-context.ts';
 import { onCopy } from './databases.ts';
 import { type BenchClock, benchClock, benchEngine } from './engine.ts';
 import type { Measured } from './measured.ts';
@@ -36,10 +36,10 @@ export interface Look {
 const total = ({ seal, take, tend }: Look) => seal + take + tend;
 
 /** One minute's look of the dispatcher, as the workflow `dispatch` does it. */
-async function look(ports: Ports): Promise<Look> {
-  const seal = await timed(() => sealTokens(ports));
-  const take = await timed(() => takeDueRuns(ports));
-  const tend = await timed(() => tendAffiliations(ports, {}));
+async function look(context: EngineContext): Promise<Look> {
+  const seal = await timed(() => sealTokens(context));
+  const take = await timed(() => takeDueRuns(context));
+  const tend = await timed(() => refreshAffiliations(context, {}));
   return {
     ...{ seal: seal.seconds, take: take.seconds, tend: tend.seconds },
     ...{ due: take.result.length, stale: tend.result },
@@ -58,7 +58,7 @@ export async function measureLooks(servers: BenchServers, template: string): Pro
       const dataDir = join(servers.dir, 'sde');
       const engine = benchEngine({ databaseUrl, esiUrl, sdeUrl, ssoUrl, dataDir, clock });
       try {
-        return await measure(engine.ports, clock);
+        return await measure(engine.context, clock);
       } finally {
         await engine.close();
       }
@@ -68,12 +68,12 @@ export async function measureLooks(servers: BenchServers, template: string): Pro
   }
 }
 
-async function measure(ports: Ports, clock: BenchClock): Promise<Measured> {
-  const { pool } = ports.db;
+async function measure(context: EngineContext, clock: BenchClock): Promise<Measured> {
+  const { pool } = context.db;
   const ids = charactersOf(CHARACTERS);
-  await insertLogins(ports, ids);
-  await assignAll(ports, ids);
-  await keepAffiliations(ports, ids, {});
+  await insertLogins(context, ids);
+  await assignAll(context, ids);
+  await storeAffiliations(context, ids, {});
   const hour = `$1::timestamptz + make_interval(mins => (row_number() OVER (ORDER BY random()) % 60)::int)`;
   const spread = (table: string, id: string, column: string) =>
     pool.query(
@@ -83,16 +83,16 @@ async function measure(ports: Ports, clock: BenchClock): Promise<Measured> {
   await spread('collector_assignments', 'id', 'next_collection_at');
   await spread('characters', 'character_id', 'affiliation_until');
   await pool.query('VACUUM ANALYZE');
-  const first = await look(ports);
+  const first = await look(context);
   const hourly: Look[] = [];
   for (let i = 0; i < LOOKS; i++) {
     clock.advance(MINUTE);
-    hourly.push(await look(ports));
+    hourly.push(await look(context));
   }
   await pool.query('UPDATE collector_assignments SET next_collection_at = NULL');
   await pool.query('UPDATE characters SET affiliation_until = NULL');
   const atOnce: Look[] = [];
-  for (let one = await look(ports); one.due > 0; one = await look(ports)) {
+  for (let one = await look(context); one.due > 0; one = await look(context)) {
     atOnce.push(one);
     clock.advance(1_000); // far from ten minutes: what was taken is not due again
   }

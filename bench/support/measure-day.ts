@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { BudgetLine, Offence, OffenceKind } from '../../src/simulator/index.ts';
+import type { BudgetLine, Offence, OffenceKind } from '../../simulator/index.ts';
 import { onCopy } from './databases.ts';
 import { type DayLooks, runDay } from './day.ts';
 import { type DayHouse, MIDNIGHT, withDay } from './day-house.ts';
@@ -75,18 +75,18 @@ export async function measureDay(servers: BenchServers, template: string): Promi
         ...{ databaseUrl, dir: servers.dir, characterIds, minutes: EVERY || undefined },
         answered: (status) => tally.request(status),
       },
-      (house) => oneDay(house, characterIds, tally),
+      (app) => oneDay(app, characterIds, tally),
     ),
   );
   return { lines: linesOf(result), bounds: boundsOf(result), raw: { day: rawOf(result) } };
 }
 
 async function oneDay(
-  { ports, simulator, clock }: DayHouse,
+  { context, simulator, clock }: DayHouse,
   characterIds: readonly number[],
   tally: DayTally,
 ): Promise<DayResult> {
-  const { pool } = ports.db;
+  const { pool } = context.db;
   simulator.resetCounters();
   await clock.sleep(MIDNIGHT - clock.now());
   const before = await mark(pool);
@@ -97,7 +97,7 @@ async function oneDay(
     hours.push({ hour, runs: tally.runs, seconds, ...(await mark(pool)) });
     console.log(`hour ${hour} of ${HOURS}: ${tally.runs} runs, ${Math.round(seconds)} s`);
   };
-  const day = { ports, simulator, clock, characterIds, tally, hourDone };
+  const day = { context, simulator, clock, characterIds, tally, hourDone };
   const { seconds, result: looks } = await timed(() => runDay(day, HOURS));
   return {
     ...{ looks, tally, seconds, before, hours },

@@ -1,10 +1,10 @@
-import { minutesOf } from '../../src/engine/owners/defaults.ts';
-import { tokenContext } from '../../src/engine/owners/refresh.ts';
-import { ownerCollectors, typeOf } from '../../src/engine/owners/scopes.ts';
-import type { Ports } from '../../src/engine/ports.ts';
-import { factOf, type Route } from '../../src/spec/routes.ts';
-import { FIRST_CHARACTER } from '../../src/simulator/owners/options.ts';
-import { OWNER_SCOPES } from '../../src/simulator/owners/scopes.ts';
+import { minutesOf } from '../../src/engine/owners/default-assignments.ts';
+import { tokenContext } from '../../src/engine/owners/access-token.ts';
+import { ownerCollectors, typeOf } from '../../src/engine/owners/login-rights.ts';
+import type { EngineContext } from '../../src/engine/engine-context.ts';
+import { factOf, type Route } from '../../src/esi/facts/routes.ts';
+import { FIRST_CHARACTER } from '../../simulator/owners/options.ts';
+import { OWNER_SCOPES } from '../../simulator/owners/scopes.ts';
 
 /** The first characters of the simulator. */
 export const charactersOf = (count: number) => Array.from({ length: count }, (_, i) => FIRST_CHARACTER + i);
@@ -24,7 +24,7 @@ export const ASSIGNED = ownerCollectors().map((collector) => ({
 
 /** Assigns every collector to the characters, due at once. `minutes`: instead of what the product assigns. */
 export async function assignAll(
-  { db }: Pick<Ports, 'db'>,
+  { db }: Pick<EngineContext, 'db'>,
   characterIds: readonly number[],
   minutes?: number,
 ): Promise<void> {
@@ -40,9 +40,9 @@ export async function assignAll(
 const LENGTHS = { access_token: 1_000, refresh_token: 40 } as const;
 
 /** Logins as rows alone, sealed, with tokens that open nothing: for what does not ask ESI with them. */
-export async function insertLogins({ db, vault }: Ports, characterIds: readonly number[]): Promise<void> {
+export async function insertLogins({ db, cipher }: EngineContext, characterIds: readonly number[]): Promise<void> {
   const sealed = (kind: keyof typeof LENGTHS) =>
-    characterIds.map((id) => vault.cipher.encrypt('x'.repeat(LENGTHS[kind]), tokenContext(id, kind)));
+    characterIds.map((id) => cipher.encrypt('x'.repeat(LENGTHS[kind]), tokenContext(id, kind)));
   await db.pool.query(
     `INSERT INTO characters (character_id, name) SELECT id, 'Character ' || id FROM unnest($1::bigint[]) AS id`,
     [characterIds],

@@ -5,11 +5,11 @@ import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { freePort } from '../../src/embedded/ports.ts';
 import { findTemporalCli } from '../../src/embedded/temporal-cli.ts';
 import { startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
-import { collectTarget } from '../../src/engine/collect-target.ts';
-import type { Ports } from '../../src/engine/ports.ts';
-import type { RunSummary } from '../../src/engine/steps.ts';
-import { silentLog } from '../../src/kernel/log.ts';
-import { startWorkers } from '../../src/main/worker.ts';
+import { collectTarget } from '../../src/engine/run/collect-target.ts';
+import type { EngineContext } from '../../src/engine/engine-context.ts';
+import type { RunSummary } from '../../src/engine/run/run-steps.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import { startWorkers } from '../../src/temporal/workers.ts';
 import { NO_CEILING } from './engine.ts';
 import type { BenchServers } from './servers.ts';
 
@@ -22,13 +22,13 @@ export type Collect = (target: string) => Promise<RunSummary>;
 export interface Path {
   readonly name: string;
   /** Prepares to collect with these parts, and ends what it started for that. */
-  use<T>(ports: Ports, collector: string, work: (collect: Collect) => Promise<T>): Promise<T>;
+  use<T>(context: EngineContext, collector: string, work: (collect: Collect) => Promise<T>): Promise<T>;
 }
 
 /** The steps called one after the other in this process. */
 export const direct: Path = {
   name: 'direct',
-  use: (ports, collector, work) => work((target) => collectTarget(ports, { collector, target })),
+  use: (context, collector, work) => work((target) => collectTarget(context, { collector, target })),
 };
 
 /** The embedded Temporal server as the product starts it: state on disk. Returns its address. */
@@ -50,8 +50,8 @@ export async function startTemporal(servers: BenchServers): Promise<string> {
 export function throughTemporal(address: string): Path {
   return {
     name: 'Temporal',
-    use: (ports, collector, work) =>
-      withWorkers(address, ports, (client) =>
+    use: (context, collector, work) =>
+      withWorkers(address, context, (client) =>
         work((target) => execute(client, collector, target) as Promise<RunSummary>),
       ),
   };
@@ -67,13 +67,13 @@ function quietly(): void {
 /** Runs `work` while the product's workers poll. */
 export async function withWorkers<T>(
   address: string,
-  ports: Ports,
+  context: EngineContext,
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
   quietly();
   const native = await NativeConnection.connect({ address });
   const connection = await Connection.connect({ address });
-  const workers = await startWorkers(ports, {
+  const workers = await startWorkers(context, {
     connection: native,
     namespace: NAMESPACE,
     esiRateLimit: NO_CEILING,

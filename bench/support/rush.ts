@@ -1,8 +1,8 @@
-import { type BudgetOptions, LedgerBudget } from '../../src/esi/budget.ts';
-import { EsiError } from '../../src/esi/errors.ts';
-import { memoryLedger } from '../../src/kernel/memory-ledger.ts';
-import { silentLog } from '../../src/kernel/log.ts';
-import type { Route } from '../../src/spec/routes.ts';
+import { type RateLimiterOptions, SharedRateLimiter } from '../../src/esi/limits/rate-limiter.ts';
+import { EsiError } from '../../src/esi/esi-error.ts';
+import { memoryRateLimitStore } from '../../test/support/memory-rate-limit-store.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import type { Route } from '../../src/esi/facts/routes.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 /** A request as ESI counts it: when it came, and what it cost. */
@@ -17,7 +17,7 @@ export interface RushOptions {
   /** Tokens that each answer (a 200) costs. */
   readonly cost: number;
   readonly forMs: number;
-  readonly ceiling: BudgetOptions['ceiling'];
+  readonly ceiling: RateLimiterOptions['ceiling'];
 }
 
 /** Requests that each worker would like to have under way. */
@@ -41,12 +41,12 @@ export function worstWindow(arrivals: readonly Arrival[], windowMs: number): num
 
 /** Workers that ask as fast as they may; ESI counts each request somewhere between its sending and its answer. */
 export async function rush(clock: VirtualClock, options: RushOptions): Promise<Arrival[]> {
-  const store = memoryLedger(() => clock.now());
+  const store = memoryRateLimitStore(() => clock.now());
   const arrivals: Arrival[] = [];
   const end = clock.now() + options.forMs;
   let seed = 7;
   const random = () => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647; // Lehmer's generator
-  const lane = async (budget: LedgerBudget) => {
+  const lane = async (budget: SharedRateLimiter) => {
     while (clock.now() < end) {
       try {
         const admission = await budget.admit({ route: options.route });
@@ -62,7 +62,7 @@ export async function rush(clock: VirtualClock, options: RushOptions): Promise<A
   };
   for (let w = 0; w < options.workers; w++) {
     const { ceiling } = options;
-    const budget = new LedgerBudget({ store, worker: `worker ${w}`, ceiling, clock, log: silentLog });
+    const budget = new SharedRateLimiter({ store, worker: `worker ${w}`, ceiling, clock, log: silentLog });
     for (let n = 0; n < LANES; n++) void lane(budget);
   }
   await clock.runUntil(end);

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
-import { silentLog } from '../../src/kernel/log.ts';
+import { silentLog } from '../../src/lib/log.ts';
 
 /** Steers a simulator, see src/simulator/control.ts; gives what the call returned. */
 export type Control = (action: string, body?: object) => Promise<unknown>;
@@ -78,7 +78,7 @@ async function startServers(dir: string, stops: (() => Promise<unknown>)[]): Pro
 }
 
 async function startSimulator(args: readonly string[]): Promise<BenchSimulator> {
-  const script = fileURLToPath(new URL('../../src/simulator/main.js', import.meta.url));
+  const script = fileURLToPath(new URL('../../simulator/main.js', import.meta.url));
   // Its standard input is a pipe: should the bench be killed, the simulator ends by itself.
   const child = spawn(process.execPath, [script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   type Ready = Pick<BenchSimulator, 'url' | 'sdeUrl' | 'ssoUrl'>;

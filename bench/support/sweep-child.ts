@@ -1,4 +1,4 @@
-import type { Ports } from '../../src/engine/ports.ts';
+import type { EngineContext } from '../../src/engine/engine-context.ts';
 import { answerParent, peakMemory } from './child.ts';
 import { benchEngine } from './engine.ts';
 import { execute, withWorkers } from './paths.ts';
@@ -13,20 +13,20 @@ async function sweep(order: SweepOrder): Promise<Sweep> {
   const { seconds, result: outcomes } = await timed(() =>
     temporal === undefined
       ? sweepDirect(
-          engine.ports,
+          engine.context,
           regions.map((id) => `region/${id}`),
         )
-      : sweepThrough(temporal, engine.ports),
+      : sweepThrough(temporal, engine.context),
   );
-  const { rows } = await engine.ports.db.pool.query<{ rows: number }>(
+  const { rows } = await engine.context.db.pool.query<{ rows: number }>(
     'SELECT count(*) AS rows FROM market_orders_public',
   );
   await engine.close();
   return { seconds, peakMb: await peakMemory(), regions: regions.length, rows: rows[0]!.rows, outcomes };
 }
 
-async function sweepThrough(address: string, ports: Ports): Promise<Record<string, number>> {
-  const summary = await withWorkers(address, ports, (client) => execute(client, 'market-orders', undefined));
+async function sweepThrough(address: string, context: EngineContext): Promise<Record<string, number>> {
+  const summary = await withWorkers(address, context, (client) => execute(client, 'market-orders', undefined));
   return (summary as { outcomes: Record<string, number> }).outcomes;
 }
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { engineSteps } from '../../src/engine/collect-target.ts';
-import { LANES, type RunSummary, type Step } from '../../src/engine/steps.ts';
-import type { Ports } from '../../src/engine/ports.ts';
-import { inLanes } from '../../src/workflows/lanes.ts';
+import { engineSteps } from '../../src/engine/run/collect-target.ts';
+import { LANES, type RunSummary, type Step } from '../../src/engine/run/run-steps.ts';
+import type { EngineContext } from '../../src/engine/engine-context.ts';
+import { mapConcurrent } from '../../src/temporal/workflows/lanes.ts';
 
 /** Targets at once, as the workflow `collect` has them. */
 const TARGETS = 50;
@@ -40,18 +40,18 @@ async function collect(
     if (step.state !== 'read' && step.state !== 'resolve') throw new Error(`${target}: ${step.state}`);
     const run = { collector, target, runId: step.runId };
     if (step.state === 'read')
-      await inLanes(step.chunks, LANES, (chunk) => slot(() => steps.readChunk(run, chunk)));
+      await mapConcurrent(step.chunks, LANES, (chunk) => slot(() => steps.readChunk(run, chunk)));
     else await slot(() => steps.resolve(run));
     step = await steps.publish(run, false);
   }
 }
 
 /** All targets without Temporal, as many at once as a worker has. Returns how often each outcome came. */
-export async function sweepDirect(ports: Ports, targets: readonly string[]): Promise<Record<string, number>> {
-  const steps = engineSteps(ports);
+export async function sweepDirect(context: EngineContext, targets: readonly string[]): Promise<Record<string, number>> {
+  const steps = engineSteps(context);
   const slot = limiter(ESI_SLOTS);
   const outcomes: Record<string, number> = {};
-  await inLanes(targets, TARGETS, async (target) => {
+  await mapConcurrent(targets, TARGETS, async (target) => {
     const { outcome } = await collect(steps, slot, target);
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   });

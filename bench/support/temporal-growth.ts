@@ -1,8 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import type { Ports } from '../../src/engine/ports.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
+import type { EngineContext } from '../../src/engine/engine-context.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { onCopy } from './databases.ts';
 import { benchEngine } from './engine.ts';
 import { logIn } from './logins.ts';
@@ -55,10 +55,10 @@ export async function measureTemporal(servers: BenchServers, template: string): 
     const engine = benchEngine({ databaseUrl, esiUrl, sdeUrl, ssoUrl, dataDir: join(servers.dir, 'sde') });
     const ids = charactersOf(CHARACTERS);
     try {
-      await logIn(engine.ports, (method, id) => simulator.control('sso', { method, args: [id] }), ids);
-      await assignAll(engine.ports, ids);
-      return await withWorkers(address, engine.ports, (client) =>
-        measure(client, engine.ports, join(servers.dir, 'temporal')),
+      await logIn(engine.context, (method, id) => simulator.control('sso', { method, args: [id] }), ids);
+      await assignAll(engine.context, ids);
+      return await withWorkers(address, engine.context, (client) =>
+        measure(client, engine.context, join(servers.dir, 'temporal')),
       );
     } finally {
       await engine.close();
@@ -66,9 +66,9 @@ export async function measureTemporal(servers: BenchServers, template: string): 
   });
 }
 
-async function measure(client: Client, ports: Ports, dir: string): Promise<Measured> {
-  const first = await round(client, ports, dir);
-  const second = await round(client, ports, dir);
+async function measure(client: Client, context: EngineContext, dir: string): Promise<Measured> {
+  const first = await round(client, context, dir);
+  const second = await round(client, context, dir);
   const before = await bytesOf(dir);
   const { seconds } = await timed(async () => {
     for (let i = 0; i < IDLE_LOOKS; i++) await dispatch(client);
@@ -113,8 +113,8 @@ function lineOf(what: string, { runs, seconds, looks, grown }: Round): Line {
 }
 
 /** Makes everything due, and has the dispatcher start it until nothing is. */
-async function round(client: Client, ports: Ports, dir: string): Promise<Round> {
-  const { pool } = ports.db;
+async function round(client: Client, context: EngineContext, dir: string): Promise<Round> {
+  const { pool } = context.db;
   const before = await bytesOf(dir);
   const looks: number[] = [];
   let runs = 0;

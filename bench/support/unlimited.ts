@@ -1,7 +1,7 @@
-import type { Budget } from '../../src/esi/admission.ts';
+import type { RateLimiter } from '../../src/esi/limits/admission.ts';
 
 /** Lets everything through at once: what a sweep costs without any budget. */
-export const unlimited: Budget = {
+export const unlimited: RateLimiter = {
   admit: async () => ({ settle: () => undefined, cancel: () => undefined }),
   close: async () => undefined,
 };

@@ -1,5 +1,5 @@
 import cliProgress from 'cli-progress';
-import type { RunProgress } from '../store/progress.ts';
+import type { RunProgress } from '../store/sets/run-progress.ts';
 
 /** Twice a second is smooth to the eye and nothing to the database. */
 const EVERY = 500;

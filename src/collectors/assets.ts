@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { definePart, type OwnerCollector } from './define.ts';
+import { defineResource, type OwnerCollector } from './define.ts';
 
 const id = z.int().positive();
 
@@ -28,7 +28,7 @@ export const assets: OwnerCollector = {
   about: 'Assets with names and places, and every change of them',
   rhythm: { every: '1h' },
   parts: [
-    definePart({
+    defineResource({
       ...assetSet,
       route: '/characters/{character_id}/assets',
       for: 'character',
@@ -37,7 +37,7 @@ export const assets: OwnerCollector = {
         { route: '/characters/{character_id}/assets/locations', rows: 'in-space', fills: 'position' },
       ],
     }),
-    definePart({
+    defineResource({
       ...assetSet,
       route: '/corporations/{corporation_id}/assets',
       for: 'corporation',

@@ -1,10 +1,10 @@
 import type { z } from 'zod';
-import type { PathParam, Route } from '../spec/routes.ts';
-import type { OwnerKind, TARGET_KINDS, TargetKind } from '../spec/targets.ts';
-import type { Change, Detail, Lookup, Series } from '../spec/vocabulary.ts';
+import type { PathParam, Route } from '../esi/facts/routes.ts';
+import type { OwnerKind, TARGET_KINDS, TargetKind } from './targets.ts';
+import type { Change, Enrichment, ReferenceKind, Series } from './vocabulary.ts';
 
 /** When a collector runs: by the setting that holds its interval or cron, or by a fixed interval. */
-export type Rhythm =
+export type ScheduleSpec =
   | { readonly everySetting: 'MARKET_ORDERS_INTERVAL' }
   | { readonly cronSetting: CronSetting }
   | { readonly every: string };
@@ -18,12 +18,12 @@ interface Common {
   readonly name: string;
   /** One line for people: CLI, Temporal UI, page. */
   readonly about: string;
-  readonly rhythm: Rhythm;
+  readonly rhythm: ScheduleSpec;
   readonly switch?: Switch;
 }
 
 /** What one ESI route gives, and the table that holds it. */
-export interface RouteSet<R extends Route = Route, S extends z.ZodRawShape = z.ZodRawShape> {
+export interface Resource<R extends Route = Route, S extends z.ZodRawShape = z.ZodRawShape> {
   readonly route: R;
   readonly query?: Readonly<Record<string, string>>;
   /** For whom: fills the route's path parameter. Absent where the path has none. */
@@ -44,19 +44,19 @@ export interface RouteSet<R extends Route = Route, S extends z.ZodRawShape = z.Z
   /** The column that holds when a version was first seen: the set's Last-Modified. */
   readonly seenAt: string;
   readonly change: Change<keyof S & string>;
-  readonly lookups?: Readonly<Partial<Record<keyof S & string, Lookup>>>;
+  readonly lookups?: Readonly<Partial<Record<keyof S & string, ReferenceKind>>>;
   /** Columns that other routes fill, asked by id for the rows that can have them. */
-  readonly details?: readonly Detail[];
+  readonly details?: readonly Enrichment[];
   /** A series derived from the published rows, written in the same transaction when it changed. */
   readonly series?: Series;
 }
 
 /** A collector that reads one ESI route into one table. */
 export type RouteCollector<R extends Route = Route, S extends z.ZodRawShape = z.ZodRawShape> = Common &
-  RouteSet<R, S>;
+  Resource<R, S>;
 
 /** One of the routes that a collector reads for an owner. */
-export type Part<R extends Route = Route, S extends z.ZodRawShape = z.ZodRawShape> = RouteSet<R, S> & {
+export type OwnerResource<R extends Route = Route, S extends z.ZodRawShape = z.ZodRawShape> = Resource<R, S> & {
   /** What it is called beside the others: `journal`. Empty where the owner has no other. */
   readonly part: string;
   readonly for: OwnerKind;
@@ -64,7 +64,7 @@ export type Part<R extends Route = Route, S extends z.ZodRawShape = z.ZodRawShap
 
 /** A collector of what characters and corporations have: runs where it is assigned. */
 export interface OwnerCollector extends Common {
-  readonly parts: readonly AnyPart[];
+  readonly parts: readonly AnyOwnerResource[];
   readonly rhythm: { readonly every: string };
 }
 
@@ -75,9 +75,9 @@ export interface ProcedureCollector extends Common {
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the lists hold sets of unlike rows
-export type AnyRouteSet = RouteSet<any, any>;
+export type AnyResource = Resource<any, any>;
 // oxlint-disable-next-line typescript/no-explicit-any -- as above
-export type AnyPart = Part<any, any>;
+export type AnyOwnerResource = OwnerResource<any, any>;
 // oxlint-disable-next-line typescript/no-explicit-any -- as above
 export type AnyRouteCollector = RouteCollector<any, any>;
 export type AnyCollector = AnyRouteCollector | OwnerCollector | ProcedureCollector;
@@ -102,8 +102,8 @@ export function defineCollector<R extends Route, S extends z.ZodRawShape>(
 }
 
 /** The same for a part of an owner's collector. */
-export function definePart<R extends Route, S extends z.ZodRawShape>(
-  part: Part<R, S> & ForRoute<R>,
-): Part<R, S> {
+export function defineResource<R extends Route, S extends z.ZodRawShape>(
+  part: OwnerResource<R, S> & ForRoute<R>,
+): OwnerResource<R, S> {
   return part;
 }

@@ -1,4 +1,4 @@
-import { AppError } from '../kernel/errors.ts';
+import { AppError } from '../lib/errors.ts';
 import { assets } from './assets.ts';
 import type { AnyCollector } from './define.ts';
 import { industry } from './industry.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { date, int4, isk } from '../spec/bounds.ts';
-import { definePart, type OwnerCollector } from './define.ts';
+import { date, int4, isk } from '../esi/facts/bounds.ts';
+import { defineResource, type OwnerCollector } from './define.ts';
 
 const id = z.int().positive();
 
@@ -50,8 +50,8 @@ export const industry: OwnerCollector = {
   about: 'Industry jobs, completed ones included, kept after ESI forgets them',
   rhythm: { every: '30m' },
   parts: [
-    definePart({ ...jobSet, route: '/characters/{character_id}/industry/jobs', for: 'character' }),
-    definePart({
+    defineResource({ ...jobSet, route: '/characters/{character_id}/industry/jobs', for: 'character' }),
+    defineResource({
       ...jobSet,
       route: '/corporations/{corporation_id}/industry/jobs',
       for: 'corporation',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { date } from '../spec/bounds.ts';
+import { date } from '../esi/facts/bounds.ts';
 import { defineCollector } from './define.ts';
 
 /** Nobody asks or bids more: the highest price ever listed is 7e11 ISK, all ISK in the game is some 1e15. */

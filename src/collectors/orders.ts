@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { date, int4 } from '../spec/bounds.ts';
-import { definePart, type OwnerCollector } from './define.ts';
+import { date, int4 } from '../esi/facts/bounds.ts';
+import { defineResource, type OwnerCollector } from './define.ts';
 
 /** Nobody asks or bids more: all ISK in the game is some 1e15. */
 const ABSURD_PRICE = 1e15;
@@ -40,7 +40,7 @@ const common = {
 /** ms: ESI tells of cancelled and expired orders for 90 days, and never of filled ones. */
 const HISTORY = 90 * 86_400_000;
 
-const FILLED = 'filled';
+const ENRICHED_COLUMNS = 'filled';
 
 /** Orders that are open: what goes from here was cancelled, has expired or was filled. */
 const open = {
@@ -48,7 +48,7 @@ const open = {
   part: 'open',
   change: {
     policy: 'snapshot',
-    leaves: { state: 'active', inferred: [FILLED, 'unknown'], toldFor: HISTORY },
+    leaves: { state: 'active', inferred: [ENRICHED_COLUMNS, 'unknown'], toldFor: HISTORY },
   },
 } as const;
 
@@ -56,7 +56,7 @@ const open = {
 const closed = {
   ...common,
   part: 'history',
-  change: { policy: 'upsert', settles: { from: 'active', to: FILLED, listedBy: 'open' } },
+  change: { policy: 'upsert', settles: { from: 'active', to: ENRICHED_COLUMNS, listedBy: 'open' } },
 } as const;
 
 export const orders: OwnerCollector = {
@@ -64,28 +64,28 @@ export const orders: OwnerCollector = {
   about: 'Market orders, open and closed; filled ones are told from those cancelled or expired',
   rhythm: { every: '10m' },
   parts: [
-    definePart({
+    defineResource({
       ...open,
       route: '/characters/{character_id}/orders',
       for: 'character',
       row: characterRow,
       table: 'character_orders',
     }),
-    definePart({
+    defineResource({
       ...closed,
       route: '/characters/{character_id}/orders/history',
       for: 'character',
       row: characterRow.extend({ state }),
       table: 'character_orders',
     }),
-    definePart({
+    defineResource({
       ...open,
       route: '/corporations/{corporation_id}/orders',
       for: 'corporation',
       row: corporationRow,
       table: 'corporation_orders',
     }),
-    definePart({
+    defineResource({
       ...closed,
       route: '/corporations/{corporation_id}/orders/history',
       for: 'corporation',

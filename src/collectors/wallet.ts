@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { date, isk } from '../spec/bounds.ts';
-import { definePart, type OwnerCollector } from './define.ts';
+import { date, isk } from '../esi/facts/bounds.ts';
+import { defineResource, type OwnerCollector } from './define.ts';
 
 const id = z.int().positive();
 const division = z.int().min(1).max(7);
@@ -79,7 +79,7 @@ export const wallet: OwnerCollector = {
   about: 'Wallets: balance, journal and transactions, of corporations by division',
   rhythm: { every: '30m' },
   parts: [
-    definePart({
+    defineResource({
       ...balance,
       route: '/characters/{character_id}/wallet',
       for: 'character',
@@ -89,34 +89,34 @@ export const wallet: OwnerCollector = {
       row: z.object({ balance: isk }),
       key: [],
     }),
-    definePart({ ...journal, route: '/characters/{character_id}/wallet/journal', for: 'character' }),
-    definePart({
+    defineResource({ ...journal, route: '/characters/{character_id}/wallet/journal', for: 'character' }),
+    defineResource({
       ...transactions,
       route: '/characters/{character_id}/wallet/transactions',
       for: 'character',
       row: transactionRow.extend({ is_personal: z.boolean() }),
     }),
-    definePart({
+    defineResource({
       ...balance,
       route: '/corporations/{corporation_id}/wallets',
       for: 'corporation',
       row: z.object({ division, balance: isk }),
       key: ['division'],
     }),
-    definePart({
+    defineResource({
       ...journal,
       route: '/corporations/{corporation_id}/wallets/{division}/journal',
       for: 'corporation',
       per: 'division',
     }),
-    definePart({
+    defineResource({
       ...transactions,
       route: '/corporations/{corporation_id}/wallets/{division}/transactions',
       for: 'corporation',
       per: 'division',
       row: transactionRow,
     }),
-    definePart({
+    defineResource({
       part: 'divisions',
       route: '/corporations/{corporation_id}/divisions',
       for: 'corporation',

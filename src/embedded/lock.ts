@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError } from '../kernel/errors.ts';
+import { AppError } from '../lib/errors.ts';
 import { processStart } from './processes.ts';
 
 /** The claim on a data directory, held until it is released or the process is gone. */

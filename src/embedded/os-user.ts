@@ -1,7 +1,7 @@
 import { chown, lstat, readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
-import { AppError } from '../kernel/errors.ts';
-import type { Log } from '../kernel/log.ts';
+import { AppError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
 import { plainEnvironment, run, type Finished, type RunOptions } from './processes.ts';
 
 // PostgreSQL refuses to run as root. When we are root its programs run as another OS user, who needs a way to the

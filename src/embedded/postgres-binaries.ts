@@ -1,6 +1,6 @@
 import { access, chmod, constants, readFile, stat, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { AppError } from '../kernel/errors.ts';
+import { AppError } from '../lib/errors.ts';
 
 /** Paths of the PostgreSQL programs that came with the npm package. */
 export interface PostgresBinaries {

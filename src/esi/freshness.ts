@@ -1,5 +1,5 @@
-import { header, type Headers, numberHeader } from './classify.ts';
-import { EsiError } from './errors.ts';
+import { header, type Headers, numberHeader } from './classify-status.ts';
+import { EsiError } from './esi-error.ts';
 
 /** ESI holds nothing longer than a day; a later `Expires` is a fault, and believing it would end a series. */
 const LONGEST_LIFE = 24 * 3_600_000;

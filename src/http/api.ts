@@ -1,8 +1,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import type { RunRow } from '../store/run-list.ts';
+import type { RunRow } from '../store/sets/run-list.ts';
 import { answerCallback, refuseCallback } from './callback.ts';
-import * as routes from './routes.ts';
-import type { HttpSources } from './sources.ts';
+import * as routes from './api-routes.ts';
+import type { HttpSources } from './http-sources.ts';
 
 const text = (moment: Date | null) => moment?.toISOString() ?? null;
 

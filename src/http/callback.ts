@@ -1,8 +1,8 @@
 import type { Context } from 'hono';
 import { html } from 'hono/html';
-import type { LoginReport } from '../engine/owners/login.ts';
-import { AppError } from '../kernel/errors.ts';
-import type { Log } from '../kernel/log.ts';
+import type { LoginReport } from '../engine/owners/login-flow.ts';
+import { AppError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
 import { answerError, problemOf, sendProblem } from './problem.ts';
 
 /** Programs say that they want JSON; browsers say that they take anything. */

@@ -1,5 +1,5 @@
-import { describeError } from '../kernel/errors.ts';
-import { redactSecrets } from '../kernel/redact.ts';
+import { describeError } from '../lib/errors.ts';
+import { redactSecrets } from '../lib/redact.ts';
 
 /** One check of /health: `detail` is for people. */
 export interface Check {

@@ -2,8 +2,8 @@ import { STATUS_CODES } from 'node:http';
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { AppError, describeError } from '../kernel/errors.ts';
-import type { Log } from '../kernel/log.ts';
+import { AppError, describeError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
 
 /** RFC 9457. `code` is for programs, `detail` for people. */
 export interface Problem {

@@ -19,7 +19,7 @@ export interface AccessRules {
 }
 
 /** Nothing of this server is kept, guessed at, framed, or told to others. */
-export function secureAnswers({ ssoOrigin }: AccessRules): MiddlewareHandler {
+export function secureResponses({ ssoOrigin }: AccessRules): MiddlewareHandler {
   const policy = `default-src 'none'; style-src 'self'; form-action 'self' ${ssoOrigin}; frame-ancestors 'none'; base-uri 'none'`;
   return async (c, next) => {
     await next();
@@ -43,7 +43,7 @@ function hostOf(c: Context): string {
 const nameOf = (host: string) => host.replace(/:\d+$/, '');
 
 /** Refuses requests under foreign names, and those that a page of another site made a browser send. */
-export function refuseForeigners(rules: AccessRules, callbacks: readonly string[]): MiddlewareHandler {
+export function guardHostAndOrigin(rules: AccessRules, callbacks: readonly string[]): MiddlewareHandler {
   const names = new Set(rules.hosts.map((host) => host.toLowerCase()));
   return async (c, next) => {
     const host = hostOf(c);
@@ -71,7 +71,7 @@ function isOrigin(origin: string, host: string): boolean {
  * Asks for the token everywhere but on open paths: as bearer; on the page also as password of any user, which is what a
  * browser can ask for. Both are compared in constant time.
  */
-export function askForToken(token: string, callbacks: readonly string[]): MiddlewareHandler {
+export function requireAuth(token: string, callbacks: readonly string[]): MiddlewareHandler {
   const bearer = bearerAuth({ token });
   const basic = basicAuth({
     realm: 'eve-data-collector: the password is API_TOKEN',

@@ -1,28 +1,28 @@
 import { serve } from '@hono/node-server';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
-import { AppError } from '../kernel/errors.ts';
+import { AppError } from '../lib/errors.ts';
 import { addApi, callbackPaths } from './api.ts';
 import { answerPerson } from './callback.ts';
-import { statusPage } from './page.ts';
+import { statusPage } from './status-page.ts';
 import { answerError, refuseInput, sendProblem } from './problem.ts';
-import { askForToken, refuseForeigners, secureAnswers } from './security.ts';
-import type { HttpSources } from './sources.ts';
+import { requireAuth, guardHostAndOrigin, secureResponses } from './security.ts';
+import type { HttpSources } from './http-sources.ts';
 import { STYLE } from './style.ts';
 
 /** Nothing that the API takes is larger than a list of names. */
 const MOST_BODY = 64 * 1024;
 
 /** The routes: `/health` for machines, `/api/...` for programs, `/` for people, and EVE's callback. */
-export function createApp(sources: HttpSources): OpenAPIHono {
+export function createHttpApp(sources: HttpSources): OpenAPIHono {
   const { access, login, log } = sources;
   const app = new OpenAPIHono({
     defaultHook: (result, c) =>
       result.success ? undefined : refuseInput(c, result.target, result.error.issues),
   });
   const callbacks = callbackPaths(login.callbackUrl);
-  app.use(secureAnswers(access)).use(refuseForeigners(access, callbacks));
-  if (access.token !== undefined) app.use(askForToken(access.token, callbacks));
+  app.use(secureResponses(access)).use(guardHostAndOrigin(access, callbacks));
+  if (access.token !== undefined) app.use(requireAuth(access.token, callbacks));
   app.use(bodyLimit({ maxSize: MOST_BODY }));
   addApi(app, sources);
   addPages(app, sources);

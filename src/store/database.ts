@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import type { PoolClient } from 'pg';
-import type { Log } from '../kernel/log.ts';
+import type { Log } from '../lib/log.ts';
 import { PrismaClient } from './generated/client.ts';
 
 /** How long a clean stop waits for statements under way. */

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MigrationList } from '@prisma/schema-engine-wasm';
 import { type ClientBase, Pool } from 'pg';
-import { AppError, describeError } from '../kernel/errors.ts';
+import { AppError, describeError } from '../lib/errors.ts';
 import { ensurePartitions } from './partitions.ts';
 import { openSchemaEngine } from './schema-engine.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { startScreen, withoutPassword } from '../../src/cli/screen.ts';
+import { startBanner, withoutPassword } from '../../src/cli/banner.ts';
 import { table } from '../../src/cli/table.ts';
 
 test('columns are as wide as their widest cell, and numbers stand to the right', () => {
@@ -41,10 +41,10 @@ test('the first screen names every address, what is collected, and what is missi
     demand: [],
     missing: ['No SSO application.'],
   };
-  const text = startScreen(data);
+  const text = startBanner(data);
   for (const part of [data.page, data.temporalUi, data.database, ...data.collecting, ...data.missing])
     expect(text).toContain(part);
   expect(text).toMatch(/ESI +out of reach \(connection refused\)/);
   expect(text).not.toContain('metrics');
-  expect(startScreen({ ...data, missing: [] })).not.toContain('Missing');
+  expect(startBanner({ ...data, missing: [] })).not.toContain('Missing');
 });

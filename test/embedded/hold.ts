@@ -3,7 +3,7 @@
 import { lockDataDir } from '../../src/embedded/lock.ts';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
-import { silentLog } from '../../src/kernel/log.ts';
+import { silentLog } from '../../src/lib/log.ts';
 
 const [what, dir = '', cliPath = ''] = process.argv.slice(2);
 

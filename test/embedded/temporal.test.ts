@@ -6,7 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { processStart } from '../../src/embedded/processes.ts';
 import { findTemporalCli } from '../../src/embedded/temporal-cli.ts';
 import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../src/embedded/temporal.ts';
-import { silentLog } from '../../src/kernel/log.ts';
+import { silentLog } from '../../src/lib/log.ts';
 import { testTemporalCli } from '../support/temporal-cli.ts';
 import { startHolder, temporaryFolder } from './holder.ts';
 

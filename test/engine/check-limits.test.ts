@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { checkLimits } from '../../src/engine/check-limits.ts';
-import type { Ports } from '../../src/engine/ports.ts';
-import { silentLog } from '../../src/kernel/log.ts';
-import { readDrifts } from '../../src/store/limits.ts';
+import { checkLimits } from '../../src/engine/check-esi-limits.ts';
+import type { EngineContext } from '../../src/engine/engine-context.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import { readDrifts } from '../../src/store/limits/esi-limits.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 
 const DESCRIPTION = '/meta/openapi.json';
@@ -10,19 +10,19 @@ const DAY = 86_400_000;
 
 let engine: TestEngine;
 let warnings: string[];
-let ports: Ports;
+let context: EngineContext;
 beforeEach(async () => {
   engine = await testEngine();
   warnings = [];
   const warn = (_: unknown, message?: string) => void warnings.push(message ?? '');
-  ports = { ...engine.ports, log: { ...silentLog, warn } };
+  context = { ...engine.context, log: { ...silentLog, warn } };
 });
 afterEach(async () => {
   expect(engine.sim.offences()).toEqual([]);
   await engine.close();
 });
 
-const check = () => checkLimits(ports, {});
+const check = () => checkLimits(context, {});
 const adopted = () =>
   engine.db.rows('SELECT route, tokens, window_seconds FROM esi_limits WHERE adopted ORDER BY route');
 const industry = (tokens: number, window_seconds: number) =>

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { type DemandInput, planDemand } from '../../src/engine/demand.ts';
+import { type CapacityInput, planCapacity } from '../../src/app/capacity.ts';
 
 const FORGE = 10000002;
 const LARGE = [10000002, 10000043, 10000032, 10000042, 10000016, 10000030, 10000064, 10000033, 10000048];
@@ -7,8 +7,8 @@ const unknown = (ids: readonly number[]) => ids.map((id) => ({ id, pages: undefi
 /** The nine large regions and 104 others. */
 const ALL = unknown([...LARGE, ...Array.from({ length: 104 }, (_, i) => 11000001 + i)]);
 
-const plan = (input: Partial<DemandInput>) =>
-  planDemand({ regions: ALL, ordersEveryMs: 300_000, history: false, esiRateLimit: 300, ...input });
+const plan = (input: Partial<CapacityInput>) =>
+  planCapacity({ regions: ALL, ordersEveryMs: 300_000, history: false, esiRateLimit: 300, ...input });
 
 test('all regions every five minutes need 337 requests a minute; at 300 a sweep takes 5.6 minutes', () => {
   expect(plan({})).toEqual([
@@ -27,7 +27,7 @@ test('a higher limit, a longer interval or fewer regions fit', () => {
     { esiRateLimit: 400 },
     { ordersEveryMs: 360_000 },
     { regions: unknown([FORGE]) },
-  ] satisfies Partial<DemandInput>[]) {
+  ] satisfies Partial<CapacityInput>[]) {
     const lines = plan(change);
     expect(lines.map(({ fits }) => fits)).toEqual([true]);
   }

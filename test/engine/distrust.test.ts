@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { Faults } from '../../src/simulator/index.ts';
+import type { Faults } from '../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import { expectExactBook, expectExactPast, FORGE, FORGE_ID, lastRun, readBook } from '../support/orders.ts';
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { collectTarget, engineSteps } from '../../src/engine/collect-target.ts';
-import type { Ports, StepContext } from '../../src/engine/ports.ts';
-import type { RunRef, Step } from '../../src/engine/steps.ts';
+import { collectTarget, engineSteps } from '../../src/engine/run/collect-target.ts';
+import type { EngineContext, StepContext } from '../../src/engine/engine-context.ts';
+import type { RunRef, Step } from '../../src/engine/run/run-steps.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import {
   expectExactBook,
@@ -27,7 +27,7 @@ afterEach(async () => {
 
 const KEY = { collector: 'market-orders', target: FORGE, workflowId: `market-orders/${FORGE}` };
 const key = (workflowRunId: string, workflowId = KEY.workflowId) => ({ ...KEY, workflowId, workflowRunId });
-const steps = (ports: Ports = engine.ports, context: StepContext = {}) => engineSteps(ports, context);
+const steps = (context: EngineContext = engine.context, step: StepContext = {}) => engineSteps(context, step);
 const isReading = (step: Step) => step as Step & { state: 'read' };
 const refOf = (step: Step): RunRef => ({ ...KEY, runId: isReading(step).runId });
 
@@ -49,9 +49,9 @@ async function finish(run: RunRef, by = steps()): Promise<Step> {
 
 test('a run that is killed in the middle of its pages goes on without asking the staged ones again', async () => {
   const stop = new AbortController();
-  const dying = steps(engine.ports, {
+  const dying = steps(engine.context, {
     signal: stop.signal,
-    alive: (detail) => {
+    heartbeat: (detail) => {
       if ((detail as { page?: number }).page === 3) stop.abort(new Error('killed'));
     },
   });
@@ -188,14 +188,14 @@ test('pages that were staged long ago are read again when their set is over', as
 
 test('a run that cannot be finished is closed with its reason, and the next one goes on', async () => {
   engine.sim.faults.down('503');
-  await expect(collectTarget(engine.ports, KEY)).rejects.toThrow(/503/);
+  await expect(collectTarget(engine.context, KEY)).rejects.toThrow(/503/);
   expect(await lastRun(engine)).toMatchObject({
     outcome: 'failed',
     requests: 3,
     error: expect.stringContaining('503'),
   });
   engine.sim.faults.clear();
-  expect(await collectTarget(engine.ports, KEY)).toMatchObject({ outcome: 'published' });
+  expect(await collectTarget(engine.context, KEY)).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
 });
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { collectTarget } from '../../src/engine/collect-target.ts';
+import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import { lastRun } from '../support/orders.ts';
 
@@ -124,10 +124,10 @@ test('a pair that ESI rejects is asked ever more rarely, and like the others onc
 
 test('a run that was killed goes on where it stopped, and what it had stored was published', async () => {
   const stop = new AbortController();
-  const alive = (detail?: unknown) => {
+  const heartbeat = (detail?: unknown) => {
     if (((detail as { done?: number } | undefined)?.done ?? 0) > 0) stop.abort(new Error('killed'));
   };
-  await expect(collectTarget(engine.ports, KEY, { signal: stop.signal, alive })).rejects.toThrow('killed');
+  await expect(collectTarget(engine.context, KEY, { signal: stop.signal, heartbeat })).rejects.toThrow('killed');
   const first = asked();
   expect(first.length).toBeGreaterThan(0);
   expect(first.length).toBeLessThan(tradable().length);

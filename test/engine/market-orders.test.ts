@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { collectTarget } from '../../src/engine/collect-target.ts';
+import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import {
   expectExactBook,
@@ -137,8 +137,8 @@ test('a set that loses a page loses the rows of that page, no more', async () =>
 test('after a restart the next run still knows Expires and ETags', async () => {
   await collect();
   engine.sim.resetCounters();
-  const ports = engine.restart();
-  const again = () => collectTarget(ports, { collector: 'market-orders', target: FORGE });
+  const context = engine.restart();
+  const again = () => collectTarget(context, { collector: 'market-orders', target: FORGE });
   expect(await again()).toMatchObject({ outcome: 'not-due' });
   engine.nextSet();
   expect(await again()).toMatchObject({ outcome: 'unchanged' });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { Price } from '../../src/simulator/index.ts';
+import type { Price } from '../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import { footprint, lastRun } from '../support/orders.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { Order } from '../../src/simulator/index.ts';
+import type { Order } from '../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import { FORGE, FORGE_ID } from '../support/orders.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { collectTarget, engineSteps } from '../../src/engine/collect-target.ts';
-import { STATIC_TABLE_NAMES, STATIC_TABLES } from '../../src/spec/static-tables.ts';
+import { collectTarget, engineSteps } from '../../src/engine/run/collect-target.ts';
+import { STATIC_TABLE_NAMES, STATIC_TABLES } from '../../src/store/universe/static-tables.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import { lastRun } from '../support/orders.ts';
 
@@ -49,11 +49,11 @@ test('the import from ESI goes on where it was aborted and asks nothing twice', 
   const key = { collector: 'universe', target: '', workflowId: 'universe', workflowRunId: 'w1' };
   const stop = new AbortController();
   let details = 0;
-  const alive = (detail: unknown) => {
+  const heartbeat = (detail: unknown) => {
     if ((detail as { done?: number } | undefined)?.done !== undefined && ++details === 3)
       stop.abort(new Error('killed'));
   };
-  await expect(engineSteps(engine.ports, { signal: stop.signal, alive }).begin(key)).rejects.toThrow(
+  await expect(engineSteps(engine.context, { signal: stop.signal, heartbeat }).begin(key)).rejects.toThrow(
     'killed',
   );
   expect(await engine.db.rows('SELECT FROM types')).toEqual([]);
@@ -94,17 +94,17 @@ test('ids that ESI cannot answer become placeholders, also when they are all tha
 test('when ESI is away the import from it fails and leaves no rows, nor stages for ever', async () => {
   await start({ settings: { universeSource: 'esi' } });
   const target = { collector: 'universe', target: '' };
-  const alive = (detail: unknown) => {
+  const heartbeat = (detail: unknown) => {
     if ((detail as { done?: number } | undefined)?.done === 100) engine.sim.faults.down('503');
   };
-  await expect(collectTarget(engine.ports, target, { alive })).rejects.toMatchObject({
+  await expect(collectTarget(engine.context, target, { heartbeat })).rejects.toMatchObject({
     verdict: expect.stringMatching(/retry|wait/),
   });
   expect(await engine.db.rows('SELECT FROM categories')).toEqual([]);
   engine.sim.faults.clear();
   engine.clock.advance(86_400_000);
-  const ports = engine.restart(); // with its breaker closed
-  expect(await collectTarget(ports, target)).toMatchObject({
+  const context = engine.restart(); // with its breaker closed
+  expect(await collectTarget(context, target)).toMatchObject({
     outcome: 'published',
   });
   expect(await engine.db.rows(`SELECT FROM pg_class WHERE relname ~ '^r\\d+_'`)).toEqual([]);

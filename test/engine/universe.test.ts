@@ -1,9 +1,9 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
-import { collectTarget } from '../../src/engine/collect-target.ts';
-import { STATIC_TABLE_NAMES, STATIC_TABLES } from '../../src/spec/static-tables.ts';
-import { makeZip } from '../../src/simulator/zip.ts';
+import { collectTarget } from '../../src/engine/run/collect-target.ts';
+import { STATIC_TABLE_NAMES, STATIC_TABLES } from '../../src/store/universe/static-tables.ts';
+import { makeZip } from '../../simulator/zip.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import { footprint, lastRun } from '../support/orders.ts';
 
@@ -131,7 +131,7 @@ test.each([
   const before = await tables();
   world().setBuild(world().build + 1);
   const build = world().build;
-  const good = await engine.ports.sde.download(build);
+  const good = await engine.context.sde.download(build);
   await writeFile(path.join(engine.dataDir, `sde-${build}.zip`), spoil(await readFile(good)));
   await expect(collect()).rejects.toMatchObject({ code: 'SDE_BROKEN', verdict: 'retry' });
   expect(await tables()).toEqual(before);
@@ -151,11 +151,11 @@ test('an import that is killed in the middle leaves the old universe whole', asy
     world().put('categories', row.category_id, { ...row, name: `${row.name} II` });
   world().setBuild(world().build + 1);
   const stop = new AbortController();
-  const alive = (detail: unknown) => {
+  const heartbeat = (detail: unknown) => {
     if ((detail as { table?: string }).table === 'types') stop.abort(new Error('killed'));
   };
   const target = { collector: 'universe', target: '' };
-  await expect(collectTarget(engine.ports, target, { signal: stop.signal, alive })).rejects.toThrow('killed');
+  await expect(collectTarget(engine.context, target, { signal: stop.signal, heartbeat })).rejects.toThrow('killed');
   expect(await tables()).toEqual(before);
   expect(await collect()).toMatchObject({ outcome: 'published', changed: world().categories.size });
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { Ceiling } from '../../src/esi/ceiling.ts';
+import { Throttle } from '../../src/esi/limits/throttle.ts';
 
 /** Both the ceiling and `limiter` read this clock; it is ours here. */
 let time = 0;
@@ -12,7 +12,7 @@ afterEach(() => {
 });
 
 /** Asks as fast as it is let, for so long. Returns when requests were let through. */
-function hammer(ceiling: Ceiling, ms: number): number[] {
+function hammer(ceiling: Throttle, ms: number): number[] {
   const sent: number[] = [];
   for (const end = time + ms; time < end;) {
     const wait = ceiling.take();
@@ -31,7 +31,7 @@ test.each([
   [60, 60],
   [7, 3],
 ])('at %d a minute and %d at once no minute ever has more', (perMinute, burst) => {
-  const ceiling = new Ceiling({ perMinute, burst });
+  const ceiling = new Throttle({ perMinute, burst });
   const sent = [...hammer(ceiling, 150_000)];
   time += 600_000; // a long rest fills the bucket
   sent.push(...hammer(ceiling, 150_000));
@@ -43,7 +43,7 @@ test.each([
 test('a start has no burst: restarts do not add up', () => {
   let sent = 0;
   for (let restart = 0; restart < 20; restart++) {
-    const ceiling = new Ceiling({ perMinute: 300, burst: 50 });
+    const ceiling = new Throttle({ perMinute: 300, burst: 50 });
     sent += hammer(ceiling, 1_000).length;
   }
   expect(sent).toBeLessThanOrEqual(100); // twenty seconds' worth

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { EsiClient } from '../../src/esi/client.ts';
-import type { EsiRequest } from '../../src/esi/request.ts';
-import { EsiError } from '../../src/esi/errors.ts';
-import { silentLog } from '../../src/kernel/log.ts';
-import type { Faults } from '../../src/simulator/index.ts';
-import { testBudget } from '../support/budget.ts';
+import { EsiClient } from '../../src/esi/esi-client.ts';
+import type { EsiRequest } from '../../src/esi/esi-request.ts';
+import { EsiError } from '../../src/esi/esi-error.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import type { Faults } from '../../simulator/index.ts';
+import { testRateLimiter } from '../support/rate-limiter.ts';
 import { AGENT, errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
 
 const STATUS = { route: '/status' } as const satisfies EsiRequest; // 600 tokens in fifteen minutes
@@ -27,7 +27,7 @@ afterEach(async () => {
 /** A second installation on the same address, with a ledger of its own. */
 function another(): EsiClient {
   const { clock, sim } = esi;
-  const budget = testBudget(clock);
+  const budget = testRateLimiter(clock);
   const client = new EsiClient({ baseUrl: sim.url, userAgent: AGENT, budget, clock, log: silentLog });
   others.push(client);
   return client;

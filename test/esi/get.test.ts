@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener } from 'node:h
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, expect, test } from '@jest/globals';
-import { COMPATIBILITY_DATE } from '../../src/spec/routes.ts';
+import { COMPATIBILITY_DATE } from '../../src/esi/facts/routes.ts';
 import { AGENT, errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
 
 const closing: (() => Promise<void>)[] = [];

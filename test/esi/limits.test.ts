@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { systemClock } from '../../src/kernel/clock.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
 
 let esi: TestEsi;
@@ -12,7 +12,7 @@ test('a short Retry-After is sat out, with signs of life', async () => {
   const { client, clock, sim } = await start();
   sim.faults.status(429, { retryAfter: 15, times: 1 });
   let pulses = 0;
-  const answer = await client.get({ ...FORGE_ORDERS, alive: () => pulses++ });
+  const answer = await client.get({ ...FORGE_ORDERS, heartbeat: () => pulses++ });
   expect(answer).toMatchObject({ status: 200, requests: 2 });
   expect(total(clock.slept)).toBe(15_000);
   expect(Math.max(...clock.slept)).toBeLessThanOrEqual(4_000);
@@ -105,7 +105,7 @@ test('a pause that begins during a wait holds the next try back', async () => {
   const asked = errorOf(
     client.get({
       ...PRICES,
-      alive: () => {
+      heartbeat: () => {
         why = 'enough';
       },
     }),
@@ -119,7 +119,7 @@ test('a cancelled wait ends at once', async () => {
   sim.faults.status(503);
   const stop = new AbortController();
   const started = performance.now();
-  const asked = client.get({ ...PRICES, signal: stop.signal, alive: () => setImmediate(() => stop.abort()) });
+  const asked = client.get({ ...PRICES, signal: stop.signal, heartbeat: () => setImmediate(() => stop.abort()) });
   await expect(asked).rejects.toThrow(/abort/i);
   expect(performance.now() - started).toBeLessThan(400); // the first wait takes at least half a second
 });

@@ -1,26 +1,26 @@
 import { expect, test } from '@jest/globals';
 import { virtualClock } from '../../bench/support/virtual-clock.ts';
-import { LedgerBudget } from '../../src/esi/budget.ts';
-import type { AdmitRequest } from '../../src/esi/admission.ts';
-import { EsiError } from '../../src/esi/errors.ts';
-import { memoryLedger } from '../../src/kernel/memory-ledger.ts';
-import { silentLog } from '../../src/kernel/log.ts';
-import type { CeilingSettings } from '../../src/esi/buckets.ts';
+import { SharedRateLimiter } from '../../src/esi/limits/rate-limiter.ts';
+import type { AdmitRequest } from '../../src/esi/limits/admission.ts';
+import { EsiError } from '../../src/esi/esi-error.ts';
+import { memoryRateLimitStore } from '../support/memory-rate-limit-store.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import type { ThrottleSettings } from '../../src/esi/limits/charges.ts';
 
 const PRICES = '/markets/prices';
 const STATUS = '/status';
 const MINUTE = 60_000;
 
 /** Budgets on one ledger, on a clock that moves when everybody sleeps. */
-function start(ceiling: CeilingSettings) {
+function start(ceiling: ThrottleSettings) {
   const clock = virtualClock();
-  const store = memoryLedger(() => clock.now());
-  const worker = (name: string) => new LedgerBudget({ store, worker: name, ceiling, clock, log: silentLog });
+  const store = memoryRateLimitStore(() => clock.now());
+  const worker = (name: string) => new SharedRateLimiter({ store, worker: name, ceiling, clock, log: silentLog });
   return { clock, worker };
 }
 
 /** Asks until `until`, as often as it is let. Returns a counter of answers. */
-function hammer(budget: LedgerBudget, request: AdmitRequest, clock: ReturnType<typeof virtualClock>) {
+function hammer(budget: SharedRateLimiter, request: AdmitRequest, clock: ReturnType<typeof virtualClock>) {
   const count = { answers: 0, refused: 0 };
   const lane = async () => {
     for (;;) {

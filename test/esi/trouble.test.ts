@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import type { Faults } from '../../src/simulator/index.ts';
+import type { Faults } from '../../simulator/index.ts';
 import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
 
 let esi: TestEsi;

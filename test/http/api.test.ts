@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Hono } from 'hono';
-import { createAssignment } from '../../src/engine/owners/assignments.ts';
-import { ownersDesk } from '../../src/engine/owners/desk.ts';
-import { checkTarget } from '../../src/engine/targets.ts';
+import { createAssignment } from '../../src/engine/owners/assignment-service.ts';
+import { createOwnerService } from '../../src/engine/owners/owner-service.ts';
+import { checkTarget } from '../../src/engine/list-targets.ts';
 import { findCollector } from '../../src/collectors/index.ts';
-import { silentLog } from '../../src/kernel/log.ts';
+import { silentLog } from '../../src/lib/log.ts';
 import { refuseInput } from '../../src/http/problem.ts';
-import { listRuns } from '../../src/store/run-list.ts';
-import { type TestDesk, testDesk } from '../engine/owners/support.ts';
+import { listRuns } from '../../src/store/sets/run-list.ts';
+import { type TestOwners, testOwners } from '../engine/owners/support.ts';
 import { testApp } from './support.ts';
 
 const ME = 90000001;
 const CORPORATION = 98000001;
 const SECRETS = ['a-refresh-token-in-the-clear', 'an-access-token-in-the-clear', 'the-owner-hash'];
 
-let desk: TestDesk;
+let desk: TestOwners;
 let app: ReturnType<typeof testApp>;
 const logged: unknown[] = [];
 const log = {
@@ -23,13 +23,13 @@ const log = {
 };
 
 beforeAll(async () => {
-  desk = await testDesk();
+  desk = await testOwners();
   await desk.addCharacter(ME, 'Some Pilot');
   await desk.db.rows(`INSERT INTO corporations (corporation_id, name) VALUES ($1, 'Some Corporation')`, [
     CORPORATION,
   ]);
   app = testApp({
-    desk: ownersDesk(desk.ports),
+    desk: createOwnerService(desk.context),
     log,
     runs: {
       list: (query) => listRuns(desk.db.pool, query),
@@ -124,7 +124,7 @@ describe('assignments', () => {
 
   test('there is one per collector and owner', async () => {
     const wanted = { collector: 'assets', target: `corporation/${CORPORATION}` };
-    await createAssignment(desk.ports, wanted);
+    await createAssignment(desk.context, wanted);
     expect(await refusal('POST', '/api/assignments', wanted)).toMatchObject({
       status: 409,
       code: 'ASSIGNMENT_EXISTS',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { LoginReport } from '../../src/engine/owners/login.ts';
-import { AppError } from '../../src/kernel/errors.ts';
-import { silentLog } from '../../src/kernel/log.ts';
+import type { LoginReport } from '../../src/engine/owners/login-flow.ts';
+import { AppError } from '../../src/lib/errors.ts';
+import { silentLog } from '../../src/lib/log.ts';
 import { DESK, testApp } from './support.ts';
 
 const ME = 90000001;

@@ -1,10 +1,10 @@
 import { afterEach, expect, test } from '@jest/globals';
-import type { AssignmentView } from '../../src/engine/owners/assignments.ts';
-import type { TokenView } from '../../src/engine/owners/tokens.ts';
+import type { AssignmentView } from '../../src/engine/owners/assignment-service.ts';
+import type { TokenView } from '../../src/engine/owners/token-service.ts';
 import { checkHealth, type Health } from '../../src/http/health.ts';
-import { ago } from '../../src/http/parts.ts';
+import { ago } from '../../src/http/html-table.ts';
 import { type Listening, listen } from '../../src/http/server.ts';
-import type { TargetStatus } from '../../src/store/status.ts';
+import type { TargetStatus } from '../../src/store/target-status.ts';
 import { HEALTHY, NOTHING, testApp } from './support.ts';
 
 const ok = { status: 'ok', detail: 'answers' } as const;

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { request as send } from 'node:http';
 import { type Listening, listen } from '../../src/http/server.ts';
-import { AppError } from '../../src/kernel/errors.ts';
-import { readConfig } from '../../src/main/config.ts';
-import { accessRules, callbackTrouble } from '../../src/main/web.ts';
+import { AppError } from '../../src/lib/errors.ts';
+import { readConfig } from '../../src/app/settings.ts';
+import { accessRules, callbackTrouble } from '../../src/app/http-sources.ts';
 import { ACCESS, DESK, testApp } from './support.ts';
 
 const TOKEN = 'a-token-of-many-letters';

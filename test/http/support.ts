@@ -1,9 +1,9 @@
-import type { Desk } from '../../src/engine/owners/desk.ts';
-import { silentLog } from '../../src/kernel/log.ts';
+import type { OwnerService } from '../../src/engine/owners/owner-service.ts';
+import { silentLog } from '../../src/lib/log.ts';
 import type { Health } from '../../src/http/health.ts';
 import type { AccessRules } from '../../src/http/security.ts';
-import { createApp } from '../../src/http/server.ts';
-import type { HttpSources, HttpStatus } from '../../src/http/sources.ts';
+import { createHttpApp } from '../../src/http/server.ts';
+import type { HttpSources, HttpStatus } from '../../src/http/http-sources.ts';
 
 const ok = { status: 'ok', detail: 'answers' } as const;
 export const HEALTHY: Health = {
@@ -24,7 +24,7 @@ export const ACCESS: AccessRules = {
 const unused = () => Promise.reject(new Error('not part of this test'));
 
 /** A desk at which nobody has anything. */
-export const DESK: Desk = {
+export const DESK: OwnerService = {
   ...{ beginLogin: unused, finishLogin: unused },
   ...{ listTokens: async () => [], deleteToken: unused, enableToken: unused },
   ...{ listAssignments: async () => [], createAssignment: unused },
@@ -33,7 +33,7 @@ export const DESK: Desk = {
 
 /** The app on sources that do nothing but what a test gives. */
 export const testApp = (sources: Partial<HttpSources> = {}) =>
-  createApp({
+  createHttpApp({
     health: async () => HEALTHY,
     status: async () => NOTHING,
     desk: DESK,

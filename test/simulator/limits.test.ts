@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createAllowances } from '../../src/simulator/allowances.ts';
-import { createBudget } from '../../src/simulator/budget.ts';
-import { readCall } from '../../src/simulator/call.ts';
-import type { BudgetLine, Simulator } from '../../src/simulator/index.ts';
+import { createAllowances } from '../../simulator/allowances.ts';
+import { createBudget } from '../../simulator/budget.ts';
+import { readCall } from '../../simulator/call.ts';
+import type { BudgetLine, Simulator } from '../../simulator/index.ts';
 import { closeAll, FORGE, get, HEADERS, kinds, ORDERS, start } from './support.ts';
 
 afterEach(closeAll);

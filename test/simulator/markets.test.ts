@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { HistoryRow, TypeRow } from '../../src/simulator/index.ts';
+import type { HistoryRow, TypeRow } from '../../simulator/index.ts';
 import { closeAll, FORGE, get, kinds, start } from './support.ts';
 
 afterEach(closeAll);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { AssetRow, Simulator } from '../../src/simulator/index.ts';
+import type { AssetRow, Simulator } from '../../simulator/index.ts';
 import { ANNA, BRAM, closeAll, CORP, kinds, login, post, start } from './support.ts';
 
 afterEach(closeAll);

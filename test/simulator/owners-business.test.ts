@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { JobRow, OwnerOrderRow } from '../../src/simulator/index.ts';
+import type { JobRow, OwnerOrderRow } from '../../simulator/index.ts';
 import { ANNA, BRAM, closeAll, CORP, get, kinds, login, post, start } from './support.ts';
 
 afterEach(closeAll);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { AssetRow, Faults, JournalRow, TransactionRow } from '../../src/simulator/index.ts';
+import type { AssetRow, Faults, JournalRow, TransactionRow } from '../../simulator/index.ts';
 import { ANNA, closeAll, kinds, login, post, start } from './support.ts';
 
 afterEach(closeAll);

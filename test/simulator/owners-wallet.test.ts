@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { JournalRow, TransactionRow } from '../../src/simulator/index.ts';
+import type { JournalRow, TransactionRow } from '../../simulator/index.ts';
 import { ANNA, BRAM, closeAll, CORP, kinds, login, START, start } from './support.ts';
 
 afterEach(closeAll);

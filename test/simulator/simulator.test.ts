@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Order } from '../../src/simulator/index.ts';
+import type { Order } from '../../simulator/index.ts';
 import { closeAll, DOMAIN, FORGE, get, HEADERS, kinds, ORDERS, page, start, sweep } from './support.ts';
 
 afterEach(closeAll);

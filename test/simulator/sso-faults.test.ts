@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Faults } from '../../src/simulator/index.ts';
+import type { Faults } from '../../simulator/index.ts';
 import { refresh } from './sso-support.ts';
 import { ANNA, closeAll, kinds, start } from './support.ts';
 

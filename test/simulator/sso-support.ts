@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
-import { DEFAULT_CLIENT, type Simulator } from '../../src/simulator/index.ts';
+import { DEFAULT_CLIENT, type Simulator } from '../../simulator/index.ts';
 import { ANNA } from './support.ts';
 
 export const BACK = 'http://localhost:8080/callback';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import { DEFAULT_CLIENT, OWNER_SCOPES } from '../../src/simulator/index.ts';
+import { DEFAULT_CLIENT, OWNER_SCOPES } from '../../simulator/index.ts';
 import { ASSETS, BASIC, keysOf, refresh, token, verify, WALLET } from './sso-support.ts';
 import { ANNA, closeAll, start } from './support.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
-import { DEFAULT_CLIENT } from '../../src/simulator/index.ts';
+import { DEFAULT_CLIENT } from '../../simulator/index.ts';
 import {
   ASSETS,
   authorizeUrl,

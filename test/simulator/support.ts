@@ -1,11 +1,11 @@
-import type { Clock } from '../../src/kernel/clock.ts';
+import type { Clock } from '../../src/lib/clock.ts';
 import {
   startSimulator,
   type OffenceKind,
   type Order,
   type Simulator,
   type SimulatorOptions,
-} from '../../src/simulator/index.ts';
+} from '../../simulator/index.ts';
 
 export const FORGE = 10000002;
 export const DOMAIN = 10000043;

@@ -1,15 +1,15 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { LedgerBudget } from '../../src/esi/budget.ts';
-import type { Admission } from '../../src/esi/admission.ts';
-import { EsiError } from '../../src/esi/errors.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
-import { type BucketView, viewBucket } from '../../src/kernel/bucket-view.ts';
-import { emptyBucket, type LedgerStore } from '../../src/kernel/ledger.ts';
-import { silentLog } from '../../src/kernel/log.ts';
-import type { Route } from '../../src/spec/routes.ts';
+import { SharedRateLimiter } from '../../src/esi/limits/rate-limiter.ts';
+import type { Admission } from '../../src/esi/limits/admission.ts';
+import { EsiError } from '../../src/esi/esi-error.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { type BucketView, viewBucket } from '../../src/lib/token-bucket-view.ts';
+import { emptyBucket, type RateLimitStore } from '../../src/lib/token-bucket.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import type { Route } from '../../src/esi/facts/routes.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { forgetIdleBuckets, postgresLedger, readBuckets } from '../../src/store/ledger.ts';
+import { forgetIdleBuckets, postgresRateLimitStore, readBuckets } from '../../src/store/limits/rate-limit-store.ts';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
 import { eventually } from '../support/temporal.ts';
 
@@ -28,15 +28,15 @@ const LIFTED = 1_000_000;
 const INDUSTRY: Route = '/industry/systems'; // 150 tokens in fifteen minutes
 const PRICES: Route = '/markets/prices'; // no bucket
 
-function worker(name: string, perMinute = LIFTED, store: LedgerStore = postgresLedger(db)): LedgerBudget {
+function worker(name: string, perMinute = LIFTED, store: RateLimitStore = postgresRateLimitStore(db)): SharedRateLimiter {
   const ceiling = { perMinute };
-  const budget = new LedgerBudget({ store, worker: name, ceiling, clock: systemClock, log: silentLog });
+  const budget = new SharedRateLimiter({ store, worker: name, ceiling, clock: systemClock, log: silentLog });
   closing.push(() => budget.close());
   return budget;
 }
 
 /** Asks again and again until a wait is too long; returns how many requests left. */
-async function hammer(budget: LedgerBudget, route: Route, status = 200): Promise<number> {
+async function hammer(budget: SharedRateLimiter, route: Route, status = 200): Promise<number> {
   for (let sent = 0; ; sent++) {
     try {
       const admission = await budget.admit({ route });
@@ -51,7 +51,7 @@ async function hammer(budget: LedgerBudget, route: Route, status = 200): Promise
 }
 
 const sum = (numbers: readonly number[]) => numbers.reduce((all, n) => all + n, 0);
-const lanes = (budgets: readonly LedgerBudget[], route: Route, each = 4) =>
+const lanes = (budgets: readonly SharedRateLimiter[], route: Route, each = 4) =>
   Promise.all(budgets.flatMap((budget) => Array.from({ length: each }, () => hammer(budget, route))));
 
 async function view(bucket: string): Promise<BucketView> {
@@ -91,9 +91,9 @@ test('a restart does not forget what was spent', async () => {
 
 test('what a worker held when it was killed is spent for the others, for a window after its lease', async () => {
   let killed = false;
-  const real = postgresLedger(db);
+  const real = postgresRateLimitStore(db);
   const never = new Promise<never>(() => undefined);
-  const doomed = new LedgerBudget({
+  const doomed = new SharedRateLimiter({
     store: { exchange: (asks) => (killed ? never : real.exchange(asks)) },
     worker: 'doomed',
     ceiling: { perMinute: 10 },
@@ -155,14 +155,14 @@ async function proxied() {
 
 test('while the database is away nothing leaves; what was under way is accounted for when it is back', async () => {
   const { behind, leave, comeBack } = await proxied();
-  const budget = worker('a', LIFTED, postgresLedger(behind));
+  const budget = worker('a', LIFTED, postgresRateLimitStore(behind));
   const underWay: Admission[] = [];
   for (let n = 0; n < 4; n++) underWay.push(await budget.admit({ route: INDUSTRY }));
   await leave();
   for (const admission of underWay) admission.settle(200);
   let signs = 0;
   let left = false;
-  const waiting = budget.admit({ route: INDUSTRY, alive: () => signs++ }).then((admission) => {
+  const waiting = budget.admit({ route: INDUSTRY, heartbeat: () => signs++ }).then((admission) => {
     left = true;
     return admission;
   });
@@ -181,30 +181,30 @@ test('while the database is away nothing leaves; what was under way is accounted
 });
 
 test('one whose sign of life fails is sent away alone, the others wait on', async () => {
-  const real = postgresLedger(db);
+  const real = postgresRateLimitStore(db);
   let away = true;
-  const exchange: LedgerStore['exchange'] = (asks) =>
+  const exchange: RateLimitStore['exchange'] = (asks) =>
     away ? Promise.reject(new Error('away')) : real.exchange(asks);
   const budget = worker('a', LIFTED, { exchange });
-  const alive = () => {
+  const heartbeat = () => {
     throw new Error('nobody watches');
   };
   const other = budget.admit({ route: PRICES });
-  await expect(budget.admit({ route: PRICES, alive })).rejects.toThrow('nobody watches');
+  await expect(budget.admit({ route: PRICES, heartbeat })).rejects.toThrow('nobody watches');
   away = false;
   (await other).settle(200);
 });
 
 test('one that is given up in its own sign of life leaves the line, and costs nothing', async () => {
-  const real = postgresLedger(db);
+  const real = postgresRateLimitStore(db);
   let away = true;
-  const exchange: LedgerStore['exchange'] = (asks) =>
+  const exchange: RateLimitStore['exchange'] = (asks) =>
     away ? Promise.reject(new Error('away')) : real.exchange(asks);
   const budget = worker('a', LIFTED, { exchange });
   const stop = new AbortController();
-  const alive = () => stop.abort(new Error('killed'));
+  const heartbeat = () => stop.abort(new Error('killed'));
   const other = budget.admit({ route: INDUSTRY });
-  await expect(budget.admit({ route: INDUSTRY, alive, signal: stop.signal })).rejects.toThrow('killed');
+  await expect(budget.admit({ route: INDUSTRY, heartbeat, signal: stop.signal })).rejects.toThrow('killed');
   away = false;
   (await other).settle(200);
   await budget.close();
@@ -212,9 +212,9 @@ test('one that is given up in its own sign of life leaves the line, and costs no
 });
 
 test('a ledger that answers nonsense is asked again, but not at once', async () => {
-  const real = postgresLedger(db);
+  const real = postgresRateLimitStore(db);
   const asked: number[] = [];
-  const exchange: LedgerStore['exchange'] = (asks) => {
+  const exchange: RateLimitStore['exchange'] = (asks) => {
     asked.push(Date.now());
     return asked.length === 1 ? Promise.resolve([]) : real.exchange(asks);
   };

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { maintain } from '../../src/store/maintain.ts';
+import { maintain } from '../../src/store/maintenance.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import { ANNA, logIn, ofCharacter } from '../support/owners.ts';
 
@@ -41,7 +41,7 @@ test('what no run works on and no set stands on goes, and nothing that is of use
   const useful = await engine.db.rows(`SELECT url FROM esi_cache WHERE url <> 'https://gone' ORDER BY 1`);
   expect(useful.length).toBeGreaterThan(1);
 
-  await maintain(engine.ports.db, FOR_EVER, new Date());
+  await maintain(engine.context.db, FOR_EVER, new Date());
 
   expect(await engine.db.rows('SELECT FROM stage.details')).toEqual([]);
   expect(await engine.db.rows('SELECT FROM stage.detail_readings')).toEqual([]);

@@ -1,23 +1,23 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { EsiClient, type EsiClientOptions } from '../../src/esi/client.ts';
-import { createSdeClient } from '../../src/esi/sde.ts';
-import { collectTarget } from '../../src/engine/collect-target.ts';
-import type { EngineSettings, Ports } from '../../src/engine/ports.ts';
-import type { RunSummary } from '../../src/engine/steps.ts';
-import { silentLog } from '../../src/kernel/log.ts';
+import { EsiClient, type EsiClientOptions } from '../../src/esi/esi-client.ts';
+import { createSdeClient } from '../../src/esi/sde-client.ts';
+import { collectTarget } from '../../src/engine/run/collect-target.ts';
+import type { EngineSettings, EngineContext } from '../../src/engine/engine-context.ts';
+import type { RunSummary } from '../../src/engine/run/run-steps.ts';
+import { silentLog } from '../../src/lib/log.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
-import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
-import { testBudget } from './budget.ts';
+import { type Simulator, type SimulatorOptions, startSimulator } from '../../simulator/index.ts';
+import { testRateLimiter } from './rate-limiter.ts';
 import { type TestClock, testClock } from './clock.ts';
 import { type TestDatabase, testDatabase } from './database.ts';
-import { testVault } from './vault.ts';
+import { testSecrets } from './secrets.ts';
 
 export const AGENT = 'eve-collector-test (test@example.com)';
 
 export interface TestEngine {
-  readonly ports: Ports;
+  readonly context: EngineContext;
   readonly sim: Simulator;
   readonly db: TestDatabase;
   readonly clock: TestClock;
@@ -28,7 +28,7 @@ export interface TestEngine {
   /** Moves the clock past the cache, so that ESI has a newer set. */
   nextSet(): void;
   /** Another client on the same database, as after a restart. */
-  restart(options?: Partial<EsiClientOptions>): Ports;
+  restart(options?: Partial<EsiClientOptions>): EngineContext;
   close(): Promise<void>;
 }
 
@@ -41,11 +41,11 @@ export async function testEngine(
   const sim = await startSimulator({ clock, ...options });
   const db = await testDatabase(new Date(clock.now()));
   const clients: { close(): Promise<void> }[] = [];
-  const makePorts = (more: Partial<EsiClientOptions> = {}): Ports => {
+  const makePorts = (more: Partial<EsiClientOptions> = {}): EngineContext => {
     const esi = new EsiClient({
       baseUrl: sim.url,
       userAgent: AGENT,
-      budget: testBudget(clock),
+      budget: testRateLimiter(clock),
       clock,
       log: silentLog,
       ...options.client,
@@ -67,18 +67,18 @@ export async function testEngine(
       },
       ...options.settings,
     };
-    const vault = testVault(sim, clock);
-    if (vault.sso) clients.push(vault.sso);
-    return { esi, sde, db, clock, log: silentLog, metrics: createMetrics(), settings, vault };
+    const { cipher, sso } = testSecrets(sim, clock);
+    if (sso) clients.push(sso);
+    return { esi, sde, db, clock, log: silentLog, metrics: createMetrics(), settings, cipher, sso };
   };
-  const ports = makePorts();
+  const context = makePorts();
   return {
-    ports,
+    context,
     sim,
     db,
     clock,
     dataDir,
-    collect: (collector, target = '') => collectTarget(ports, { collector, target }),
+    collect: (collector, target = '') => collectTarget(context, { collector, target }),
     nextSet: () => clock.advance(((options.cacheSeconds ?? 300) + 1) * 1_000),
     restart: makePorts,
     async close() {

@@ -1,9 +1,9 @@
-import { EsiClient, type EsiClientOptions } from '../../src/esi/client.ts';
-import type { EsiRequest } from '../../src/esi/request.ts';
-import { EsiError } from '../../src/esi/errors.ts';
-import { silentLog } from '../../src/kernel/log.ts';
-import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
-import { testBudget } from './budget.ts';
+import { EsiClient, type EsiClientOptions } from '../../src/esi/esi-client.ts';
+import type { EsiRequest } from '../../src/esi/esi-request.ts';
+import { EsiError } from '../../src/esi/esi-error.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import { type Simulator, type SimulatorOptions, startSimulator } from '../../simulator/index.ts';
+import { testRateLimiter } from './rate-limiter.ts';
 import { type TestClock, testClock } from './clock.ts';
 
 export const AGENT = 'eve-collector-test (test@example.com)';
@@ -35,7 +35,7 @@ export async function testEsi(
   const client = new EsiClient({
     baseUrl: sim.url,
     userAgent: AGENT,
-    budget: testBudget(clock),
+    budget: testRateLimiter(clock),
     clock,
     log: silentLog,
     ...options.client,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { freePort } from '../../src/embedded/ports.ts';
 import { startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
-import { silentLog } from '../../src/kernel/log.ts';
+import { silentLog } from '../../src/lib/log.ts';
 import { testTemporalCli } from './temporal-cli.ts';
 
 /** What the teardown has to end; jest runs both in one process but gives them no other way to share. */

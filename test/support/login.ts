@@ -1,5 +1,5 @@
-import { beginLogin, type Callback, finishLogin, type LoginReport } from '../../src/engine/owners/login.ts';
-import type { LoginChoice } from '../../src/simulator/index.ts';
+import { beginLogin, type Callback, finishLogin, type LoginReport } from '../../src/engine/owners/login-flow.ts';
+import type { LoginChoice } from '../../simulator/index.ts';
 import { AGENT, type TestEngine } from './engine.ts';
 
 /** What EVE sends a person back with who was sent to `url`. */
@@ -23,6 +23,6 @@ export async function logInAtEve(
   choice?: LoginChoice,
   collectors?: string[],
 ): Promise<LoginReport> {
-  const { url } = await beginLogin(engine.ports, { collectors });
-  return finishLogin(engine.ports, await visit(engine, url, characterId, choice));
+  const { url } = await beginLogin(engine.context, { collectors });
+  return finishLogin(engine.context, await visit(engine, url, characterId, choice));
 }

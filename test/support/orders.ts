@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import type { Order } from '../../src/simulator/index.ts';
+import type { Order } from '../../simulator/index.ts';
 import type { TestEngine } from './engine.ts';
 
 export const FORGE_ID = 10000002;

@@ -1,11 +1,11 @@
-import { engineSteps, type Steps } from '../../src/engine/collect-target.ts';
-import type { Ports, StepContext } from '../../src/engine/ports.ts';
-import type { RunRef, RunSummary, Step } from '../../src/engine/steps.ts';
-import type { Clock } from '../../src/kernel/clock.ts';
-import { silentLog } from '../../src/kernel/log.ts';
-import { OWNER_SCOPES } from '../../src/simulator/owners/scopes.ts';
+import { engineSteps, type Steps } from '../../src/engine/run/collect-target.ts';
+import type { EngineContext, StepContext } from '../../src/engine/engine-context.ts';
+import type { RunRef, RunSummary, Step } from '../../src/engine/run/run-steps.ts';
+import type { Clock } from '../../src/lib/clock.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import { OWNER_SCOPES } from '../../simulator/owners/scopes.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import type { SimulatorOptions } from '../../src/simulator/index.ts';
+import type { SimulatorOptions } from '../../simulator/index.ts';
 import { type TestEngine, testEngine } from './engine.ts';
 
 export const ANNA = 90_000_001; // director of the corporation below
@@ -72,8 +72,8 @@ export const living = (engine: TestEngine, context: StepContext = {}) =>
 /** Steps of a process that is killed when `when` says so of a sign of life. */
 export function dying(engine: TestEngine, when: (detail: { page?: number } | undefined) => boolean): Steps {
   const stop = new AbortController();
-  const alive = (detail: unknown) => when(detail as { page?: number }) && stop.abort(new Error('killed'));
-  return living(engine, { signal: stop.signal, alive });
+  const heartbeat = (detail: unknown) => when(detail as { page?: number }) && stop.abort(new Error('killed'));
+  return living(engine, { signal: stop.signal, heartbeat });
 }
 
 /** Goes on with a run until it is done, or until one of its steps has to `stop`. */
@@ -109,7 +109,7 @@ export function asked(engine: TestEngine, route: string): Record<string, number>
 export async function untilDeath<T>(
   engine: TestEngine,
   dies: (text: string, statement: number) => boolean,
-  work: (ports: Ports) => Promise<T>,
+  work: (context: EngineContext) => Promise<T>,
 ): Promise<T | 'dead'> {
   const db = openDatabase({ url: engine.db.url, maxConnections: 5, minConnections: 0, log: silentLog });
   let [statements, dead] = [0, false];

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { findTemporalCli } from '../../src/embedded/temporal-cli.ts';
-import { silentLog } from '../../src/kernel/log.ts';
+import { silentLog } from '../../src/lib/log.ts';
 
 /** The Temporal CLI for tests, kept in a cache that all runs of this checkout share: it is 150 MB. */
 export function testTemporalCli(root: string): Promise<string> {

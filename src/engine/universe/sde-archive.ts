@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import yauzl from 'yauzl';
-import { AppError, describeError } from '../../kernel/errors.ts';
+import { AppError, describeError } from '../../lib/errors.ts';
 
 export interface SdeArchive {
   /** Lines of `<name>.jsonl`, parsed; yields nothing when the archive has no such file. */

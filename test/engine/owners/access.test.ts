@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { tendAffiliations } from '../../../src/engine/owners/affiliations.ts';
-import { takeDueRuns } from '../../../src/engine/owners/dispatch.ts';
-import { sealTokens } from '../../../src/engine/owners/tokens.ts';
-import { DIRECTOR_ROLES } from '../../../src/simulator/owners/options.ts';
+import { refreshAffiliations } from '../../../src/engine/owners/refresh-affiliations.ts';
+import { takeDueRuns } from '../../../src/engine/owners/due-runs.ts';
+import { sealTokens } from '../../../src/engine/owners/token-service.ts';
+import { DIRECTOR_ROLES } from '../../../simulator/owners/options.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import { ANNA, BRAM, CORPORATION, logIn, ofCharacter, ofCorporation } from '../../support/owners.ts';
 
@@ -109,7 +109,7 @@ describe('a corporation', () => {
     const asked = requests();
     later();
     await engine.db.pool.query('UPDATE collector_assignments SET next_collection_at = NULL');
-    expect(await takeDueRuns(engine.ports)).toEqual([]);
+    expect(await takeDueRuns(engine.context)).toEqual([]);
     expect(await collect()).toMatchObject({ outcome: 'resting' });
     expect(requests()).toBe(asked);
   });
@@ -121,7 +121,7 @@ describe('a corporation', () => {
     engine.sim.owners.move(ANNA, OTHER);
     engine.sim.owners.setRoles(ANNA, [...DIRECTOR_ROLES]);
     later();
-    expect(await tendAffiliations(engine.ports, {})).toBe(1);
+    expect(await refreshAffiliations(engine.context, {})).toBe(1);
     expect(await engine.db.rows('SELECT corporation_id FROM characters')).toEqual([
       { corporation_id: OTHER },
     ]);
@@ -132,7 +132,7 @@ describe('a corporation', () => {
       outcome: 'resting',
       detail: expect.stringContaining('No member'),
     });
-    expect(await takeDueRuns(engine.ports)).toEqual([{ collector: 'assets', target: ofCorporation(OTHER) }]);
+    expect(await takeDueRuns(engine.context)).toEqual([{ collector: 'assets', target: ofCorporation(OTHER) }]);
     expect(await collect('assets', ofCorporation(OTHER))).toMatchObject({ outcome: 'published' });
   });
 });
@@ -154,7 +154,7 @@ describe('a login', () => {
     await logIn(engine, ANNA);
     engine.clock.advance(20 * 60_000);
     const others = engine.restart();
-    const { collectTarget } = await import('../../../src/engine/collect-target.ts');
+    const { collectTarget } = await import('../../../src/engine/run/collect-target.ts');
     await Promise.all([
       collect('wallet', WALLET),
       collect('orders', WALLET),
@@ -164,8 +164,8 @@ describe('a login', () => {
     expect(refreshes()).toBe(1);
     expect(engine.sim.offences()).toEqual([]);
     const { access_token, refresh_token } = await token();
-    expect(engine.ports.vault.cipher.isSealed(access_token)).toBe(true);
-    expect(engine.ports.vault.cipher.isSealed(refresh_token)).toBe(true);
+    expect(engine.context.cipher.isEncrypted(access_token)).toBe(true);
+    expect(engine.context.cipher.isEncrypted(refresh_token)).toBe(true);
   });
 
   test('that ESI does not take is refreshed once, and the request goes on', async () => {
@@ -177,7 +177,7 @@ describe('a login', () => {
 
   test('whose row was damaged is refreshed where that is possible, and is switched off where not', async () => {
     await logIn(engine, ANNA);
-    await sealTokens(engine.ports);
+    await sealTokens(engine.context);
     const damage = (column: string) =>
       engine.db.pool.query(`UPDATE esi_tokens SET ${column} = overlay(${column} placing 'AAAA' from 40)`);
     await damage('access_token');
@@ -224,7 +224,7 @@ describe('a login', () => {
     const before = [refreshes(), engine.sim.requests().length];
     expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'resting' });
     await engine.db.pool.query('UPDATE collector_assignments SET next_collection_at = NULL');
-    expect(await takeDueRuns(engine.ports)).toEqual([]);
+    expect(await takeDueRuns(engine.context)).toEqual([]);
     expect([refreshes(), engine.sim.requests().length]).toEqual(before);
   });
 

@@ -5,16 +5,16 @@ import {
   deleteAssignment,
   listAssignments,
   updateAssignment,
-} from '../../../src/engine/owners/assignments.ts';
-import { chooseCollectors, neededScopes, ownerCollectors } from '../../../src/engine/owners/scopes.ts';
-import { type TestDesk, testDesk } from './support.ts';
+} from '../../../src/engine/owners/assignment-service.ts';
+import { chooseCollectors, neededScopes, ownerCollectors } from '../../../src/engine/owners/login-rights.ts';
+import { type TestOwners, testOwners } from './support.ts';
 
 const ME = 90000001;
 const CORPORATION = 98000001;
 
-let desk: TestDesk;
+let desk: TestOwners;
 beforeEach(async () => {
-  desk = await testDesk();
+  desk = await testOwners();
   await desk.addCharacter(ME, 'Some Pilot');
   await desk.db.rows(`INSERT INTO corporations (corporation_id, name) VALUES ($1, 'Some Corporation')`, [
     CORPORATION,
@@ -23,7 +23,7 @@ beforeEach(async () => {
 afterEach(() => desk.close());
 
 const create = (collector: string, target: string, intervalMinutes?: number) =>
-  createAssignment(desk.ports, { collector, target, intervalMinutes });
+  createAssignment(desk.context, { collector, target, intervalMinutes });
 
 test('an assignment is due now, at the rhythm of its collector', async () => {
   const made = await create('wallet', `character/${ME}`);
@@ -43,7 +43,7 @@ test('an assignment is due now, at the rhythm of its collector', async () => {
     collector: 'assets',
     intervalMinutes: 90,
   });
-  expect((await listAssignments(desk.ports)).map(({ collector }) => collector)).toEqual(['wallet', 'assets']);
+  expect((await listAssignments(desk.context)).map(({ collector }) => collector)).toEqual(['wallet', 'assets']);
   expect(
     await desk.db.rows('SELECT collector_type, character_id, corporation_id FROM collector_assignments'),
   ).toEqual([
@@ -75,13 +75,13 @@ test.each([
   ['wallet', `character/${ME}`, 1e9, 'BAD_INTERVAL', /whole number/],
 ])('%s of %s every %s minutes is refused: %s', async (collector, target, every, code, message) => {
   await expect(create(collector, target, every)).rejects.toMatchObject({ code, message });
-  expect(await listAssignments(desk.ports)).toEqual([]);
+  expect(await listAssignments(desk.context)).toEqual([]);
 });
 
 test('an owner has a collector once', async () => {
   const { id } = await create('wallet', `character/${ME}`);
   await expect(create('wallet', `character/${ME}`)).rejects.toMatchObject({ code: 'ASSIGNMENT_EXISTS' });
-  expect((await listAssignments(desk.ports)).map((a) => a.id)).toEqual([id]);
+  expect((await listAssignments(desk.context)).map((a) => a.id)).toEqual([id]);
 });
 
 test('switching on makes it due now, and so does a shorter interval', async () => {
@@ -92,35 +92,35 @@ test('switching on makes it due now, and so does a shorter interval', async () =
     );
   };
   await later();
-  const off = await updateAssignment(desk.ports, id, { isEnabled: false });
+  const off = await updateAssignment(desk.context, id, { isEnabled: false });
   expect(off).toMatchObject({ isEnabled: false, nextCollectionAt: '2026-11-20T15:00:00.000Z', note: 'why' });
-  expect(await updateAssignment(desk.ports, id, { isEnabled: true })).toMatchObject({
+  expect(await updateAssignment(desk.context, id, { isEnabled: true })).toMatchObject({
     ...{ isEnabled: true, nextCollectionAt: null, note: null, intervalMinutes: 60 },
   });
   await later();
-  expect(await updateAssignment(desk.ports, id, { intervalMinutes: 120 })).toMatchObject({
+  expect(await updateAssignment(desk.context, id, { intervalMinutes: 120 })).toMatchObject({
     ...{ intervalMinutes: 120, nextCollectionAt: '2026-11-20T15:00:00.000Z' },
   });
-  expect(await updateAssignment(desk.ports, id, { intervalMinutes: 30 })).toMatchObject({
+  expect(await updateAssignment(desk.context, id, { intervalMinutes: 30 })).toMatchObject({
     nextCollectionAt: null,
   });
-  await expect(updateAssignment(desk.ports, id, { intervalMinutes: 0 })).rejects.toMatchObject({
+  await expect(updateAssignment(desk.context, id, { intervalMinutes: 0 })).rejects.toMatchObject({
     code: 'BAD_INTERVAL',
   });
-  await expect(updateAssignment(desk.ports, 999, { isEnabled: true })).rejects.toMatchObject({
+  await expect(updateAssignment(desk.context, 999, { isEnabled: true })).rejects.toMatchObject({
     code: 'UNKNOWN_ASSIGNMENT',
   });
 });
 
 test('what is assigned is found and ended by its name', async () => {
   const { id } = await create('wallet', `character/${ME}`);
-  expect((await assignmentOf(desk.ports, 'wallet', `character/${ME}`)).id).toBe(id);
-  await expect(assignmentOf(desk.ports, 'assets', `character/${ME}`)).rejects.toMatchObject({
+  expect((await assignmentOf(desk.context, 'wallet', `character/${ME}`)).id).toBe(id);
+  await expect(assignmentOf(desk.context, 'assets', `character/${ME}`)).rejects.toMatchObject({
     code: 'UNKNOWN_ASSIGNMENT',
   });
-  await deleteAssignment(desk.ports, id);
-  await expect(deleteAssignment(desk.ports, id)).rejects.toMatchObject({ code: 'UNKNOWN_ASSIGNMENT' });
-  expect(await listAssignments(desk.ports)).toEqual([]);
+  await deleteAssignment(desk.context, id);
+  await expect(deleteAssignment(desk.context, id)).rejects.toMatchObject({ code: 'UNKNOWN_ASSIGNMENT' });
+  expect(await listAssignments(desk.context)).toEqual([]);
 });
 
 test('rows that SQL made are shown as they are', async () => {
@@ -128,7 +128,7 @@ test('rows that SQL made are shown as they are', async () => {
     `INSERT INTO collector_assignments (character_id, collector_type, is_enabled, note) VALUES ($1, 'MOON_DUST', false, 'no')`,
     [ME],
   );
-  expect(await listAssignments(desk.ports)).toMatchObject([
+  expect(await listAssignments(desk.context)).toMatchObject([
     { collector: 'moon-dust', isEnabled: false, note: 'no' },
   ]);
 });

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { collectTarget, engineSteps } from '../../../src/engine/collect-target.ts';
-import type { TransactionRow } from '../../../src/simulator/index.ts';
+import { collectTarget, engineSteps } from '../../../src/engine/run/collect-target.ts';
+import type { TransactionRow } from '../../../simulator/index.ts';
 import type { TestEngine } from '../../support/engine.ts';
 import {
   ANNA,
@@ -34,14 +34,14 @@ const served = () => engine.sim.owners.transactions(ANNA).map((row) => row.trans
 
 test('when the database server crashes between two pages, the list is read whole', async () => {
   engine = await ownerEngine(withTransactions(9_000));
-  const ports = engine.restart();
-  const get = ports.esi.get.bind(ports.esi);
+  const context = engine.restart();
+  const get = context.esi.get.bind(context.esi);
   let pages = 0;
-  ports.esi.get = async (request) => {
+  context.esi.get = async (request) => {
     if (request.route.endsWith('transactions') && ++pages === 3) await emptyStages(engine);
     return get(request);
   };
-  await collectTarget(ports, { collector: 'wallet', target: ME });
+  await collectTarget(context, { collector: 'wallet', target: ME });
   expect(await stored()).toEqual(served());
 });
 
@@ -64,7 +64,7 @@ test('when the process dies after the last page, the list is published without a
   engine = await ownerEngine(withTransactions(3_000));
   const key = keyOf('wallet', ME, 'killed');
   const dies = (text: string) => text.startsWith('INSERT INTO wallet_transactions');
-  expect(await untilDeath(engine, dies, (ports) => finish(key, engineSteps(ports)))).toBe('dead');
+  expect(await untilDeath(engine, dies, (context) => finish(key, engineSteps(context)))).toBe('dead');
   expect(await finish(key, living(engine))).toMatchObject({ outcome: 'published' });
   expect(await stored()).toEqual(served());
   expect(Object.values(asked(engine, '/wallet/transactions'))).toEqual([1, 1, 1]);

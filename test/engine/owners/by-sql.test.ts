@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { collectTarget } from '../../../src/engine/collect-target.ts';
-import { assignmentOf, createAssignment, listAssignments } from '../../../src/engine/owners/assignments.ts';
-import { takeDueRuns } from '../../../src/engine/owners/dispatch.ts';
-import { deleteToken, enableToken, listTokens, sealTokens } from '../../../src/engine/owners/tokens.ts';
-import { OWNER_SCOPES } from '../../../src/simulator/owners/scopes.ts';
-import type { SsoClient } from '../../../src/vault/sso.ts';
+import { collectTarget } from '../../../src/engine/run/collect-target.ts';
+import { assignmentOf, createAssignment, listAssignments } from '../../../src/engine/owners/assignment-service.ts';
+import { takeDueRuns } from '../../../src/engine/owners/due-runs.ts';
+import { deleteToken, enableToken, listTokens, sealTokens } from '../../../src/engine/owners/token-service.ts';
+import { OWNER_SCOPES } from '../../../simulator/owners/scopes.ts';
+import type { SsoClient } from '../../../src/sso/sso-client.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import {
   ANNA,
@@ -29,7 +29,7 @@ const CORP = ofCorporation(CORPORATION);
 const sql = (text: string, values: unknown[] = []) => engine.db.pool.query(text, values);
 const token = async () =>
   (await engine.db.rows<{ id: number; is_active: boolean }>('SELECT * FROM esi_tokens'))[0]!;
-const notes = async () => (await listAssignments(engine.ports)).map(({ note }) => note);
+const notes = async () => (await listAssignments(engine.context)).map(({ note }) => note);
 
 /** A refresh token alone, as somebody has it from elsewhere. */
 async function insertRefreshToken(refreshToken?: string): Promise<void> {
@@ -44,7 +44,7 @@ async function insertRefreshToken(refreshToken?: string): Promise<void> {
 describe('a login of which only the refresh token is told', () => {
   test('is refreshed to learn what it may, and collects', async () => {
     await insertRefreshToken();
-    await sealTokens(engine.ports);
+    await sealTokens(engine.context);
     expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'published' });
     expect(engine.sim.sso.requests().refresh_token).toBe(1);
   });
@@ -69,7 +69,7 @@ describe('rubbish', () => {
     await logIn(engine, BRAM);
     const long = Array.from({ length: 9_000 }, (_, n) => (n * 7_919).toString(36)).join('');
     await sql('UPDATE esi_tokens SET scopes = $2 WHERE character_id = $1', [BRAM, `good.scope.v1,${long}`]);
-    expect(await sealTokens(engine.ports)).toEqual({ sealed: 2, unreadable: 0 });
+    expect(await sealTokens(engine.context)).toEqual({ sealed: 2, unreadable: 0 });
     expect(
       await engine.db.rows(
         'SELECT scope FROM esi_token_scopes JOIN esi_tokens t ON t.id = token_id WHERE character_id = $1',
@@ -95,22 +95,22 @@ describe('rubbish', () => {
 
 describe('an assignment', () => {
   const add = (collector: string, target: string, intervalMinutes?: number) =>
-    createAssignment(engine.ports, { collector, target, ...(intervalMinutes ? { intervalMinutes } : {}) });
+    createAssignment(engine.context, { collector, target, ...(intervalMinutes ? { intervalMinutes } : {}) });
 
   test('of an owner that nobody is logged in for says so, and goes on when somebody is', async () => {
     await logIn(engine, ANNA);
     await add('assets', ME);
     await add('assets', CORP);
     await sql('DELETE FROM esi_tokens');
-    expect(await takeDueRuns(engine.ports)).toEqual([]);
+    expect(await takeDueRuns(engine.context)).toEqual([]);
     expect(await notes()).toEqual([
       expect.stringContaining(`Character ${ANNA} is not logged in`),
       expect.stringContaining(`No member of corporation ${CORPORATION} is logged in`),
     ]);
     await logIn(engine, ANNA);
-    await enableToken(engine.ports, (await token()).id, true);
+    await enableToken(engine.context, (await token()).id, true);
     expect(await notes()).toEqual([null, null]);
-    expect(await takeDueRuns(engine.ports)).toHaveLength(2);
+    expect(await takeDueRuns(engine.context)).toHaveLength(2);
   });
 
   test('of an owner whose logins are all switched off says why, and how to switch them on', async () => {
@@ -120,8 +120,8 @@ describe('an assignment', () => {
     await add('assets', CORP);
     await sql('UPDATE esi_tokens SET is_active = false');
     await sql(`UPDATE esi_tokens SET inactive_reason = 'Gone to the sea.' WHERE character_id = $1`, [BRAM]);
-    expect(await takeDueRuns(engine.ports)).toEqual([]);
-    const [anna] = await listTokens(engine.ports);
+    expect(await takeDueRuns(engine.context)).toEqual([]);
+    const [anna] = await listTokens(engine.context);
     const off = `${anna!.name}: ${anna!.reason}`;
     expect(off).toContain('"eve-collector tokens enable" switches it on');
     expect(await notes()).toEqual([off, expect.stringMatching(`${off} .+: Gone to the sea\\.$`)]);
@@ -133,7 +133,7 @@ describe('an assignment', () => {
       `INSERT INTO collector_assignments (character_id, collector_type) VALUES ($1, 'CHARACTER_ASSETS')`,
       [ANNA],
     );
-    expect(await takeDueRuns(engine.ports)).toEqual([]);
+    expect(await takeDueRuns(engine.context)).toEqual([]);
     expect(await notes()).toEqual([expect.stringContaining('There are: WALLET, ASSETS')]);
   });
 
@@ -143,42 +143,42 @@ describe('an assignment', () => {
       ANNA,
     ]);
     await expect(add('assets', ME)).rejects.toMatchObject({ code: 'ASSIGNMENT_EXISTS' });
-    expect(await assignmentOf(engine.ports, 'assets', ME)).toMatchObject({ target: ME });
+    expect(await assignmentOf(engine.context, 'assets', ME)).toMatchObject({ target: ME });
   });
 
   test('that is to be collected more often, or is switched on again, is due at once', async () => {
     await logIn(engine, ANNA);
     await add('assets', ME, 10_080);
-    await takeDueRuns(engine.ports);
+    await takeDueRuns(engine.context);
     await engine.collect('assets', ME);
     await anHourLater(engine);
-    expect(await takeDueRuns(engine.ports)).toEqual([]);
+    expect(await takeDueRuns(engine.context)).toEqual([]);
     await sql('UPDATE collector_assignments SET collection_interval_minutes = 10');
-    expect(await takeDueRuns(engine.ports)).toHaveLength(1);
+    expect(await takeDueRuns(engine.context)).toHaveLength(1);
     await engine.collect('assets', ME);
-    expect(await takeDueRuns(engine.ports)).toEqual([]);
+    expect(await takeDueRuns(engine.context)).toEqual([]);
     await sql('UPDATE collector_assignments SET is_enabled = false');
-    expect(await takeDueRuns(engine.ports)).toEqual([]);
+    expect(await takeDueRuns(engine.context)).toEqual([]);
     await sql('UPDATE collector_assignments SET is_enabled = true');
-    expect(await takeDueRuns(engine.ports)).toHaveLength(1);
+    expect(await takeDueRuns(engine.context)).toHaveLength(1);
   });
 });
 
 test('a login that was mended by SQL stays off when it is switched off by SQL later', async () => {
   await logIn(engine, ANNA);
-  await sealTokens(engine.ports);
+  await sealTokens(engine.context);
   const { rows } = await sql('SELECT access_token, refresh_token FROM esi_tokens');
   await sql(`UPDATE esi_tokens SET access_token = NULL, refresh_token = 'rub bish'`);
-  await sealTokens(engine.ports);
+  await sealTokens(engine.context);
   expect(await token()).toMatchObject({ is_active: false });
   const [good] = rows as { access_token: string; refresh_token: string }[];
   await sql('UPDATE esi_tokens SET is_active = true, access_token = $1, refresh_token = $2', [
     good!.access_token,
     good!.refresh_token,
   ]);
-  await sealTokens(engine.ports);
+  await sealTokens(engine.context);
   await sql('UPDATE esi_tokens SET is_active = false');
-  await sealTokens(engine.ports);
+  await sealTokens(engine.context);
   expect(await token()).toMatchObject({ is_active: false });
 });
 
@@ -186,15 +186,15 @@ test('a login that is deleted while it is refreshed is ended at EVE with what th
   await logIn(engine, ANNA);
   const { id } = await token();
   await anHourLater(engine);
-  const ports = engine.restart();
-  const { sso } = ports.vault;
+  const context = engine.restart();
+  const { sso } = context;
   let deleted: Promise<unknown> = Promise.resolve();
   const refresh: SsoClient['refresh'] = async (...given) => {
     const grant = await sso!.refresh(...given);
-    deleted = deleteToken(engine.ports, id);
+    deleted = deleteToken(engine.context, id);
     return grant;
   };
-  const delayed = { ...ports, vault: { ...ports.vault, sso: { ...sso!, refresh } } };
+  const delayed = { ...context, sso: { ...sso!, refresh } };
   await collectTarget(delayed, { collector: 'assets', target: ME });
   expect(await deleted).toEqual({ revoked: true });
   expect(engine.sim.sso.grants(ANNA).flatMap(({ refreshTokens }) => refreshTokens)).toEqual([]);

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { collectTarget, engineSteps } from '../../../src/engine/collect-target.ts';
-import type { Ports } from '../../../src/engine/ports.ts';
-import type { Step } from '../../../src/engine/steps.ts';
-import type { AssetRow } from '../../../src/simulator/index.ts';
+import { collectTarget, engineSteps } from '../../../src/engine/run/collect-target.ts';
+import type { EngineContext } from '../../../src/engine/engine-context.ts';
+import type { Step } from '../../../src/engine/run/run-steps.ts';
+import type { AssetRow } from '../../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import {
   ANNA,
@@ -43,21 +43,21 @@ const collectedWith = async (assets: number) => {
 };
 
 /** Ports whose questions for places wait for `before`. */
-function placesAfter(before: () => Promise<unknown>): Ports {
-  const ports = engine.restart();
-  const post = ports.esi.post.bind(ports.esi);
-  ports.esi.post = async (request) => {
+function placesAfter(before: () => Promise<unknown>): EngineContext {
+  const context = engine.restart();
+  const post = context.esi.post.bind(context.esi);
+  context.esi.post = async (request) => {
     if (request.route.endsWith('locations')) await before();
     return post(request);
   };
-  return ports;
+  return context;
 }
 
 test('a crash of the database server between two of their batches costs no name', async () => {
   await collectedWith(900);
   const before = await named();
   let crashed = false;
-  const ports = placesAfter(async () => {
+  const context = placesAfter(async () => {
     if (crashed) return;
     crashed = true;
     // The names are in by then: they are lost, and the places that come next are not.
@@ -65,7 +65,7 @@ test('a crash of the database server between two of their batches costs no name'
     while ((await engine.db.rows(kept)).length === 0) await new Promise((next) => setTimeout(next, 20));
     await emptyStages(engine);
   });
-  expect(await collectTarget(ports, { collector: 'assets', target: ME })).toMatchObject({ changed: 1 });
+  expect(await collectTarget(context, { collector: 'assets', target: ME })).toMatchObject({ changed: 1 });
   expect(await named()).toEqual(before);
   expect(await kinds()).toEqual(['QUANTITY_CHANGED']);
 });

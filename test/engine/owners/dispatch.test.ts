@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import {
   readEnabledAssignments,
   type Settlement,
-  settleAssignment,
+  recordCollection,
   takeDue,
-} from '../../../src/store/dispatch.ts';
+} from '../../../src/store/owners/due-assignments.ts';
 import { testDatabase, type TestDatabase } from '../../support/database.ts';
 
 const NOW = Date.parse('2026-11-20T14:00:00Z');
@@ -74,7 +74,7 @@ test('what was taken and never ended is due again after ten minutes', async () =
 test('an assignment has a moment of its own, which neither a late run nor ESI moves', async () => {
   await assign('WALLET', { character: 1 }, 30);
   const next = async (now: Date, notBefore?: Date) => {
-    await settleAssignment(db.pool, settled({ notBefore }), now);
+    await recordCollection(db.pool, settled({ notBefore }), now);
     const [row] = await db.rows<{ at: Date }>('SELECT next_collection_at AS at FROM collector_assignments');
     return row!.at;
   };
@@ -95,7 +95,7 @@ test('what was assigned together does not stay together', async () => {
   await owners(200);
   for (let n = 1; n <= 200; n++) await assign('WALLET', { character: n });
   expect(await due(0, 500)).toHaveLength(200);
-  for (let n = 1; n <= 200; n++) await settleAssignment(db.pool, settled({ ownerId: n }), at(0));
+  for (let n = 1; n <= 200; n++) await recordCollection(db.pool, settled({ ownerId: n }), at(0));
   const minutes = await db.rows<{ n: number }>(
     `SELECT count(*) AS n FROM collector_assignments GROUP BY date_trunc('minute', next_collection_at)`,
   );
@@ -113,7 +113,7 @@ test('a collector of two words is the same one with either stroke between them',
   await assign('two-words', { character: 2 });
   expect(await due(0)).toEqual(['two-words character/1', 'two-words character/2']);
   for (const ownerId of [1, 2])
-    await settleAssignment(db.pool, settled({ collector: 'two-words', ownerId, note: 'seen' }), at(0));
+    await recordCollection(db.pool, settled({ collector: 'two-words', ownerId, note: 'seen' }), at(0));
   expect(await readEnabledAssignments(db.pool, 'two-words')).toEqual([
     { collector: 'two-words', target: 'character/1', minutes: 60, note: 'seen' },
     { collector: 'two-words', target: 'character/2', minutes: 60, note: 'seen' },

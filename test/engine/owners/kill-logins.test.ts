@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { collectTarget } from '../../../src/engine/collect-target.ts';
-import { listAssignments } from '../../../src/engine/owners/assignments.ts';
-import { takeDueRuns } from '../../../src/engine/owners/dispatch.ts';
-import { beginLogin, finishLogin } from '../../../src/engine/owners/login.ts';
-import { tokenContext, tokenOf } from '../../../src/engine/owners/refresh.ts';
-import { enableToken } from '../../../src/engine/owners/tokens.ts';
-import type { Ports } from '../../../src/engine/ports.ts';
-import type { SsoClient } from '../../../src/vault/sso.ts';
+import { collectTarget } from '../../../src/engine/run/collect-target.ts';
+import { listAssignments } from '../../../src/engine/owners/assignment-service.ts';
+import { takeDueRuns } from '../../../src/engine/owners/due-runs.ts';
+import { beginLogin, finishLogin } from '../../../src/engine/owners/login-flow.ts';
+import { tokenContext, tokenOf } from '../../../src/engine/owners/access-token.ts';
+import { enableToken } from '../../../src/engine/owners/token-service.ts';
+import type { EngineContext } from '../../../src/engine/engine-context.ts';
+import type { SsoClient } from '../../../src/sso/sso-client.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import { visit } from '../../support/login.ts';
 import { ANNA, logIn, ofCharacter, untilDeath } from '../../support/owners.ts';
@@ -37,21 +37,21 @@ const scopesOf = async () =>
 /** The refresh token in the table, opened. */
 async function kept(): Promise<string> {
   const { refresh_token } = await stored();
-  const { cipher } = engine.ports.vault;
-  return cipher.isSealed(refresh_token)
+  const { cipher } = engine.context;
+  return cipher.isEncrypted(refresh_token)
     ? cipher.decrypt(refresh_token, tokenContext(ANNA, 'refresh_token'))
     : refresh_token;
 }
-const alive = () => engine.sim.sso.grants(ANNA).flatMap(({ refreshTokens }) => refreshTokens);
+const heartbeat = () => engine.sim.sso.grants(ANNA).flatMap(({ refreshTokens }) => refreshTokens);
 const refreshes = () => engine.sim.sso.requests().refresh_token;
 
 /** The login is good: ESI takes it, it says what it may, and its refresh token is one that EVE takes. */
 async function expectSound() {
   expect(await stored()).toMatchObject({ is_active: true, inactive_reason: null });
   expect((await stored()).scopes.split(',').toSorted()).toEqual((await scopesOf()).toSorted());
-  expect(alive()).toContain(await kept());
-  const ports = engine.restart();
-  await collectTarget(ports, { collector: 'industry', target: ME });
+  expect(heartbeat()).toContain(await kept());
+  const context = engine.restart();
+  await collectTarget(context, { collector: 'industry', target: ME });
   expect(engine.sim.offences()).toEqual([]);
 }
 
@@ -68,11 +68,11 @@ describe('a refresh', () => {
     const end = await untilDeath(
       engine,
       (text) => text.startsWith('UPDATE esi_tokens SET access_token'),
-      (ports) => collectTarget(ports, { collector: 'industry', target: ME }),
+      (context) => collectTarget(context, { collector: 'industry', target: ME }),
     );
     expect([end, refreshes()]).toEqual(['dead', 1]);
     const second = await kept();
-    expect([second === first, alive()]).toEqual([false, [second]]);
+    expect([second === first, heartbeat()]).toEqual([false, [second]]);
     expect(await engine.collect('industry', ME)).toMatchObject({ outcome: 'published' });
     expect(refreshes()).toBe(2);
     await expectSound();
@@ -90,7 +90,7 @@ describe('a refresh', () => {
         end = await untilDeath(
           engine,
           (text, n) => n > deaths && !bears(text),
-          (ports) => tokenOf(ports, ANNA, {}).token(),
+          (context) => tokenOf(context, ANNA, {}).token(),
         );
         await tokenOf(engine.restart(), ANNA, {}).token();
         await expectSound();
@@ -105,7 +105,7 @@ describe('a refresh', () => {
     await untilDeath(
       engine,
       (text) => text.startsWith('UPDATE esi_tokens SET refresh_token'),
-      (ports) => tokenOf(ports, ANNA, {}).token(),
+      (context) => tokenOf(context, ANNA, {}).token(),
     );
     expect(await engine.collect('industry', ME)).toMatchObject({
       outcome: 'resting',
@@ -121,8 +121,8 @@ describe('a refresh', () => {
     let [tell, goOn] = [() => {}, () => {}];
     const reached = new Promise<void>((resolve) => (tell = resolve));
     const gate = new Promise<void>((resolve) => (goOn = resolve));
-    const ports = engine.restart();
-    const sso = ports.vault.sso!;
+    const context = engine.restart();
+    const sso = context.sso!;
     const halt = async () => {
       tell();
       await gate;
@@ -134,18 +134,18 @@ describe('a refresh', () => {
         await rotated?.(token);
       });
     };
-    const halted: Ports = { ...ports, vault: { ...ports.vault, sso: { ...sso, refresh } } };
-    return { ports: halted, reached, goOn };
+    const halted: EngineContext = { ...context, sso: { ...sso, refresh } };
+    return { context: halted, reached, goOn };
   }
 
   /** Twins of whom the one that holds the lock loses its connection, and the other ends first. */
   async function raceTwins(where: 'before' | 'after') {
     const holder = halting(where);
-    const given = (ports: Ports) =>
-      tokenOf(ports, ANNA, {})
+    const given = (context: EngineContext) =>
+      tokenOf(context, ANNA, {})
         .token()
         .catch((error: unknown) => error);
-    const first = given(holder.ports);
+    const first = given(holder.context);
     await holder.reached;
     const second = given(engine.restart());
     while ((await locks(false)).length === 0);
@@ -190,8 +190,8 @@ describe('a refresh', () => {
     engine.sim.sso.setRotation('strict');
     const { twin } = await raceTwins('after');
     expect(twin).toMatchObject({ code: 'LOGIN_INACTIVE' });
-    expect(alive()).toEqual([await kept()]);
-    await enableToken(engine.ports, (await stored()).id, true);
+    expect(heartbeat()).toEqual([await kept()]);
+    await enableToken(engine.context, (await stored()).id, true);
     await expectSound();
   });
 });
@@ -220,12 +220,12 @@ describe('the end of a login', () => {
   };
 
   test('whose process dies between the code and the tokens leaves nothing, and the address works no more', async () => {
-    const { url } = await beginLogin(engine.ports);
+    const { url } = await beginLogin(engine.context);
     const callback = await visit(engine, url, ANNA);
     const end = await untilDeath(
       engine,
       (text) => text === 'BEGIN',
-      (ports) => finishLogin(ports, callback),
+      (context) => finishLogin(context, callback),
     );
     expect([end, engine.sim.sso.requests().authorization_code]).toEqual(['dead', 1]);
     expect(await counts()).toEqual([0, 0, 0, 0]);
@@ -238,14 +238,14 @@ describe('the end of a login', () => {
   });
 
   test('whose process dies at any statement leaves a whole login or none, and the next one brings the rest', async () => {
-    const login = async (ports: Ports) => {
-      const { url } = await beginLogin(engine.ports);
+    const login = async (context: EngineContext) => {
+      const { url } = await beginLogin(engine.context);
       const callback = await visit(engine, url, ANNA);
-      return finishLogin(ports, callback);
+      return finishLogin(context, callback);
     };
     const targets = async () =>
-      (await listAssignments(engine.ports)).map((a) => `${a.collector} ${a.target}`).toSorted();
-    await login(engine.ports);
+      (await listAssignments(engine.context)).map((a) => `${a.collector} ${a.target}`).toSorted();
+    await login(engine.context);
     const [whole, all] = [await counts(), await targets()];
     let deaths = 0;
     for (let end: unknown = 'dead'; end === 'dead'; deaths++) {
@@ -253,7 +253,7 @@ describe('the end of a login', () => {
       end = await untilDeath(engine, (_, n) => n > deaths, login);
       const [characters, tokens, scopes] = await counts();
       expect([whole.slice(0, 3), [0, 0, 0]]).toContainEqual([characters, tokens, scopes]);
-      if (tokens === 1) expect(alive()).toContain(await kept());
+      if (tokens === 1) expect(heartbeat()).toContain(await kept());
       engine.clock.advance(DAY);
       await login(engine.restart());
       expect(await targets()).toEqual(all);

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { engineSteps } from '../../../src/engine/collect-target.ts';
-import { takeDueRuns } from '../../../src/engine/owners/dispatch.ts';
-import type { SimulatorOptions } from '../../../src/simulator/index.ts';
-import { testBudget } from '../../support/budget.ts';
+import { engineSteps } from '../../../src/engine/run/collect-target.ts';
+import { takeDueRuns } from '../../../src/engine/owners/due-runs.ts';
+import type { SimulatorOptions } from '../../../simulator/index.ts';
+import { testRateLimiter } from '../../support/rate-limiter.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import {
   ANNA,
@@ -157,7 +157,7 @@ test('what a killed run had read of a list is not mistaken for what is stored', 
 
 test('a wallet collected by two at once has each row, each balance and each gap once', async () => {
   await begin({ characters: [{ id: ANNA, transactions: 5_200, journal: 5_300 }, { id: BRAM }] });
-  const budget = testBudget(engine.clock);
+  const budget = testRateLimiter(engine.clock);
   const both = (turn: number) =>
     Promise.all(
       ['one', 'two'].map((id) =>
@@ -208,7 +208,7 @@ test('what was taken by a process that died over it is due after ten minutes, an
   );
   const due = [{ collector: 'wallet', target: ME }];
   const taken = engine.clock.now();
-  expect(await takeDueRuns(engine.ports)).toEqual(due);
+  expect(await takeDueRuns(engine.context)).toEqual(due);
   let signs = 0;
   await expect(
     finish(
@@ -223,7 +223,7 @@ test('what was taken by a process that died over it is due after ten minutes, an
   expect(await finish(keyOf('wallet', ME, 'w2'), living(engine))).toMatchObject({ outcome: 'published' });
   await expectExactJournal(ANNA);
   await expectExactTransactions();
-  expect(await takeDueRuns(engine.ports)).toEqual([]);
+  expect(await takeDueRuns(engine.context)).toEqual([]);
   engine.clock.advance(2 * HOUR);
-  expect(await takeDueRuns(engine.ports)).toEqual(due);
+  expect(await takeDueRuns(engine.context)).toEqual(due);
 });

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { engineSteps, type Steps } from '../../../src/engine/collect-target.ts';
-import { testBudget } from '../../support/budget.ts';
+import { engineSteps, type Steps } from '../../../src/engine/run/collect-target.ts';
+import { testRateLimiter } from '../../support/rate-limiter.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import {
   ANNA,
@@ -171,7 +171,7 @@ test('assets survive a process that dies at any statement of any step', async ()
       const done = await untilDeath(
         engine,
         (_, n) => n > life,
-        (ports) => work(engineSteps(ports)),
+        (context) => work(engineSteps(context)),
       );
       if (done !== 'dead') return done;
       deaths++;
@@ -221,7 +221,7 @@ test('assets lose nothing by a database connection that breaks in the middle of 
 
 test('assets collected by two at once are one set, told once', async () => {
   await beginWith(2_300);
-  const budget = testBudget(engine.clock);
+  const budget = testRateLimiter(engine.clock);
   const ends = await Promise.all(
     ['one', 'two'].map((id) => finish(keyOf('assets', ME, id, id), engineSteps(engine.restart({ budget })))),
   );

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { listAssignments, updateAssignment } from '../../../src/engine/owners/assignments.ts';
-import { listTokens } from '../../../src/engine/owners/tokens.ts';
-import type { LoginChoice } from '../../../src/simulator/index.ts';
+import { listAssignments, updateAssignment } from '../../../src/engine/owners/assignment-service.ts';
+import { listTokens } from '../../../src/engine/owners/token-service.ts';
+import type { LoginChoice } from '../../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import { logInAtEve } from '../../support/login.ts';
 import { ANNA, BRAM, CORPORATION } from '../../support/owners.ts';
@@ -28,27 +28,27 @@ const logIn = (id: number, choice?: LoginChoice, collectors?: string[]) =>
 
 test('logging in again renews the token, and leaves what was switched off', async () => {
   await logIn(ANNA);
-  const [first] = await listAssignments(engine.ports);
-  await updateAssignment(engine.ports, first!.id, { isEnabled: false });
+  const [first] = await listAssignments(engine.context);
+  await updateAssignment(engine.context, first!.id, { isEnabled: false });
   await engine.db.rows(`UPDATE esi_tokens SET is_active = false, inactive_reason = 'gone'`);
   await engine.db.rows(`UPDATE collector_assignments SET note = 'gone' WHERE character_id IS NOT NULL`);
-  const before = await listAssignments(engine.ports);
+  const before = await listAssignments(engine.context);
   const report = await logIn(ANNA);
   expect(report).toMatchObject({ renewed: true, enabled: [] });
   expect(report.message).toMatch(/^Anna Testa is logged in again\. What was collected for it goes on/);
-  const after = await listAssignments(engine.ports);
+  const after = await listAssignments(engine.context);
   expect(after.map(({ id, isEnabled }) => ({ id, isEnabled }))).toEqual(
     before.map(({ id, isEnabled }) => ({ id, isEnabled })),
   );
   expect(after.filter(({ note }) => note !== null)).toEqual([]);
-  expect(await listTokens(engine.ports)).toMatchObject([{ isActive: true, reason: null }]);
+  expect(await listTokens(engine.context)).toMatchObject([{ isActive: true, reason: null }]);
 });
 
 test('logging in again for less says what rests now, and how it goes on', async () => {
   const rest = (names: string[], owner: string) => names.map((name) => `${name} ${owner}`).join(', ');
   await logIn(ANNA);
-  const { id } = (await listAssignments(engine.ports)).find((a) => a.collector === 'orders')!;
-  await updateAssignment(engine.ports, id, { isEnabled: false });
+  const { id } = (await listAssignments(engine.context)).find((a) => a.collector === 'orders')!;
+  await updateAssignment(engine.context, id, { isEnabled: false });
   const { message } = await logIn(ANNA, undefined, ['industry']);
   const own = rest(['wallet', 'assets'], `character/${ANNA}`);
   const shared = rest(['wallet', 'assets', 'orders'], `corporation/${CORPORATION}`);

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { listAssignments } from '../../../src/engine/owners/assignments.ts';
-import { beginLogin, finishLogin, loginResult } from '../../../src/engine/owners/login.ts';
-import { tokenContext } from '../../../src/engine/owners/refresh.ts';
-import { chooseCollectors, neededScopes } from '../../../src/engine/owners/scopes.ts';
-import { listTokens } from '../../../src/engine/owners/tokens.ts';
-import type { Forgery, LoginChoice } from '../../../src/simulator/index.ts';
+import { listAssignments } from '../../../src/engine/owners/assignment-service.ts';
+import { beginLogin, finishLogin, loginResult } from '../../../src/engine/owners/login-flow.ts';
+import { tokenContext } from '../../../src/engine/owners/access-token.ts';
+import { chooseCollectors, neededScopes } from '../../../src/engine/owners/login-rights.ts';
+import { listTokens } from '../../../src/engine/owners/token-service.ts';
+import type { Forgery, LoginChoice } from '../../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import { logInAtEve, visit as visitOf } from '../../support/login.ts';
 
@@ -32,7 +32,7 @@ afterEach(() => engine.close());
 const visit = (url: string, id: number, choice?: LoginChoice) => visitOf(engine, url, id, choice);
 const logIn = (id: number, choice?: LoginChoice, collectors?: string[]) =>
   logInAtEve(engine, id, choice, collectors);
-const targets = async () => (await listAssignments(engine.ports)).map((a) => `${a.collector} ${a.target}`);
+const targets = async () => (await listAssignments(engine.context)).map((a) => `${a.collector} ${a.target}`);
 
 /** Nothing came of it: no character, no token, no assignment. */
 async function expectNothing() {
@@ -41,26 +41,26 @@ async function expectNothing() {
 }
 
 test('a login stores sealed tokens, and begins what it makes possible', async () => {
-  const { url, state, expiresAt } = await beginLogin(engine.ports);
+  const { url, state, expiresAt } = await beginLogin(engine.context);
   expect(expiresAt.getTime() - engine.clock.now()).toBe(600_000);
   const asked = new URL(url).searchParams.get('scope')?.split(' ');
   expect(asked).toEqual(neededScopes(chooseCollectors()));
-  expect(await loginResult(engine.ports, state)).toMatchObject({ state: 'waiting' });
+  expect(await loginResult(engine.context, state)).toMatchObject({ state: 'waiting' });
 
-  const report = await finishLogin(engine.ports, await visit(url, ANNA));
+  const report = await finishLogin(engine.context, await visit(url, ANNA));
   expect(report).toMatchObject({ characterId: ANNA, name: 'Anna Testa', missing: [], renewed: false });
   expect(report.enabled).toEqual([
     ...['wallet', 'assets', 'orders', 'industry'].map((name) => `${name} character/${ANNA}`),
     ...['wallet', 'assets', 'orders', 'industry'].map((name) => `${name} corporation/${CORPORATION}`),
   ]);
   expect(report.message).toMatch(/^Anna Testa is logged in\. Collected from now on: wallet character/);
-  expect(await loginResult(engine.ports, state)).toEqual({
+  expect(await loginResult(engine.context, state)).toEqual({
     ...{ state: 'done', message: report.message, characterId: ANNA },
   });
   expect((await targets()).toSorted()).toEqual([...report.enabled].toSorted());
 
   const [token] = await engine.db.rows<Record<string, string>>('SELECT * FROM esi_tokens');
-  const { cipher } = engine.ports.vault;
+  const { cipher } = engine.context;
   const opened = cipher.decrypt(token!['refresh_token']!, tokenContext(ANNA, 'refresh_token'));
   expect(engine.sim.sso.grants(ANNA)[0]?.refreshTokens).toContain(opened);
   expect(cipher.decrypt(token!['access_token']!, tokenContext(ANNA, 'access_token'))).toMatch(/^eyJ/);
@@ -70,16 +70,16 @@ test('a login stores sealed tokens, and begins what it makes possible', async ()
   });
   const scopes = await engine.db.rows<{ scope: string }>('SELECT scope FROM esi_token_scopes');
   expect(scopes.map(({ scope }) => scope).toSorted()).toEqual([...report.granted].toSorted());
-  expect(await listTokens(engine.ports)).toMatchObject([{ corporation: 'Proof of Concept', isActive: true }]);
+  expect(await listTokens(engine.context)).toMatchObject([{ corporation: 'Proof of Concept', isActive: true }]);
   expect(engine.sim.offences()).toEqual([]);
 });
 
 test('neither state nor verifier nor token can be read from the database', async () => {
-  const { url, state } = await beginLogin(engine.ports);
+  const { url, state } = await beginLogin(engine.context);
   const pending = JSON.stringify(await engine.db.rows('SELECT * FROM esi_logins'));
   expect(pending).toContain(createHash('sha256').update(state).digest('hex'));
   const callback = await visit(url, ANNA);
-  await finishLogin(engine.ports, callback);
+  await finishLogin(engine.context, callback);
   const rows = await Promise.all(
     ['esi_logins', 'esi_tokens'].map((table) => engine.db.rows(`SELECT * FROM ${table}`)),
   );
@@ -101,7 +101,7 @@ test('a login for chosen collectors asks for what these need', async () => {
   expect(report.granted).toContain('esi-industry.read_character_jobs.v1');
   expect(report.granted).not.toContain(WALLET);
   expect(report.enabled).toEqual([`industry character/${BRAM}`]);
-  await expect(beginLogin(engine.ports, { collectors: ['moon-dust'] })).rejects.toMatchObject({
+  await expect(beginLogin(engine.context, { collectors: ['moon-dust'] })).rejects.toMatchObject({
     code: 'UNKNOWN_COLLECTOR',
   });
 });
@@ -127,8 +127,8 @@ test.each([
   ['an empty state', { state: '', code: 'code' }],
   ['a state of somebody else', { state: 'x'.repeat(43), code: 'code' }],
 ])('a callback with %s is refused', async (_, callback) => {
-  await beginLogin(engine.ports);
-  await expect(finishLogin(engine.ports, callback)).rejects.toMatchObject({
+  await beginLogin(engine.context);
+  await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({
     code: 'LOGIN_UNKNOWN',
     message: expect.stringMatching(/Nothing was stored\. Begin it anew\.$/) as unknown,
   });
@@ -137,56 +137,56 @@ test.each([
 });
 
 test('a cancelled login changes nothing and is told', async () => {
-  const { url, state } = await beginLogin(engine.ports);
+  const { url, state } = await beginLogin(engine.context);
   const callback = await visit(url, ANNA, { deny: true });
-  await expect(finishLogin(engine.ports, callback)).rejects.toMatchObject({ code: 'LOGIN_DENIED' });
+  await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'LOGIN_DENIED' });
   await expectNothing();
-  expect(await loginResult(engine.ports, state)).toMatchObject({
+  expect(await loginResult(engine.context, state)).toMatchObject({
     state: 'failed',
     message: expect.stringContaining('cancelled') as unknown,
   });
-  await expect(finishLogin(engine.ports, callback)).rejects.toMatchObject({ code: 'LOGIN_USED' });
+  await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'LOGIN_USED' });
 });
 
 test('a login that EVE could not finish is over, and is told', async () => {
-  const { state } = await beginLogin(engine.ports);
-  await expect(finishLogin(engine.ports, { state, error: 'server_error' })).rejects.toMatchObject({
+  const { state } = await beginLogin(engine.context);
+  await expect(finishLogin(engine.context, { state, error: 'server_error' })).rejects.toMatchObject({
     code: 'LOGIN_FAILED',
   });
   await expectNothing();
-  expect(await loginResult(engine.ports, state)).toMatchObject({ state: 'failed' });
+  expect(await loginResult(engine.context, state)).toMatchObject({ state: 'failed' });
 });
 
 test('a state works once, also for two callbacks at once', async () => {
-  const { url } = await beginLogin(engine.ports);
+  const { url } = await beginLogin(engine.context);
   const callback = await visit(url, ANNA);
-  const ends = await Promise.allSettled([1, 2, 3].map(() => finishLogin(engine.ports, callback)));
+  const ends = await Promise.allSettled([1, 2, 3].map(() => finishLogin(engine.context, callback)));
   expect(ends.map((end) => end.status).toSorted()).toEqual(['fulfilled', 'rejected', 'rejected']);
   for (const end of ends)
     if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'LOGIN_USED' });
   expect(engine.sim.sso.requests().authorization_code).toBe(1);
-  await expect(finishLogin(engine.ports, callback)).rejects.toMatchObject({ code: 'LOGIN_USED' });
+  await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'LOGIN_USED' });
 });
 
 test('a code that was used before is refused under a new state', async () => {
-  const { url } = await beginLogin(engine.ports);
+  const { url } = await beginLogin(engine.context);
   const { code } = await visit(url, ANNA);
-  const thief = await beginLogin(engine.ports);
-  await expect(finishLogin(engine.ports, { state: thief.state, code })).rejects.toMatchObject({
+  const thief = await beginLogin(engine.context);
+  await expect(finishLogin(engine.context, { state: thief.state, code })).rejects.toMatchObject({
     code: 'LOGIN_DEAD',
   });
   await expectNothing();
 });
 
 test('a login has ten minutes', async () => {
-  const { url, state } = await beginLogin(engine.ports);
+  const { url, state } = await beginLogin(engine.context);
   engine.clock.advance(600_001);
   const callback = await visit(url, ANNA);
-  expect(await loginResult(engine.ports, state)).toMatchObject({ state: 'expired' });
-  await expect(finishLogin(engine.ports, callback)).rejects.toMatchObject({ code: 'LOGIN_EXPIRED' });
+  expect(await loginResult(engine.context, state)).toMatchObject({ state: 'expired' });
+  await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'LOGIN_EXPIRED' });
   await expectNothing();
   engine.clock.advance(86_400_000);
-  await beginLogin(engine.ports);
+  await beginLogin(engine.context);
   expect(await engine.db.rows('SELECT * FROM esi_logins')).toHaveLength(1);
 });
 
@@ -206,41 +206,41 @@ test.each<[string, Forgery, RegExp]>([
   ['no owner', { payload: { owner: undefined } }, /"owner"/],
   ['a user that is no character', { payload: { sub: 'CORPORATION:EVE:98000001' } }, /"sub"/],
 ])('a token with %s is not believed', async (_, forgery, message) => {
-  const { url, state } = await beginLogin(engine.ports);
+  const { url, state } = await beginLogin(engine.context);
   const callback = await visit(url, ANNA);
   engine.sim.sso.nextAccessToken(await engine.sim.sso.forge(ANNA, forgery));
-  await expect(finishLogin(engine.ports, callback)).rejects.toMatchObject({ code: 'BAD_TOKEN', message });
+  await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'BAD_TOKEN', message });
   await expectNothing();
-  expect(await loginResult(engine.ports, state)).toMatchObject({ state: 'failed' });
+  expect(await loginResult(engine.context, state)).toMatchObject({ state: 'failed' });
 });
 
 test('while EVE is away nothing is lost: the same callback works later', async () => {
-  const { url, state } = await beginLogin(engine.ports);
+  const { url, state } = await beginLogin(engine.context);
   const callback = await visit(url, ANNA);
   engine.sim.faults.down('reset', { route: '/sso' });
-  await expect(finishLogin(engine.ports, callback)).rejects.toMatchObject({
+  await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({
     verdict: expect.stringMatching(/retry|wait/) as unknown,
   });
   await expectNothing();
-  expect(await loginResult(engine.ports, state)).toMatchObject({ state: 'waiting' });
+  expect(await loginResult(engine.context, state)).toMatchObject({ state: 'waiting' });
   engine.sim.faults.clear();
-  expect(await finishLogin(engine.ports, callback)).toMatchObject({ characterId: ANNA });
+  expect(await finishLogin(engine.context, callback)).toMatchObject({ characterId: ANNA });
 });
 
 test('a database that fails once the tokens are stored is told so that nobody thinks they are not', async () => {
-  const { url, state } = await beginLogin(engine.ports);
+  const { url, state } = await beginLogin(engine.context);
   await engine.db.rows('ALTER TABLE collector_assignments ADD CHECK (false)');
   const message = expect.stringMatching(/"eve-collector tokens list" shows who is logged in; begin it anew/);
-  await expect(finishLogin(engine.ports, await visit(url, ANNA))).rejects.toMatchObject({ message });
-  expect(await listTokens(engine.ports)).toMatchObject([{ characterId: ANNA, isActive: true }]);
-  expect(await loginResult(engine.ports, state)).toEqual({ state: 'failed', message });
+  await expect(finishLogin(engine.context, await visit(url, ANNA))).rejects.toMatchObject({ message });
+  expect(await listTokens(engine.context)).toMatchObject([{ characterId: ANNA, isActive: true }]);
+  expect(await loginResult(engine.context, state)).toEqual({ state: 'failed', message });
 });
 
 test('ESI may be away: the login stands, and the corporation is left for later', async () => {
-  const { url } = await beginLogin(engine.ports);
+  const { url } = await beginLogin(engine.context);
   const callback = await visit(url, ANNA);
   engine.sim.faults.down('503');
-  const report = await finishLogin(engine.ports, callback);
+  const report = await finishLogin(engine.context, callback);
   expect(report.enabled).toEqual(
     ['wallet', 'assets', 'orders', 'industry'].map((name) => `${name} character/${ANNA}`),
   );

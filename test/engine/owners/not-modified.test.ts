@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { AssetRow } from '../../../src/simulator/index.ts';
+import type { AssetRow } from '../../../simulator/index.ts';
 import type { TestEngine } from '../../support/engine.ts';
 import {
   ANNA,

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
-import type { EsiAnswer } from '../../../src/esi/request.ts';
-import { DIRECTOR_ROLES } from '../../../src/simulator/owners/options.ts';
+import type { EsiResponse } from '../../../src/esi/esi-request.ts';
+import { DIRECTOR_ROLES } from '../../../simulator/owners/options.ts';
 import type { TestEngine } from '../../support/engine.ts';
 import {
   ANNA,
@@ -48,8 +48,8 @@ async function expectJournal(): Promise<void> {
 }
 
 /** What ESI answers on a route, changed on its way. */
-function changed(route: string, change: (answer: EsiAnswer) => EsiAnswer): void {
-  const { esi } = engine.ports;
+function changed(route: string, change: (answer: EsiResponse) => EsiResponse): void {
+  const { esi } = engine.context;
   const get = esi.get.bind(esi);
   esi.get = async (request) => {
     const answer = await get(request);
@@ -101,7 +101,7 @@ test('a part of many pages that was given up is not read on', async () => {
   changed('/characters/{character_id}/assets', (answer) => (++asked > 1 ? { ...answer, json: {} } : answer));
   await expect(engine.collect('assets', ME)).rejects.toThrow(/with object/);
   expect(asked).toBeLessThan(100);
-  expect(await engine.ports.metrics.registry.metrics()).toMatch(
+  expect(await engine.context.metrics.registry.metrics()).toMatch(
     /^collector_runs_total\{.*assets.*failed.*\} 1$/m,
   );
 });

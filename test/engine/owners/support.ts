@@ -1,19 +1,19 @@
-import type { Ports } from '../../../src/engine/ports.ts';
-import { silentLog } from '../../../src/kernel/log.ts';
+import type { EngineContext } from '../../../src/engine/engine-context.ts';
+import { silentLog } from '../../../src/lib/log.ts';
 import { createMetrics } from '../../../src/metrics/metrics.ts';
-import { createCipher } from '../../../src/vault/cipher.ts';
-import type { SsoClient } from '../../../src/vault/sso.ts';
+import { createCipher } from '../../../src/secrets/cipher.ts';
+import type { SsoClient } from '../../../src/sso/sso-client.ts';
 import { type TestClock, testClock } from '../../support/clock.ts';
 import { type TestDatabase, testDatabase } from '../../support/database.ts';
-import { TEST_KEY } from '../../support/vault.ts';
+import { TEST_KEY } from '../../support/secrets.ts';
 
 /** The desk of the owners on a database of its own, without ESI. */
-export interface TestDesk {
-  readonly ports: Ports;
+export interface TestOwners {
+  readonly context: EngineContext;
   readonly db: TestDatabase;
   readonly clock: TestClock;
   /** The same with other keys: the first seals. */
-  withKeys(...keys: Buffer[]): Ports;
+  withKeys(...keys: Buffer[]): EngineContext;
   /** A character with a row, as SQL makes it. */
   addCharacter(id: number, name?: string): Promise<void>;
   /** A token inserted by SQL, as it is. */
@@ -24,17 +24,18 @@ export interface TestDesk {
 
 const absent = () => Promise.reject(new Error('there is no ESI in this test'));
 
-export async function testDesk(sso?: SsoClient): Promise<TestDesk> {
+export async function testOwners(sso?: SsoClient): Promise<TestOwners> {
   const clock = testClock();
   const db = await testDatabase(new Date(clock.now()));
   const withKeys = (...keys: Buffer[]) =>
     ({
       ...{ db, clock, log: silentLog, metrics: createMetrics() },
       esi: { get: absent, post: absent },
-      vault: { cipher: createCipher(keys), sso },
-    }) as unknown as Ports;
+      cipher: createCipher(keys),
+      sso,
+    }) as unknown as EngineContext;
   return {
-    ...{ db, clock, withKeys, ports: withKeys(TEST_KEY) },
+    ...{ db, clock, withKeys, context: withKeys(TEST_KEY) },
     async addCharacter(id, name = `Pilot ${id}`) {
       await db.rows('INSERT INTO characters (character_id, name) VALUES ($1, $2)', [id, name]);
     },

@@ -5,13 +5,13 @@ import {
   listTokens,
   rekeyTokens,
   sealTokens,
-} from '../../../src/engine/owners/tokens.ts';
-import { tokenContext } from '../../../src/engine/owners/refresh.ts';
-import { AppError } from '../../../src/kernel/errors.ts';
-import { createCipher } from '../../../src/vault/cipher.ts';
-import type { SsoClient } from '../../../src/vault/sso.ts';
-import { TEST_KEY } from '../../support/vault.ts';
-import { type TestDesk, testDesk } from './support.ts';
+} from '../../../src/engine/owners/token-service.ts';
+import { tokenContext } from '../../../src/engine/owners/access-token.ts';
+import { AppError } from '../../../src/lib/errors.ts';
+import { createCipher } from '../../../src/secrets/cipher.ts';
+import type { SsoClient } from '../../../src/sso/sso-client.ts';
+import { TEST_KEY } from '../../support/secrets.ts';
+import { type TestOwners, testOwners } from './support.ts';
 
 const [ME, OTHER] = [90000001, 90000002];
 const ACCESS = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJDSEFSQUNURVI6RVZFOjkwMDAwMDAxIn0.c2lnbmF0dXJl';
@@ -34,10 +34,10 @@ const sso = {
   },
 } as unknown as SsoClient;
 
-let desk: TestDesk;
+let desk: TestOwners;
 beforeEach(async () => {
   [revoked, isAway] = [[], false];
-  desk = await testDesk(sso);
+  desk = await testOwners(sso);
   await desk.addCharacter(ME);
   await desk.addCharacter(OTHER);
 });
@@ -62,23 +62,23 @@ function goToTurn(id: number): void {
 test('a token inserted in the clear is sealed in place, and its scopes are split', async () => {
   const id = await desk.addToken(ME, { ...CLEAR, scopes: 'esi-a.read.v1, esi-b.read.v1,,esi-a.read.v1' });
   const off = await desk.addToken(OTHER, { ...CLEAR, is_active: false, inactive_reason: 'not yet' });
-  expect(await sealTokens(desk.ports)).toEqual({ sealed: 2, unreadable: 0 });
+  expect(await sealTokens(desk.context)).toEqual({ sealed: 2, unreadable: 0 });
   const [access, refresh] = secrets(await desk.token(id));
   expect(cipher.decrypt(access, tokenContext(ME, 'access_token'))).toBe(ACCESS);
   expect(cipher.decrypt(refresh, tokenContext(ME, 'refresh_token'))).toBe(REFRESH);
   expect(await scopesOf(id)).toEqual(['esi-a.read.v1', 'esi-b.read.v1']);
   expect(await desk.token(off)).toMatchObject({ is_active: false, inactive_reason: 'not yet' });
-  for (const text of secrets(await desk.token(off))) expect(cipher.isSealed(text)).toBe(true);
-  expect(await sealTokens(desk.ports)).toEqual({ sealed: 0, unreadable: 0 });
+  for (const text of secrets(await desk.token(off))) expect(cipher.isEncrypted(text)).toBe(true);
+  expect(await sealTokens(desk.context)).toEqual({ sealed: 0, unreadable: 0 });
   expect(secrets(await desk.token(id))).toEqual([access, refresh]);
   await desk.db.rows('UPDATE esi_tokens SET scopes = $2 WHERE id = $1', [id, 'esi-b.read.v1,esi-c.read.v1']);
-  await sealTokens(desk.ports);
+  await sealTokens(desk.context);
   expect(await scopesOf(id)).toEqual(['esi-b.read.v1', 'esi-c.read.v1']);
 });
 
 test('a refresh token alone will do', async () => {
   const id = await desk.addToken(ME, { refresh_token: ` ${REFRESH}\n` });
-  expect(await sealTokens(desk.ports)).toEqual({ sealed: 1, unreadable: 0 });
+  expect(await sealTokens(desk.context)).toEqual({ sealed: 1, unreadable: 0 });
   const row = await desk.token(id);
   expect(row).toMatchObject({ access_token: null, is_active: true });
   expect(cipher.decrypt(row['refresh_token'] as string, tokenContext(ME, 'refresh_token'))).toBe(REFRESH);
@@ -106,23 +106,23 @@ test.each([
     [ME],
   );
   goToTurn(id);
-  expect((await sealTokens(desk.ports)).unreadable).toBe(1);
+  expect((await sealTokens(desk.context)).unreadable).toBe(1);
   const row = await desk.token(id);
   expect(row).toMatchObject({ is_active: false, inactive_reason: expect.stringMatching(reason) as unknown });
   expect(row['inactive_reason']).toMatch(/[Ll]og the character in again\.$/);
-  expect(await sealTokens(desk.ports)).toEqual({ sealed: 0, unreadable: 0 });
+  expect(await sealTokens(desk.context)).toEqual({ sealed: 0, unreadable: 0 });
   expect(await desk.token(id)).toEqual(row);
   expect(await desk.token(good)).toMatchObject({ is_active: true });
   const [resting] = await desk.db.rows('SELECT note FROM collector_assignments');
   expect(resting?.['note']).toBe(row['inactive_reason']);
-  await expect(enableToken(desk.ports, id, true)).rejects.toMatchObject({ code: 'TOKEN_UNUSABLE' });
+  await expect(enableToken(desk.context, id, true)).rejects.toMatchObject({ code: 'TOKEN_UNUSABLE' });
 });
 
 test('a login whose key comes back is used again', async () => {
   const other = createCipher([OTHER_KEY]);
   const id = await desk.addToken(ME, sealedFor(ME, other));
   goToTurn(id);
-  await sealTokens(desk.ports);
+  await sealTokens(desk.context);
   expect(await desk.token(id)).toMatchObject({ is_active: false });
   desk.clock.advance(60_000); // a row that is off for its seal is looked at every minute
   await sealTokens(desk.withKeys(TEST_KEY, OTHER_KEY));
@@ -133,14 +133,14 @@ test('a row in use is left for the next time', async () => {
   const id = await desk.addToken(ME, CLEAR);
   await desk.db.transaction(async (client) => {
     await client.query('SELECT FROM esi_tokens WHERE id = $1 FOR UPDATE', [id]);
-    expect(await sealTokens(desk.ports)).toEqual({ sealed: 0, unreadable: 0 });
+    expect(await sealTokens(desk.context)).toEqual({ sealed: 0, unreadable: 0 });
   });
-  expect(await sealTokens(desk.ports)).toEqual({ sealed: 1, unreadable: 0 });
+  expect(await sealTokens(desk.context)).toEqual({ sealed: 1, unreadable: 0 });
 });
 
 test('twins seal a row once', async () => {
   const id = await desk.addToken(ME, CLEAR);
-  const counts = await Promise.all([1, 2, 3, 4].map(() => sealTokens(desk.ports)));
+  const counts = await Promise.all([1, 2, 3, 4].map(() => sealTokens(desk.context)));
   expect(counts.reduce((sum, { sealed }) => sum + sealed, 0)).toBe(1);
   const [access] = secrets(await desk.token(id));
   expect(cipher.decrypt(access, tokenContext(ME, 'access_token'))).toBe(ACCESS);
@@ -172,7 +172,7 @@ test('listing tells everything but secrets', async () => {
   const expires = new Date('2026-11-20T14:20:00Z');
   await desk.addToken(ME, { ...CLEAR, owner_hash: 'hash==', scopes: 'esi-a.read.v1', expires_at: expires });
   await desk.addToken(OTHER, { ...sealedFor(OTHER), is_active: false });
-  const listed = await listTokens(desk.ports);
+  const listed = await listTokens(desk.context);
   expect(listed).toMatchObject([
     {
       characterId: ME,
@@ -200,18 +200,18 @@ test('switching a login off lets its assignments rest, switching on lets them go
     `INSERT INTO collector_assignments (character_id, collector_type, next_collection_at) VALUES ($1, 'WALLET', now())`,
     [ME],
   );
-  await enableToken(desk.ports, id, false);
+  await enableToken(desk.context, id, false);
   expect(await desk.token(id)).toMatchObject({ is_active: false });
   const resting = () => desk.db.rows('SELECT note, next_collection_at FROM collector_assignments');
   expect(await resting()).toMatchObject([
     { note: expect.stringContaining('switched off by hand') as unknown },
   ]);
-  await sealTokens(desk.ports);
+  await sealTokens(desk.context);
   expect(await desk.token(id)).toMatchObject({ is_active: false });
-  await enableToken(desk.ports, id, true);
+  await enableToken(desk.context, id, true);
   expect(await desk.token(id)).toMatchObject({ is_active: true, inactive_reason: null });
   expect(await resting()).toEqual([{ note: null, next_collection_at: null }]);
-  await expect(enableToken(desk.ports, 999, true)).rejects.toMatchObject({ code: 'UNKNOWN_TOKEN' });
+  await expect(enableToken(desk.context, 999, true)).rejects.toMatchObject({ code: 'UNKNOWN_TOKEN' });
 });
 
 test('deleting a login revokes it at EVE, and goes on when EVE is away', async () => {
@@ -221,13 +221,13 @@ test('deleting a login revokes it at EVE, and goes on when EVE is away', async (
     `INSERT INTO collector_assignments (character_id, collector_type) VALUES ($1, 'WALLET')`,
     [ME],
   );
-  expect(await deleteToken(desk.ports, mine)).toEqual({ revoked: true });
+  expect(await deleteToken(desk.context, mine)).toEqual({ revoked: true });
   expect(revoked).toEqual([REFRESH]);
   isAway = true;
-  expect(await deleteToken(desk.ports, other)).toEqual({ revoked: false });
-  expect(await listTokens(desk.ports)).toEqual([]);
+  expect(await deleteToken(desk.context, other)).toEqual({ revoked: false });
+  expect(await listTokens(desk.context)).toEqual([]);
   expect(await desk.db.rows('SELECT is_enabled, note FROM collector_assignments')).toMatchObject([
     { is_enabled: true, note: expect.stringContaining('log it in again') as unknown },
   ]);
-  await expect(deleteToken(desk.ports, mine)).rejects.toMatchObject({ code: 'UNKNOWN_TOKEN' });
+  await expect(deleteToken(desk.context, mine)).rejects.toMatchObject({ code: 'UNKNOWN_TOKEN' });
 });

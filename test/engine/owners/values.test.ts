@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { tendAffiliations } from '../../../src/engine/owners/affiliations.ts';
+import { refreshAffiliations } from '../../../src/engine/owners/refresh-affiliations.ts';
 import type { TestEngine } from '../../support/engine.ts';
 import {
   ANNA,
@@ -75,9 +75,9 @@ test('one affiliation that makes no sense hides nobody else, and is asked for ag
     (row) => (row.character_id === BRAM ? { ...row, corporation_id: null } : row),
     { route: '/characters/affiliation' },
   );
-  expect(await tendAffiliations(engine.ports, {})).toBe(2);
-  expect(await tendAffiliations(engine.ports, {})).toBe(0);
+  expect(await refreshAffiliations(engine.context, {})).toBe(2);
+  expect(await refreshAffiliations(engine.context, {})).toBe(0);
   engine.sim.faults.clear();
   engine.clock.advance(3_601_000);
-  expect(await tendAffiliations(engine.ports, {})).toBe(2);
+  expect(await refreshAffiliations(engine.context, {})).toBe(2);
 });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { JournalRow, SimulatorOptions } from '../../../src/simulator/index.ts';
+import type { JournalRow, SimulatorOptions } from '../../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import { ANNA, BRAM, CORPORATION, logIn, ofCharacter, ofCorporation } from '../../support/owners.ts';
 

@@ -1,0 +1,93 @@
+import type { Clock } from '../src/lib/clock.ts';
+import { emptyLedger, spend, type Ledger } from './ledger.ts';
+
+/** A token bucket's size and its floating window. */
+export interface Bucket {
+  tokens: number;
+  windowSeconds: number;
+}
+
+export const ERRORS_A_MINUTE = 100; // of the old error limit
+export const MINUTE = 60_000;
+
+const WINDOW_SECONDS = 900; // every published window is 15 minutes
+
+/** Tokens per window of the groups that are simulated (compatibility date 2026-08-18). */
+const TOKENS: Record<string, number> = {
+  'market-order': 12_000,
+  status: 600,
+  meta: 150,
+  industry: 150,
+  'char-wallet': 150,
+  'corp-wallet': 300,
+  'char-asset': 1_800,
+  'corp-asset': 1_800,
+  'char-industry': 600,
+  'corp-industry': 600,
+  'char-detail': 600,
+};
+
+/** What ESI grants, changeable at any time, and what other programs on the same address have spent of it. */
+export interface Allowances {
+  /** Grows with every change of a bucket. */
+  readonly version: number;
+  /** The groups that are simulated. */
+  groups(): string[];
+  of(group: string): Bucket;
+  set(group: string, change: Partial<Bucket>): void;
+  spendElsewhere(group: string, tokens: number): void;
+  /** The expenses of others in a group: they count against every caller. */
+  elsewhere(group: string): Ledger;
+  /** The failures of others in the present minute. */
+  errorsElsewhere(): number;
+}
+
+/** As headers and descriptions write a window: `15m`, `1h`. */
+export function windowText(seconds: number): string {
+  if (seconds % 3_600 === 0) return `${seconds / 3_600}h`;
+  return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
+}
+
+function positive(name: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 1) throw new Error(`${name}: not a positive whole number`);
+  return value;
+}
+
+/** The published allowances, nothing spent by others. */
+export function createAllowances(clock: Clock): Allowances {
+  const buckets = new Map<string, Bucket>(
+    Object.entries(TOKENS).map(([group, tokens]) => [group, { tokens, windowSeconds: WINDOW_SECONDS }]),
+  );
+  const ledgers = new Map([...buckets.keys()].map((group) => [group, emptyLedger()]));
+  let errors = { minute: -1, count: 0 };
+  let version = 1;
+  const minute = () => Math.floor(clock.now() / MINUTE);
+  const errorsElsewhere = () => (errors.minute === minute() ? errors.count : 0);
+  const known = <T>(map: ReadonlyMap<string, T>, group: string): T => {
+    const found = map.get(group);
+    if (!found) throw new Error(`No route of the simulator is in a bucket ${group}.`);
+    return found;
+  };
+  return {
+    get version() {
+      return version;
+    },
+    groups: () => [...buckets.keys()],
+    of: (group) => known(buckets, group),
+    set: (group, change) => {
+      const { tokens, windowSeconds } = { ...known(buckets, group), ...change };
+      buckets.set(group, {
+        tokens: positive('tokens', tokens),
+        windowSeconds: positive('windowSeconds', windowSeconds),
+      });
+      version++;
+    },
+    spendElsewhere: (group, tokens) => {
+      const count = positive('tokens', tokens);
+      if (group === 'errors') errors = { minute: minute(), count: errorsElsewhere() + count };
+      else spend(known(ledgers, group), clock.now(), count);
+    },
+    elsewhere: (group) => known(ledgers, group),
+    errorsElsewhere,
+  };
+}

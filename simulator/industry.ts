@@ -1,0 +1,123 @@
+import type { Clock } from '../src/lib/clock.ts';
+import { packJson, type Body } from './body.ts';
+import { structureId } from './orders.ts';
+import { between, createRandom, mixSeed, pick, type Random } from './random.ts';
+import type { Facility, IndustrySystem, Universe } from './shapes.ts';
+
+export const INDUSTRY_CACHE_MS = 3_600_000; // ESI keeps both lists for an hour
+
+const ACTIVITIES = [
+  'manufacturing',
+  'researching_time_efficiency',
+  'researching_material_efficiency',
+  'copying',
+  'invention',
+  'reaction',
+] as const;
+const LEAST = 0.000413; // the range of the indices seen
+const MOST = 0.137;
+const STATIONLESS_SHARE = 0.6; // systems without a station that have structures
+const CHANGED_SHARE = 0.7; // indices that move within an hour: a guess, busy systems do and idle ones do not
+const STRUCTURE_TYPES = [35_825, 35_826, 35_827, 35_835, 35_836]; // engineering complexes and refineries
+
+/** The list of /industry/systems as it is served now. */
+export interface IndustryList {
+  rows: readonly IndustrySystem[];
+  lastModified: Date;
+  expires: Date;
+  version: number;
+  body: Body | undefined;
+}
+
+/** The cost indices of a world. */
+export interface Industry {
+  /** Turned first when its hour is over. */
+  list(): IndustryList;
+  /** New indices now, under a new Last-Modified. */
+  turn(): void;
+}
+
+function firstRows(universe: Universe, random: Random): IndustrySystem[] {
+  const rows: IndustrySystem[] = [];
+  for (const system of universe.systems.values()) {
+    const hasPlants = system.stations !== undefined || random() < STATIONLESS_SHARE;
+    if (!hasPlants || Math.floor(system.system_id / 1e6) !== 30) continue; // known space only
+    const cost_indices = ACTIVITIES.map((activity) => ({
+      activity,
+      cost_index: LEAST * (MOST / LEAST) ** (random() ** 2), // most are small; 17 digits as the real ones
+    }));
+    rows.push({ cost_indices, solar_system_id: system.system_id });
+  }
+  return rows;
+}
+
+function moved(row: IndustrySystem, random: Random): IndustrySystem {
+  const cost_indices = row.cost_indices.map((index) => {
+    if (random() >= CHANGED_SHARE) return index;
+    const wanted = index.cost_index * (0.97 + random() * 0.06); // within 3 %
+    return { ...index, cost_index: Math.min(MOST, Math.max(LEAST, wanted)) };
+  });
+  return { ...row, cost_indices };
+}
+
+/** Opens the list when it is first needed. */
+export function createIndustry(universe: Universe, seed: number, clock: Clock): Industry {
+  const random = createRandom(mixSeed(seed, 4)); // 1 to 3 are the universe's and the prices'
+  let list: IndustryList | undefined;
+  const show = (rows: IndustrySystem[]): IndustryList => {
+    const second = Math.floor(clock.now() / 1_000) * 1_000;
+    const start = list ? Math.max(second, list.lastModified.getTime() + 1_000) : second;
+    list = {
+      rows,
+      lastModified: new Date(start),
+      expires: new Date(start + INDUSTRY_CACHE_MS),
+      version: (list?.version ?? 0) + 1,
+      body: undefined,
+    };
+    return list;
+  };
+  const open = () => list ?? show(firstRows(universe, random));
+  const turn = () => show(open().rows.map((row) => moved(row, random)));
+  return {
+    list: () => (clock.now() >= open().expires.getTime() ? turn() : open()),
+    turn: () => void turn(),
+  };
+}
+
+/** The body that is served now. */
+export function industryBody(list: IndustryList): Body {
+  return (list.body ??= packJson(list.rows));
+}
+
+/** All stations, and a structure or two in every tenth system of known space. */
+export function facilitiesOf(universe: Universe, seed: number): Facility[] {
+  const random = createRandom(mixSeed(seed, 5)); // 4 is the indices'
+  const regionOf = (system: number): number => {
+    const constellation = universe.systems.get(system)?.constellation_id ?? 0;
+    return universe.constellations.get(constellation)?.region_id ?? 0;
+  };
+  const tax = () => (random() < 0.5 ? { tax: between(random, 0, 100) / 1_000 } : {}); // up to a tenth, or not given
+  const rows: Facility[] = [];
+  const add = (facility_id: number, owner_id: number, system: number, type_id: number) =>
+    rows.push({
+      facility_id,
+      owner_id,
+      region_id: regionOf(system),
+      solar_system_id: system,
+      ...tax(),
+      type_id,
+    });
+  for (const row of universe.stations.values())
+    add(row.station_id, row.owner ?? 1_000_002, row.system_id, row.type_id); // the first corporation's id
+  for (const { system_id } of universe.systems.values()) {
+    if (Math.floor(system_id / 1e6) !== 30 || random() >= 0.1) continue;
+    for (let number = between(random, 1, 2); number > 0; number--)
+      add(
+        structureId(system_id, number),
+        98_000_000 + between(random, 1, 9_999),
+        system_id,
+        pick(random, STRUCTURE_TYPES),
+      );
+  }
+  return rows;
+}

@@ -1,0 +1,201 @@
+import type { Clock } from '../src/lib/clock.ts';
+import { createAllowances, type Allowances, type Bucket } from './allowances.ts';
+import {
+  bookPage,
+  currentOf,
+  dropOrder,
+  openBook,
+  pageCount,
+  turnBook,
+  turnWhenDue,
+  type Book,
+  type Snapshot,
+} from './book.ts';
+import { createHistories, isMineral, type Histories } from './history.ts';
+import { createIndustry, type Industry } from './industry.ts';
+import { createOrderMaker } from './orders.ts';
+import { changePrices, openPrices, turnPrices, type PriceList } from './prices.ts';
+import { between, createRandom, mixSeed, type Random } from './random.ts';
+import type { HistoryRow, Order, Price } from './shapes.ts';
+import { Statics } from './statics.ts';
+import { createUniverse } from './universe.ts';
+
+/** What a world is made of; see SimulatorOptions. */
+export interface WorldOptions {
+  seed: number;
+  clock: Clock;
+  regions: Record<number, number>;
+  cacheSeconds: number;
+  churn: number;
+  universe: 'small' | 'full';
+  /** The longest that anything of owners is cached. */
+  ownerCacheSeconds: number;
+}
+
+const UNTRADABLE = 61; // every 61st id: one or two of a hundred, spread over all groups
+
+/** The simulated game: tests change it, the server shows it. */
+export class World extends Statics {
+  readonly priceList: PriceList;
+  readonly histories: Histories;
+  readonly industry: Industry;
+  readonly allowances: Allowances;
+  /** Published types in a market group that history refuses all the same; a test may add some. */
+  readonly untradable: Set<number>;
+  readonly #options: WorldOptions;
+  readonly #books = new Map<number, Book>();
+  readonly #priceRandom: Random;
+  #churn: number;
+
+  constructor(options: WorldOptions) {
+    const { seed, clock } = options;
+    super(createUniverse(options.universe, seed, Object.keys(options.regions).map(Number)), clock);
+    this.#options = options;
+    this.#churn = options.churn;
+    this.#priceRandom = createRandom(mixSeed(seed, 3)); // 1 and 2 are the universe's
+    this.priceList = openPrices(this.universe, this.#priceRandom, clock.now());
+    this.histories = createHistories(clock, seed);
+    this.industry = createIndustry(this.universe, seed, clock);
+    this.allowances = createAllowances(clock);
+    const odd = [...this.types.keys()].filter((id) => id % UNTRADABLE === 0 && !isMineral(id));
+    this.untradable = new Set(odd);
+  }
+
+  get seed(): number {
+    return this.#options.seed;
+  }
+  get cacheSeconds(): number {
+    return this.#options.cacheSeconds;
+  }
+  get ownerCacheSeconds(): number {
+    return this.#options.ownerCacheSeconds;
+  }
+
+  /** The region's market; made when it is first needed. Throws for a region that does not exist. */
+  book(regionId: number): Book {
+    const known = this.#books.get(regionId);
+    if (known) return known;
+    const index = [...this.regions.keys()].indexOf(regionId);
+    if (index < 0) throw new Error(`The simulated universe has no region ${regionId}.`);
+    const { seed, clock, cacheSeconds, regions } = this.#options;
+    const maker = createOrderMaker(this.universe, regionId, index, seed);
+    // Half of the cache time is always left after a start, so that short tests see no turn of its own.
+    const phase = between(createRandom(mixSeed(seed, regionId + 1)), 0, Math.floor((cacheSeconds - 1) / 2));
+    const book = openBook(maker, regions[regionId] ?? 0, clock.now(), phase * 1_000, this.#cacheMs);
+    this.#books.set(regionId, book);
+    return book;
+  }
+
+  get #cacheMs(): number {
+    return this.#options.cacheSeconds * 1_000;
+  }
+
+  /** The live rows, which the next snapshot shows. Change them through the methods below. */
+  orders(regionId: number): readonly Order[] {
+    return this.book(regionId).live;
+  }
+
+  /** What is served now (or was until Expires, when nobody has asked since). */
+  snapshot(regionId: number): Snapshot {
+    return currentOf(this.book(regionId));
+  }
+
+  /** The last 50 snapshots, oldest first; fewer for regions of more than 80,000 orders. */
+  snapshots(regionId: number): readonly Snapshot[] {
+    return this.book(regionId).snapshots;
+  }
+
+  addOrder(regionId: number, partial: Partial<Order> = {}): Order {
+    const book = this.book(regionId);
+    const order = book.maker.make(this.#options.clock.now(), partial);
+    book.live.push(order);
+    return order;
+  }
+
+  removeOrder(regionId: number, orderId: number): void {
+    if (!dropOrder(this.book(regionId), orderId))
+      throw new Error(`Region ${regionId} has no order ${orderId}.`);
+  }
+
+  changeOrder(regionId: number, orderId: number, patch: Partial<Order>): Order {
+    const { live } = this.book(regionId);
+    const index = live.findIndex((row) => row.order_id === orderId);
+    const row = live[index];
+    if (!row) throw new Error(`Region ${regionId} has no order ${orderId}.`);
+    return (live[index] = { ...row, ...patch });
+  }
+
+  /** A new snapshot now, before Expires if need be: of one region, or of all that have orders. */
+  turn(regionId?: number): void {
+    const ids = regionId === undefined ? Object.keys(this.#options.regions).map(Number) : [regionId];
+    for (const id of ids) turnBook(this.book(id), this.#options.clock.now(), this.#churn, this.#cacheMs);
+  }
+
+  /** What a request does before it is answered. */
+  turnDue(regionId: number): void {
+    turnWhenDue(this.book(regionId), this.#options.clock.now(), this.#churn, this.#cacheMs);
+  }
+
+  turnPricesDue(): void {
+    const now = this.#options.clock.now();
+    if (now >= this.priceList.expires.getTime()) turnPrices(this.priceList, now);
+  }
+
+  /** The share of rows changed at each turn: of all regions, or of one (0 stops it there). */
+  setChurn(share: number, regionId?: number): void {
+    if (regionId === undefined) this.#churn = share;
+    else this.book(regionId).churn = share;
+  }
+
+  /** Makes all pages of a region (or of all) now instead of at the first request. */
+  warm(regionId?: number): void {
+    const ids = regionId === undefined ? Object.keys(this.#options.regions).map(Number) : [regionId];
+    for (const book of ids.map((id) => this.book(id))) {
+      for (let page = pageCount(currentOf(book).rows); page > 0; page--) bookPage(book, page);
+    }
+  }
+
+  /** The live prices, which the next turn shows. */
+  prices(): readonly Price[] {
+    return this.priceList.live;
+  }
+
+  changePrices(share: number): void {
+    changePrices(this.priceList, share, this.#priceRandom);
+  }
+
+  /** New prices now, even before Expires. */
+  turnPrices(): void {
+    turnPrices(this.priceList, this.#options.clock.now());
+  }
+
+  /** Known space, the PLEX market, and wherever a test has put orders. */
+  hasMarket(regionId: number): boolean {
+    return [10, 19].includes(Math.floor(regionId / 1e6)) || regionId in this.#options.regions;
+  }
+
+  /** The days that are served now, oldest first. */
+  history(regionId: number, typeId: number): HistoryRow[] {
+    return this.histories.rows(regionId, typeId);
+  }
+
+  /** A late correction of a day (as `2026-08-01`) that is shown, or a day that had none; served at once. */
+  correctHistory(regionId: number, typeId: number, date: string, patch: Partial<HistoryRow>): HistoryRow {
+    return this.histories.correct(regionId, typeId, date, patch);
+  }
+
+  /** New cost indices now, even before Expires. */
+  turnIndustry(): void {
+    this.industry.turn();
+  }
+
+  /** Another size or window for a bucket: headers, refusals and the description follow. */
+  setBucket(group: string, change: Partial<Bucket>): void {
+    this.allowances.set(group, change);
+  }
+
+  /** Another program on the same address spends tokens of a group, or makes `errors`. */
+  spendElsewhere(group: string, tokens: number): void {
+    this.allowances.spendElsewhere(group, tokens);
+  }
+}

@@ -1,0 +1,66 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { AppError } from '../lib/errors.ts';
+import type { Config } from './settings.ts';
+
+/** Where a running `up` is reached: written when everything is ready, removed at a clean stop. */
+export interface Endpoints {
+  readonly pid: number;
+  readonly databaseUrl: string;
+  readonly temporalAddress: string;
+  readonly temporalNamespace: string;
+  readonly temporalUi: string | null;
+  readonly http: string;
+  readonly metrics: string | null;
+}
+
+const file = (dataDir: string) => path.join(dataDir, 'endpoints.json');
+
+/** The file holds the database's password: mode 0600, and never half written. */
+export async function writeEndpoints(dataDir: string, endpoints: Endpoints): Promise<void> {
+  const draft = `${file(dataDir)}.${endpoints.pid}`;
+  await writeFile(draft, JSON.stringify(endpoints, null, 2) + '\n', { mode: 0o600 });
+  await rename(draft, file(dataDir));
+}
+
+export async function removeEndpoints(dataDir: string): Promise<void> {
+  await rm(file(dataDir), { force: true });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function readEndpoints(dataDir: string): Promise<Endpoints | undefined> {
+  const text = await readFile(file(dataDir), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const endpoints = JSON.parse(text) as Endpoints;
+  return isAlive(endpoints.pid) ? endpoints : undefined;
+}
+
+export type Reachable = Pick<Endpoints, 'databaseUrl' | 'temporalAddress' | 'temporalNamespace'> &
+  Partial<Endpoints>;
+
+/** A running `up` of the same DATA_DIR, or the servers that the settings name. Throws AppError NOT_RUNNING. */
+export async function findRunning(config: Config): Promise<Reachable> {
+  const running = await readEndpoints(config.DATA_DIR);
+  if (running) return running;
+  const { DATABASE_URL, TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE } = config;
+  if (DATABASE_URL !== undefined && TEMPORAL_ADDRESS !== undefined) {
+    return {
+      databaseUrl: DATABASE_URL,
+      temporalAddress: TEMPORAL_ADDRESS,
+      temporalNamespace: TEMPORAL_NAMESPACE,
+    };
+  }
+  throw new AppError(
+    `Nothing is running on ${config.DATA_DIR}. Start it with "npm start" (or "eve-collector up"), or name a database ` +
+      'and a Temporal server with DATABASE_URL and TEMPORAL_ADDRESS.',
+    { code: 'NOT_RUNNING', verdict: 'fail' },
+  );
+}

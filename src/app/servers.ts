@@ -1,0 +1,117 @@
+import { access, constants } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isListening } from '../embedded/ports.ts';
+import { startEmbeddedPostgres } from '../embedded/postgres.ts';
+import { findTemporalCli } from '../embedded/temporal-cli.ts';
+import { startEmbeddedTemporal } from '../embedded/temporal.ts';
+import { describeError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import type { Config } from './settings.ts';
+
+export interface Servers {
+  readonly databaseUrl: string;
+  readonly temporalAddress: string;
+  readonly temporalNamespace: string;
+  /** Address of Temporal's web page; unknown for a server that is not ours. */
+  readonly temporalUi: string | undefined;
+  stop(): Promise<void>;
+}
+
+/** How soon a dead embedded server is noticed and started again. */
+const WATCH = 5_000;
+
+interface Embedded {
+  stop(): Promise<void>;
+}
+
+/** Starts an embedded server again, on the same port, when it has died under us. */
+function keepAlive<T extends Embedded>(
+  name: string,
+  first: T,
+  port: number,
+  start: (port: number) => Promise<T>,
+  log: Log,
+): Embedded {
+  let current: Embedded = first;
+  let busy = Promise.resolve();
+  let stopped = false;
+  const look = async () => {
+    if (stopped || (await isListening(port))) return;
+    log.error({ port }, `the embedded ${name} has died; it is started again`);
+    current = await start(port);
+  };
+  const timer = setInterval(() => {
+    busy = busy
+      .then(look)
+      .catch((error: unknown) => log.error({ error: describeError(error) }, `${name} does not start again`));
+  }, WATCH);
+  return {
+    async stop() {
+      stopped = true;
+      clearInterval(timer);
+      await busy;
+      await current.stop();
+    },
+  };
+}
+
+async function postgres(config: Config, log: Log) {
+  if (config.DATABASE_URL !== undefined) return { url: config.DATABASE_URL, stop: async () => undefined };
+  const dir = path.join(config.DATA_DIR, 'postgres');
+  const start = (port?: number) =>
+    startEmbeddedPostgres({ dir, log, ...(port === undefined ? {} : { port }) });
+  log.info({}, 'starting the embedded PostgreSQL');
+  const server = await start();
+  const kept = keepAlive('PostgreSQL', server, server.port, start, log);
+  return { url: server.url, stop: () => kept.stop() };
+}
+
+/** The executable is fetched once per installation where that is writable, else once per DATA_DIR. */
+async function cacheDir(config: Config): Promise<string> {
+  const modules = fileURLToPath(new URL('../../../node_modules', import.meta.url));
+  const writable = await access(modules, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  return writable ? path.join(modules, '.cache', 'eve-data-collector') : path.join(config.DATA_DIR, 'cache');
+}
+
+async function temporal(config: Config, log: Log) {
+  const namespace = config.TEMPORAL_NAMESPACE;
+  if (config.TEMPORAL_ADDRESS !== undefined) {
+    return { address: config.TEMPORAL_ADDRESS, ui: undefined, stop: async () => undefined };
+  }
+  const cliPath = await findTemporalCli({
+    ...(config.TEMPORAL_CLI_PATH === undefined ? {} : { cliPath: config.TEMPORAL_CLI_PATH }),
+    cacheDir: await cacheDir(config),
+    log,
+  });
+  const dir = path.join(config.DATA_DIR, 'temporal');
+  const start = (port?: number) =>
+    startEmbeddedTemporal({ dir, namespace, cliPath, log, ...(port === undefined ? {} : { port }) });
+  log.info({}, 'starting the embedded Temporal server');
+  const server = await start();
+  const port = Number(server.address.split(':').at(-1));
+  const kept = keepAlive('Temporal server', server, port, start, log);
+  return { address: server.address, ui: server.ui, stop: () => kept.stop() };
+}
+
+/** The database and the Temporal server: those that the settings name, else embedded ones under DATA_DIR. */
+export async function startServers(config: Config, log: Log): Promise<Servers> {
+  const [database, workflow] = await Promise.allSettled([postgres(config, log), temporal(config, log)]);
+  if (database.status === 'rejected' || workflow.status === 'rejected') {
+    for (const started of [database, workflow])
+      if (started.status === 'fulfilled') await started.value.stop();
+    throw database.status === 'rejected' ? database.reason : (workflow as PromiseRejectedResult).reason;
+  }
+  return {
+    databaseUrl: database.value.url,
+    temporalAddress: workflow.value.address,
+    temporalNamespace: config.TEMPORAL_NAMESPACE,
+    temporalUi: workflow.value.ui,
+    async stop() {
+      await Promise.allSettled([workflow.value.stop(), database.value.stop()]);
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import type { EsiResponse, EsiRequest } from '../esi/esi-request.ts';
+import type { SdeClient } from '../esi/sde-client.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { Database } from '../store/database.ts';
+import type { Retention } from '../store/maintenance.ts';
+import type { Cipher } from '../secrets/cipher.ts';
+import type { SsoClient } from '../sso/sso-client.ts';
+
+/** What the engine works with; `main` builds it, tests build it with their own clock and servers. */
+export interface EngineContext {
+  readonly esi: {
+    get(request: EsiRequest): Promise<EsiResponse>;
+    post(request: EsiRequest & { readonly ids: readonly number[] }): Promise<EsiResponse>;
+  };
+  readonly sde: SdeClient;
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly settings: EngineSettings;
+  readonly cipher: Cipher;
+  /** EVE's login server; undefined while no SSO application is configured (ESI_CLIENT_ID). */
+  readonly sso: SsoClient | undefined;
+}
+
+export interface EngineSettings {
+  /** Region ids, or `all`. */
+  readonly marketRegions: readonly number[] | 'all';
+  readonly universeSource: 'sde' | 'esi';
+  /** Requests a minute that we allow ourselves: how long a set takes to read. */
+  readonly esiRateLimit: number;
+  readonly compatibilityDate: string;
+  readonly retention: Retention;
+}
+
+/** How a step tells that it lives, and hears that it is to stop. */
+export interface StepContext {
+  readonly signal?: AbortSignal;
+  readonly heartbeat?: (detail?: unknown) => void;
+  /** How urgent its requests are: 1 (a person waits) to 5. */
+  readonly priority?: number;
+}

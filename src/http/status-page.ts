@@ -1,0 +1,61 @@
+import { html } from 'hono/html';
+import type { TargetStatus } from '../store/target-status.ts';
+import type { Health } from './health.ts';
+import { type OwnersData, ownersPart } from './owners-section.ts';
+import { ago, table } from './html-table.ts';
+
+export interface PageData extends OwnersData {
+  readonly health: Health;
+  readonly targets: readonly TargetStatus[];
+  readonly paused: string | null;
+  readonly temporalUi: string | undefined;
+}
+
+function checkRows(health: Health) {
+  return Object.entries(health.checks).map(
+    ([name, { status, detail }]) =>
+      html`<tr>
+        <td>${name}</td>
+        <td class="${status}">${status}</td>
+        <td>${detail}</td>
+      </tr>`,
+  );
+}
+
+function targetRows(targets: readonly TargetStatus[], now: Date) {
+  return targets.map(
+    (t) =>
+      html`<tr>
+        <td>${t.collector}</td>
+        <td>${t.target}</td>
+        <td class="${t.state}">${t.state}</td>
+        <td class="n">${t.rows.toLocaleString('en')}</td>
+        <td>${ago(t.readAt, now)}</td>
+        <td>${t.detail}</td>
+      </tr>`,
+  );
+}
+
+/** The page for the people who run it: what is collected, how fresh, and what is wrong. Reloads every ten seconds. */
+export function statusPage(data: PageData) {
+  const { health, targets, paused, temporalUi, now } = data;
+  const note = html`<p class="note">Paused: ${paused}. "eve-collector resume" goes on.</p>`;
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width" />
+        <meta http-equiv="refresh" content="10" />
+        <title>eve-data-collector</title>
+        <link rel="stylesheet" href="/style.css" />
+      </head>
+      <body>
+        <h1>eve-data-collector <span class="${health.status}">${health.status}</span></h1>
+        ${paused === null ? '' : note} ${table(['part', 'state', ''], checkRows(health))}
+        <h2>What is collected</h2>
+        ${table(['collector', 'target', 'state', 'rows', 'newest set', ''], targetRows(targets, now))}
+        ${ownersPart(data)}
+        ${temporalUi === undefined ? '' : html`<p>Runs: <a href="${temporalUi}">Temporal</a></p>`}
+      </body>
+    </html>`;
+}

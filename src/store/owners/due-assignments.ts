@@ -1,0 +1,118 @@
+import type { Pool } from 'pg';
+import type { OwnerKind } from '../../collectors/targets.ts';
+
+type Queryable = Pick<Pool, 'query'>;
+
+/** A collector as we name it: people write WALLET, wallet, and either stroke between two words. */
+const COLLECTOR = `lower(replace(collector_type, '_', '-'))`;
+
+export interface DueAssignment {
+  readonly collector: string;
+  readonly kind: OwnerKind;
+  readonly ownerId: number;
+}
+
+/**
+ * Takes what is due, oldest first, for ten minutes: whoever asks at the same time gets others, and what was taken by a
+ * process that died is due again soon. An owner without any active login is left alone: nothing could be asked for it.
+ */
+export async function takeDue(db: Queryable, now: Date, limit: number): Promise<DueAssignment[]> {
+  const { rows } = await db.query<{
+    collector: string;
+    character_id: number | null;
+    corporation_id: number | null;
+  }>(
+    `UPDATE collector_assignments a
+        SET next_collection_at = $1::timestamptz + make_interval(mins => least(a.collection_interval_minutes, 10))
+       FROM (SELECT id FROM collector_assignments d
+              WHERE d.is_enabled AND (d.next_collection_at IS NULL OR d.next_collection_at <= $1)
+                AND EXISTS (SELECT FROM esi_tokens t JOIN characters c USING (character_id)
+                             WHERE t.is_active
+                               AND (c.character_id = d.character_id OR c.corporation_id = d.corporation_id))
+              ORDER BY d.next_collection_at NULLS FIRST, d.id LIMIT $2 FOR UPDATE OF d SKIP LOCKED) due
+      WHERE a.id = due.id RETURNING ${COLLECTOR} AS collector, a.character_id, a.corporation_id`,
+    [now, limit],
+  );
+  return rows.map((row) => ({
+    collector: row.collector,
+    kind: row.character_id === null ? 'corporation' : 'character',
+    ownerId: (row.character_id ?? row.corporation_id)!,
+  }));
+}
+
+/** Says why an assignment rests where its collector does not exist. */
+export async function noteUnknownCollector(
+  db: Queryable,
+  { collector, kind, ownerId }: DueAssignment,
+  note: string,
+): Promise<void> {
+  await db.query(`UPDATE collector_assignments SET note = $3 WHERE ${COLLECTOR} = $1 AND ${kind}_id = $2`, [
+    collector,
+    ownerId,
+    note,
+  ]);
+}
+
+export interface Settlement {
+  readonly collector: string;
+  readonly kind: OwnerKind;
+  readonly ownerId: number;
+  /** Whether something was asked and answered. */
+  readonly collected: boolean;
+  /** Before this nothing new can be had. */
+  readonly notBefore: Date | undefined;
+  /** Why nothing, or not all, was collected. */
+  readonly note: string | undefined;
+}
+
+/**
+ * After a run: when it was, when the next makes sense, and what is in the way. Each assignment has a moment of its own
+ * within its interval, by its number: what was assigned together does not stay together, and what came late, or waited
+ * behind others, is on time again the next time. The moment counts from the first run's `notBefore` on, or a thousand
+ * sets that ESI caches as long as the interval would for ever come when they were first read.
+ */
+export async function recordCollection(db: Queryable, settlement: Settlement, now: Date): Promise<void> {
+  const { collector, kind, ownerId, collected, notBefore, note } = settlement;
+  const nextTurn = (after: string) => `date_bin(turn.every, ${after}, turn.moment) + turn.every`;
+  await db.query(
+    `UPDATE collector_assignments a
+        SET last_collected_at = CASE WHEN $3 THEN $4::timestamptz ELSE last_collected_at END, note = $6,
+            planned_minutes = collection_interval_minutes,
+            next_collection_at = CASE WHEN last_collected_at IS NULL THEN ${nextTurn('greatest($4::timestamptz, $5)')}
+                                      ELSE greatest(${nextTurn('$4::timestamptz')}, $5) END
+       FROM (SELECT id, make_interval(mins => collection_interval_minutes) AS every,
+                    to_timestamp(hashint8(id)) AS moment
+               FROM collector_assignments WHERE ${COLLECTOR} = $1 AND ${kind}_id = $2) turn
+      WHERE a.id = turn.id`,
+    [collector, ownerId, collected, now, notBefore ?? null, note ?? null],
+  );
+}
+
+export interface EnabledAssignment {
+  readonly collector: string;
+  /** `character/90000001`. */
+  readonly target: string;
+  /** Between two runs. */
+  readonly minutes: number;
+  readonly note: string | undefined;
+}
+
+/** What is assigned and enabled, by owner; of one collector where it is named. */
+export async function readEnabledAssignments(
+  db: Queryable,
+  collector?: string,
+): Promise<EnabledAssignment[]> {
+  const { rows } = await db.query<{
+    collector: string;
+    target: string;
+    minutes: number;
+    note: string | null;
+  }>(
+    `SELECT ${COLLECTOR} AS collector, collection_interval_minutes AS minutes, note,
+            CASE WHEN character_id IS NULL THEN 'corporation/' || corporation_id
+                 ELSE 'character/' || character_id END AS target
+       FROM collector_assignments WHERE is_enabled AND ($1::text IS NULL OR ${COLLECTOR} = $1) ORDER BY 4, 1`,
+    [collector ?? null],
+  );
+  return rows.map((row) => ({ ...row, note: row.note ?? undefined }));
+}

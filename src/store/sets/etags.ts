@@ -1,0 +1,34 @@
+import type { Pool } from 'pg';
+import type { SnapshotSpec } from './snapshot-spec.ts';
+
+/**
+ * ETags of published pages by URL, for the URLs asked; only those whose rows can still be had may be sent. A page that
+ * came without an ETag the last time has none, whatever it had before.
+ */
+export async function readEtags(
+  db: Pick<Pool, 'query'>,
+  runId: number,
+  urls: readonly string[],
+): Promise<Map<string, string>> {
+  const { rows } = await db.query<{ url: string; etag: string }>(
+    `SELECT url, etag FROM esi_cache JOIN stage.pages USING (url, etag) WHERE run_id = $1 AND url = ANY($2)`,
+    [runId, urls],
+  );
+  return new Map(rows.map((row) => [row.url, row.etag]));
+}
+
+/**
+ * The pages of a published run that may answer 304: those whose rows the stage still holds (none after a crash of the
+ * server), or all where the rows are not needed.
+ */
+export async function readKnownPages(
+  db: Pick<Pool, 'query'>,
+  spec: SnapshotSpec,
+  runId: number,
+): Promise<Set<number>> {
+  const { rows } = await db.query<{ page: number }>(
+    `SELECT page FROM stage.pages WHERE run_id = $1 AND ($2 OR to_regclass('stage.r' || $1::bigint) IS NOT NULL)`,
+    [runId, !spec.keepsStage],
+  );
+  return new Set(rows.map((row) => row.page));
+}

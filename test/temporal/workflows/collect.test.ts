@@ -1,0 +1,281 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { engineSteps } from '../../../src/engine/run/collect-target.ts';
+import type { RunningWorkers } from '../../../src/temporal/workers.ts';
+import { type TestApp, testApp } from '../../support/app.ts';
+import { eventually } from '../../support/temporal.ts';
+import { testTemporalCli } from '../../support/temporal-cli.ts';
+import { expectWhole, killInTheMiddle, type KilledRun } from './killed.ts';
+import { details, endOfNextRuns, failureOf, readRuns } from './runs.ts';
+
+const [FORGE_ID, DOMAIN_ID, SINQ_ID, NOWHERE_ID] = [10000002, 10000043, 10000032, 10000099];
+const [FORGE, DOMAIN, SINQ, NOWHERE] = [FORGE_ID, DOMAIN_ID, SINQ_ID, NOWHERE_ID].map((id) => `region/${id}`);
+const ORDERS = 'market-orders';
+const OF_A_RUN = 20_000; // bytes of history: a run of three pages has some 25 events, and rows would be 300 KB more
+
+let world: TestApp;
+let workers: RunningWorkers;
+let killed: Promise<KilledRun>;
+
+beforeAll(async () => {
+  killed = killInTheMiddle({
+    options: { regions: { [FORGE_ID]: 64_500 } },
+    run: { collector: ORDERS, target: FORGE! },
+    route: '/markets/{region_id}/orders',
+    table: 'market_orders_public',
+  });
+  killed.catch(() => undefined); // the last test looks at it
+  world = await testApp({
+    settings: { MARKET_REGIONS: [FORGE_ID, DOMAIN_ID, SINQ_ID, NOWHERE_ID].join(',') },
+  });
+  workers = await world.work();
+  expect(await world.collect({ collector: 'universe' })).toMatchObject({ outcome: 'published' });
+});
+afterAll(async () => {
+  await killed.catch(() => undefined);
+  await world.close();
+});
+
+const runsOf = (workflowId: string) => readRuns(world.db, workflowId);
+const requestsFor = (regionId: number) =>
+  world.sim.requests().filter(({ path }) => path.startsWith(`/markets/${regionId}/`)).length;
+/** Until the faults are cleared; ESI's own servers answer within 10 s. */
+const slow = (regionId: number) => world.sim.faults.latency(10_000, { route: `/markets/${regionId}/` });
+
+describe('one target', () => {
+  test('is published under its business id, readable in the Temporal UI, with no row in the history', async () => {
+    const handle = await world.start({ collector: ORDERS, target: FORGE! });
+    expect(await handle.result()).toMatchObject({ outcome: 'published', inserted: 2_500 });
+    expect(await details(handle)).toBe('published: 2500 new, 0 changed, 0 gone');
+    expect(await runsOf(`${ORDERS}/${FORGE}`)).toMatchObject([{ target: FORGE, outcome: 'published' }]);
+    const { raw } = await handle.describe();
+    expect(Number(raw.workflowExecutionInfo?.historySizeBytes)).toBeLessThan(OF_A_RUN);
+    const { events } = await handle.fetchHistory();
+    expect(JSON.stringify(events)).not.toMatch(/order_id|volume_remain/);
+  });
+
+  test('started under another id, it is the child with the business id that runs', async () => {
+    const summary = await world.collect({ collector: ORDERS, target: DOMAIN! }, 'by-hand-1');
+    expect(summary).toEqual({ targets: 1, outcomes: { published: 1 } });
+    expect(await runsOf(`${ORDERS}/${DOMAIN}`)).toHaveLength(1);
+    expect(await runsOf('by-hand-1')).toEqual([]);
+  });
+
+  test('is not asked before it expires; a patient run waits for the next set', async () => {
+    const before = requestsFor(FORGE_ID);
+    const hasty = await world.collect({ collector: ORDERS, target: FORGE! });
+    expect(hasty).toMatchObject({
+      outcome: 'not-due',
+      detail: expect.stringContaining('ESI has nothing newer'),
+    });
+    expect(requestsFor(FORGE_ID)).toBe(before);
+    await world.nextSet(FORGE_ID, new Date(Date.now() + 5_000));
+    const handle = await world.start({ collector: ORDERS, target: FORGE!, patient: true });
+    expect(await eventually('the wait', () => details(handle))).toMatch(
+      /^waits until 20.*ESI has nothing newer/,
+    );
+    expect(requestsFor(FORGE_ID)).toBe(before);
+    expect(await handle.result()).toMatchObject({ outcome: 'published' });
+  });
+
+  test('started twice at once, it runs once', async () => {
+    await world.nextSet(FORGE_ID);
+    world.sim.resetCounters();
+    slow(FORGE_ID);
+    const handle = await world.start({ collector: ORDERS, target: FORGE! });
+    await expect(world.start({ collector: ORDERS, target: FORGE! })).rejects.toBeInstanceOf(
+      WorkflowExecutionAlreadyStartedError,
+    );
+    expect(await world.collect({ collector: ORDERS, target: FORGE! }, 'by-hand-2')).toEqual({
+      targets: 1,
+      outcomes: { 'already-running': 1 },
+    });
+    world.sim.faults.clear();
+    expect(await handle.result()).toMatchObject({ outcome: 'published' });
+    expect(requestsFor(FORGE_ID)).toBe(3);
+  });
+
+  test('a step that is repeated after it published says the same again', async () => {
+    await world.collect({ collector: ORDERS, target: SINQ! });
+    await world.nextSet(SINQ_ID);
+    const steps = engineSteps(world.app);
+    const key = {
+      collector: ORDERS,
+      target: SINQ!,
+      workflowId: `${ORDERS}/${SINQ}`,
+      workflowRunId: 'repeated',
+    };
+    const first = await steps.begin(key);
+    expect(first).toMatchObject({ state: 'done', summary: { outcome: 'published' } });
+    const asked = requestsFor(SINQ_ID);
+    expect(await steps.begin(key)).toEqual(first);
+    expect(requestsFor(SINQ_ID)).toBe(asked);
+  });
+
+  test('cancelled, it is closed and says so, and the next run goes on', async () => {
+    await world.nextSet(FORGE_ID);
+    slow(FORGE_ID);
+    const handle = await world.start({ collector: ORDERS, target: FORGE! });
+    await eventually('the run', async () => (await runsOf(handle.workflowId))[0]?.finished_at === null);
+    await handle.cancel();
+    await expect(handle.result()).rejects.toThrow(/cancelled/i);
+    expect((await handle.describe()).status.name).toBe('CANCELLED');
+    const [run] = await runsOf(handle.workflowId);
+    expect(run).toMatchObject({ outcome: 'failed', error: 'The run was cancelled.' });
+    world.sim.faults.clear();
+    await world.nextSet(FORGE_ID); // what the cancelled run heard of Expires holds for the next one too
+    const next = await world.collect({ collector: ORDERS, target: FORGE! });
+    expect(next).toMatchObject({ outcome: 'published' });
+  });
+
+  test('a torn set is read again, an id that no table knows is resolved, and it is published whole', async () => {
+    await world.nextSet(DOMAIN_ID);
+    await world.db.rows('DELETE FROM market_orders_public WHERE region_id = $1', [DOMAIN_ID]);
+    const some = world.sim.world.snapshot(DOMAIN_ID).rows.slice(0, 20);
+    await world.db.rows('DELETE FROM types WHERE type_id = ANY($1)', [some.map((row) => row.type_id)]);
+    world.sim.faults.tear({ route: `/markets/${DOMAIN_ID}/`, times: 1 });
+    const handle = await world.start({ collector: ORDERS, target: DOMAIN! });
+    const result = await handle.result();
+    const book = world.sim.world.snapshot(DOMAIN_ID).rows;
+    expect(result).toMatchObject({ outcome: 'published', inserted: book.length });
+    const { events = [] } = await handle.fetchHistory();
+    const types = events?.map((e) => e.activityTaskScheduledEventAttributes?.activityType?.name);
+    expect(types).toEqual(expect.arrayContaining(['begin', 'readChunk', 'publish', 'resolve']));
+  });
+
+  test('ESI is away at the start and comes back: the run waits and ends well', async () => {
+    await world.nextSet(SINQ_ID);
+    world.sim.resetCounters();
+    world.sim.faults.down('reset');
+    const handle = await world.start({ collector: ORDERS, target: SINQ! });
+    await eventually('three tries in vain', async () => requestsFor(SINQ_ID) >= 3);
+    world.sim.faults.clear();
+    expect(await handle.result()).toMatchObject({ outcome: 'published' });
+  });
+});
+
+describe('all targets', () => {
+  test('one that fails is told in a sentence and recorded, the others go on', async () => {
+    for (const id of [FORGE_ID, DOMAIN_ID, SINQ_ID]) await world.nextSet(id);
+    const summary = await world.collect({ collector: ORDERS }, 'sweep-1');
+    expect(summary).toEqual({ targets: 4, outcomes: { published: 3, failed: 1 } });
+    expect(await runsOf(`${ORDERS}/${NOWHERE}`)).toMatchObject([
+      {
+        outcome: 'failed',
+        error: expect.stringMatching(/^ESI refused \/markets\/10000099\/orders.*\(404\)\.$/),
+      },
+    ]);
+    const handle = await world.start({ collector: ORDERS, target: NOWHERE! }, 'nowhere');
+    expect(await failureOf(handle)).toMatch(/^ESI refused .*\(404\)\.$/);
+  });
+
+  test('one that takes long is left to the sweep that began it, another sweep does the rest', async () => {
+    for (const id of [FORGE_ID, SINQ_ID]) await world.nextSet(id);
+    const others = await endOfNextRuns(world, [`${ORDERS}/${SINQ}`, `${ORDERS}/${NOWHERE}`]);
+    slow(FORGE_ID);
+    const handle = await world.start({ collector: ORDERS }, 'sweep-2');
+    await eventually('the run', async () => (await runsOf(`${ORDERS}/${FORGE}`))[0]?.finished_at === null);
+    await others();
+    await world.nextSet(SINQ_ID);
+    const { outcomes } = await world.collect({ collector: ORDERS }, 'sweep-3');
+    expect(outcomes).toMatchObject({ 'already-running': 1, failed: 1, 'not-due': 1 }); // Sinq Laison is read
+    world.sim.faults.clear();
+    await handle.result();
+  });
+
+  test('cancelled, the sweep and its children end as cancelled, and no run stays open', async () => {
+    for (const id of [FORGE_ID, DOMAIN_ID]) await world.nextSet(id);
+    slow(FORGE_ID);
+    const handle = await world.start({ collector: ORDERS }, 'sweep-4');
+    await eventually('the run', async () => (await runsOf(`${ORDERS}/${FORGE}`))[0]?.finished_at === null);
+    await handle.cancel();
+    await expect(handle.result()).rejects.toThrow(/cancelled/i);
+    world.sim.faults.clear();
+    expect((await handle.describe()).status.name).toBe('CANCELLED');
+    expect((await runsOf(`${ORDERS}/${FORGE}`))[0]).toMatchObject({ error: 'The run was cancelled.' });
+    expect(await world.db.rows('SELECT * FROM collection_runs WHERE finished_at IS NULL')).toEqual([]);
+  });
+});
+
+describe('on schedule', () => {
+  test('a run for a moment that is past ends at once, one for now collects', async () => {
+    await world.nextSet(SINQ_ID);
+    const schedule = await world.temporal.client.schedule.create({
+      scheduleId: ORDERS,
+      spec: { intervals: [{ every: '1 hour' }] },
+      state: { paused: true },
+      action: {
+        type: 'startWorkflow',
+        workflowType: 'collect',
+        workflowId: ORDERS,
+        taskQueue: 'collect',
+        args: [{ collector: ORDERS, target: SINQ, staleAfter: 60_000 }],
+      },
+    });
+    const resultOf = async (runs: number) => {
+      const id = await eventually('the action', async () => {
+        const { recentActions } = (await schedule.describe()).info;
+        return recentActions.length === runs && recentActions.at(-1)?.action.workflow.workflowId;
+      });
+      return (await world.temporal.client.workflow.getHandle(id).result()) as unknown;
+    };
+    const asked = requestsFor(SINQ_ID);
+    const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 7_200_000;
+    await schedule.backfill({
+      start: new Date(hour - 1_000),
+      end: new Date(hour + 1_000),
+      overlap: 'ALLOW_ALL',
+    });
+    expect(await resultOf(1)).toMatchObject({ outcome: 'not-due', detail: expect.stringMatching(/is past/) });
+    expect(requestsFor(SINQ_ID)).toBe(asked);
+    await schedule.trigger();
+    expect(await resultOf(2)).toEqual({ targets: 1, outcomes: { published: 1 } });
+  });
+});
+
+describe('by hand', () => {
+  test('the JSON input of the temporal CLI works', async () => {
+    await world.nextSet(DOMAIN_ID);
+    const cli = await testTemporalCli(path.join(import.meta.dirname, '..', '..', '..'));
+    const { address, namespace } = world.temporal;
+    const where = ['--address', address, '--namespace', namespace];
+    const what = ['--type', 'collect', '--task-queue', 'collect', '--workflow-id', `${ORDERS}/${DOMAIN}`];
+    const input = `{ "collector": "${ORDERS}", "target": "${DOMAIN}" }`;
+    await promisify(execFile)(cli, ['workflow', 'start', ...where, ...what, '--input', input]);
+    const result = await world.temporal.client.workflow.getHandle(`${ORDERS}/${DOMAIN}`).result();
+    expect(result).toMatchObject({ outcome: 'published' });
+  });
+
+  test.each([
+    [{}, /^The input is \{"collector"/],
+    [{ collector: 'moon-dust' }, /^There is no collector "moon-dust"\. There are: universe/],
+    [{ collector: ORDERS, target: 'region/Jita' }, /^"region\/Jita" is no target here: write region\/ID/],
+    [{ collector: 'market-prices', target: FORGE! }, /takes no target/],
+  ])('a wrong input %j ends with a sentence', async (input, sentence) => {
+    const handle = await world.start(input as { collector: string }, `wrong-${JSON.stringify(input)}`);
+    expect(await failureOf(handle)).toMatch(sentence);
+  });
+});
+
+describe('workers', () => {
+  test('shut down in the middle, they hand over at once, and what they read is kept', async () => {
+    await world.nextSet(FORGE_ID);
+    world.sim.resetCounters();
+    world.sim.faults.latency(8_000, { route: `${FORGE_ID}/orders?order_type=all&page=3`, times: 1 });
+    const handle = await world.start({ collector: ORDERS, target: FORGE! });
+    await eventually('the last page', async () => requestsFor(FORGE_ID) === 3);
+    const started = Date.now();
+    await workers.stop();
+    workers = await world.work();
+    expect(await handle.result()).toMatchObject({ outcome: 'published' });
+    expect(Date.now() - started).toBeLessThan(20_000);
+    expect(requestsFor(FORGE_ID)).toBe(4);
+  });
+
+  test('killed in the middle, they lose nothing: others finish without asking again what is staged', async () => {
+    expectWhole(await killed, 64_500);
+  }, 120_000);
+});

@@ -1,0 +1,127 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { WorkflowHandle } from '@temporalio/client';
+import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { Worker } from '@temporalio/worker';
+import { systemClock } from '../../../src/lib/clock.ts';
+import { ANNA, CORPORATION, logIn, ofCharacter } from '../../support/owners.ts';
+import { quietRuntime, type TestApp, testApp } from '../../support/app.ts';
+import { eventually } from '../../support/temporal.ts';
+import { TEST_APPLICATION } from '../../support/secrets.ts';
+
+/**
+ * Histories of real runs, against the workflow code as it is now: a change of the order of commands, which would break
+ * the runs under way at an update, shows here. When it is meant, record anew: RECORD_HISTORIES=1 npm test -- replay
+ */
+const FOLDER = path.join(import.meta.dirname, '..', '..', 'replay');
+const BUNDLE = path.join(import.meta.dirname, '..', '..', '..', 'dist', 'workflow-bundle.js');
+const NAMES = ['published', 'torn', 'resolve', 'wait', 'sweep', 'cancelled', 'maintain', 'owner', 'dispatch'];
+const SMALL = 30_000; // bytes of JSON: what a run of a few pages needs
+
+const bundle = () => ({ workflowBundle: { codePath: BUNDLE } });
+
+/** What became of each history: undefined when the workflow followed it. */
+async function replay(texts: readonly string[]): Promise<unknown[]> {
+  const errors: unknown[] = [];
+  const histories = texts.map((text) => {
+    const history = historyFromJSON(JSON.parse(text));
+    // Under its business id the workflow does the work itself, under another it starts a child.
+    const started = history.events?.[0]?.workflowExecutionStartedEventAttributes;
+    return { workflowId: started?.workflowId ?? '', history };
+  });
+  for await (const { error } of Worker.runReplayHistories(bundle(), histories)) errors.push(error);
+  return errors;
+}
+
+if (process.env['RECORD_HISTORIES']) {
+  describe('recording', () => {
+    let world: TestApp;
+    const [FORGE_ID, SINQ_ID] = [10000002, 10000032];
+    const orders = (regionId: number) => ({ collector: 'market-orders', target: `region/${regionId}` });
+    beforeAll(async () => {
+      world = await testApp({
+        // Several pages, so that chunks and publishing are steps of their own.
+        owners: { characters: [{ id: ANNA, assets: 2_500 }], corporations: [{ id: CORPORATION }] },
+        settings: {
+          MARKET_REGIONS: `${FORGE_ID},${SINQ_ID}`,
+          ESI_CLIENT_ID: TEST_APPLICATION.clientId,
+          ESI_CLIENT_SECRET: TEST_APPLICATION.clientSecret,
+        },
+      });
+      await world.work();
+      await world.collect({ collector: 'universe' });
+    });
+    afterAll(() => world.close());
+
+    async function record(name: string, handle: WorkflowHandle): Promise<void> {
+      await handle.result().catch(() => undefined);
+      const json = JSON.stringify(JSON.parse(historyToJSON(await handle.fetchHistory())));
+      const anonymous = json.replaceAll(/"\d+@[^"]*"/g, '"worker"');
+      writeFileSync(path.join(FOLDER, `${name}.json`), `${anonymous}\n`);
+    }
+
+    test('makes the histories of owners anew', async () => {
+      const { db, temporal } = world;
+      await logIn({ ...world, clock: systemClock }, ANNA);
+      await record('owner', await world.start({ collector: 'assets', target: ofCharacter(ANNA) }));
+      await db.rows(
+        `INSERT INTO collector_assignments (character_id, collector_type) VALUES ($1, 'ORDERS'), ($1, 'INDUSTRY')`,
+        [ANNA],
+      );
+      const look = { taskQueue: 'collect', workflowId: 'owners', args: [] };
+      await record('dispatch', await temporal.client.workflow.start('dispatch', look));
+    });
+
+    test('makes the histories of markets anew', async () => {
+      await record('published', await world.start(orders(FORGE_ID)));
+      await world.nextSet(FORGE_ID);
+      world.sim.faults.tear({ times: 1 });
+      await record('torn', await world.start(orders(FORGE_ID)));
+      await record('resolve', await world.start(orders(SINQ_ID)));
+      await world.nextSet(SINQ_ID, new Date(Date.now() + 2_000));
+      await record('wait', await world.start({ ...orders(SINQ_ID), patient: true }));
+      await record('sweep', await world.start({ collector: 'market-orders' }, 'sweep'));
+      await world.nextSet(FORGE_ID);
+      world.sim.faults.latency(2_000);
+      const handle = await world.start(orders(FORGE_ID));
+      const open = 'SELECT FROM collection_runs WHERE finished_at IS NULL';
+      await eventually('the run', async () => (await world.db.rows(open)).length === 1);
+      await handle.cancel();
+      await record('cancelled', handle);
+      const { client } = world.temporal;
+      const housekeeping = { taskQueue: 'collect', workflowId: 'maintenance', args: [] };
+      await record('maintain', await client.workflow.start('maintain', housekeeping));
+    });
+  });
+}
+
+describe('recorded histories', () => {
+  beforeAll(quietRuntime);
+  const read = (name: string) => readFileSync(path.join(FOLDER, `${name}.json`), 'utf8');
+
+  test('are there for every way that a run can go, and small', () => {
+    expect(readdirSync(FOLDER).toSorted()).toEqual(NAMES.map((name) => `${name}.json`).toSorted());
+    for (const name of NAMES) expect(read(name).length).toBeLessThan(SMALL);
+  });
+
+  test('hold what their names say', () => {
+    expect(read('published')).toMatch(/readChunk[^]*publish/);
+    expect(read('torn').match(/"activityType":\{"name":"publish"\}/g)?.length).toBeGreaterThan(1);
+    expect(read('resolve')).toContain('"activityType":{"name":"resolve"}');
+    expect(read('wait')).toContain('timerFiredEventAttributes');
+    expect(read('sweep')).toContain('childWorkflowExecutionCompletedEventAttributes');
+    expect(read('owner')).toMatch(/readChunk[^]*"resolve"[^]*"publish"/);
+    expect(read('dispatch')).toMatch(/sealTokens[^]*takeDueRuns[^]*childWorkflowExecutionStarted/);
+    expect(read('cancelled')).toContain('workflowExecutionCanceledEventAttributes');
+  });
+
+  test('are followed by the workflows as they are now', async () => {
+    expect(await replay(NAMES.map(read))).toEqual(NAMES.map(() => undefined));
+  });
+
+  test('would not be followed by others: the check sees a step that is missing', async () => {
+    const other = read('published').replaceAll('"name":"readChunk"', '"name":"readPages"');
+    expect(String((await replay([other]))[0])).toMatch(/nondeterminism/i);
+  });
+});

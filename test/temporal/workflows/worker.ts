@@ -1,0 +1,20 @@
+// Workers in a process of their own, to be killed. Its argument: settings as JSON, with the servers' addresses.
+import { NativeConnection } from '@temporalio/worker';
+import { silentLog } from '../../../src/lib/log.ts';
+import { readConfig } from '../../../src/app/settings.ts';
+import { createApp } from '../../../src/app/create-app.ts';
+import { startWorkers } from '../../../src/temporal/workers.ts';
+import { quietRuntime } from '../../support/app.ts';
+
+const config = readConfig(JSON.parse(process.argv[2] ?? '{}') as NodeJS.ProcessEnv);
+const { DATABASE_URL: url = '', TEMPORAL_ADDRESS: address = '', TEMPORAL_NAMESPACE: namespace } = config;
+quietRuntime();
+const connection = await NativeConnection.connect({ address });
+await startWorkers(await createApp(config, url, silentLog), {
+  connection,
+  namespace,
+  esiRateLimit: config.ESI_RATE_LIMIT,
+});
+process.stdout.write('ready\n');
+// Until it is killed, or the test that started it is gone.
+process.stdin.on('end', () => process.exit(1)).resume();
