@@ -1,133 +1,112 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { MigrationList } from '@prisma/schema-engine-wasm';
-import { type ClientBase, Pool } from 'pg';
+import { Client } from 'pg';
 import { AppError, describeError } from '../lib/errors.ts';
 import { ensurePartitions } from './partitions.ts';
-import { openSchemaEngine } from './schema-engine.ts';
 
-/** The oldest server we test against: MERGE, NULLS NOT DISTINCT and the planner's partition pruning are relied on. */
+/** The oldest supported server, as `server_version_num`. The SQL relies on NULLS NOT DISTINCT and on partition pruning. */
 const OLDEST_POSTGRES = 160_000;
 
-/** Any constant: two starters that migrate one database queue on this advisory lock. */
+/** Advisory lock key of migrations (any constant): processes that migrate one database run one after another. */
 const MIGRATION_LOCK = 7_203_177;
 
-const NO_FILTER = { externalTables: [], externalEnums: [] };
+/** Prisma's own bookkeeping table, so that Prisma's tools see which migrations are applied. */
+const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
+  id VARCHAR(36) PRIMARY KEY NOT NULL, checksum VARCHAR(64) NOT NULL, finished_at TIMESTAMPTZ,
+  migration_name VARCHAR(255) NOT NULL, logs TEXT, rolled_back_at TIMESTAMPTZ,
+  started_at TIMESTAMPTZ NOT NULL DEFAULT now(), applied_steps_count INTEGER NOT NULL DEFAULT 0)`;
 
-/** `prisma/` lies beside `src/` in a checkout and two folders up from `dist/src/` in a build. */
-async function prismaDir(): Promise<string> {
+interface Migration {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** Path of `prisma/`, which lies beside `src/` in a checkout and beside `dist/` in a build. Throws AppError NO_MIGRATIONS. */
+export async function findPrismaDir(): Promise<string> {
   const here = path.dirname(fileURLToPath(import.meta.url));
   for (const up of ['../..', '../../..']) {
     const dir = path.resolve(here, up, 'prisma');
     if (await readFile(path.join(dir, 'schema.prisma')).catch(() => undefined)) return dir;
   }
-  throw new AppError('The folder prisma/ is missing beside the program: install the package whole.', {
+  throw new AppError('The folder prisma/ is missing beside the program. Install the package again.', {
     code: 'NO_MIGRATIONS',
     verdict: 'fail',
   });
 }
 
-/** The schema as Prisma reads it: path and text. */
-export async function readSchema(): Promise<[string, string]> {
-  const file = path.join(await prismaDir(), 'schema.prisma');
-  return ['schema.prisma', await readFile(file, 'utf8')];
+async function readMigrations(): Promise<Migration[]> {
+  const dir = path.join(await findPrismaDir(), 'migrations');
+  const entries = await readdir(dir, { withFileTypes: true });
+  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  return Promise.all(
+    names.toSorted().map(async (name) => ({
+      name,
+      sql: await readFile(path.join(dir, name, 'migration.sql'), 'utf8'),
+    })),
+  );
 }
 
-async function readMigrations(): Promise<MigrationList> {
-  const baseDir = path.join(await prismaDir(), 'migrations');
-  const entries = await readdir(baseDir, { withFileTypes: true });
-  const names = entries.filter((e) => e.isDirectory()).map((e) => e.name);
-  return {
-    baseDir,
-    lockfile: { path: './migration_lock.toml', content: 'provider = "postgresql"\n' },
-    shadowDbInitScript: '',
-    migrationDirectories: await Promise.all(
-      names.toSorted().map(async (name) => ({
-        path: name,
-        migrationFile: {
-          path: 'migration.sql',
-          content: {
-            tag: 'ok' as const,
-            value: await readFile(path.join(baseDir, name, 'migration.sql'), 'utf8'),
-          },
-        },
-      })),
-    ),
-  };
-}
-
-async function checkServer(pool: Pool): Promise<void> {
-  const { rows } = await pool.query<{ v: number }>(`SELECT current_setting('server_version_num')::int AS v`);
-  const version = rows[0]?.v ?? 0;
+async function checkServerVersion(client: Client): Promise<void> {
+  const { rows } = await client.query<{ version: number }>(
+    `SELECT current_setting('server_version_num')::int AS version`,
+  );
+  const version = rows[0]?.version ?? 0;
   if (version >= OLDEST_POSTGRES) return;
   throw new AppError(
-    `The database is PostgreSQL ${Math.floor(version / 10_000)}; 16 or newer is needed. Upgrade it, or leave ` +
-      'DATABASE_URL unset to use the embedded one.',
+    `The database server is PostgreSQL ${Math.floor(version / 10_000)}; version 16 or newer is required. Upgrade it, ` +
+      'or leave DATABASE_URL unset to use the embedded PostgreSQL.',
     { code: 'POSTGRES_TOO_OLD', verdict: 'fail' },
   );
 }
 
-/**
- * A pool of one connection in all: whatever the engine does through it happens inside one transaction. A second
- * connection, after the first broke, would go on outside of it, and is refused.
- */
-function oneConnection(databaseUrl: string): Pool {
-  let connections = 0;
-  const onConnect = (client: ClientBase) => {
-    client.on('error', () => undefined); // its statements fail, which is how we hear of it
-    if (++connections > 1) throw new Error('the connection to the database broke off');
-  };
-  const pool = new Pool({ connectionString: databaseUrl, max: 1, idleTimeoutMillis: 0, onConnect });
-  pool.on('error', () => undefined);
-  return pool;
+async function applyMigration(client: Client, { name, sql }: Migration): Promise<void> {
+  await client.query(sql);
+  const checksum = createHash('sha256').update(sql).digest('hex');
+  await client.query(
+    `INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count)
+     VALUES ($1, $2, $3, clock_timestamp(), 1)`,
+    [randomUUID(), checksum, name],
+  );
+}
+
+async function applyMissing(client: Client): Promise<string[]> {
+  await client.query(MIGRATIONS_TABLE);
+  const { rows } = await client.query<{ migration_name: string }>(
+    'SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL',
+  );
+  const applied = new Set(rows.map((row) => row.migration_name));
+  const missing = (await readMigrations()).filter(({ name }) => !applied.has(name));
+  for (const migration of missing) await applyMigration(client, migration);
+  return missing.map(({ name }) => name);
 }
 
 /**
- * Applies what is missing of `prisma/migrations` and makes the partitions of the coming months: one transaction, so a
- * kill leaves nothing half done. Safe to repeat and to run in two processes at once. Returns the names of the
- * migrations applied now. Throws AppError MIGRATION_FAILED with the engine's own words.
+ * Applies the missing migrations of `prisma/migrations` in the order of their names, and creates the partitions of the
+ * coming months, in one transaction: a kill leaves nothing half done. Safe to repeat and to run in two processes at once.
+ * Returns the names of the migrations applied now. Throws AppError MIGRATION_FAILED and POSTGRES_TOO_OLD.
  */
 export async function migrate(databaseUrl: string, now: Date): Promise<string[]> {
-  const pool = oneConnection(databaseUrl);
+  const client = new Client({ connectionString: databaseUrl });
+  client.on('error', () => undefined); // a broken connection also fails the statement under way
   try {
-    await checkServer(pool);
-    await pool.query('BEGIN');
-    await pool.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
-    const engine = await openSchemaEngine(pool, [await readSchema()]);
-    const input = { migrationsList: await readMigrations(), filters: NO_FILTER };
-    const { appliedMigrationNames } = await engine.applyMigrations(input);
-    await ensurePartitions(pool, now);
-    await pool.query('COMMIT');
-    return appliedMigrationNames;
+    await client.connect();
+    await checkServerVersion(client);
+    await client.query('BEGIN');
+    await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+    const applied = await applyMissing(client);
+    await ensurePartitions(client, now);
+    await client.query('COMMIT');
+    return applied;
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw new AppError(`The database could not be brought up to date: ${describeError(error)}`, {
+    throw new AppError(`The database migration failed: ${describeError(error)}`, {
       code: 'MIGRATION_FAILED',
       verdict: 'fail',
       cause: error,
     });
   } finally {
-    await pool.end(); // an open transaction ends with its connection
-  }
-}
-
-/** SQL that would turn the database into what schema.prisma says; empty when they agree. */
-export async function schemaDrift(databaseUrl: string): Promise<string> {
-  const pool = new Pool({ connectionString: databaseUrl, max: 2 });
-  try {
-    const [file, content] = await readSchema();
-    const engine = await openSchemaEngine(pool, [[file, content]]);
-    const schema = { files: [{ path: file, content }] };
-    const { stdout } = await engine.diff({
-      from: { tag: 'schemaDatasource', ...schema, configDir: await prismaDir() },
-      to: { tag: 'schemaDatamodel', ...schema },
-      script: true,
-      exitCode: null,
-      filters: NO_FILTER,
-    });
-    return (stdout ?? '').replaceAll(/^--.*$/gm, '').trim();
-  } finally {
-    await pool.end();
+    await client.end().catch(() => undefined); // an open transaction is rolled back with its connection
   }
 }

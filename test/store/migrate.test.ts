@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { migrate, schemaDrift } from '../../src/store/migrate.ts';
+import { migrate } from '../../src/store/migrate.ts';
 import { emptyDatabase } from '../support/database.ts';
+import { schemaDrift } from '../support/schema-drift.ts';
 
 const NOW = new Date('2026-11-20T14:00:00Z');
 
@@ -24,7 +25,7 @@ const tables = async () =>
      AND relnamespace::regnamespace::text IN ('public', 'stage')`)
   ).rows.map((row) => row.name);
 
-test('an empty database gets every migration and the partitions of this month and the next two', async () => {
+test('migrate applies every migration to an empty database and creates the partitions of this month and the next two', async () => {
   const folders = await readdir(new URL('../../prisma/migrations', import.meta.url), { withFileTypes: true });
   const names = folders.filter((f) => f.isDirectory()).map((f) => f.name);
   expect(await migrate(database.url, NOW)).toEqual(names.toSorted());
@@ -35,21 +36,21 @@ test('an empty database gets every migration and the partitions of this month an
     );
 });
 
-test('repeated it does nothing', async () => {
+test('migrate does nothing when it is repeated', async () => {
   await migrate(database.url, NOW);
   const before = await client.query('SELECT * FROM _prisma_migrations');
   expect(await migrate(database.url, NOW)).toEqual([]);
   expect((await client.query('SELECT * FROM _prisma_migrations')).rows).toEqual(before.rows);
 });
 
-test('of three at once one migrates and all are content', async () => {
+test('of three concurrent calls of migrate one applies the migrations and all succeed', async () => {
   const applied = await Promise.all([1, 2, 3].map(() => migrate(database.url, NOW)));
   expect(applied.filter((names) => names.length > 0)).toHaveLength(1);
   expect(await schemaDrift(database.url)).toBe('');
 });
 
-test('killed in the middle it leaves nothing behind, and the next one does it all', async () => {
-  // Whoever holds a table that the migration makes keeps it waiting in the middle of its work.
+test('a migration whose connection is killed leaves nothing behind, and the next call applies everything', async () => {
+  // An uncommitted table of the same name makes the migration wait in the middle of its work.
   await client.query('BEGIN');
   await client.query('CREATE TABLE published_sets (x int)');
   const migrating = migrate(database.url, NOW).catch((error: unknown) => error);
@@ -71,7 +72,7 @@ test('killed in the middle it leaves nothing behind, and the next one does it al
   expect(await schemaDrift(database.url)).toBe('');
 });
 
-test('schemaDrift tells what was changed by hand', async () => {
+test('schemaDrift reports a column and an index that were changed by hand', async () => {
   await migrate(database.url, NOW);
   expect(await schemaDrift(database.url)).toBe('');
   await client.query('ALTER TABLE types ADD COLUMN colour text');
@@ -81,7 +82,7 @@ test('schemaDrift tells what was changed by hand', async () => {
   expect(await schemaDrift(database.url)).toMatch(/CREATE INDEX "types_group_id_idx"/);
 });
 
-test('a database that is not there is named in a plain sentence', async () => {
+test('migrate names a database that does not exist', async () => {
   const url = new URL(database.url);
   url.pathname = '/no_such_database';
   await expect(migrate(url.href, NOW)).rejects.toMatchObject({

@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import path from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { SchemaEngine } from '@prisma/schema-engine-wasm';
-import type { Pool } from 'pg';
+import { Pool } from 'pg';
+import { findPrismaDir } from '../../src/store/migrate.ts';
 
 interface Glue {
   __wbg_set_wasm(exports: WebAssembly.Exports): void;
@@ -13,7 +15,7 @@ interface Glue {
 const require = createRequire(import.meta.url);
 let loading: Promise<Glue> | undefined;
 
-/** The engine bounds its wait for Prisma's own lock by ten seconds and never clears that timer: it must not keep us up. */
+/** The engine limits its wait for Prisma's lock to ten seconds and never clears that timer, which would keep the process alive. */
 function withIdleTimers(glue: Glue): WebAssembly.ModuleImports {
   const imports: WebAssembly.ModuleImports = { ...glue };
   const name = Object.keys(imports).find((key) => key.startsWith('__wbg_setTimeout_'));
@@ -22,7 +24,7 @@ function withIdleTimers(glue: Glue): WebAssembly.ModuleImports {
   return imports;
 }
 
-/** Node does not import `.wasm` files by itself. The glue keeps one instance per process, so it is made once. */
+/** Node 20 does not import `.wasm` files. The glue code holds one instance per process, so it is loaded once. */
 async function load(): Promise<Glue> {
   const glueFile = '@prisma/schema-engine-wasm/schema_engine_bg';
   const glue = (await import('@prisma/schema-engine-wasm/schema_engine_bg')) as unknown as Glue;
@@ -36,9 +38,8 @@ async function load(): Promise<Glue> {
 }
 
 /**
- * The engine's look at a database asks for three columns of `pg_constraint` of Postgres' one-byte type "char", which adapter
- * 7.10 cannot read, though it can as text. And it gives up at the NOT NULL constraints ('n') that PostgreSQL 18 lists,
- * and at CHECK constraints ('c').
+ * The engine's introspection selects three columns of `pg_constraint` of type "char", which adapter 7.10 reads only as
+ * text. It also fails on the NOT NULL constraints ('n') that PostgreSQL 18 lists, and on CHECK constraints ('c').
  */
 function readableConstraints(factory: PrismaPg): PrismaPg {
   const connect = factory.connect.bind(factory);
@@ -59,12 +60,30 @@ function readableConstraints(factory: PrismaPg): PrismaPg {
   return factory;
 }
 
-/**
- * Prisma's schema engine as WebAssembly over our own pool. The native engine is a download that many machines cannot
- * make, and `prisma migrate deploy` without it exits 0 and does nothing.
- */
-export async function openSchemaEngine(pool: Pool, schemas: [string, string][]): Promise<SchemaEngine> {
+/** Prisma's schema engine compiled to WebAssembly, over a pool of ours. The native engine is a download. */
+async function openSchemaEngine(pool: Pool, schema: [string, string]): Promise<SchemaEngine> {
   const glue = await (loading ??= load());
   const adapter = bindMigrationAwareSqlAdapterFactory(readableConstraints(new PrismaPg(pool)));
-  return glue.SchemaEngine.new({ datamodels: schemas }, () => undefined, adapter);
+  return glue.SchemaEngine.new({ datamodels: [schema] }, () => undefined, adapter);
+}
+
+/** SQL that would turn the database into what schema.prisma declares; empty when they agree. */
+export async function schemaDrift(databaseUrl: string): Promise<string> {
+  const pool = new Pool({ connectionString: databaseUrl, max: 2 });
+  try {
+    const configDir = await findPrismaDir();
+    const content = await readFile(path.join(configDir, 'schema.prisma'), 'utf8');
+    const engine = await openSchemaEngine(pool, ['schema.prisma', content]);
+    const schema = { files: [{ path: 'schema.prisma', content }] };
+    const { stdout } = await engine.diff({
+      from: { tag: 'schemaDatasource', ...schema, configDir },
+      to: { tag: 'schemaDatamodel', ...schema },
+      script: true,
+      exitCode: null,
+      filters: { externalTables: [], externalEnums: [] },
+    });
+    return (stdout ?? '').replaceAll(/^--.*$/gm, '').trim();
+  } finally {
+    await pool.end();
+  }
 }
