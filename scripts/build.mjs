@@ -57,12 +57,16 @@ if (!process.argv.includes('--generate-only')) {
     rmSync('dist/src', { recursive: true, force: true });
     run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.build.json']);
   });
-  await step('workflows', ['src/temporal/workflows', 'src/engine/run/run-steps.ts', ...common], async () => {
-    const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
-    const { code } = await bundleWorkflowCode({
-      workflowsPath: path.resolve('dist/src/temporal/workflows/index.js'),
-      logger: new DefaultLogger('WARN'),
-    });
-    writeFileSync('dist/workflow-bundle.js', code);
-  });
+  await step(
+    'workflows',
+    ['src/temporal/workflows', 'src/engine/run/run-driver.ts', 'src/lib/concurrency.ts', ...common],
+    async () => {
+      const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
+      const { code } = await bundleWorkflowCode({
+        workflowsPath: path.resolve('dist/src/temporal/workflows/index.js'),
+        logger: new DefaultLogger('WARN'),
+      });
+      writeFileSync('dist/workflow-bundle.js', code);
+    },
+  );
 }

@@ -18,7 +18,10 @@ const IDS = 1_000;
 const NO_RUN = 0;
 
 const TARGET = targetOf('character');
-const SPEC = snapshotSpec(resourcesOf(assets.parts, TARGET)[0]!.set, { collector: assets.name, target: TARGET });
+const SPEC = snapshotSpec(resourcesOf(assets.resources, TARGET)[0]!.resource, {
+  collector: assets.name,
+  target: TARGET,
+});
 
 /**
  * Reading all pages, then asking for the names and places of what can have them, both with 20 connections; then COPY
@@ -58,9 +61,9 @@ async function detailsOf(
   const staged = encodeAll(SPEC.columns, rows, '\t1\tf');
   await db.transaction((client) => copyInto(client, stageTable(NO_RUN), columns, staged));
   const questions: Question[] = [];
-  for (const detail of SPEC.details) {
+  for (const detail of SPEC.enrichments) {
     const ids = await readRowsToEnrich(db.pool, SPEC, detail, { runId: NO_RUN, previousRun: undefined });
-    const url = assetsUrl(simulator.url, 'character', detail.fills === 'name' ? '/names' : '/locations');
+    const url = assetsUrl(simulator.url, 'character', detail.kind === 'name' ? '/names' : '/locations');
     for (let i = 0; i < ids.length; i += IDS)
       questions.push({
         url,

@@ -35,7 +35,7 @@ export class DayTally {
   ended({ collector, target }: DueRun, { outcome }: RunSummary, now: number): void {
     this.runs++;
     this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1;
-    if (outcome === 'not-due' || outcome === 'resting') return;
+    if (outcome === 'not-due' || outcome === 'blocked') return;
     const key = `${collector}/${target}`;
     const seen = this.seen.get(key) ?? { last: now, times: 0, late: 0 };
     this.measure(key, seen, now);

@@ -1,7 +1,7 @@
 import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import { refreshAffiliations } from '../../src/engine/owners/refresh-affiliations.ts';
 import { type DueRun, takeDueRuns } from '../../src/engine/owners/due-runs.ts';
-import { sealTokens } from '../../src/engine/owners/token-service.ts';
+import { encryptTokens } from '../../src/engine/owners/token-service.ts';
 import { describeError } from '../../src/lib/errors.ts';
 import { maintain } from '../../src/store/maintenance.ts';
 import { type DayHouse, MIDNIGHT } from './day-house.ts';
@@ -103,7 +103,7 @@ function play({ simulator: { owners }, characterIds }: Day, minute: number): voi
 /** One minute's look, as the workflow `dispatch` does it. */
 async function look({ context }: Day, queue: Queue, looks: DayLooks): Promise<void> {
   const { seconds } = await timed(async () => {
-    await sealTokens(context);
+    await encryptTokens(context);
     for (const run of await takeDueRuns(context)) if (!queue.add(run)) looks.running++;
   });
   looks.seconds.push(seconds);

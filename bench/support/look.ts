@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { storeAffiliations, refreshAffiliations } from '../../src/engine/owners/refresh-affiliations.ts';
 import { takeDueRuns } from '../../src/engine/owners/due-runs.ts';
-import { sealTokens } from '../../src/engine/owners/token-service.ts';
+import { encryptTokens } from '../../src/engine/owners/token-service.ts';
 import type { EngineContext } from '../../src/engine/engine-context.ts';
 import { onCopy } from './databases.ts';
 import { type BenchClock, benchClock, benchEngine } from './engine.ts';
@@ -37,7 +37,7 @@ const total = ({ seal, take, tend }: Look) => seal + take + tend;
 
 /** One minute's look of the dispatcher, as the workflow `dispatch` does it. */
 async function look(context: EngineContext): Promise<Look> {
-  const seal = await timed(() => sealTokens(context));
+  const seal = await timed(() => encryptTokens(context));
   const take = await timed(() => takeDueRuns(context));
   const tend = await timed(() => refreshAffiliations(context, {}));
   return {

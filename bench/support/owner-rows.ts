@@ -16,7 +16,7 @@ export const ASSIGNED = ownerCollectors().map((collector) => ({
   minutes: minutesOf(collector),
   /** Before this not even its shortest-lived part has anything newer. */
   lifeMs: Math.min(
-    ...collector.parts
+    ...collector.resources
       .filter((part) => part.for === 'character')
       .map((part) => (factOf(part.route as Route).cacheSeconds ?? 0) * 1_000),
   ),
@@ -40,7 +40,10 @@ export async function assignAll(
 const LENGTHS = { access_token: 1_000, refresh_token: 40 } as const;
 
 /** Logins as rows alone, sealed, with tokens that open nothing: for what does not ask ESI with them. */
-export async function insertLogins({ db, cipher }: EngineContext, characterIds: readonly number[]): Promise<void> {
+export async function insertLogins(
+  { db, cipher }: EngineContext,
+  characterIds: readonly number[],
+): Promise<void> {
   const sealed = (kind: keyof typeof LENGTHS) =>
     characterIds.map((id) => cipher.encrypt('x'.repeat(LENGTHS[kind]), tokenContext(id, kind)));
   await db.pool.query(

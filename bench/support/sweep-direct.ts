@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { engineSteps } from '../../src/engine/run/collect-target.ts';
-import { LANES, type RunSummary, type Step } from '../../src/engine/run/run-steps.ts';
 import type { EngineContext } from '../../src/engine/engine-context.ts';
-import { mapConcurrent } from '../../src/temporal/workflows/lanes.ts';
+import { engineSteps } from '../../src/engine/run/engine-steps.ts';
+import { driveRun } from '../../src/engine/run/run-driver.ts';
+import type { RunSummary } from '../../src/engine/run/run-steps.ts';
+import { mapConcurrent } from '../../src/lib/concurrency.ts';
 
 /** Targets at once, as the workflow `collect` has them. */
 const TARGETS = 50;
@@ -26,33 +27,38 @@ function limiter(slots: number) {
   };
 }
 
-/** The steps of the workflow `collect`, with the slots of a worker in Temporal's place. */
-async function collect(
-  steps: ReturnType<typeof engineSteps>,
+/** One run as the workflow `collect` drives it, with the slots of a worker in Temporal's place. */
+function collect(
+  context: EngineContext,
   slot: ReturnType<typeof limiter>,
   target: string,
 ): Promise<RunSummary> {
   const collector = 'market-orders';
   const key = { collector, target, workflowId: `${collector}/${target}`, workflowRunId: randomUUID() };
-  let step: Step = await slot(() => steps.begin(key));
-  for (;;) {
-    if (step.state === 'done') return step.summary;
-    if (step.state !== 'read' && step.state !== 'resolve') throw new Error(`${target}: ${step.state}`);
-    const run = { collector, target, runId: step.runId };
-    if (step.state === 'read')
-      await mapConcurrent(step.chunks, LANES, (chunk) => slot(() => steps.readChunk(run, chunk)));
-    else await slot(() => steps.resolve(run));
-    step = await steps.publish(run, false);
-  }
+  const steps = engineSteps(context, key);
+  return driveRun({
+    steps: {
+      ...steps,
+      begin: () => slot(() => steps.begin()),
+      readChunk: (run, chunk) => slot(() => steps.readChunk(run, chunk)),
+      enrich: (run) => slot(() => steps.enrich(run)),
+    },
+    now: () => context.clock.now(),
+    sleep: (ms) => context.clock.sleep(ms),
+    maxWait: 0,
+    show: () => undefined,
+  });
 }
 
 /** All targets without Temporal, as many at once as a worker has. Returns how often each outcome came. */
-export async function sweepDirect(context: EngineContext, targets: readonly string[]): Promise<Record<string, number>> {
-  const steps = engineSteps(context);
+export async function sweepDirect(
+  context: EngineContext,
+  targets: readonly string[],
+): Promise<Record<string, number>> {
   const slot = limiter(ESI_SLOTS);
   const outcomes: Record<string, number> = {};
   await mapConcurrent(targets, TARGETS, async (target) => {
-    const { outcome } = await collect(steps, slot, target);
+    const { outcome } = await collect(context, slot, target);
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   });
   return outcomes;

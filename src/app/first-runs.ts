@@ -36,7 +36,7 @@ export async function startFirstRuns(
 }
 
 function hasSchedule(name: string): boolean {
-  return !('parts' in findCollector(name));
+  return !('resources' in findCollector(name));
 }
 
 async function isCollected(app: App): Promise<boolean> {

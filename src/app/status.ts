@@ -22,9 +22,11 @@ export async function wantedTargets(app: App, settings: ScheduleSettings): Promi
   const wanted: WantedTarget[] = await assignedTargets(app);
   for (const collector of collectors) {
     if (!isScheduled(collector, settings)) continue;
-    const { rhythm } = collector;
+    const { schedule } = collector;
     const every =
-      'cronSetting' in rhythm ? cronPeriod(settings.crons[rhythm.cronSetting]) : intervalOf(rhythm, settings);
+      'cronSetting' in schedule
+        ? cronPeriod(settings.crons[schedule.cronSetting])
+        : intervalOf(schedule, settings);
     // Before the first import of the universe "all regions" is not known yet: the collector is shown without a target.
     const targets = await listTargets(app, collector).catch(() => ['']);
     for (const target of targets) wanted.push({ collector: collector.name, target, every });
@@ -37,9 +39,9 @@ async function assignedTargets(app: App): Promise<WantedTarget[]> {
   const rows = await readEnabledAssignments(app.db.pool);
   return rows.flatMap(({ collector: name, target, minutes, note }) => {
     const collector = collectors.find((one) => one.name === name);
-    if (!collector || !('parts' in collector)) return [];
-    const parts = resourcesOf(collector.parts, target).map(({ part }) => part);
-    return [{ collector: name, target, every: minutes * 60_000, parts, note }];
+    if (!collector || !('resources' in collector)) return [];
+    const names = resourcesOf(collector.resources, target).map(({ name }) => name);
+    return [{ collector: name, target, every: minutes * 60_000, resources: names, note }];
   });
 }
 

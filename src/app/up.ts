@@ -109,7 +109,7 @@ async function start(
     demand: (await currentCapacity(config, running.app)).map(
       (l) => `${l.fits ? ' ' : '!'} ${l.collector}: ${l.text}`,
     ),
-    collecting: wanted.filter((s) => ours.includes(s.id)).map((s) => `${s.id.padEnd(21)}${s.about}`),
+    collecting: wanted.filter((s) => ours.includes(s.id)).map((s) => `${s.id.padEnd(21)}${s.description}`),
   };
   show(startBanner({ ...data, missing: missing(config, running.app, http) }));
   return running.workers;
@@ -152,12 +152,10 @@ async function announce(
 
 function beginFirstRuns(config: Config, log: Log, { app, client }: Running, stack: Stack): void {
   const stop = new AbortController();
-  const runs = startFirstRuns(app, client, scheduleSettings(config), stop.signal).catch(
-    (error: unknown) => {
-      if (!stop.signal.aborted)
-        log.warn({ error: describeError(error) }, 'the first runs begin with their schedules');
-    },
-  );
+  const runs = startFirstRuns(app, client, scheduleSettings(config), stop.signal).catch((error: unknown) => {
+    if (!stop.signal.aborted)
+      log.warn({ error: describeError(error) }, 'the first runs begin with their schedules');
+  });
   stack.push(() => {
     stop.abort();
     return runs;

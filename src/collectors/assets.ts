@@ -1,49 +1,48 @@
 import { z } from 'zod';
+import { enumText, id } from '../esi/facts/bounds.ts';
 import { defineResource, type OwnerCollector } from './define.ts';
 
-const id = z.int().positive();
-
-const assetSet = {
-  part: '',
+const itemResource = {
+  name: '',
   row: z.object({
     item_id: id,
     type_id: z.int().nonnegative(),
     location_id: z.int().nonnegative(),
-    location_type: z.string().min(1).max(50),
+    location_type: enumText,
     location_flag: z.string().min(1).max(100),
-    quantity: z.int(), // negative in old answers, where it told singletons and copies apart
+    quantity: z.int(), // -1 and -2 marked singletons and blueprint copies in old answers
     is_singleton: z.boolean(),
     is_blueprint_copy: z.boolean().optional(),
   }),
   table: 'assets',
-  shared: true,
+  ownerScoped: true,
   key: ['item_id'],
-  seenAt: 'snapshot_at',
+  versionedAt: 'snapshot_at',
   change: { policy: 'snapshot', diffs: 'asset_diffs' },
-  lookups: { type_id: 'types', location_id: 'places' },
+  references: { type_id: 'types', location_id: 'asset-locations' },
 } as const;
 
 export const assets: OwnerCollector = {
   name: 'assets',
-  about: 'Assets with names and places, and every change of them',
-  rhythm: { every: '1h' },
-  parts: [
+  description: 'Assets with their names and locations, and every change of them',
+  schedule: { every: '1h' },
+  resources: [
     defineResource({
-      ...assetSet,
+      ...itemResource,
       route: '/characters/{character_id}/assets',
       for: 'character',
-      details: [
-        { route: '/characters/{character_id}/assets/names', rows: 'nameable', fills: 'name' },
-        { route: '/characters/{character_id}/assets/locations', rows: 'in-space', fills: 'position' },
+      enrichments: [
+        { route: '/characters/{character_id}/assets/names', kind: 'name' },
+        { route: '/characters/{character_id}/assets/locations', kind: 'position' },
       ],
     }),
     defineResource({
-      ...assetSet,
+      ...itemResource,
       route: '/corporations/{corporation_id}/assets',
       for: 'corporation',
-      details: [
-        { route: '/corporations/{corporation_id}/assets/names', rows: 'nameable', fills: 'name' },
-        { route: '/corporations/{corporation_id}/assets/locations', rows: 'in-space', fills: 'position' },
+      enrichments: [
+        { route: '/corporations/{corporation_id}/assets/names', kind: 'name' },
+        { route: '/corporations/{corporation_id}/assets/locations', kind: 'position' },
       ],
     }),
   ],

@@ -26,12 +26,12 @@ export const collectors = [
   industry,
 ] as const satisfies readonly AnyCollector[];
 
-/** Throws AppError UNKNOWN_COLLECTOR with the names there are. */
+/** The collector of this name. Throws AppError UNKNOWN_COLLECTOR, which lists the names. */
 export function findCollector(name: string): AnyCollector {
   const found: AnyCollector | undefined = collectors.find((collector) => collector.name === name);
   if (found) return found;
   const names = collectors.map((collector) => collector.name).join(', ');
-  throw new AppError(`There is no collector "${name}". There are: ${names}.`, {
+  throw new AppError(`Unknown collector "${name}". Available: ${names}.`, {
     code: 'UNKNOWN_COLLECTOR',
     verdict: 'fail',
   });

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { enumText, id } from '../esi/facts/bounds.ts';
 import { defineCollector } from './define.ts';
 
-/** Ten activities per system at most; what is no list of systems is for the engine to complain about. */
+/** One row per system and activity. Anything but a list is returned as it is, for the engine to reject. */
 function flatten(json: unknown): unknown {
   if (!Array.isArray(json)) return json;
   return (json as unknown[]).flatMap((system) => {
@@ -13,19 +14,19 @@ function flatten(json: unknown): unknown {
 
 export const industryIndices = defineCollector({
   name: 'industry-indices',
-  about: 'Industry cost index of each system and activity, a row per day',
+  description: 'Industry cost index of each system and activity, a row per day',
   route: '/industry/systems',
   rows: flatten,
   row: z.object({
-    solar_system_id: z.int().positive(),
-    activity: z.string().min(1).max(50),
-    cost_index: z.number().nonnegative().max(10), // shares of the job's value: 0.14 was the highest seen
+    solar_system_id: id,
+    activity: enumText,
+    cost_index: z.number().nonnegative().max(10), // a share of the job's value; the highest seen was 0.14
   }),
   table: 'industry_indices',
   key: ['solar_system_id', 'activity'],
-  seenAt: 'date',
+  versionedAt: 'date',
   change: { policy: 'daily' },
-  lookups: { solar_system_id: 'systems' },
-  rhythm: { cronSetting: 'INDUSTRY_UPDATE_CRON' },
-  switch: 'COLLECT_INDUSTRY_DATA',
+  references: { solar_system_id: 'systems' },
+  schedule: { cronSetting: 'INDUSTRY_UPDATE_CRON' },
+  enabledBy: 'COLLECT_INDUSTRY_DATA',
 });

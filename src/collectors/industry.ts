@@ -1,12 +1,10 @@
 import { z } from 'zod';
-import { date, int4, isk } from '../esi/facts/bounds.ts';
+import { date, enumText, id, int4, isk } from '../esi/facts/bounds.ts';
 import { defineResource, type OwnerCollector } from './define.ts';
 
-const id = z.int().positive();
-
-const jobSet = {
-  part: '',
-  query: { include_completed: 'true' }, // ESI tells of completed jobs for 90 days
+const jobResource = {
+  name: '',
+  query: { include_completed: 'true' }, // ESI lists completed jobs for 90 days
   row: z.object({
     job_id: id,
     installer_id: id,
@@ -22,7 +20,7 @@ const jobSet = {
     licensed_runs: z.int().optional(),
     probability: z.number().min(0).max(1).optional(),
     product_type_id: z.int().nonnegative().optional(),
-    status: z.string().min(1).max(50),
+    status: enumText,
     duration: z.int().nonnegative(), // seconds
     start_date: date,
     end_date: date,
@@ -32,12 +30,12 @@ const jobSet = {
     successful_runs: z.int().nonnegative().optional(),
   }),
   table: 'industry_jobs',
-  shared: true,
+  ownerScoped: true,
   key: ['job_id'],
-  seenAt: 'snapshot_at',
+  versionedAt: 'snapshot_at',
   change: { policy: 'upsert' },
-  // Blueprints and products lie in containers as well, whose ids nobody may try as those of structures.
-  lookups: {
+  // Blueprint and output locations may be containers, whose ids must not be requested as structures.
+  references: {
     blueprint_type_id: 'types',
     product_type_id: 'types',
     station_id: 'locations',
@@ -47,15 +45,15 @@ const jobSet = {
 
 export const industry: OwnerCollector = {
   name: 'industry',
-  about: 'Industry jobs, completed ones included, kept after ESI forgets them',
-  rhythm: { every: '30m' },
-  parts: [
-    defineResource({ ...jobSet, route: '/characters/{character_id}/industry/jobs', for: 'character' }),
+  description: 'Industry jobs, completed ones included, kept after ESI forgets them',
+  schedule: { every: '30m' },
+  resources: [
+    defineResource({ ...jobResource, route: '/characters/{character_id}/industry/jobs', for: 'character' }),
     defineResource({
-      ...jobSet,
+      ...jobResource,
       route: '/corporations/{corporation_id}/industry/jobs',
       for: 'corporation',
-      rename: { station_id: 'location_id' }, // the same thing under another name
+      fields: { station_id: 'location_id' }, // corporations' jobs name the station so
     }),
   ],
 };

@@ -1,14 +1,9 @@
 import { z } from 'zod';
-import { date, int4 } from '../esi/facts/bounds.ts';
+import { date, enumText, id, int4, orderDuration } from '../esi/facts/bounds.ts';
 import { defineResource, type OwnerCollector } from './define.ts';
 
-/** Nobody asks or bids more: all ISK in the game is some 1e15. */
-const ABSURD_PRICE = 1e15;
-
-/** Players' orders reach 90 days, those of the oldest corporations a year. */
-const LONGEST_DURATION = 365;
-
-const id = z.int().positive();
+/** ISK. All ISK in the game is some 1e15, so a higher price is a fault of the source. */
+const MAX_PRICE = 1e15;
 const volume = z.int().nonnegative();
 
 const orderRow = z.object({
@@ -19,51 +14,51 @@ const orderRow = z.object({
   volume_total: volume,
   volume_remain: volume,
   min_volume: volume.optional(),
-  price: z.number().nonnegative().max(ABSURD_PRICE),
-  is_buy_order: z.boolean().default(false), // ESI leaves it out of sell orders
-  duration: z.int().nonnegative().max(LONGEST_DURATION),
+  price: z.number().nonnegative().max(MAX_PRICE),
+  is_buy_order: z.boolean().default(false), // absent from sell orders
+  duration: orderDuration,
   issued: date,
-  range: z.string().min(1).max(50),
-  escrow: z.number().nonnegative().max(ABSURD_PRICE).optional(),
+  range: enumText,
+  escrow: z.number().nonnegative().max(MAX_PRICE).optional(),
 });
 
-const state = z.string().min(1).max(50);
+const state = enumText;
 const corporationRow = orderRow.extend({ issued_by: id.optional(), wallet_division: int4 });
 const characterRow = orderRow.extend({ is_corporation: z.boolean() });
 
 const common = {
   key: ['order_id'],
-  seenAt: 'snapshot_at',
-  lookups: { type_id: 'types', location_id: 'locations' },
+  versionedAt: 'snapshot_at',
+  references: { type_id: 'types', location_id: 'locations' },
 } as const;
 
-/** ms: ESI tells of cancelled and expired orders for 90 days, and never of filled ones. */
-const HISTORY = 90 * 86_400_000;
+/** Milliseconds: ESI lists cancelled and expired orders for 90 days, and filled ones never. */
+const HISTORY_WINDOW = 90 * 86_400_000;
 
-const ENRICHED_COLUMNS = 'filled';
+const FILLED = 'filled';
 
-/** Orders that are open: what goes from here was cancelled, has expired or was filled. */
+/** Open orders. An order that leaves this list was cancelled, expired or filled. */
 const open = {
   ...common,
-  part: 'open',
+  name: 'open',
   change: {
     policy: 'snapshot',
-    leaves: { state: 'active', inferred: [ENRICHED_COLUMNS, 'unknown'], toldFor: HISTORY },
+    openList: { state: 'active', inferred: [FILLED, 'unknown'], historyWindow: HISTORY_WINDOW },
   },
 } as const;
 
-/** What has left the open ones and is not told of here was filled. */
+/** Cancelled and expired orders. An order that left the open list and is absent here was filled. */
 const closed = {
   ...common,
-  part: 'history',
-  change: { policy: 'upsert', settles: { from: 'active', to: ENRICHED_COLUMNS, listedBy: 'open' } },
+  name: 'history',
+  change: { policy: 'upsert', inferClosed: { from: 'active', to: FILLED, openList: 'open' } },
 } as const;
 
 export const orders: OwnerCollector = {
   name: 'orders',
-  about: 'Market orders, open and closed; filled ones are told from those cancelled or expired',
-  rhythm: { every: '10m' },
-  parts: [
+  description: 'Market orders, open and closed, with filled, cancelled and expired ones told apart',
+  schedule: { every: '10m' },
+  resources: [
     defineResource({
       ...open,
       route: '/characters/{character_id}/orders',

@@ -2,7 +2,7 @@ import type { ProcedureCollector } from './define.ts';
 
 export const structures: ProcedureCollector = {
   name: 'structures',
-  about: 'Player structures that live data names, asked with whichever character may see them',
+  description: 'Player structures that other data refers to, read with a character that has access',
   procedure: 'structures',
-  rhythm: { every: '15m' },
+  schedule: { every: '15m' },
 };

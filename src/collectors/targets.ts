@@ -9,17 +9,17 @@ export const TARGET_KINDS = {
 } as const;
 export type TargetKind = keyof typeof TARGET_KINDS;
 
-/** `region/10000002` taken apart. `column` is the path parameter and the column that the id fills. */
+/** A parsed target such as `region/10000002`. `column` is the path parameter and table column that the id fills. */
 export interface Target {
   readonly kind: TargetKind;
   readonly id: number;
   readonly column: (typeof TARGET_KINDS)[TargetKind];
 }
 
-/** Whose data it is, where it is somebody's. */
+/** Kinds of owner of personal and corporate data. */
 export type OwnerKind = 'character' | 'corporation';
 
-/** Wallets of a corporation. */
+/** The wallet divisions of a corporation. */
 export const DIVISIONS = [1, 2, 3, 4, 5, 6, 7] as const;
 
 const EXAMPLES: Readonly<Record<TargetKind, number>> = {
@@ -29,18 +29,15 @@ const EXAMPLES: Readonly<Record<TargetKind, number>> = {
   structure: 1_035_466_617_946,
 };
 
-/** Throws AppError BAD_TARGET when `text` is not `kind/id` of the wanted kind. */
+/** Parses `kind/id`. Throws AppError BAD_TARGET when the text is not a target of this kind. */
 export function parseTarget(text: string, kind: TargetKind): Target {
   const id = Number(text.slice(kind.length + 1));
-  // One owner has one name: runs are kept apart by it.
+  // The text has to be canonical, because it is part of the workflow id that keeps runs of one target apart.
   if (!Number.isSafeInteger(id) || id < 1 || text !== `${kind}/${id}`) {
-    throw new AppError(
-      `"${text}" is no target here: write ${kind}/ID, for example ${kind}/${EXAMPLES[kind]}.`,
-      {
-        code: 'BAD_TARGET',
-        verdict: 'fail',
-      },
-    );
+    throw new AppError(`Invalid target "${text}". Use ${kind}/ID, for example ${kind}/${EXAMPLES[kind]}.`, {
+      code: 'BAD_TARGET',
+      verdict: 'fail',
+    });
   }
   return { kind, id, column: TARGET_KINDS[kind] };
 }

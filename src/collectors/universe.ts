@@ -2,8 +2,8 @@ import type { ProcedureCollector } from './define.ts';
 
 export const universe: ProcedureCollector = {
   name: 'universe',
-  about: 'Static data: types, groups, regions, systems, stations, schematics',
+  description: 'Static data: types, groups, regions, systems, stations, schematics',
   procedure: 'universe',
-  rhythm: { cronSetting: 'UNIVERSE_UPDATE_CRON' },
-  switch: 'COLLECT_UNIVERSE_DATA',
+  schedule: { cronSetting: 'UNIVERSE_UPDATE_CRON' },
+  enabledBy: 'COLLECT_UNIVERSE_DATA',
 };

@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { date, isk } from '../esi/facts/bounds.ts';
+import { date, enumText, id, isk } from '../esi/facts/bounds.ts';
 import { defineResource, type OwnerCollector } from './define.ts';
 
-const id = z.int().positive();
 const division = z.int().min(1).max(7);
 
 const journalRow = z.object({
@@ -34,32 +33,32 @@ const transactionRow = z.object({
 });
 
 const journal = {
-  part: 'journal',
-  rename: { journal_id: 'id' },
+  name: 'journal',
+  fields: { journal_id: 'id' },
   row: journalRow,
   table: 'wallet_journal',
-  shared: true,
+  ownerScoped: true,
   key: ['journal_id'],
-  seenAt: 'created_at',
+  versionedAt: 'created_at',
   change: { policy: 'append' },
   series: 'wallet_journal_gaps',
 } as const;
 
 const transactions = {
-  part: 'transactions',
+  name: 'transactions',
   table: 'wallet_transactions',
-  shared: true,
+  ownerScoped: true,
   key: ['transaction_id'],
-  seenAt: 'created_at',
+  versionedAt: 'created_at',
   change: { policy: 'append' },
-  lookups: { type_id: 'types', location_id: 'locations' },
+  references: { type_id: 'types', location_id: 'locations' },
 } as const;
 
 const balance = {
-  part: 'balance',
+  name: 'balance',
   table: 'wallet_balances',
-  shared: true,
-  seenAt: 'observed_at',
+  ownerScoped: true,
+  versionedAt: 'observed_at',
   change: { policy: 'changes' },
 } as const;
 
@@ -67,24 +66,24 @@ const divisions = z
   .strictObject({ hangar: z.array(z.looseObject({})), wallet: z.array(z.looseObject({})) })
   .partial();
 
-/** Names of hangars and wallets in one list; either is left out where no division has a name of its own. */
+/** Merges the lists of hangars and wallets. ESI leaves out the list in which no division has a name. */
 function flattenDivisions(json: unknown): unknown {
   const { data } = divisions.safeParse(json);
-  if (!data) return typeof json === 'object' ? {} : json; // no list, whatever it is
+  if (!data) return typeof json === 'object' ? {} : json; // anything but a list is rejected
   return Object.entries(data).flatMap(([kind, list]) => (list ?? []).map((row) => ({ ...row, kind })));
 }
 
 export const wallet: OwnerCollector = {
   name: 'wallet',
-  about: 'Wallets: balance, journal and transactions, of corporations by division',
-  rhythm: { every: '30m' },
-  parts: [
+  description: 'Wallets: balance, journal and transactions; of corporations by division',
+  schedule: { every: '30m' },
+  resources: [
     defineResource({
       ...balance,
       route: '/characters/{character_id}/wallet',
       for: 'character',
-      answers: 'a number',
-      // A single row, without a key.
+      expected: 'a number',
+      // The answer is a single row, which needs no key.
       rows: (json) => (typeof json === 'number' ? [{ balance: json }] : json),
       row: z.object({ balance: isk }),
       key: [],
@@ -117,15 +116,15 @@ export const wallet: OwnerCollector = {
       row: transactionRow,
     }),
     defineResource({
-      part: 'divisions',
+      name: 'divisions',
       route: '/corporations/{corporation_id}/divisions',
       for: 'corporation',
-      answers: 'lists of divisions',
+      expected: 'lists of divisions',
       rows: flattenDivisions,
-      row: z.object({ kind: z.string().max(50), division, name: z.string().optional() }),
+      row: z.object({ kind: enumText, division, name: z.string().optional() }),
       table: 'corporation_divisions',
       key: ['kind', 'division'],
-      seenAt: 'updated_at',
+      versionedAt: 'updated_at',
       change: { policy: 'snapshot' },
     }),
   ],

@@ -11,7 +11,7 @@ const EVERY = 22 * 3_600_000;
  * Reads ESI's own description once a day and compares it with the facts we shipped with: a stricter limit is adopted, any
  * difference is told. Returns the number of differences; undefined when it is not due.
  */
-export async function checkLimits(
+export async function checkEsiLimits(
   engine: EngineContext,
   context: StepContext,
 ): Promise<{ drifts: number } | undefined> {

@@ -1,14 +1,14 @@
-import type { EsiResponse, EsiRequest } from '../esi/esi-request.ts';
+import type { EsiRequest, EsiResponse } from '../esi/esi-request.ts';
 import type { SdeClient } from '../esi/sde-client.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { Database } from '../store/database.ts';
-import type { Retention } from '../store/maintenance.ts';
 import type { Cipher } from '../secrets/cipher.ts';
 import type { SsoClient } from '../sso/sso-client.ts';
+import type { Database } from '../store/database.ts';
+import type { Retention } from '../store/maintenance.ts';
 
-/** What the engine works with; `main` builds it, tests build it with their own clock and servers. */
+/** What the engine works with. The app creates it from the settings, tests with their own clock and servers. */
 export interface EngineContext {
   readonly esi: {
     get(request: EsiRequest): Promise<EsiResponse>;
@@ -29,16 +29,16 @@ export interface EngineSettings {
   /** Region ids, or `all`. */
   readonly marketRegions: readonly number[] | 'all';
   readonly universeSource: 'sde' | 'esi';
-  /** Requests a minute that we allow ourselves: how long a set takes to read. */
+  /** Our own limit of requests per minute, which bounds how fast a snapshot can be read. */
   readonly esiRateLimit: number;
   readonly compatibilityDate: string;
   readonly retention: Retention;
 }
 
-/** How a step tells that it lives, and hears that it is to stop. */
+/** How a step reports that it is alive, and hears that it is cancelled. */
 export interface StepContext {
   readonly signal?: AbortSignal;
   readonly heartbeat?: (detail?: unknown) => void;
-  /** How urgent its requests are: 1 (a person waits) to 5. */
+  /** Priority of its requests, from 1 (a person waits) to 5. */
   readonly priority?: number;
 }

@@ -7,7 +7,7 @@ import { targetKinds } from './run/resources.ts';
 
 /** The targets of a collector as configured now: `region/10000002`, or one empty target where it takes none. */
 export async function listTargets(engine: EngineContext, collector: AnyCollector): Promise<string[]> {
-  if ('parts' in collector) {
+  if ('resources' in collector) {
     const assigned = await readEnabledAssignments(engine.db.pool, collector.name);
     return assigned.map(({ target }) => target);
   }

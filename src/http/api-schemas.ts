@@ -128,7 +128,7 @@ export const run = z
     runId: z.int(),
     collector: z.string(),
     target: z.string(),
-    part: z.string(),
+    resource: z.string(),
     workflowId: z.string().nullable(),
     startedAt: z.iso.datetime(),
     finishedAt: moment,

@@ -4,10 +4,10 @@ import type { PoolClient } from 'pg';
 import type { Log } from '../lib/log.ts';
 import { PrismaClient } from './generated/client.ts';
 
-/** How long a clean stop waits for statements under way. */
-const LAST_WORDS = 2_000;
+/** Milliseconds that a clean stop waits for statements under way. */
+const CLOSE_TIMEOUT = 2_000;
 
-/** Postgres' type number of BIGINT. Every id of ESI fits 2^53, and so does every count of rows. */
+/** PostgreSQL's type OID of BIGINT. Every id of ESI fits 2^53, and so does every count of rows. */
 const INT8 = 20;
 
 function readInt8(text: string): number {
@@ -16,10 +16,10 @@ function readInt8(text: string): number {
   return value;
 }
 
-/** pg's own parsers for every type but int8. */
+/** pg's own parser for every type but int8. */
 function parserOf(oid: number, format?: string): unknown {
   if (oid === INT8 && format !== 'binary') return readInt8;
-  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- pg calls this with the numbers of all types
+  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- pg calls this with the OIDs of all types
   return pg.types.getTypeParser(oid, format as 'text');
 }
 
@@ -28,16 +28,27 @@ export interface DatabaseOptions {
   readonly maxConnections: number;
   readonly minConnections: number;
   readonly log: Log;
-  /** Counts statements by what they do; see the metric db_queries_total. */
+  /** Counts statements by their first word, for the metric db_queries_total. */
   readonly observe?: (type: string) => void;
 }
 
-/** One pool for everything: plain SQL where rows are many, Prisma where they are few. */
+/** What runs statements: the pool, or the client of a transaction. */
+export type Queryable = Pick<pg.Pool | pg.ClientBase, 'query'>;
+
+/** How a transaction ends. With `commit` false everything that it wrote is rolled back. */
+export interface TransactionOutcome<T> {
+  readonly commit: boolean;
+  readonly result: T;
+}
+
+/** One connection pool, used as plain SQL for bulk work and through Prisma for single rows. */
 export interface Database {
   readonly pool: pg.Pool;
   readonly prisma: PrismaClient;
-  /** Runs `work` in one transaction on one connection; rolls back when it throws. */
+  /** Runs `work` in one transaction on one connection. Rolls back when it throws. */
   transaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T>;
+  /** The same, for work that decides by its outcome whether to commit. */
+  decideTransaction<T>(work: (client: PoolClient) => Promise<TransactionOutcome<T>>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -47,41 +58,44 @@ export function openDatabase(options: DatabaseOptions): Database {
     max: options.maxConnections,
     min: options.minConnections,
     application_name: 'eve-collector',
-    // A database that is away must not hang a caller for ever; activities come back by themselves.
+    // An unreachable database must not block a caller for ever: activities are retried.
     connectionTimeoutMillis: 10_000,
     types: { getTypeParser: parserOf as typeof pg.types.getTypeParser },
   });
-  // An idle connection that breaks (a restart of the server) is replaced; without a listener it would end the process.
+  // An idle connection that breaks is replaced. Without a listener the event would end the process.
   pool.on('error', (error) => options.log.warn({ error: error.message }, 'lost an idle database connection'));
-  // One that breaks while it is in use fails its statement; the event beside it must not end the process either.
+  // A connection that breaks in use also fails its statement, so the event itself is ignored.
   pool.on('connect', (client) => client.on('error', () => undefined));
   if (options.observe) pool.on('connect', (client) => observeQueries(client, options.observe!));
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+  const decideTransaction: Database['decideTransaction'] = async (work) => {
+    const client = await pool.connect();
+    try {
+      await client.query('BEGIN');
+      const { commit, result } = await work(client);
+      await client.query(commit ? 'COMMIT' : 'ROLLBACK');
+      client.release();
+      return result;
+    } catch (error) {
+      client.release(true); // closing the connection rolls back, also when the connection itself is broken
+      throw error;
+    }
+  };
   return {
     pool,
     prisma,
-    async transaction(work) {
-      const client = await pool.connect();
-      try {
-        await client.query('BEGIN');
-        const result = await work(client);
-        await client.query('COMMIT');
-        client.release();
-        return result;
-      } catch (error) {
-        client.release(true); // closing the connection rolls back, also when the connection itself was the trouble
-        throw error;
-      }
-    },
+    decideTransaction,
+    transaction: (work) =>
+      decideTransaction(async (client) => ({ commit: true, result: await work(client) })),
     async close() {
       await prisma.$disconnect();
-      // A statement under way is not waited for: the server ends it with the connection.
-      await Promise.race([pool.end(), new Promise((resolve) => setTimeout(resolve, LAST_WORDS).unref())]);
+      // The server ends statements that are still under way with their connections.
+      await Promise.race([pool.end(), new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT).unref())]);
     },
   };
 }
 
-/** Counts what a connection is asked, by the statement's first word. */
+/** Reports the first word of each statement of a connection. */
 function observeQueries(client: PoolClient, observe: (type: string) => void): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown;
   client.query = ((...args: unknown[]) => {

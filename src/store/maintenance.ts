@@ -75,7 +75,7 @@ async function dropForgottenStages(db: Database): Promise<void> {
                            AND (r.finished_at IS NULL OR r.finished_at > now() - interval '1 day'))`,
   );
   for (const { name } of rows) await db.pool.query(`DROP TABLE IF EXISTS stage.${name}`);
-  for (const table of ['pages', 'details', 'detail_readings'])
+  for (const table of ['pages', 'enrichments', 'enrichment_attempts'])
     await db.pool.query(
       `DELETE FROM stage.${table} p WHERE p.run_id NOT IN (SELECT run_id FROM published_sets)
           AND NOT EXISTS (SELECT FROM collection_runs r WHERE r.run_id = p.run_id

@@ -28,7 +28,7 @@ export interface WantedTarget {
   /** Milliseconds between runs. */
   readonly every: number | undefined;
   /** Of a collector that reads several routes for a target: which they are. */
-  readonly parts?: readonly string[];
+  readonly resources?: readonly string[];
   /** Why an assignment rests, or not all of it is collected. */
   readonly note?: string | undefined;
 }
@@ -36,14 +36,14 @@ export interface WantedTarget {
 /** Three rhythms without a set: one may be missed for a hundred reasons, three may not. */
 const LATE_AFTER = 3;
 
-interface PartRow {
+interface ResourceRow {
   readonly collector: string;
   readonly target: string;
-  readonly part: string;
+  readonly resource: string;
 }
 
-const keyOf = ({ collector, target, part }: PartRow) => `${collector} ${target} ${part}`;
-const index = <T extends PartRow>(rows: readonly T[]) => new Map(rows.map((row) => [keyOf(row), row]));
+const keyOf = ({ collector, target, resource }: ResourceRow) => `${collector} ${target} ${resource}`;
+const index = <T extends ResourceRow>(rows: readonly T[]) => new Map(rows.map((row) => [keyOf(row), row]));
 
 /** How the wanted targets stand now; a target of several parts as the worst of them. */
 export async function readStatus(
@@ -52,17 +52,17 @@ export async function readStatus(
   now: Date,
 ): Promise<TargetStatus[]> {
   const collectors = [...new Set(wanted.map((w) => w.collector))];
-  const parts = wanted.flatMap(({ collector, target, parts: names = [''] }) =>
-    names.map((part) => ({ collector, target, part })),
+  const resources = wanted.flatMap(({ collector, target, resources: names = [''] }) =>
+    names.map((resource) => ({ collector, target, resource })),
   );
   const [sets, finished, running] = await Promise.all([
     db.prisma.publishedSet.findMany({ where: { collector: { in: collectors } } }).then(index),
-    newestRuns(db, parts, 'IS NOT NULL').then(index),
-    newestRuns(db, parts, 'IS NULL').then(index),
+    newestRuns(db, resources, 'IS NOT NULL').then(index),
+    newestRuns(db, resources, 'IS NULL').then(index),
   ]);
   return wanted.map((w) => {
-    const states = (w.parts ?? ['']).map((part) => {
-      const key = keyOf({ ...w, part });
+    const states = (w.resources ?? ['']).map((resource) => {
+      const key = keyOf({ ...w, resource });
       return statusOf(w, sets.get(key), finished.get(key), running.get(key), now);
     });
     return w.note === undefined ? worst(states) : resting(worst(states), w.note);
@@ -121,7 +121,7 @@ const earliest = (a: string | null, b: string | null) => (a === null || (b !== n
 const resting = (status: TargetStatus, note: string): TargetStatus =>
   status.state === 'failing' ? status : { ...status, state: 'resting', detail: note };
 
-interface RunRow extends PartRow {
+interface RunRow extends ResourceRow {
   outcome: string | null;
   finished_at: Date | null;
   error: string | null;
@@ -132,16 +132,16 @@ interface RunRow extends PartRow {
 /** The newest run of each target: one look into the index per target, however many runs there were. */
 async function newestRuns(
   db: Pick<Database, 'pool'>,
-  wanted: readonly PartRow[],
+  wanted: readonly ResourceRow[],
   finished: 'IS NULL' | 'IS NOT NULL',
 ): Promise<RunRow[]> {
   const { rows } = await db.pool.query<RunRow>(
-    `SELECT r.* FROM unnest($1::text[], $2::text[], $3::text[]) AS w (collector, target, part)
-      CROSS JOIN LATERAL (SELECT collector, target, part, outcome, finished_at, error, progress_done, progress_total FROM collection_runs r
-                           WHERE r.collector = w.collector AND r.target = w.target AND r.part = w.part
+    `SELECT r.* FROM unnest($1::text[], $2::text[], $3::text[]) AS w (collector, target, resource)
+      CROSS JOIN LATERAL (SELECT collector, target, resource, outcome, finished_at, error, progress_done, progress_total FROM collection_runs r
+                           WHERE r.collector = w.collector AND r.target = w.target AND r.resource = w.resource
                              AND r.finished_at ${finished}
                            ORDER BY r.started_at DESC LIMIT 1) r`,
-    [wanted.map((w) => w.collector), wanted.map((w) => w.target), wanted.map((w) => w.part)],
+    [wanted.map((w) => w.collector), wanted.map((w) => w.target), wanted.map((w) => w.resource)],
   );
   return rows;
 }

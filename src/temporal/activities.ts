@@ -1,115 +1,115 @@
 import { setMaxListeners } from 'node:events';
-import {
-  activityInfo,
-  ApplicationFailure,
-  cancellationSignal,
-  Context,
-  heartbeat,
-} from '@temporalio/activity';
+import { activityInfo, ApplicationFailure, cancellationSignal, Context } from '@temporalio/activity';
 import { ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
 import { findCollector } from '../collectors/index.ts';
-import { checkLimits } from '../engine/check-esi-limits.ts';
-import { engineSteps } from '../engine/run/collect-target.ts';
-import type { EngineContext } from '../engine/engine-context.ts';
-import type { Chunk, RunRef, Step } from '../engine/run/run-steps.ts';
-import { hasStaleAffiliations, refreshAffiliations } from '../engine/owners/refresh-affiliations.ts';
-import { type DueRun, takeDueRuns } from '../engine/owners/due-runs.ts';
-import { sealTokens } from '../engine/owners/token-service.ts';
+import { checkEsiLimits } from '../engine/check-esi-limits.ts';
+import type { EngineContext, StepContext } from '../engine/engine-context.ts';
 import { listTargets } from '../engine/list-targets.ts';
+import { type DueRun, takeDueRuns } from '../engine/owners/due-runs.ts';
+import { hasStaleAffiliations, refreshAffiliations } from '../engine/owners/refresh-affiliations.ts';
+import { encryptTokens } from '../engine/owners/token-service.ts';
+import { beginStep, closeStep, enrichStep, publishStep, readChunkStep } from '../engine/run/engine-steps.ts';
+import type { Chunk, RunRef, Step } from '../engine/run/run-steps.ts';
 import { AppError, describeError } from '../lib/errors.ts';
+import type { RunKey } from '../store/sets/runs.ts';
 import { maintain } from '../store/maintenance.ts';
 
 /** What workflows may call. Results are ids and counts: rows and secrets never enter a history. */
 export interface Activities {
-  /** Targets of a collector as configured now; `['']` when it takes none. */
-  targets(collector: string): Promise<string[]>;
+  /** The targets of a collector by the settings and assignments; `['']` when it takes none. */
+  listTargets(collector: string): Promise<string[]>;
   begin(collector: string, target: string): Promise<Step>;
   readChunk(run: RunRef, chunk: Chunk): Promise<{ pages: number }>;
-  publish(run: RunRef, final: boolean): Promise<Step>;
-  resolve(run: RunRef): Promise<{ asked: number }>;
+  enrich(run: RunRef): Promise<void>;
+  publish(run: RunRef, isLastAttempt: boolean): Promise<Step>;
   close(collector: string, target: string, error: string): Promise<void>;
-  /** What `collector_assignments` says is due, each given once, and whether `tendAffiliations` has something to ask. */
-  takeDueRuns(): Promise<{ runs: DueRun[]; staleAffiliations: boolean }>;
-  /** Seals tokens that were inserted in the clear. */
-  sealTokens(): Promise<{ sealed: number; unreadable: number }>;
-  /** Asks whose members characters are, where that is not known any more. */
+  /** The assignments that are due, each returned once, and whether `refreshAffiliations` has something to request. */
+  takeDueRuns(): Promise<{ runs: DueRun[]; hasStaleAffiliations: boolean }>;
+  /** Encrypts tokens that were inserted as plaintext. */
+  encryptTokens(): Promise<{ encrypted: number; unreadable: number }>;
+  /** Requests the corporations of characters whose affiliation may have changed. */
   refreshAffiliations(): Promise<number>;
-  /** Partitions of the coming months, and what is older than it is to be kept. */
+  /** Creates the partitions of the coming months, and deletes what is older than its retention. */
   maintain(): Promise<{ dropped: string[] }>;
-  /** Compares ESI's own description with the shipped limits, once a day. */
-  checkLimits(): Promise<{ drifts: number } | undefined>;
+  /** Compares ESI's own description with the built-in limits, once a day. */
+  checkEsiLimits(): Promise<{ drifts: number } | undefined>;
 }
 
-/** Activities are two lines each: they bind the engine's steps to Temporal's context and errors. */
+/** Creates the activities: each binds one function of the engine to Temporal's context and errors. */
 export function createActivities(engine: EngineContext): Activities {
-  const stepContext = () => {
-    const signal = cancellationSignal();
-    setMaxListeners(0, signal); // each of a chunk's requests listens to it
-    const priority = activityInfo().priority?.priorityKey; // what somebody started by hand goes first
-    // Bound to this activity: the budget, which all requests share, calls it from wherever its loop was begun.
-    const activity = Context.current();
-    const heartbeat = (detail: unknown) => activity.heartbeat(detail);
-    return { signal, heartbeat, ...(priority ? { priority } : {}) };
-  };
-  const steps = () => engineSteps(engine, stepContext());
-  const key = (collector: string, target: string) => {
+  const runKey = (collector: string, target: string): RunKey => {
     const { workflowId, runId } = activityInfo().workflowExecution!;
     return { collector, target, workflowId, workflowRunId: runId };
   };
   return {
-    targets: (collector) => pulsing(() => listTargets(engine, findCollector(collector))),
-    begin: (collector, target) => shell(() => steps().begin(key(collector, target))),
-    readChunk: (run, chunk) => shell(() => steps().readChunk(run, chunk)),
-    publish: (run, final) => pulsing(() => steps().publish(run, final)),
-    resolve: (run) => shell(() => steps().resolve(run)),
-    close: (collector, target, error) => pulsing(() => steps().close(key(collector, target), error)),
+    listTargets: (collector) => runActivity(() => listTargets(engine, findCollector(collector))),
+    begin: (collector, target) => runActivity((step) => beginStep(engine, runKey(collector, target), step)),
+    readChunk: (run, chunk) =>
+      runActivity(async (step) => ({ pages: await readChunkStep(engine, run, chunk, step) })),
+    enrich: (run) => runActivity((step) => enrichStep(engine, run, step)),
+    publish: (run, isLastAttempt) => runActivity((step) => publishStep(engine, run, isLastAttempt, step)),
+    close: (collector, target, error) =>
+      runActivity(() => closeStep(engine, runKey(collector, target), error)),
     takeDueRuns: () =>
-      pulsing(async () => ({
+      runActivity(async () => ({
         runs: await takeDueRuns(engine),
-        staleAffiliations: await hasStaleAffiliations(engine),
+        hasStaleAffiliations: await hasStaleAffiliations(engine),
       })),
-    sealTokens: () => pulsing(() => sealTokens(engine)),
-    refreshAffiliations: () => shell(() => refreshAffiliations(engine, stepContext())),
-    checkLimits: () => shell(() => checkLimits(engine, stepContext())),
+    encryptTokens: () => runActivity(() => encryptTokens(engine)),
+    refreshAffiliations: () => runActivity((step) => refreshAffiliations(engine, step)),
+    checkEsiLimits: () => runActivity((step) => checkEsiLimits(engine, step)),
     maintain: () =>
-      pulsing(async () => {
-        const kept = await maintain(engine.db, engine.settings.retention, new Date(engine.clock.now()));
-        await sealTokens(engine); // where no application is registered, no dispatcher does it
-        return kept;
+      runActivity(async () => {
+        const now = new Date(engine.clock.now());
+        const result = await maintain(engine.db, engine.settings.retention, now);
+        await encryptTokens(engine); // without an SSO application no dispatcher does it
+        return result;
       }),
   };
 }
 
-/** Database work says nothing while a statement runs, so a timer gives the sign of life that shows a dead worker soon. */
-const PULSE = 5_000;
+/** Milliseconds between heartbeats: a third of the heartbeat timeout, so that two may be lost. */
+const HEARTBEAT_INTERVAL = 3_000;
 
-async function pulsing<T>(work: () => Promise<T>): Promise<T> {
-  const timer = setInterval(() => heartbeat(), PULSE);
+/**
+ * Runs an activity. A timer sends its heartbeats, because a request or an SQL statement may take longer than the
+ * heartbeat timeout: a missing heartbeat means that the worker is dead, not that its work is slow.
+ */
+async function runActivity<T>(work: (step: StepContext) => Promise<T>): Promise<T> {
+  const signal = cancellationSignal();
+  setMaxListeners(0, signal); // each request of a chunk listens to it
+  const priority = activityInfo().priority?.priorityKey; // runs that a person started go first
+  // Bound to this activity, because the rate limiter calls it for requests of other activities as well.
+  const context = Context.current();
+  let lastDetail: unknown;
+  const heartbeat = (detail: unknown = lastDetail) => {
+    lastDetail = detail;
+    context.heartbeat(detail);
+  };
+  const timer = setInterval(heartbeat, HEARTBEAT_INTERVAL);
   try {
-    return await shell(work);
+    return await work({ signal, heartbeat, ...(priority ? { priority } : {}) });
+  } catch (error) {
+    throw toFailure(error);
   } finally {
     clearInterval(timer);
   }
 }
 
 /**
- * The only place that turns a verdict into Temporal's words: `wait` comes back after the time the source named and
- * counts as no failure, `fail` is not repeated, everything else is retried by the workflow's policy. Causes stay here:
- * a history is no place for what a driver may have put into them.
+ * The only place that turns a verdict into a Temporal failure: `wait` is retried after the time that the source stated
+ * and is no fault, `fail` and `skip-target` are not retried, the rest follows the workflow's retry policy. Causes are left
+ * out, because a driver may have put anything into them and a history is readable.
  */
-async function shell<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof CancelledFailure) throw error;
-    const message = describeError(error);
-    if (!(error instanceof AppError)) throw ApplicationFailure.create({ message, type: 'Unexpected' });
-    throw ApplicationFailure.create({
-      message,
-      type: error.code,
-      nonRetryable: error.verdict === 'fail' || error.verdict === 'skip-target',
-      ...(error.retryAfter === undefined ? {} : { nextRetryDelay: error.retryAfter }),
-      ...(error.verdict === 'wait' ? { category: ApplicationFailureCategory.BENIGN } : {}),
-    });
-  }
+function toFailure(error: unknown): Error {
+  if (error instanceof CancelledFailure) return error;
+  const message = describeError(error);
+  if (!(error instanceof AppError)) return ApplicationFailure.create({ message, type: 'Unexpected' });
+  return ApplicationFailure.create({
+    message,
+    type: error.code,
+    nonRetryable: error.verdict === 'fail' || error.verdict === 'skip-target',
+    ...(error.retryAfter === undefined ? {} : { nextRetryDelay: error.retryAfter }),
+    ...(error.verdict === 'wait' ? { category: ApplicationFailureCategory.BENIGN } : {}),
+  });
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { checkLimits } from '../../src/engine/check-esi-limits.ts';
+import { checkEsiLimits } from '../../src/engine/check-esi-limits.ts';
 import type { EngineContext } from '../../src/engine/engine-context.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { readDrifts } from '../../src/store/limits/esi-limits.ts';
@@ -22,7 +22,7 @@ afterEach(async () => {
   await engine.close();
 });
 
-const check = () => checkLimits(context, {});
+const check = () => checkEsiLimits(context, {});
 const adopted = () =>
   engine.db.rows('SELECT route, tokens, window_seconds FROM esi_limits WHERE adopted ORDER BY route');
 const industry = (tokens: number, window_seconds: number) =>

@@ -106,7 +106,7 @@ test.each([
     const before = (await readBook(engine)).length;
     expect(await collect()).toMatchObject({
       outcome: 'refused',
-      detail: expect.stringMatching(/rows would be gone/),
+      detail: expect.stringMatching(/rows are missing/),
     });
     expect(await lastRun(engine)).toMatchObject({ outcome: 'refused', rows_removed: 0 });
     expect(await readBook(engine)).toHaveLength(before);

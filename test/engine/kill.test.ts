@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { collectTarget, engineSteps } from '../../src/engine/run/collect-target.ts';
-import type { EngineContext, StepContext } from '../../src/engine/engine-context.ts';
-import type { RunRef, Step } from '../../src/engine/run/run-steps.ts';
+import type { StepContext } from '../../src/engine/engine-context.ts';
+import { collectTarget } from '../../src/engine/run/collect-target.ts';
+import { engineSteps } from '../../src/engine/run/engine-steps.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import {
   expectExactBook,
@@ -11,6 +11,7 @@ import {
   lastRun,
   orderRequests,
 } from '../support/orders.ts';
+import { drive, driveUntil, reading } from '../support/runs.ts';
 
 /** Runs that are killed, repeated, or not alone. */
 let engine: TestEngine;
@@ -26,43 +27,28 @@ afterEach(async () => {
 });
 
 const KEY = { collector: 'market-orders', target: FORGE, workflowId: `market-orders/${FORGE}` };
-const key = (workflowRunId: string, workflowId = KEY.workflowId) => ({ ...KEY, workflowId, workflowRunId });
-const steps = (context: EngineContext = engine.context, step: StepContext = {}) => engineSteps(context, step);
-const isReading = (step: Step) => step as Step & { state: 'read' };
-const refOf = (step: Step): RunRef => ({ ...KEY, runId: isReading(step).runId });
-
-async function readAll(step: Step, by = steps()): Promise<RunRef> {
-  for (const chunk of isReading(step).chunks) await by.readChunk(refOf(step), chunk);
-  return refOf(step);
-}
-
-/** Publishes and resolves until the run is done. */
-async function finish(run: RunRef, by = steps()): Promise<Step> {
-  let step = await by.publish(run, false);
-  for (let n = 0; step.state !== 'done' && n < 5; n++) {
-    if (step.state === 'read') await readAll(step, by);
-    else await by.resolve(run);
-    step = await by.publish(run, false);
-  }
-  return step;
-}
+const steps = (
+  workflowRunId: string,
+  { workflowId = KEY.workflowId, context = engine.context, step = {} as StepContext } = {},
+) => engineSteps(context, { ...KEY, workflowId, workflowRunId }, step);
 
 test('a run that is killed in the middle of its pages goes on without asking the staged ones again', async () => {
   const stop = new AbortController();
-  const dying = steps(engine.context, {
-    signal: stop.signal,
-    heartbeat: (detail) => {
-      if ((detail as { page?: number }).page === 3) stop.abort(new Error('killed'));
+  const dying = steps('w1', {
+    step: {
+      signal: stop.signal,
+      heartbeat: (detail) => {
+        if ((detail as { page?: number }).page === 3) stop.abort(new Error('killed'));
+      },
     },
   });
-  const first = await dying.begin(key('w1'));
-  await dying.readChunk(refOf(first), { from: 2, to: 2 });
-  await expect(dying.readChunk(refOf(first), { from: 3, to: 3 })).rejects.toThrow('killed');
+  const { run } = reading(await dying.begin());
+  await dying.readChunk(run, { from: 2, to: 2 });
+  await expect(dying.readChunk(run, { from: 3, to: 3 })).rejects.toThrow('killed');
 
-  const again = await steps(engine.restart()).begin(key('w1'));
-  expect(again).toMatchObject({ state: 'read', runId: isReading(first).runId });
-  const run = await readAll(again);
-  expect(await finish(run)).toMatchObject({ state: 'done', summary: { outcome: 'published' } });
+  const again = steps('w1', { context: engine.restart() });
+  expect(reading(await again.begin()).run).toEqual(run);
+  expect(await drive(again)).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
   const pages = orderRequests(engine).map((r) => /page=(\d+)/.exec(r.path)?.[1] ?? '1');
   expect(pages.toSorted()).toEqual(['1', '2', '3']);
@@ -70,18 +56,18 @@ test('a run that is killed in the middle of its pages goes on without asking the
 });
 
 test('every step can be repeated, and says the same', async () => {
-  const by = steps();
-  const first = await by.begin(key('w1'));
-  const run = refOf(first);
-  for (let n = 0; n < 2; n++) for (const chunk of isReading(first).chunks) await by.readChunk(run, chunk);
-  const done = await finish(run);
+  const by = steps('w1');
+  const { run, chunks } = reading(await by.begin());
+  for (let n = 0; n < 2; n++) for (const chunk of chunks) await by.readChunk(run, chunk);
+  for (let n = 0; n < 2; n++) await by.enrich(run);
+  const done = await by.publish(run, false);
   expect(done).toMatchObject({ state: 'done', summary: { outcome: 'published' } });
   const row = await lastRun(engine);
   for (let n = 0; n < 2; n++) {
     expect(await by.publish(run, false)).toEqual(done);
     expect(await by.publish(run, true)).toEqual(done);
-    expect(await by.begin(key('w1'))).toEqual(done);
-    await by.close(key('w1'), 'too late');
+    expect(await by.begin()).toEqual(done);
+    await by.close(new Error('too late'));
   }
   expect(await lastRun(engine)).toEqual(row);
   await expectExactBook(engine);
@@ -91,8 +77,7 @@ test('every step can be repeated, and says the same', async () => {
 test('what was read and not published leaves no ETag behind: the change still comes', async () => {
   const { order_id } = engine.sim.world.orders(FORGE_ID)[3]!;
   engine.sim.world.changeOrder(FORGE_ID, order_id, { price: 123.45 });
-  const by = steps();
-  await readAll(await by.begin(key('killed')));
+  await driveUntil(steps('killed'), 'publish');
   engine.nextSet();
   engine.sim.world.setChurn(0, FORGE_ID);
   expect(await engine.collect('market-orders', FORGE)).toMatchObject({ outcome: 'published' });
@@ -110,12 +95,10 @@ test('what was read and not published leaves no ETag behind: the change still co
 
 test('two runs of one target at once leave one exact book', async () => {
   const other = engine.restart();
-  const [a, b] = [steps(), steps(other)];
-  const [first, second] = await Promise.all([a.begin(key('w1', 'one')), b.begin(key('w2', 'two'))]);
-  const runs = await Promise.all([readAll(first, a), readAll(second, b)]);
-  const ends = await Promise.all([finish(runs[0], a), finish(runs[1], b)]);
-  const outcomes = ends.map((step) => (step.state === 'done' ? step.summary.outcome : step.state));
-  expect(outcomes.toSorted()).toEqual(['published', 'unchanged']);
+  const twins = [steps('w1', { workflowId: 'one' }), steps('w2', { workflowId: 'two', context: other })];
+  await Promise.all(twins.map((twin) => driveUntil(twin, 'publish')));
+  const ends = await Promise.all(twins.map(drive));
+  expect(ends.map(({ outcome }) => outcome).toSorted()).toEqual(['published', 'unchanged']);
   await expectExactBook(engine);
   await expectExactPast(engine);
   expect(await engine.db.rows('SELECT FROM collection_runs WHERE finished_at IS NULL')).toEqual([]);
@@ -130,37 +113,38 @@ test('a run that read against the set before last asks its 304 pages again', asy
   const before = at(2_450);
   // A twin publishes a set in which page 3 is another; then page 3 is as it was, and the slow run reads.
   world.changeOrder(FORGE_ID, before.order_id, { price: 5 });
-  const fast = await steps().begin(key('w1', 'fast'));
-  const fastRun = await readAll(fast);
+  const fast = steps('w1', { workflowId: 'fast' });
+  await driveUntil(fast, 'publish');
   engine.nextSet();
   world.changeOrder(FORGE_ID, before.order_id, { price: before.price });
   world.changeOrder(FORGE_ID, at(10).order_id, { price: 6 });
-  const slowRun = await readAll(await steps().begin(key('w2', 'slow')));
-  expect(await finish(fastRun)).toMatchObject({ summary: { outcome: 'published', changed: 1 } });
-  expect(await finish(slowRun)).toMatchObject({ summary: { outcome: 'published', changed: 2 } });
+  const slow = steps('w2', { workflowId: 'slow' });
+  await driveUntil(slow, 'publish');
+  expect(await drive(fast)).toMatchObject({ outcome: 'published', changed: 1 });
+  expect(await drive(slow)).toMatchObject({ outcome: 'published', changed: 2 });
   await expectExactBook(engine);
   await expectExactPast(engine);
 });
 
 test('whoever brings an older set than stands changes nothing', async () => {
-  const slowRun = await readAll(await steps().begin(key('w1', 'slow')));
+  const slow = steps('w1', { workflowId: 'slow' });
+  const run = await driveUntil(slow, 'publish');
   engine.nextSet();
   expect(await engine.collect('market-orders', FORGE)).toMatchObject({ outcome: 'published' });
-  expect(await finish(slowRun)).toMatchObject({
-    summary: { outcome: 'unchanged', detail: 'a newer set was published meanwhile' },
+  expect(await slow.publish(run, false)).toMatchObject({
+    summary: { outcome: 'unchanged', detail: 'a newer snapshot was published meanwhile' },
   });
   await expectExactBook(engine);
   await expectExactPast(engine);
 });
 
 test('a database connection that breaks while publishing costs the run, not the process nor a row', async () => {
-  const run = await readAll(await steps().begin(key('w1')));
+  const by = steps('w1');
+  const run = await driveUntil(by, 'publish');
   // Publishers of a target queue on its row: the one who waits there is killed.
   await engine.db.transaction(async (client) => {
     await client.query(`SELECT FROM published_sets WHERE target = $1 FOR UPDATE`, [FORGE]);
-    const publishing = steps()
-      .publish(run, false)
-      .catch((error: unknown) => error);
+    const publishing = Promise.resolve(by.publish(run, false)).catch((error: unknown) => error);
     let killed = 0;
     while (killed === 0) {
       const { rowCount } = await engine.db.pool.query(
@@ -171,17 +155,17 @@ test('a database connection that breaks while publishing costs the run, not the 
     }
     expect(await publishing).toBeInstanceOf(Error);
   });
-  expect(await finish(run)).toMatchObject({ summary: { outcome: 'published' } });
+  expect(await drive(by)).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
 });
 
 test('pages that were staged long ago are read again when their set is over', async () => {
-  const by = steps();
-  const first = await by.begin(key('w1'));
-  await by.readChunk(refOf(first), { from: 2, to: 2 });
+  const by = steps('w1');
+  const { run } = reading(await by.begin());
+  await by.readChunk(run, { from: 2, to: 2 });
   engine.nextSet();
-  await by.readChunk(refOf(first), { from: 3, to: 3 });
-  expect(await finish(refOf(first))).toMatchObject({ summary: { outcome: 'published' } });
+  await by.readChunk(run, { from: 3, to: 3 });
+  expect(await drive(by)).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
   expect(engine.sim.offences()).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { collectTarget, engineSteps } from '../../src/engine/run/collect-target.ts';
+import { collectTarget } from '../../src/engine/run/collect-target.ts';
+import { engineSteps } from '../../src/engine/run/engine-steps.ts';
 import { STATIC_TABLE_NAMES, STATIC_TABLES } from '../../src/store/universe/static-tables.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import { lastRun } from '../support/orders.ts';
@@ -53,14 +54,16 @@ test('the import from ESI goes on where it was aborted and asks nothing twice', 
     if ((detail as { done?: number } | undefined)?.done !== undefined && ++details === 3)
       stop.abort(new Error('killed'));
   };
-  await expect(engineSteps(engine.context, { signal: stop.signal, heartbeat }).begin(key)).rejects.toThrow(
+  await expect(engineSteps(engine.context, key, { signal: stop.signal, heartbeat }).begin()).rejects.toThrow(
     'killed',
   );
   expect(await engine.db.rows('SELECT FROM types')).toEqual([]);
   const asked = engine.sim.requests().filter((r) => /\/\d+$/.test(r.path)).length;
   expect(asked).toBe(150);
   engine.sim.resetCounters();
-  expect(await engineSteps(engine.restart()).begin(key)).toMatchObject({ summary: { outcome: 'published' } });
+  expect(await engineSteps(engine.restart(), key).begin()).toMatchObject({
+    summary: { outcome: 'published' },
+  });
   expect(await engine.db.rows('SELECT count(*) AS n FROM types')).toEqual([{ n: world().types.size }]);
   const paths = engine.sim.requests().filter((r) => /\/\d+$/.test(r.path));
   const total = [

@@ -192,14 +192,19 @@ describe('tokens', () => {
 describe('runs', () => {
   test('are listed newest first, of a collector or a target', async () => {
     await desk.db.rows(
-      `INSERT INTO collection_runs (collector, target, part, started_at, finished_at, outcome, rows_read)
+      `INSERT INTO collection_runs (collector, target, resource, started_at, finished_at, outcome, rows_read)
        VALUES ('wallet', 'character/1', 'journal', '2026-11-20T14:00Z', '2026-11-20T14:01Z', 'published', 7),
               ('assets', 'character/1', '', '2026-11-20T14:05Z', NULL, NULL, 0),
               ('wallet', 'character/2', 'balance', '2026-11-20T14:06Z', '2026-11-20T14:07Z', 'failed', 0)`,
     );
     const all = (await ask('GET', '/api/runs')).body as Record<string, unknown>[];
     expect(all.map((run) => run['target'])).toEqual(['character/2', 'character/1', 'character/1']);
-    expect(all[2]).toMatchObject({ collector: 'wallet', part: 'journal', outcome: 'published', rowsRead: 7 });
+    expect(all[2]).toMatchObject({
+      collector: 'wallet',
+      resource: 'journal',
+      outcome: 'published',
+      rowsRead: 7,
+    });
     expect((await ask('GET', '/api/runs?collector=wallet&target=character/1')).body).toHaveLength(1);
     expect((await ask('GET', '/api/runs?limit=2')).body).toHaveLength(2);
     for (const limit of ['0', '1001', 'x', '-1'])

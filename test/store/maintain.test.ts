@@ -31,8 +31,8 @@ test('what no run works on and no set stands on goes, and nothing that is of use
      VALUES ('assets', 'character/1', now() - interval '3 days', now() - interval '2 days', 'failed') RETURNING run_id`,
   );
   const gone = rows[0]!.run_id;
-  await pool.query(`INSERT INTO stage.details (run_id, detail, id) VALUES ($1, 'name', 1)`, [gone]);
-  await pool.query('INSERT INTO stage.detail_readings (run_id) VALUES ($1)', [gone]);
+  await pool.query(`INSERT INTO stage.enrichments (run_id, kind, id) VALUES ($1, 'name', 1)`, [gone]);
+  await pool.query('INSERT INTO stage.enrichment_attempts (run_id) VALUES ($1)', [gone]);
   await pool.query(`CREATE TABLE stage.r${gone} ()`);
   await pool.query(`UPDATE esi_cache SET updated_at = now() - interval '9 days'`);
   await pool.query(
@@ -43,8 +43,8 @@ test('what no run works on and no set stands on goes, and nothing that is of use
 
   await maintain(engine.context.db, FOR_EVER, new Date());
 
-  expect(await engine.db.rows('SELECT FROM stage.details')).toEqual([]);
-  expect(await engine.db.rows('SELECT FROM stage.detail_readings')).toEqual([]);
+  expect(await engine.db.rows('SELECT FROM stage.enrichments')).toEqual([]);
+  expect(await engine.db.rows('SELECT FROM stage.enrichment_attempts')).toEqual([]);
   expect(await engine.db.rows(`SELECT to_regclass('stage.r${gone}') AS stage`)).toEqual([{ stage: null }]);
   expect(await engine.db.rows('SELECT url FROM esi_cache ORDER BY 1')).toEqual(useful);
   expect(await engine.db.rows(`SELECT FROM stage.pages WHERE run_id = $1`, [set!.run_id])).not.toEqual([]);

@@ -32,7 +32,7 @@ export interface TestApp {
 export interface CollectInput {
   readonly collector: string;
   readonly target?: string;
-  readonly patient?: boolean;
+  readonly waitUntilDue?: boolean;
 }
 
 /** Settings for parts that are to work at once and in peace. */

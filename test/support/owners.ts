@@ -1,6 +1,6 @@
-import { engineSteps, type Steps } from '../../src/engine/run/collect-target.ts';
+import { engineSteps } from '../../src/engine/run/engine-steps.ts';
 import type { EngineContext, StepContext } from '../../src/engine/engine-context.ts';
-import type { RunRef, RunSummary, Step } from '../../src/engine/run/run-steps.ts';
+import type { RunSteps } from '../../src/engine/run/run-steps.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { OWNER_SCOPES } from '../../simulator/owners/scopes.ts';
@@ -59,42 +59,22 @@ export const keyOf = (collector: string, target: string, workflowRunId: string, 
 });
 export type Key = ReturnType<typeof keyOf>;
 
-/** The run that a step is about. */
-export function refOf({ collector, target }: Key, step: Step): RunRef {
-  const { part, runId } = step as Step & { state: 'read' };
-  return { collector, target, ...(part === undefined ? {} : { part }), runId };
-}
+/** The steps of a run in another process. */
+export const stepsOf = (engine: TestEngine, key: Key, step: StepContext = {}): RunSteps =>
+  engineSteps(engine.restart(), key, step);
 
-/** Steps of another process. */
-export const living = (engine: TestEngine, context: StepContext = {}) =>
-  engineSteps(engine.restart(), context);
-
-/** Steps of a process that is killed when `when` says so of a sign of life. */
-export function dying(engine: TestEngine, when: (detail: { page?: number } | undefined) => boolean): Steps {
+/** The same in a process that is killed when `when` returns true for a heartbeat. */
+export function dyingSteps(
+  engine: TestEngine,
+  key: Key,
+  when: (detail: { page?: number } | undefined) => boolean,
+): RunSteps {
   const stop = new AbortController();
   const heartbeat = (detail: unknown) => when(detail as { page?: number }) && stop.abort(new Error('killed'));
-  return living(engine, { signal: stop.signal, heartbeat });
+  return stepsOf(engine, key, { signal: stop.signal, heartbeat });
 }
 
-/** Goes on with a run until it is done, or until one of its steps has to `stop`. */
-export async function follow(key: Key, by: Steps, from?: Step, stop?: Step['state']): Promise<Step> {
-  let step = from ?? (await by.begin(key));
-  while (step.state !== 'done' && step.state !== stop) {
-    if (step.state === 'wait') throw new Error(step.why);
-    const run = refOf(key, step);
-    if (step.state === 'read') for (const chunk of step.chunks) await by.readChunk(run, chunk);
-    if (step.state === 'resolve') await by.resolve(run);
-    step = step.state === 'more' ? await by.begin(key) : await by.publish(run, false);
-  }
-  return step;
-}
-
-/** Goes on with a run until it is done. */
-export async function finish(key: Key, by: Steps): Promise<RunSummary> {
-  return ((await follow(key, by)) as Step & { state: 'done' }).summary;
-}
-
-/** How often each address of a route was asked for. */
+/** How often each address of a route was requested. */
 export function asked(engine: TestEngine, route: string): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const request of engine.sim.requests())

@@ -32,7 +32,11 @@ const BATCH = 20;
  * minute. Publishes as it goes, resumes where it stopped, asks for nothing twice in a day, and ends when the day rolls
  * over: the next run begins with those that waited longest. Call it again while it answers `more`.
  */
-export async function collectMarketHistory(engine: EngineContext, key: RunKey, context: StepContext): Promise<Step> {
+export async function collectMarketHistory(
+  engine: EngineContext,
+  key: RunKey,
+  context: StepContext,
+): Promise<Step> {
   const regionId = parseTarget(key.target, 'region').id;
   const now = engine.clock.now();
   const runId = await openRun(engine.db.pool, key, new Date(now));
@@ -67,7 +71,7 @@ async function report(
   if (due > 0 && historyDay(now) === today) {
     const minutes = done > 0 ? Math.ceil((((now - started) / done) * due) / 60_000) : undefined;
     const detail = minutes === undefined ? '' : `about ${minutes} minutes left`;
-    return { state: 'more', runId: run.runId, done, total: done + due, detail };
+    return { state: 'continue', done, total: done + due, detail };
   }
   const error =
     due > 0
@@ -90,7 +94,12 @@ async function report(
 }
 
 /** The types that ESI lists for the region; together with those of orders seen they are the ones to ask for. */
-async function listTypes(engine: EngineContext, run: RunRef, regionId: number, context: StepContext): Promise<void> {
+async function listTypes(
+  engine: EngineContext,
+  run: RunRef,
+  regionId: number,
+  context: StepContext,
+): Promise<void> {
   const route = '/markets/{region_id}/types';
   const listed: number[] = [];
   let requests = 0;

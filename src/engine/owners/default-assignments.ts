@@ -26,13 +26,17 @@ interface Member {
 
 /** Minutes between two runs that a collector itself thinks right. */
 export const minutesOf = (collector: OwnerCollector): number =>
-  Math.max(1, Math.round((parseDuration(collector.rhythm.every) ?? 3_600_000) / 60_000));
+  Math.max(1, Math.round((parseDuration(collector.schedule.every) ?? 3_600_000) / 60_000));
 
 /**
  * What a character's login makes possible is assigned, for itself and for its corporation, unless there is an assignment
  * already: one that somebody has switched off stays off. ESI may be away: then the corporation waits.
  */
-export async function assignDefaults(engine: EngineContext, member: Member, context: StepContext): Promise<Defaults> {
+export async function assignDefaults(
+  engine: EngineContext,
+  member: Member,
+  context: StepContext,
+): Promise<Defaults> {
   const { characterId, scopes } = member;
   const own = ownerCollectors().filter((c) =>
     resourcesFor(c, 'character').some((p) => opensOwn(p.route as Route, scopes)),

@@ -24,10 +24,10 @@ export async function takeDueRuns(engine: EngineContext): Promise<DueRun[]> {
   for (const assignment of due) {
     const { collector, kind, ownerId } = assignment;
     const found = collectors.find((one) => one.name === collector);
-    if (found && 'parts' in found && targetKinds(found).includes(kind)) {
+    if (found && 'resources' in found && targetKinds(found).includes(kind)) {
       runs.push({ collector, target: `${kind}/${ownerId}` });
     } else {
-      const names = collectors.filter((one) => 'parts' in one).map((one) => one.name.toUpperCase());
+      const names = collectors.filter((one) => 'resources' in one).map((one) => one.name.toUpperCase());
       const note = `There is no collector of this name for owners. There are: ${names.join(', ')}.`;
       await noteUnknownCollector(engine.db.pool, assignment, note);
     }

@@ -12,7 +12,7 @@ const STRUCTURE: Route = '/universe/structures/{structure_id}';
 /** Without the roles of a character nothing is asked for its corporation. */
 const ROLES: Route = '/characters/{character_id}/roles';
 
-const isOwners = (collector: AnyCollector): collector is OwnerCollector => 'parts' in collector;
+const isOwners = (collector: AnyCollector): collector is OwnerCollector => 'resources' in collector;
 
 /** The collectors of what characters and corporations have. */
 export const ownerCollectors = (): OwnerCollector[] => all.filter(isOwners);
@@ -57,17 +57,17 @@ export const nameOfType = (type: string): string => type.toLowerCase().replaceAl
 
 /** The parts of a collector that are read for one kind of owner. */
 export const resourcesFor = (collector: OwnerCollector, kind: OwnerKind): AnyOwnerResource[] =>
-  collector.parts.filter((part) => part.for === kind);
+  collector.resources.filter((part) => part.for === kind);
 
 function routesOf(collector: AnyCollector): Route[] {
   if ('procedure' in collector) return collector.procedure === 'structures' ? [STRUCTURE] : [];
   if (!isOwners(collector)) return [collector.route as Route];
-  return collector.parts.flatMap((part: AnyOwnerResource): Route[] => {
-    const lookups = Object.values(part.lookups ?? {});
+  return collector.resources.flatMap((part: AnyOwnerResource): Route[] => {
+    const lookups = Object.values(part.references ?? {});
     return [
       part.route as Route,
-      ...(part.details ?? []).map((detail) => detail.route),
-      ...(lookups.includes('locations') || lookups.includes('places') ? [STRUCTURE] : []),
+      ...(part.enrichments ?? []).map((enrichment) => enrichment.route),
+      ...(lookups.includes('locations') || lookups.includes('asset-locations') ? [STRUCTURE] : []),
       ...(part.for === 'corporation' ? [ROLES] : []),
     ];
   });

@@ -71,7 +71,8 @@ export async function deleteToken(engine: EngineContext, id: number): Promise<{ 
   // Not beside a refresh, which would bring a refresh token that nobody ends any more.
   return withLoginLock(engine.db, characterId, async () => {
     const revoked = await revoke(engine, await read());
-    if (!(await removeToken(engine.db.pool, id, DELETED, new Date(engine.clock.now())))) throw unknownToken(id);
+    if (!(await removeToken(engine.db.pool, id, DELETED, new Date(engine.clock.now()))))
+      throw unknownToken(id);
     engine.log.info({ characterId, revoked }, 'a login was deleted');
     return { revoked };
   });
@@ -115,9 +116,11 @@ const BATCH = 500;
  * a second: of those that look sealed it opens some each minute, and all within the hour. Rows that are in use are left
  * for the next time. What a row does not say (name, owner, scopes) is learnt by its first refresh.
  */
-export async function sealTokens(engine: EngineContext): Promise<{ sealed: number; unreadable: number }> {
+export async function encryptTokens(
+  engine: EngineContext,
+): Promise<{ encrypted: number; unreadable: number }> {
   const { cipher } = engine;
-  const count = { sealed: 0, unreadable: 0 };
+  const count = { encrypted: 0, unreadable: 0 };
   const now = engine.clock.now();
   await splitScopes(engine.db.pool, new Date(now));
   await clearReasons(engine.db.pool);
@@ -139,7 +142,7 @@ export async function sealTokens(engine: EngineContext): Promise<{ sealed: numbe
 const isOtherwiseOff = (token: TokenSecrets, cipher: Cipher) =>
   !token.isActive && !isClear(cipher, token) && !isFault(token.reason);
 
-async function tend(engine: EngineContext, id: number): Promise<'sealed' | 'unreadable' | undefined> {
+async function tend(engine: EngineContext, id: number): Promise<'encrypted' | 'unreadable' | undefined> {
   const { cipher } = engine;
   const now = new Date(engine.clock.now());
   return engine.db.transaction(async (client) => {
@@ -154,13 +157,13 @@ async function tend(engine: EngineContext, id: number): Promise<'sealed' | 'unre
         now,
       );
     if (fault !== undefined) {
-      if (!token.isActive) return clear ? 'sealed' : undefined;
+      if (!token.isActive) return clear ? 'encrypted' : undefined;
       await setTokenActive(client, id, fault, now);
       engine.log.warn({ characterId: token.characterId }, `a login cannot be used: ${fault}`);
       return 'unreadable';
     }
     if (!token.isActive && isFault(token.reason)) await setTokenActive(client, id, null, now);
-    return clear ? 'sealed' : undefined;
+    return clear ? 'encrypted' : undefined;
   });
 }
 

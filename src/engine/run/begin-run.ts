@@ -1,69 +1,84 @@
 import type { AnyResource } from '../../collectors/define.ts';
-import { type PublishedSnapshot, readPublishedSnapshot } from '../../store/sets/published-snapshots.ts';
+import { readPublishedSnapshot } from '../../store/sets/published-snapshots.ts';
 import { closeAbandoned, findRunResult, openRun, type RunKey } from '../../store/sets/runs.ts';
 import { createStage, dropOldStages, type PageRecord, readPageRecords } from '../../store/sets/stage.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
-import { publish } from './publish-run.ts';
+import { enrichRun } from './enrich-run.ts';
+import { publishRun } from './publish-run.ts';
 import { readBackwards } from './read-backwards.ts';
 import { range, readChunk } from './read-pages.ts';
-import { goesBackwards, snapshotSpec } from './resources.ts';
-import { chunksOf, type RunRef, type Step } from './run-steps.ts';
+import { pagesBackwards, snapshotSpec } from './resources.ts';
+import type { RunContext } from './run-context.ts';
+import { chunksOf, runRef } from './run-driver.ts';
+import type { Step } from './run-steps.ts';
 
-/** `Expires` has whole seconds; a breath later the new set is there. */
-const BREATH = 500;
+/** Milliseconds. `Expires` has whole seconds, and ESI has the next snapshot shortly after. */
+const EXPIRES_MARGIN = 500;
 
 /**
- * First step of a run: asks nothing before `Expires`, opens the run, reads page 1, and when that is all there is,
- * publishes at once. Safe to repeat: the same workflow run finds its run and its page again.
+ * First step of a run: requests nothing before `Expires`, opens the run, reads page 1, and when that is the only page,
+ * enriches and publishes it in the same step. Safe to repeat: a workflow run finds its run and its page again.
  */
-export async function begin(
+export async function beginRun(
   engine: EngineContext,
-  set: AnyResource,
+  resource: AnyResource,
   key: RunKey,
-  context: StepContext,
+  step: StepContext,
 ): Promise<Step> {
-  const spec = snapshotSpec(set, key);
-  const previous = await readPublishedSnapshot(engine.db.pool, key);
-  const now = engine.clock.now();
-  const earlier = await findRunResult(engine.db.pool, key);
+  const { pool } = engine.db;
+  const spec = snapshotSpec(resource, key);
+  const earlier = await findRunResult(pool, key);
   if (earlier) return { state: 'done', summary: earlier };
-  const due = previous?.expires ? previous.expires.getTime() + BREATH : 0;
-  if (due > now) return { state: 'wait', until: due, why: 'ESI has nothing newer' };
-  const runId = await openRun(engine.db.pool, key, new Date(now));
-  await closeAbandoned(engine.db.pool, key, runId, new Date(now));
-  await dropOldStages(engine.db.pool, spec, runId);
-  const run = runOf(key, runId);
-  if (goesBackwards(set)) {
-    await readBackwards(engine, set, run, context);
-    return publish(engine, set, run, { final: false });
+  const previous = await readPublishedSnapshot(pool, key);
+  const now = engine.clock.now();
+  const due = previous?.expires ? previous.expires.getTime() + EXPIRES_MARGIN : 0;
+  if (due > now) return { state: 'wait', until: due };
+  const runId = await openRun(pool, key, new Date(now));
+  await closeAbandoned(pool, key, runId, new Date(now));
+  await dropOldStages(pool, spec, runId);
+  const context = { engine, step, run: runRef(key, runId), resource, spec, previous };
+  const pages = pagesBackwards(resource) ? await readList(context) : await readFirstPage(context);
+  if (pages === 1) {
+    await enrichRun(context);
+    return publishRun(context, false);
   }
-  await readChunk(engine, set, run, { from: 1, to: 1 }, context);
-  const page = (await readPageRecords(engine.db.pool, runId)).find((record) => record.page === 1);
-  const pages = page?.pages ?? 1;
-  if (pages === 1) return publish(engine, set, run, { final: false });
-  await createStage(engine.db.pool, spec, runId); // before chunks write side by side
-  const next = page && betterWait(engine, page, previous);
+  await createStage(pool, spec, runId); // before several chunks write at once
+  const notBefore = await postponedStart(context);
   return {
     state: 'read',
-    runId,
+    run: context.run,
     pages,
     chunks: chunksOf(range(2, pages)),
-    ...(next === undefined ? {} : { notBefore: next + BREATH }),
+    ...(notBefore === undefined ? {} : { notBefore }),
   };
 }
 
-function runOf({ collector, target, part }: RunKey, runId: number): RunRef {
-  return { collector, target, ...(part === undefined ? {} : { part }), runId };
+/** A list that is paged backwards is read as a whole, and stands for one page. */
+async function readList(context: RunContext): Promise<number> {
+  await readBackwards(context);
+  return 1;
+}
+
+/** Reads page 1 and returns how many pages there are. */
+async function readFirstPage(context: RunContext): Promise<number> {
+  await readChunk(context, { from: 1, to: 1 });
+  return (await readFirstRecord(context))?.pages ?? 1;
+}
+
+async function readFirstRecord({ engine, run }: RunContext): Promise<PageRecord | undefined> {
+  return (await readPageRecords(engine.db.pool, run.runId)).find(({ page }) => page === 1);
 }
 
 /**
- * When the rest of a set cannot be read before it expires, but the next one can: the moment to begin. How long a set
- * lives is what the last one showed: `Expires` less Last-Modified.
+ * When the rest of a snapshot cannot be read before it expires, but the next one can: the moment to start reading. How
+ * long a snapshot lives is what the published one showed: `Expires` less Last-Modified.
  */
-function betterWait(engine: EngineContext, page: PageRecord, previous: PublishedSnapshot | undefined): number | undefined {
-  if (!page.expires || !previous?.expires || !previous.lastModified) return undefined;
+async function postponedStart(context: RunContext): Promise<number | undefined> {
+  const { engine, previous } = context;
+  const page = await readFirstRecord(context);
+  if (!page?.expires || !previous?.expires || !previous.lastModified) return undefined;
   const left = page.expires - engine.clock.now();
   const needed = (page.pages / engine.settings.esiRateLimit) * 60_000;
-  const life = previous.expires.getTime() - previous.lastModified.getTime();
-  return left > 0 && needed > left && needed < life ? page.expires : undefined;
+  const lifetime = previous.expires.getTime() - previous.lastModified.getTime();
+  return left > 0 && needed > left && needed < lifetime ? page.expires + EXPIRES_MARGIN : undefined;
 }

@@ -1,107 +1,110 @@
-import type { PublishedSnapshot } from '../../store/sets/published-snapshots.ts';
+import type { LossGuard } from '../../store/sets/publish-plan.ts';
+import type { SnapshotSpec } from '../../store/sets/snapshot-spec.ts';
 import type { PageRecord } from '../../store/sets/stage.ts';
 
+/** Whether staged pages are one complete snapshot. */
 export type SnapshotCheck =
   | {
-      readonly state: 'whole';
+      readonly state: 'complete';
       readonly at: number;
       readonly expires: number | undefined;
       readonly pages: number;
     }
   | {
       readonly state: 'torn';
-      readonly why: string;
+      readonly reason: string;
       /** How many pages there seem to be. */
       readonly pages: number;
       /** Pages to read again. */
       readonly stale: readonly number[];
-      /** ms: ESI holds the same inconsistent set until then; before, reading again gives the same and is not allowed. */
+      /** Milliseconds: ESI serves the same inconsistent pages until then, and reading them again before is not allowed. */
       readonly notBefore: number | undefined;
     };
 
 /**
- * Whether staged pages are one whole set. All pages of a set show the same Last-Modified, the same page count, and all
- * but the last are equally long. Where the cache turned over in the middle, the pages of the older set are stale.
+ * Checks pages that are numbered. All pages of a snapshot have the same Last-Modified and the same page count, and all
+ * but the last have the same length. Where ESI's cache turned over in between, the pages of the older snapshot are stale.
  */
 export function checkSnapshot(records: readonly PageRecord[]): SnapshotCheck {
-  const newest = Math.max(...records.map((r) => r.lastModified ?? 0));
-  const fresh = records.filter((r) => (r.lastModified ?? 0) === newest);
-  const expires = fresh.find((r) => r.expires !== undefined)?.expires;
-  const old = records.filter((r) => (r.lastModified ?? 0) !== newest).map((r) => r.page);
-  const torn = (why: string, stale: readonly number[], notBefore?: number): SnapshotCheck => ({
+  const newest = Math.max(...records.map((record) => record.lastModified ?? 0));
+  const fresh = records.filter((record) => (record.lastModified ?? 0) === newest);
+  const expires = fresh.find((record) => record.expires !== undefined)?.expires;
+  const old = records.filter((record) => (record.lastModified ?? 0) !== newest).map(({ page }) => page);
+  const torn = (reason: string, stale: readonly number[], notBefore?: number): SnapshotCheck => ({
     state: 'torn',
-    why,
-    // The fewest that any page of the newest set speaks of: asking beyond the end costs an error for each page.
-    pages: Math.max(1, Math.min(...fresh.map((r) => r.pages))),
+    reason,
+    // The smallest count that a fresh page states, because each request beyond the end costs an error.
+    pages: Math.max(1, Math.min(...fresh.map((record) => record.pages))),
     stale,
     notBefore,
   });
-  const all = records.map((r) => r.page);
-  if (old.length > 0) return torn(`${old.length} of ${records.length} pages are of an older set`, old);
-  const counts = new Set(fresh.map((r) => r.pages));
+  const all = records.map(({ page }) => page);
+  if (old.length > 0) return torn(`${old.length} of ${records.length} pages are of an older snapshot`, old);
+  const counts = new Set(fresh.map((record) => record.pages));
   if (counts.size > 1)
-    return torn(`pages disagree on how many there are (${[...counts].join(', ')})`, all, expires);
+    return torn(`pages state different page counts (${[...counts].join(', ')})`, all, expires);
   const pages = fresh[0]?.pages ?? 0;
-  const have = new Set(all);
-  const missing = Array.from({ length: pages }, (_, i) => i + 1).filter((page) => !have.has(page));
-  // Page 1 is read again as well: it says how many pages there are now. If it is the same set still, nothing else can
-  // come before that expires.
+  const present = new Set(all);
+  const missing = Array.from({ length: pages }, (_, i) => i + 1).filter((page) => !present.has(page));
+  // Page 1 is read again as well, because it states how many pages there are now. If it is of the same snapshot, nothing
+  // else can come before that expires.
   if (missing.length > 0) return torn(`${missing.length} of ${pages} pages are missing`, [1], expires);
-  // Of pages that answered 304 the lengths are not at hand; they were right when they were published.
-  const lengths = fresh.filter((r) => r.page < pages && !r.notModified).map((r) => r.rows + r.rejected);
+  // The lengths of pages that answered 304 are unknown here; they were right when they were published.
+  const lengths = fresh
+    .filter((record) => record.page < pages && !record.notModified)
+    .map((record) => record.rows + record.rejected);
   const full = Math.max(0, ...lengths);
-  const short = lengths.filter((n) => n < full).length;
-  if (short > 0) return torn(`${short} pages are shorter than the others: rows are missing`, all, expires);
-  return { state: 'whole', at: newest, expires, pages };
+  const short = lengths.filter((length) => length < full).length;
+  if (short > 0) return torn(`${short} pages are shorter than the others, so rows are missing`, all, expires);
+  return { state: 'complete', at: newest, expires, pages };
 }
 
 /**
- * Pages that go backwards by id: each of them is cached by itself, and none is torn, since what moves to the next page
- * is known by its id. The first says how fresh the set is; the last was read when nothing new came any more. Where one
- * is missing, as after a crash of the database server, all are read again.
+ * Checks pages that go backwards by id. Each is cached by itself and none is torn, because a row that moves to the next
+ * page is known by its id. The first page states how fresh the list is; the last one brought nothing new. Where a page is
+ * missing, as after a crash of the database server, all are read again.
  */
 export function checkBackwardsRead(records: readonly PageRecord[]): SnapshotCheck {
   const [first] = records;
   if (!first || records.some((record, index) => record.page !== index + 1))
     return {
-      ...{ state: 'torn', why: 'a page of the list is missing', pages: 1, notBefore: undefined },
-      stale: records.map((record) => record.page),
+      state: 'torn',
+      reason: 'a page of the list is missing',
+      pages: 1,
+      stale: records.map(({ page }) => page),
+      notBefore: undefined,
     };
-  return { state: 'whole', at: first.lastModified ?? 0, expires: first.expires, pages: 1 };
+  return { state: 'complete', at: first.lastModified ?? 0, expires: first.expires, pages: 1 };
 }
-
-/** A set this much smaller than the one before is a fault more often than the truth: no real turnover comes near. */
-const COLLAPSE = 0.5;
-/** Below this, half of the rows may well go within minutes. */
-const SMALL = 1_000;
-/** But no market of this many orders empties between two sets, and an empty list is how ESI fails most often. */
-const SOME = 20;
 
 /**
- * Why a whole set is not believed, or undefined. A mass loss (or an empty answer where many rows were) is believed
- * when a second, later set shows it too: one that lacks as many again is doubted anew. `rows` are those of the set.
- * `followed`: each row that goes is told as a change, so few are doubted as well.
+ * Whether every change of an item is recorded. Of an incomplete snapshot nothing is published then, since what it lacks
+ * would be recorded as a change.
  */
-export function suspectLoss(
-  counts: { before: number; gone: number; rows: number },
-  at: number,
-  previous: PublishedSnapshot | undefined,
-  followed: boolean,
-): string | undefined {
-  const isEmpty = counts.gone === counts.before && counts.before >= SOME;
-  const small = followed ? SOME : SMALL;
-  if (!isEmpty && (counts.before < small || counts.gone < counts.before * COLLAPSE)) return undefined;
-  const doubt = previous?.doubt;
-  if (doubt && doubt.lastModified.getTime() < at && counts.rows >= doubt.rows * COLLAPSE) return undefined;
-  return `${counts.gone} of ${counts.before} rows would be gone; that is believed when the next set shows it too.`;
-}
+export const recordsChanges = ({ change }: SnapshotSpec): boolean =>
+  change.policy === 'snapshot' && change.diffs !== undefined;
 
-/** One bad row in ten means that the answer, not the rows, is wrong. Two bad rows prove nothing. */
+/** A snapshot of half the rows is a fault more often than the truth: no real turnover comes near. */
+const SUSPECT_SHARE = 0.5;
+/** Of fewer rows half may well go within minutes. */
+const LARGE_LIST = 1_000;
+/** No market of this many orders empties between two snapshots, and an empty list is how ESI fails most often. */
+const NOT_SOON_EMPTY = 20;
+
+/** When the loss of rows has to be confirmed. Where each change is recorded, small lists are guarded as well. */
+export const lossGuardOf = (spec: SnapshotSpec): LossGuard => ({
+  minRows: recordsChanges(spec) ? NOT_SOON_EMPTY : LARGE_LIST,
+  minRowsForEmpty: NOT_SOON_EMPTY,
+  share: SUSPECT_SHARE,
+});
+
+/** One bad row in ten means that the answer is wrong, not its rows. Two bad rows prove nothing. */
 const REJECTED_SHARE = 0.1;
-const REJECTED_LEAST = 3;
+const MIN_REJECTED = 3;
 
-/** Why an answer with so many rows that failed validation is not believed, or undefined. */
-export function suspectRejections(rows: number, rejected: number): string | undefined {
-  if (rejected < REJECTED_LEAST || rejected <= (rows + rejected) * REJECTED_SHARE) return undefined;
-  return `${rejected} of ${rows + rejected} rows failed validation; ESI may have changed its answer. See rejected_rows.`;
+/** Why an answer with so many invalid rows is not published, or undefined. */
+export function suspectRejections(valid: number, rejected: number): string | undefined {
+  const rows = valid + rejected;
+  if (rejected < MIN_REJECTED || rejected <= rows * REJECTED_SHARE) return undefined;
+  return `${rejected} of ${rows} rows failed validation; ESI may have changed its answer. See rejected_rows.`;
 }

@@ -1,224 +1,216 @@
-import type { AnyResource } from '../../collectors/define.ts';
 import { AppError } from '../../lib/errors.ts';
-import { enrichmentsDiffer, isEnriched } from '../../store/sets/enrichments.ts';
+import { confirmSnapshot, rejectSnapshot } from '../../store/sets/confirm-snapshot.ts';
+import { enrichmentsDiffer } from '../../store/sets/enrichments.ts';
 import type { PublishPlan, PublishResult } from '../../store/sets/publish-plan.ts';
 import { publishSnapshot } from '../../store/sets/publish-snapshot.ts';
-import { readPublishedSnapshot } from '../../store/sets/published-snapshots.ts';
 import { readRunResult } from '../../store/sets/runs.ts';
-import type { SnapshotSpec } from '../../store/sets/snapshot-spec.ts';
-import { confirmSnapshot, rejectSnapshot } from '../../store/sets/confirm-snapshot.ts';
-import { dropEnrichments, dropPages, type PageRecord, readPageRecords } from '../../store/sets/stage.ts';
-import { type SnapshotCheck, checkSnapshot, checkBackwardsRead, suspectLoss, suspectRejections } from './check-snapshot.ts';
-import type { EngineContext } from '../engine-context.ts';
-import { goesBackwards, snapshotSpec } from './resources.ts';
-import { chunksOf, type RunRef, type RunSummary, type Step } from './run-steps.ts';
+import { dropPages, type PageRecord, readPageRecords } from '../../store/sets/stage.ts';
+import {
+  checkBackwardsRead,
+  checkSnapshot,
+  lossGuardOf,
+  recordsChanges,
+  type SnapshotCheck,
+  suspectRejections,
+} from './check-snapshot.ts';
+import { range } from './read-pages.ts';
+import { pagesBackwards } from './resources.ts';
+import type { RunContext } from './run-context.ts';
+import { chunksOf } from './run-driver.ts';
+import type { RunSummary, Step } from './run-steps.ts';
 
-export interface PublishOptions {
-  /** The last reading: a set that is torn now is published as far as it was seen. */
-  readonly final: boolean;
-}
+type Torn = Pick<SnapshotCheck & { state: 'torn' }, 'reason' | 'pages' | 'stale' | 'notBefore'>;
 
 /**
- * Last step of a run: publishes what is staged when it is one whole set. A torn set gives the pages to read again; the
- * final reading of a set that stays torn is published without believing any absence, so that the series goes on.
+ * Last step of a run: publishes the staged pages when they are one complete snapshot. A torn one returns the pages to
+ * read again. At the last attempt a torn snapshot is published without any deletion, so that the series continues.
  */
-export async function publish(
-  engine: EngineContext,
-  set: AnyResource,
-  run: RunRef,
-  { final }: PublishOptions,
-): Promise<Step> {
-  const spec = snapshotSpec(set, run);
-  const records = await readPageRecords(engine.db.pool, run.runId);
-  // In this order: a twin that closes the run drops its pages with it.
-  const earlier = await readRunResult(engine.db.pool, run.runId);
+export async function publishRun(context: RunContext, isLastAttempt: boolean): Promise<Step> {
+  const { engine, run, resource, spec, previous } = context;
+  const { pool } = engine.db;
+  const records = await readPageRecords(pool, run.runId);
+  // Read after the pages, because a twin that closes the run drops its pages with it.
+  const earlier = await readRunResult(pool, run.runId);
   if (earlier) return { state: 'done', summary: { ...earlier, runId: run.runId } };
-  if (records.length === 0) return nothingStaged(engine, run);
-  const assessment = goesBackwards(set) ? checkBackwardsRead(records) : checkSnapshot(records);
-  // A list with a hole is never published: the next run would stop at the rows in front of it.
-  if (assessment.state === 'torn' && (!final || goesBackwards(set)))
-    return readAgain(engine, run, records, assessment);
-  const previous = await readPublishedSnapshot(engine.db.pool, run);
-  const plan = await planOf(engine, spec, run, records, assessment);
-  const same =
-    records.every((r) => r.notModified) && records.length === previous?.pages && plan.torn === undefined;
-  const newer = plan.at.getTime() > (previous?.lastModified?.getTime() ?? 0);
-  const detailed = spec.details.length > 0 && newer;
-  if (detailed && !(await isEnriched(engine.db.pool, run.runId)))
-    return { state: 'resolve', runId: run.runId };
-  const asBefore = same && !(detailed && (await enrichmentsDiffer(engine.db.pool, spec, run.runId)));
-  if (asBefore) {
-    if (!(await confirmSnapshot(engine.db, spec, plan))) return rereadStalePages(engine, run, records, plan);
-    return finished(engine, run, { outcome: 'unchanged' }, previous.rows);
+  if (records.length === 0) return rereadAll(context);
+  const check = pagesBackwards(resource) ? checkBackwardsRead(records) : checkSnapshot(records);
+  // A list with a missing page is never published, because the next run would stop at the rows before it.
+  if (check.state === 'torn' && (!isLastAttempt || pagesBackwards(resource)))
+    return rereadPages(context, records, check);
+  const plan = await planPublication(context, records, check);
+  if (await isUnchanged(context, records, plan)) {
+    if (!(await confirmSnapshot(engine.db, spec, plan))) return rereadStalePages(context, records, plan);
+    return finish(context, { outcome: 'unchanged' }, previous?.rows ?? 0);
   }
-  const badRows = suspectRejections(plan.kept, plan.rejected);
-  if (badRows !== undefined) return refuse(engine, spec, plan, run, badRows, false);
-  if (plan.torn !== undefined && wholeOnly(spec)) return refuse(engine, spec, plan, run, plan.torn, false);
+  const reason = suspectRejections(plan.validRows, plan.rejected);
+  if (reason !== undefined) return reject(context, plan, reason, false);
+  if (plan.torn !== undefined && recordsChanges(spec)) return reject(context, plan, plan.torn, false);
   const result = await publishSnapshot(engine.db, spec, plan);
-  if (result.state === 'stale') return rereadStalePages(engine, run, records, plan);
-  if (result.state !== 'twice') return told(engine, spec, plan, run, result);
-  const why = 'a key stands twice in the set';
-  if (!final) {
-    const stale = records.map((r) => r.page);
-    const notBefore = plan.expires?.getTime();
-    return readAgain(engine, run, records, { state: 'torn', why, stale, pages: plan.pages, notBefore });
-  }
-  if (wholeOnly(spec)) return refuse(engine, spec, { ...plan, torn: why }, run, why, false);
-  const asSeen = { ...plan, torn: why, trustDeletions: false };
-  return told(engine, spec, asSeen, run, await publishSnapshot(engine.db, spec, asSeen));
+  if (result.state !== 'duplicate-key') return concludePublication(context, records, plan, result);
+  return handleDuplicateKey(context, records, plan, isLastAttempt);
 }
 
-/** Where each item is followed, a set that was not seen whole says nothing: what it lacks would be told as a change. */
-const wholeOnly = ({ change }: SnapshotSpec) => change.policy === 'snapshot' && change.diffs !== undefined;
-
-/** What the store made of a set, as the run's next step. */
-async function told(
-  engine: EngineContext,
-  spec: SnapshotSpec,
+/** Whether every page answered 304, and other routes say nothing new of the rows either. */
+async function isUnchanged(
+  { engine, run, spec, previous }: RunContext,
+  records: readonly PageRecord[],
   plan: PublishPlan,
-  run: RunRef,
+): Promise<boolean> {
+  const isSame =
+    records.every((record) => record.notModified) &&
+    records.length === previous?.pages &&
+    plan.torn === undefined;
+  if (!isSame || spec.enrichments.length === 0) return isSame;
+  return !(await enrichmentsDiffer(engine.db.pool, spec, run.runId));
+}
+
+/** Two rows with one key: the snapshot is read again, and at the last attempt published as one that is torn. */
+async function handleDuplicateKey(
+  context: RunContext,
+  records: readonly PageRecord[],
+  plan: PublishPlan,
+  isLastAttempt: boolean,
+): Promise<Step> {
+  const { engine, spec } = context;
+  const reason = 'two rows have the same key';
+  if (!isLastAttempt)
+    return rereadPages(context, records, {
+      reason,
+      pages: plan.pages,
+      stale: records.map(({ page }) => page),
+      notBefore: plan.expires?.getTime(),
+    });
+  const torn = { ...plan, torn: reason, trustDeletions: false };
+  if (recordsChanges(spec)) return reject(context, torn, reason, false);
+  return concludePublication(context, records, torn, await publishSnapshot(engine.db, spec, torn));
+}
+
+/** The step that follows from what the store did with a snapshot. */
+async function concludePublication(
+  context: RunContext,
+  records: readonly PageRecord[],
+  plan: PublishPlan,
   result: PublishResult,
 ): Promise<Step> {
+  const { engine, run, spec } = context;
   switch (result.state) {
     case 'published':
     case 'unchanged': {
       const torn = plan.torn === undefined ? {} : { outcome: 'torn' as const, detail: plan.torn };
-      return finished(engine, run, { ...result, outcome: result.state, ...torn }, plan.rows);
+      return finish(context, { ...result, outcome: result.state, ...torn }, plan.rows);
     }
     case 'superseded':
       await confirmSnapshot(engine.db, spec, plan);
-      return finished(engine, run, { outcome: 'unchanged', detail: 'a newer set was published meanwhile' }, 0);
-    case 'unknown-ids':
-      return { state: 'resolve', runId: run.runId };
-    case 'closed':
-      return closedByAnother(engine, run);
-    case 'doubted':
-      return refuse(engine, spec, plan, run, result.why, true);
+      return finish(context, { outcome: 'unchanged', detail: 'a newer snapshot was published meanwhile' }, 0);
     case 'stale':
-    case 'twice':
-      throw new Error(`run ${run.runId}: the set is ${result.state} though it was cleared of that`);
+      return rereadStalePages(context, records, plan);
+    case 'not-enriched': // nothing is to be read: the driver enriches the run and publishes it again
+      return { state: 'read', run, pages: plan.pages, chunks: [] };
+    case 'closed':
+      return closedElsewhere(context);
+    case 'suspect':
+      return reject(context, plan, result.reason, true);
+    case 'duplicate-key':
+      throw new Error(`run ${run.runId}: two rows have the same key after duplicates were deleted`);
   }
 }
 
-async function planOf(
-  engine: EngineContext,
-  spec: SnapshotSpec,
-  run: RunRef,
+async function planPublication(
+  { engine, run, spec, previous }: RunContext,
   records: readonly PageRecord[],
-  assessment: SnapshotCheck,
-): Promise<PublishPlan & { kept: number }> {
-  const whole = assessment.state === 'whole' ? assessment : undefined;
-  const at = whole?.at ?? Math.max(...records.map((r) => r.lastModified ?? 0));
+  check: SnapshotCheck,
+): Promise<PublishPlan> {
+  const complete = check.state === 'complete' ? check : undefined;
+  const at = complete?.at ?? Math.max(...records.map((record) => record.lastModified ?? 0));
   const expires =
-    whole?.expires ?? records.find((r) => r.lastModified === at && r.expires !== undefined)?.expires;
-  const notModified = records.filter((r) => r.notModified).map((r) => r.page);
-  const carried = notModified.length > 0 ? await carriedPages(engine, spec, notModified) : [];
-  const sum = (pick: (r: PageRecord) => number) =>
-    [...records, ...carried].reduce((total, r) => total + pick(r), 0);
-  const torn = assessment.state === 'torn' ? assessment.why : undefined;
-  const rows = sum((r) => r.rows + r.rejected - r.keyless);
+    complete?.expires ??
+    records.find((record) => record.lastModified === at && record.expires !== undefined)?.expires;
+  const notModified = records.filter((record) => record.notModified).map(({ page }) => page);
+  // Pages that answered 304 have the counts that they have in the published snapshot.
+  const carried =
+    notModified.length > 0 && previous ? await readPageRecords(engine.db.pool, previous.runId) : [];
+  const counted = [...records, ...carried.filter(({ page }) => notModified.includes(page))];
+  const sum = (count: (record: PageRecord) => number) =>
+    counted.reduce((total, record) => total + count(record), 0);
+  const torn = check.state === 'torn' ? check.reason : undefined;
+  const keyless = sum((record) => record.keyless);
   return {
     runId: run.runId,
     at: new Date(at),
     expires: expires === undefined ? undefined : new Date(expires),
-    pages: assessment.pages,
+    pages: check.pages,
     notModified,
-    kept: sum((r) => r.rows),
-    rows,
-    rejected: sum((r) => r.rejected),
+    rows: sum((record) => record.rows + record.rejected) - keyless,
+    validRows: sum((record) => record.rows),
+    rejected: sum((record) => record.rejected),
     // A row whose key could not be read may be any of those that seem absent.
-    trustDeletions: torn === undefined && sum((r) => r.keyless) === 0,
+    trustDeletions: torn === undefined && keyless === 0,
     torn,
+    lossGuard: lossGuardOf(spec),
     now: new Date(engine.clock.now()),
-    doubt: (counts, previous) => suspectLoss({ ...counts, rows }, at, previous, wholeOnly(spec)),
   };
 }
 
-/** Pages that answered 304, as the set published last had them. */
-async function carriedPages(engine: EngineContext, spec: SnapshotSpec, pages: readonly number[]): Promise<PageRecord[]> {
-  const previous = await readPublishedSnapshot(engine.db.pool, spec);
-  if (!previous) return [];
-  const wanted = new Set(pages);
-  const records = await readPageRecords(engine.db.pool, previous.runId);
-  return records.filter((r) => wanted.has(r.page));
-}
-
-/** A twin has published another set since pages answered 304: these are asked again, with that set's ETags. */
+/** A twin has published another snapshot since pages answered 304: they are requested again with its ETags. */
 function rereadStalePages(
-  engine: EngineContext,
-  run: RunRef,
+  context: RunContext,
   records: readonly PageRecord[],
-  plan: PublishPlan,
+  { pages, notModified }: PublishPlan,
 ): Promise<Step> {
-  const why = 'another set was published while this one was read';
-  const { pages, notModified: stale } = plan;
-  return readAgain(engine, run, records, { state: 'torn', why, stale, pages, notBefore: undefined });
+  const reason = 'another snapshot was published while this one was read';
+  return rereadPages(context, records, { reason, pages, stale: notModified, notBefore: undefined });
 }
 
-async function readAgain(
-  engine: EngineContext,
-  run: RunRef,
+async function rereadPages(
+  { engine, run }: RunContext,
   records: readonly PageRecord[],
-  torn: SnapshotCheck & { state: 'torn' },
+  { reason, pages, stale, notBefore }: Torn,
 ): Promise<Step> {
-  engine.log.info({ ...run, why: torn.why }, 'the set is torn and read again');
-  await dropPages(engine.db, run.runId, torn.stale);
-  const kept = new Set(records.map((r) => r.page).filter((page) => !torn.stale.includes(page)));
-  const { pages } = torn;
-  const missing = Array.from({ length: pages }, (_, i) => i + 1).filter((page) => !kept.has(page));
-  return {
-    state: 'read',
-    runId: run.runId,
-    pages,
-    chunks: chunksOf(missing),
-    ...(torn.notBefore === undefined ? {} : { notBefore: torn.notBefore }),
-  };
+  engine.log.info({ ...run, reason }, 'the snapshot is torn and is read again');
+  await dropPages(engine.db, run.runId, stale);
+  const present = new Set(records.map(({ page }) => page).filter((page) => !stale.includes(page)));
+  const missing = range(1, pages).filter((page) => !present.has(page));
+  const chunks = chunksOf(missing);
+  return { state: 'read', run, pages, chunks, ...(notBefore === undefined ? {} : { notBefore }) };
 }
 
-/** Staging tables are unlogged: after a crash of the database server they are empty, and all is read again. */
-async function nothingStaged(engine: EngineContext, run: RunRef): Promise<Step> {
-  engine.log.warn({ ...run }, 'nothing is staged any more; the database server must have crashed');
-  await dropEnrichments(engine.db.pool, run.runId); // some may have been told after the crash
-  return { state: 'read', runId: run.runId, pages: 1, chunks: [{ from: 1, to: 1 }] };
+/** Staging tables are unlogged: after a crash of the database server they are empty, and all pages are read again. */
+async function rereadAll({ engine, run }: RunContext): Promise<Step> {
+  engine.log.warn(
+    { ...run },
+    'staged pages are missing, probably after a crash of the database server; reading them again',
+  );
+  await dropPages(engine.db, run.runId, []); // with the enrichments that were staged after the crash
+  return { state: 'read', run, pages: 1, chunks: [{ from: 1, to: 1 }] };
 }
 
-/** A twin of this step has done the work; or somebody ended the run, and its worker did not hear of it. */
-async function closedByAnother({ db }: EngineContext, run: RunRef): Promise<Step> {
-  const result = await readRunResult(db.pool, run.runId);
+/** A twin of this step has done the work, or the run was ended and its worker did not hear of it. */
+async function closedElsewhere({ engine, run }: RunContext): Promise<Step> {
+  const result = await readRunResult(engine.db.pool, run.runId);
   if (result && result.outcome !== 'failed')
     return { state: 'done', summary: { ...result, runId: run.runId } };
-  throw new AppError(`Run ${run.runId} was closed by another; this one ends.`, {
+  throw new AppError(`Run ${run.runId} was closed from outside, so it ends here.`, {
     code: 'RUN_CLOSED',
     verdict: 'fail',
   });
 }
 
-async function refuse(
-  engine: EngineContext,
-  spec: SnapshotSpec,
+async function reject(
+  context: RunContext,
   plan: PublishPlan,
-  run: RunRef,
-  why: string,
-  doubt: boolean,
+  reason: string,
+  isSuspect: boolean,
 ): Promise<Step> {
-  engine.log.warn({ ...run, why }, 'the set is not believed');
-  await rejectSnapshot(engine.db, spec, plan, why, doubt);
+  const { engine, run, spec } = context;
+  engine.log.warn({ ...run, reason }, 'the snapshot is not published');
+  await rejectSnapshot(engine.db, spec, plan, reason, isSuspect);
   const outcome = plan.torn === undefined ? 'refused' : 'torn';
-  return finished(engine, run, { outcome, detail: why }, 0);
+  return finish(context, { outcome, detail: reason }, 0);
 }
 
-function finished(engine: EngineContext, run: RunRef, summary: Omit<RunSummary, 'runId'>, rows: number): Step {
-  engine.metrics.runFinished(run.collector, summary.outcome, rows, engine.clock.now());
+function finish({ engine, run }: RunContext, summary: RunSummary, rows: number): Step {
   const { outcome, inserted = 0, changed = 0, removed = 0, detail } = summary;
-  return {
-    state: 'done',
-    summary: {
-      outcome,
-      runId: run.runId,
-      inserted,
-      changed,
-      removed,
-      ...(detail === undefined ? {} : { detail }),
-    },
-  };
+  engine.metrics.runFinished(run.collector, outcome, rows, engine.clock.now());
+  const counts = { outcome, runId: run.runId, inserted, changed, removed };
+  return { state: 'done', summary: detail === undefined ? counts : { ...counts, detail } };
 }

@@ -1,169 +1,156 @@
-import type { AnyResource } from '../../collectors/define.ts';
-import { type EsiResponse, type EsiAuth, type EsiRequest, requestUrl } from '../../esi/esi-request.ts';
+import type { EsiAuth, EsiRequest, EsiResponse } from '../../esi/esi-request.ts';
+import { requestUrl } from '../../esi/esi-request.ts';
 import { EsiError } from '../../esi/esi-error.ts';
 import { factOf } from '../../esi/facts/routes.ts';
 import { allSettledOrThrow } from '../../lib/concurrency.ts';
 import { readEtags, readKnownPages } from '../../store/sets/etags.ts';
-import { storeExpires, type PublishedSnapshot, readPublishedSnapshot } from '../../store/sets/published-snapshots.ts';
+import { storeExpires } from '../../store/sets/published-snapshots.ts';
 import { countRequests } from '../../store/sets/runs.ts';
-import type { SnapshotSpec } from '../../store/sets/snapshot-spec.ts';
 import { encodePage, readPageRecords, type StagedPage, stagePages } from '../../store/sets/stage.ts';
 import { withAccess } from '../owners/with-access.ts';
-import type { EngineContext, StepContext } from '../engine-context.ts';
-import { snapshotSpec } from './resources.ts';
-import { badShape, validateRows, type ValidatedRows } from './validate-rows.ts';
-import type { Chunk, RunRef } from './run-steps.ts';
+import type { RunContext } from './run-context.ts';
+import type { Chunk } from './run-steps.ts';
+import { badShape, type ValidatedRows, validateRows } from './validate-rows.ts';
 
-/** Pages that wait for the database together; more would only fill memory. */
+/** Pages written to the database together; more would only take memory. */
 const PAGES_PER_WRITE = 10;
 
-const NO_ROWS: ValidatedRows = { kept: [], rejected: [] };
-const NOTHING = Buffer.alloc(0);
+const NO_ROWS: ValidatedRows = { valid: [], rejected: [] };
 
-/** A set and its run, the set that stands, and whose token goes along: what it takes to read pages. */
-export interface Reading {
-  readonly engine: EngineContext;
-  readonly set: AnyResource;
-  readonly spec: SnapshotSpec;
-  readonly run: RunRef;
-  readonly previous: PublishedSnapshot | undefined;
-  readonly auth: EsiAuth | undefined;
-  readonly context: StepContext;
-}
-
-/** Does what reads pages of a run's set: in the name of somebody who may, where it is an owner's. */
-export async function withReading<T>(
-  engine: EngineContext,
-  set: AnyResource,
-  run: RunRef,
-  context: StepContext,
-  read: (reading: Reading) => Promise<T>,
-): Promise<T> {
-  const spec = snapshotSpec(set, run);
-  const previous = await readPublishedSnapshot(engine.db.pool, run);
-  return withAccess(engine, spec.targetId, set.route, context, (auth) =>
-    read({ engine, set, spec, run, previous, auth, context }),
-  );
+/**
+ * Reads and stages the pages of a chunk that are not staged yet. Safe to repeat, and to run beside a twin. Returns the
+ * number of pages read.
+ */
+export async function readChunk(context: RunContext, chunk: Chunk): Promise<number> {
+  const { engine, run, resource, spec, step } = context;
+  return withAccess(engine, spec.parsedTarget, resource.route, step, async (auth) => {
+    const staged = new Set((await readPageRecords(engine.db.pool, run.runId)).map(({ page }) => page));
+    return readPages(
+      context,
+      auth,
+      range(chunk.from, chunk.to).filter((page) => !staged.has(page)),
+    );
+  });
 }
 
 /**
- * Reads and stages pages of a set, as many at once as the client sends. Conditional where the last set's rows of a
- * page can still be had: a 304 costs one token instead of two, and no work. Returns the pages staged; a page that ESI
- * says does not exist is left out.
+ * Reads and stages pages, as many at once as the client sends. A page whose published rows are still known is requested
+ * conditionally: a 304 costs one token instead of two, and no work. A page that ESI says does not exist is left out.
+ * Returns the number of pages staged.
  */
-export async function readPages(reading: Reading, pages: readonly number[]): Promise<StagedPage[]> {
-  const { engine, spec, run } = reading;
-  const requests = await prepare(reading, pages);
-  const done: StagedPage[] = [];
+async function readPages(
+  context: RunContext,
+  auth: EsiAuth | undefined,
+  pages: readonly number[],
+): Promise<number> {
+  const { engine, spec, run } = context;
+  const requests = await pageRequests(context, auth, pages);
   const ready: StagedPage[] = [];
+  let count = 0;
   let writing = Promise.resolve();
-  const write = () =>
+  const writeReady = () =>
     stagePages(engine.db, spec, run.runId, ready.splice(0, PAGES_PER_WRITE), new Date(engine.clock.now()));
   await allSettledOrThrow(
     requests.map(async ({ page, request }) => {
-      const staged = await readPage(reading, page, request);
+      const staged = await readPage(context, page, request);
       if (!staged) return;
       ready.push(staged);
-      // Behind a write in progress pages gather, and go together with the next one.
-      writing = writing.then(() => (ready.length > 0 ? write() : undefined));
+      // Pages that arrive during a write go together with the next one.
+      writing = writing.then(() => (ready.length > 0 ? writeReady() : undefined));
       await writing;
-      done.push({ ...staged, rejected: [], copy: NOTHING });
+      count++;
     }),
   );
-  return done;
+  return count;
 }
 
-export async function prepare(
-  { engine, set, spec, previous, auth, context }: Reading,
+/** The requests of pages, conditional where the rows of the published page are still known. */
+export async function pageRequests(
+  { engine, resource, spec, previous, step }: RunContext,
+  auth: EsiAuth | undefined,
   pages: readonly number[],
 ): Promise<{ page: number; request: EsiRequest }[]> {
-  const held = previous ? await readKnownPages(engine.db.pool, spec, previous.runId) : new Set<number>();
-  const requests = pages.map((page) => ({
-    page,
-    request: {
-      route: set.route,
-      params: Object.fromEntries(spec.own),
+  const requests = pages.map((page) => {
+    const request: EsiRequest = {
+      route: resource.route,
+      params: Object.fromEntries(spec.targetColumns),
+      query: { ...resource.query, ...(page > 1 ? { page: String(page) } : {}) },
       auth,
-      query: { ...set.query, ...(page > 1 ? { page: String(page) } : {}) },
-      signal: context.signal,
-      ...(context.priority === undefined ? {} : { priority: context.priority }),
-      heartbeat: () => context.heartbeat?.({ page }),
-    } as EsiRequest,
-  }));
-  const urls = requests.filter(({ page }) => held.has(page)).map(({ request }) => requestUrl(request));
-  const etags =
-    urls.length > 0 ? await readEtags(engine.db.pool, previous?.runId ?? 0, urls) : new Map<string, string>();
+      signal: step.signal,
+      heartbeat: () => step.heartbeat?.({ page }),
+      ...(step.priority === undefined ? {} : { priority: step.priority }),
+    };
+    return { page, request };
+  });
+  if (!previous) return requests;
+  const known = await readKnownPages(engine.db.pool, spec, previous.runId);
+  const urls = requests.filter(({ page }) => known.has(page)).map(({ request }) => requestUrl(request));
+  if (urls.length === 0) return requests;
+  const etags = await readEtags(engine.db.pool, previous.runId, urls);
   return requests.map(({ page, request }) => ({
     page,
     request: { ...request, etag: etags.get(requestUrl(request)) },
   }));
 }
 
+/**
+ * Reads one page and encodes its rows; undefined when ESI says that it does not exist. `below`: only rows with a smaller
+ * value in this field are taken.
+ */
 export async function readPage(
-  reading: Reading,
+  { engine, resource, spec, previous, run }: RunContext,
   page: number,
   request: EsiRequest,
-  wanted: (row: Readonly<Record<string, unknown>>) => boolean = () => true,
+  below?: { readonly field: string; readonly id: number },
 ): Promise<StagedPage | undefined> {
-  const { engine, spec, previous, run } = reading;
   try {
-    const answer = await engine.esi.get(request);
-    const notModified = answer.status === 304;
-    const { kept: all, rejected } = notModified ? NO_ROWS : await understand(reading, page, answer);
-    const kept = all.filter(wanted);
+    const response = await engine.esi.get(request);
+    const notModified = response.status === 304;
+    const { valid: all, rejected } = notModified
+      ? NO_ROWS
+      : await validateResponse({ engine, resource, run }, page, response);
+    const valid = below ? all.filter((row) => Number(row[below.field]) < below.id) : all;
     return {
       page,
-      pages: answer.pages ?? (notModified ? (previous?.pages ?? 1) : 1),
-      url: answer.url,
-      etag: notModified ? request.etag : answer.etag,
-      // Without Last-Modified an answer stands for the moment it was given, in whole seconds as ESI's own.
-      lastModified: answer.lastModified ?? new Date(Math.floor(engine.clock.now() / 1_000) * 1_000),
-      expires: answer.expires,
+      pages: response.pages ?? (notModified ? (previous?.pages ?? 1) : 1),
+      url: response.url,
+      etag: notModified ? request.etag : response.etag,
+      // Without Last-Modified an answer stands for the moment it was given, in whole seconds like ESI's own.
+      lastModified: response.lastModified ?? new Date(Math.floor(engine.clock.now() / 1_000) * 1_000),
+      expires: response.expires,
       notModified,
-      requests: answer.requests,
-      rows: kept.length,
+      requests: response.requests,
+      rows: valid.length,
       rejected,
-      copy: encodePage(spec, page, kept, rejected),
+      copy: encodePage(spec, page, valid, rejected),
     };
   } catch (error) {
     if (!(error instanceof EsiError)) throw error;
     await countRequests(engine.db.pool, run.runId, error.requests);
-    if (error.status === 404 && page > 1) return undefined; // the set has shrunk since page 1 was read
+    if (error.status === 404 && page > 1) return undefined; // the list has shrunk since page 1 was read
     throw error;
   }
 }
 
-/** ESI's smallest pages: a shorter first page is the only one. */
+/** ESI's smallest page size: a shorter first page is the only one. */
 const SMALLEST_PAGE = 1_000;
 
-/** The rows of an answer. Where it makes no sense, its `Expires` holds all the same. Throws AppError ESI_BAD_SHAPE. */
-async function understand({ engine, set, run }: Reading, page: number, answer: EsiResponse): Promise<ValidatedRows> {
+/** The rows of an answer. The `Expires` of an answer of a bad shape is recorded. Throws AppError ESI_BAD_SHAPE. */
+async function validateResponse(
+  { engine, resource, run }: Pick<RunContext, 'engine' | 'resource' | 'run'>,
+  page: number,
+  response: EsiResponse,
+): Promise<ValidatedRows> {
   try {
-    const sifted = validateRows(set, answer.json);
-    const isOnly = page === 1 && sifted.kept.length + sifted.rejected.length < SMALLEST_PAGE;
-    if (answer.pages === undefined && factOf(set.route).paged && !isOnly)
-      throw badShape(`ESI answered ${set.route} without X-Pages, so how many pages there are is not known.`);
-    return sifted;
+    const rows = validateRows(resource, response.json);
+    const isOnlyPage = page === 1 && rows.valid.length + rows.rejected.length < SMALLEST_PAGE;
+    if (response.pages === undefined && factOf(resource.route).paged && !isOnlyPage)
+      throw badShape(`ESI answered ${resource.route} without X-Pages, so the number of pages is unknown.`);
+    return rows;
   } catch (error) {
-    await storeExpires(engine.db.pool, run, answer.expires);
+    await storeExpires(engine.db.pool, run, response.expires);
     throw error;
   }
-}
-
-/** One chunk of a run: reads what is not staged yet. Safe to repeat, and to run beside a twin. Gives the pages read. */
-export async function readChunk(
-  engine: EngineContext,
-  set: AnyResource,
-  run: RunRef,
-  chunk: Chunk,
-  context: StepContext,
-): Promise<number> {
-  const pages = await withReading(engine, set, run, context, async (reading) => {
-    const staged = new Set((await readPageRecords(engine.db.pool, run.runId)).map((record) => record.page));
-    const missing = range(chunk.from, chunk.to).filter((page) => !staged.has(page));
-    return readPages(reading, missing);
-  });
-  return pages.length;
 }
 
 /** The whole numbers from `from` to `to`, both included. */

@@ -3,25 +3,29 @@ import type { AnyResource } from '../../collectors/define.ts';
 import { AppError } from '../../lib/errors.ts';
 import type { RejectedRow } from '../../store/sets/rejected-rows.ts';
 
+/** The rows of an answer, parted by validation. */
 export interface ValidatedRows {
-  readonly kept: readonly Readonly<Record<string, unknown>>[];
+  readonly valid: readonly Readonly<Record<string, unknown>>[];
   readonly rejected: readonly RejectedRow[];
 }
 
-/** Where and why a row failed: `price: Invalid input: expected number, received null`. */
-function reasonOf(error: z.ZodError): string {
+/** Characters of a reason: several faults of one row, and no more than a person reads. */
+const MAX_REASON_LENGTH = 500;
+
+/** Where and why a row is invalid: `price: Invalid input: expected number, received null`. */
+export function formatIssues(error: z.ZodError): string {
   return error.issues
     .map((issue) => `${issue.path.join('.') || 'row'}: ${issue.message}`)
     .join(', ')
-    .slice(0, 500);
+    .slice(0, MAX_REASON_LENGTH);
 }
 
-/** The key of a row that failed elsewhere, when each part of it is good. */
-function readKey(set: AnyResource, row: unknown): Record<string, unknown> | undefined {
+/** The key of a row that is invalid elsewhere; undefined where the key is invalid too. */
+function readKey(resource: AnyResource, row: unknown): Record<string, unknown> | undefined {
   if (typeof row !== 'object' || row === null) return undefined;
   const key: Record<string, unknown> = {};
-  for (const column of set.key as string[]) {
-    const shape = set.row.shape as Record<string, z.ZodType>;
+  const shape = resource.row.shape as Record<string, z.ZodType>;
+  for (const column of resource.key as string[]) {
     const parsed = shape[column]?.safeParse((row as Record<string, unknown>)[column]);
     if (!parsed?.success) return undefined;
     key[column] = parsed.data;
@@ -30,36 +34,39 @@ function readKey(set: AnyResource, row: unknown): Record<string, unknown> | unde
 }
 
 /** A row under the names of the table's columns. */
-function renamed(names: Readonly<Record<string, string>>, row: unknown): unknown {
+function renameFields(names: Readonly<Record<string, string>>, row: unknown): unknown {
   if (typeof row !== 'object' || row === null) return row;
   const copy = { ...row } as Record<string, unknown>;
   for (const [column, field] of Object.entries(names)) copy[column] = copy[field];
   return copy;
 }
 
-/** The error of an answer that is not what its route promises. Not repeated: ESI gives the same until it expires. */
-export const badShape = (message: string) =>
+/** The error of an answer that its route cannot give. It is not retried, since ESI gives the same until it expires. */
+export const badShape = (message: string): AppError =>
   new AppError(message, { code: 'ESI_BAD_SHAPE', verdict: 'fail' });
 
 /**
- * Splits the rows of an answer into those that fit the set's row and those that do not, with the reason.
- * Unknown fields are left out. Throws AppError ESI_BAD_SHAPE when the answer is no list at all.
+ * Validates the rows of an answer. Unknown fields are left out. Throws AppError ESI_BAD_SHAPE when the answer is not a
+ * list.
  */
-export function validateRows(set: AnyResource, json: unknown): ValidatedRows {
-  const list = set.rows ? set.rows(json) : json;
+export function validateRows(resource: AnyResource, json: unknown): ValidatedRows {
+  const list = resource.rows ? resource.rows(json) : json;
   if (!Array.isArray(list)) {
+    const found = json === null ? 'null' : typeof json;
     throw badShape(
-      `ESI answered ${set.route} with ${json === null ? 'null' : typeof json} instead of ${set.answers ?? 'a list'}.`,
+      `ESI answered ${resource.route} with ${found} instead of ${resource.expected ?? 'a list'}.`,
     );
   }
-  const kept: Record<string, unknown>[] = [];
+  const valid: Record<string, unknown>[] = [];
   const rejected: RejectedRow[] = [];
-  const schema = set.row as z.ZodObject;
-  for (const given of list as unknown[]) {
-    const row = set.rename ? renamed(set.rename as Record<string, string>, given) : given;
+  const schema = resource.row as z.ZodObject;
+  for (const original of list as unknown[]) {
+    const row = resource.fields
+      ? renameFields(resource.fields as Record<string, string>, original)
+      : original;
     const parsed = schema.safeParse(row);
-    if (parsed.success) kept.push(parsed.data);
-    else rejected.push({ row: given, reason: reasonOf(parsed.error), key: readKey(set, row) });
+    if (parsed.success) valid.push(parsed.data);
+    else rejected.push({ row: original, reason: formatIssues(parsed.error), key: readKey(resource, row) });
   }
-  return { kept, rejected };
+  return { valid, rejected };
 }

@@ -10,7 +10,13 @@ import {
   type RunKey,
 } from '../../store/sets/runs.ts';
 import { readPlaceholders } from '../../store/universe/static-rows.ts';
-import { adoptImportItems, dropOldImportItems, dropImportItems, hasImportItems, mergeImportItems } from '../../store/universe/import-items.ts';
+import {
+  adoptImportItems,
+  dropOldImportItems,
+  dropImportItems,
+  hasImportItems,
+  mergeImportItems,
+} from '../../store/universe/import-items.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
 import type { RunRef, Step } from '../run/run-steps.ts';
 import { importFromEsi, listImportItems } from './import-from-esi.ts';
@@ -24,7 +30,11 @@ const COMPLETED_PER_RUN = 300;
  * The universe collector: from the SDE when its build is new, or wholly from ESI; then what is still a placeholder is
  * asked of ESI. Call it again while it answers `more`. Safe to repeat and to kill: tables change in one transaction.
  */
-export async function collectUniverse(engine: EngineContext, key: RunKey, context: StepContext): Promise<Step> {
+export async function collectUniverse(
+  engine: EngineContext,
+  key: RunKey,
+  context: StepContext,
+): Promise<Step> {
   const now = new Date(engine.clock.now());
   const runId = await openRun(engine.db.pool, key, now);
   const run = { collector: key.collector, target: key.target, runId };
@@ -90,7 +100,7 @@ async function fromEsi(engine: EngineContext, run: RunRef, context: StepContext)
     await listImportItems(engine, run, first.json, context);
   }
   const { done, total } = await importFromEsi(engine, run, context);
-  if (done < total) return { state: 'more', runId: run.runId, done, total };
+  if (done < total) return { state: 'continue', done, total };
   const counts = await engine.db.transaction(async (client) => {
     const merged = await mergeImportItems(client, run.runId);
     await client.query(`UPDATE collection_runs SET rows_read = $2 WHERE run_id = $1`, [run.runId, total]);

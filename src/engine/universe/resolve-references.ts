@@ -1,5 +1,4 @@
 import { ZodError } from 'zod';
-import type { AnyResource } from '../../collectors/define.ts';
 import { EsiError } from '../../esi/esi-error.ts';
 import { describeError } from '../../lib/errors.ts';
 import { STATIC_TABLES, type StaticRow, type StaticTableName } from '../../store/universe/static-tables.ts';
@@ -12,8 +11,7 @@ import {
   upsertStatic,
 } from '../../store/universe/static-rows.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
-import { snapshotSpec } from '../run/resources.ts';
-import type { RunRef } from '../run/run-steps.ts';
+import type { RunContext } from '../run/run-context.ts';
 import { ESI_SOURCES } from './esi-static-rows.ts';
 
 /**
@@ -139,26 +137,26 @@ export async function resolveIds(
 }
 
 /**
- * Step of a run whose rows name unknown ids: after it each of them has a row, fetched from ESI or a marked
- * placeholder, so that publishing never waits for them. Gives the ids asked, and how many types are new. Safe to repeat.
+ * Gives every unknown id that a run's staged rows refer to a row: fetched from ESI, or a marked placeholder, so that
+ * publishing never waits for it. Safe to repeat. Returns the ids requested, and the number of new types.
  */
-export async function resolveUnknown(
-  engine: EngineContext,
-  set: AnyResource,
-  run: RunRef,
-  context: StepContext,
-): Promise<{ asked: number; types: number }> {
-  const spec = snapshotSpec(set, run);
-  const unknown = await readUnknownIds(engine.db.pool, spec, run.runId);
+export async function resolveReferences({
+  engine,
+  spec,
+  run,
+  step,
+}: RunContext): Promise<{ requested: number; newTypes: number }> {
+  const { pool } = engine.db;
+  const unknown = await readUnknownIds(pool, spec, run.runId);
   const asked: Asked = new Map();
   let left = ASKED_PER_SET;
   for (const table of ['systems', 'types', 'stations'] as const) {
     const ids = unknown[table];
-    const { requests } = await resolveIds(engine, table, ids.slice(0, left), context, asked);
-    await insertPlaceholders(engine.db.pool, table, ids.slice(left));
-    await countRequests(engine.db.pool, run.runId, requests);
+    const { requests } = await resolveIds(engine, table, ids.slice(0, left), step, asked);
+    await insertPlaceholders(pool, table, ids.slice(left));
+    await countRequests(pool, run.runId, requests);
     left = Math.max(0, left - ids.length);
   }
-  await insertStructurePlaceholders(engine.db.pool, unknown.structures);
-  return { asked: ASKED_PER_SET - left, types: unknown.types.length };
+  await insertStructurePlaceholders(pool, unknown.structures);
+  return { requested: ASKED_PER_SET - left, newTypes: unknown.types.length };
 }

@@ -53,12 +53,13 @@ export async function noteUnknownCollector(
   ]);
 }
 
-export interface Settlement {
+/** What became of the run of an assignment. */
+export interface CollectionRecord {
   readonly collector: string;
   readonly kind: OwnerKind;
   readonly ownerId: number;
   /** Whether something was asked and answered. */
-  readonly collected: boolean;
+  readonly isCollected: boolean;
   /** Before this nothing new can be had. */
   readonly notBefore: Date | undefined;
   /** Why nothing, or not all, was collected. */
@@ -71,8 +72,8 @@ export interface Settlement {
  * behind others, is on time again the next time. The moment counts from the first run's `notBefore` on, or a thousand
  * sets that ESI caches as long as the interval would for ever come when they were first read.
  */
-export async function recordCollection(db: Queryable, settlement: Settlement, now: Date): Promise<void> {
-  const { collector, kind, ownerId, collected, notBefore, note } = settlement;
+export async function recordCollection(db: Queryable, record: CollectionRecord, now: Date): Promise<void> {
+  const { collector, kind, ownerId, isCollected, notBefore, note } = record;
   const nextTurn = (after: string) => `date_bin(turn.every, ${after}, turn.moment) + turn.every`;
   await db.query(
     `UPDATE collector_assignments a
@@ -84,7 +85,7 @@ export async function recordCollection(db: Queryable, settlement: Settlement, no
                     to_timestamp(hashint8(id)) AS moment
                FROM collector_assignments WHERE ${COLLECTOR} = $1 AND ${kind}_id = $2) turn
       WHERE a.id = turn.id`,
-    [collector, ownerId, collected, now, notBefore ?? null, note ?? null],
+    [collector, ownerId, isCollected, now, notBefore ?? null, note ?? null],
   );
 }
 

@@ -1,130 +1,135 @@
-import type { Pool, PoolClient } from 'pg';
-import { type Enrichment, ENRICHED_COLUMNS } from '../../collectors/vocabulary.ts';
-import { list, within } from './merge.sql.ts';
-import { type SnapshotSpec, stageTable } from './snapshot-spec.ts';
-import { hasStage } from './stage.ts';
+import type { PoolClient } from 'pg';
+import { ENRICHED_COLUMNS, type Enrichment } from '../../collectors/vocabulary.ts';
+import type { Queryable } from '../database.ts';
+import { assignments, columnList, differ } from '../sql-fragments.ts';
+import { isOfTarget, type SnapshotSpec, stageTable } from './snapshot-spec.ts';
 
-/** What another route told of one row: the columns that it fills. */
+/** What another route said of one row: the columns that the enrichment fills. */
 export interface EnrichmentRow {
   readonly id: number;
   readonly [column: string]: number | string | null;
 }
 
-/** Ships (category) and cargo, secure, audit-log and freight containers (groups): what a player can name. */
-const NAMEABLE = `s.is_singleton AND EXISTS (
+/**
+ * Which staged rows `s` an enrichment is requested for. A player can name assembled ships (category 6) and cargo, secure,
+ * audit-log and freight containers (groups 12, 340, 448, 649).
+ */
+const ENRICHABLE: Readonly<Record<Enrichment['kind'], string>> = {
+  name: `s.is_singleton AND EXISTS (
   SELECT FROM types t JOIN groups g USING (group_id)
-   WHERE t.type_id = s.type_id AND (g.category_id = 6 OR g.group_id IN (12, 340, 448, 649)))`;
-
-const WANTED: Readonly<Record<Enrichment['rows'], string>> = {
-  nameable: NAMEABLE,
-  'in-space': `s.location_type = 'solar_system'`,
+   WHERE t.type_id = s.type_id AND (g.category_id = 6 OR g.group_id IN (12, 340, 448, 649)))`,
+  position: `s.location_type = 'solar_system'`,
 };
 
 /**
- * The ids of the rows of a set that a detail is still to be asked for; rows of pages that answered 304 are those of the
- * last set.
+ * The ids of a snapshot's rows that an enrichment is still to be requested for. `previousRun`: the published run whose
+ * staged rows stand for the pages that answered 304, where it has any.
  */
 export async function readRowsToEnrich(
-  db: Pick<Pool, 'query'>,
+  db: Queryable,
   spec: SnapshotSpec,
-  detail: Enrichment,
-  runs: { readonly runId: number; readonly previousRun: number | undefined },
+  { kind }: Enrichment,
+  { runId, previousRun }: { readonly runId: number; readonly previousRun: number | undefined },
 ): Promise<number[]> {
   const key = `s."${spec.key[0]}"`;
-  const sources = [`SELECT s.* FROM ${stageTable(runs.runId)} s WHERE NOT s.rejected`];
-  // As an array, not IN: nothing is known of a stage, and Postgres may read it once for each page.
-  if (runs.previousRun !== undefined && (await hasStage(db, runs.previousRun)))
+  const sources = [`SELECT s.* FROM ${stageTable(runId)} s WHERE NOT s.rejected`];
+  // An array, not IN: the planner knows nothing of a stage, and may read it once for each page.
+  if (previousRun !== undefined)
     sources.push(
-      `SELECT s.* FROM ${stageTable(runs.previousRun)} s WHERE NOT s.rejected AND s.page = ANY
-        (ARRAY(SELECT page FROM stage.pages WHERE run_id = ${runs.runId} AND not_modified))`,
+      `SELECT s.* FROM ${stageTable(previousRun)} s WHERE NOT s.rejected AND s.page = ANY
+        (ARRAY(SELECT page FROM stage.pages WHERE run_id = ${runId} AND not_modified))`,
     );
   const { rows } = await db.query<{ id: number }>(
     `SELECT DISTINCT ${key} AS id FROM (${sources.join(' UNION ALL ')}) s
-      WHERE ${WANTED[detail.rows]}
-        AND NOT EXISTS (SELECT FROM stage.details d
-                         WHERE d.run_id = ${runs.runId} AND d.detail = '${detail.fills}' AND d.id = ${key}) ORDER BY 1`,
+      WHERE ${ENRICHABLE[kind]}
+        AND NOT EXISTS (SELECT FROM stage.enrichments e
+                         WHERE e.run_id = ${runId} AND e.kind = '${kind}' AND e.id = ${key}) ORDER BY 1`,
   );
   return rows.map((row) => row.id);
 }
 
-/** Whether everything that was wanted of the run's rows has been asked. */
-export async function isEnriched(db: Pick<Pool, 'query'>, runId: number): Promise<boolean> {
-  const { rows } = await db.query('SELECT FROM stage.detail_readings WHERE run_id = $1 AND closed', [runId]);
+/** Whether everything was requested that the run's staged rows can be enriched with. */
+export async function isEnriched(db: Queryable, runId: number): Promise<boolean> {
+  const { rows } = await db.query('SELECT FROM stage.enrichment_attempts WHERE run_id = $1 AND is_complete', [
+    runId,
+  ]);
   return rows.length > 0;
 }
 
-/** Begins to ask for the run's pages as they were read now, or goes on with it. Gives the reading's name. */
-export async function openEnrichment(db: Pick<Pool, 'query'>, runId: number): Promise<string> {
-  const { rows } = await db.query<{ reading: string }>(
-    `INSERT INTO stage.detail_readings AS r (run_id) VALUES ($1)
-     ON CONFLICT (run_id) DO UPDATE SET closed = r.closed RETURNING reading`,
+/** Begins to enrich the run's pages as they are staged now, or continues. Returns the name of the attempt. */
+export async function openEnrichment(db: Queryable, runId: number): Promise<string> {
+  const { rows } = await db.query<{ attempt: string }>(
+    `INSERT INTO stage.enrichment_attempts AS a (run_id) VALUES ($1)
+     ON CONFLICT (run_id) DO UPDATE SET is_complete = a.is_complete RETURNING attempt`,
     [runId],
   );
-  return rows[0]!.reading;
+  return rows[0]!.attempt;
 }
 
-/** Everything of a reading has been asked. Whoever is late, when pages have been read again since, closes nothing. */
-export async function closeEnrichment(db: Pick<Pool, 'query'>, runId: number, reading: string): Promise<void> {
-  await db.query('UPDATE stage.detail_readings SET closed = true WHERE run_id = $1 AND reading = $2', [
-    runId,
-    reading,
-  ]);
+/** Marks an attempt as complete. An attempt whose pages were read again meanwhile is unknown by now, and changes nothing. */
+export async function closeEnrichment(db: Queryable, runId: number, attempt: string): Promise<void> {
+  await db.query(
+    'UPDATE stage.enrichment_attempts SET is_complete = true WHERE run_id = $1 AND attempt = $2',
+    [runId, attempt],
+  );
+}
+
+/** Drops what other routes said of the run's rows. */
+export async function dropEnrichments(db: Queryable, runId: number): Promise<void> {
+  for (const table of ['enrichments', 'enrichment_attempts'])
+    await db.query(`DELETE FROM stage.${table} WHERE run_id = $1`, [runId]);
 }
 
 /**
- * Keeps what a batch was told until the set is published. `silent`: ids that were asked for and not answered; of these
- * what is known already stays. Rows are taken in the order of their ids, so that no two batches wait for each other.
+ * Stores the answer for a batch of ids until the snapshot is published. `unanswered` ids keep what is published of them.
+ * Rows are written in the order of their ids, so that two batches cannot deadlock.
  */
 export async function storeEnrichments(
-  db: Pick<Pool, 'query'>,
+  db: Queryable,
   spec: SnapshotSpec,
   runId: number,
-  { fills }: Enrichment,
-  { told, silent }: { readonly told: readonly EnrichmentRow[]; readonly silent: readonly number[] },
+  { kind }: Enrichment,
+  { rows, unanswered }: { readonly rows: readonly EnrichmentRow[]; readonly unanswered: readonly number[] },
 ): Promise<void> {
-  const columns = ENRICHED_COLUMNS[fills];
+  const columns = ENRICHED_COLUMNS[kind];
   await db.query(
-    `INSERT INTO stage.details (run_id, detail, id, ${list(columns)})
-     SELECT $1::bigint, '${fills}', id, ${list(columns)} FROM json_populate_recordset(NULL::stage.details, $2)
+    `INSERT INTO stage.enrichments (run_id, kind, id, ${columnList(columns)})
+     SELECT $1::bigint, '${kind}', id, ${columnList(columns)} FROM json_populate_recordset(NULL::stage.enrichments, $2)
      UNION ALL
-     SELECT $1::bigint, '${fills}', i.id, ${list(columns, 'b.')} FROM unnest($3::bigint[]) AS i (id)
-       LEFT JOIN ${spec.table} b ON b."${spec.key[0]}" = i.id AND ${within(spec, 'b')} ORDER BY 3
-     ON CONFLICT (run_id, detail, id) DO UPDATE SET ${columns.map((c) => `"${c}" = excluded."${c}"`).join(', ')}`,
-    [runId, JSON.stringify(told), silent],
+     SELECT $1::bigint, '${kind}', i.id, ${columnList(columns, 'b.')} FROM unnest($3::bigint[]) AS i (id)
+       LEFT JOIN ${spec.table} b ON b."${spec.key[0]}" = i.id AND ${isOfTarget(spec, 'b')} ORDER BY 3
+     ON CONFLICT (run_id, kind, id) DO UPDATE SET ${assignments(columns, 'excluded')}`,
+    [runId, JSON.stringify(rows), unanswered],
   );
 }
 
-/** What a detail told of `d` that is not so in `other`. */
-const differs = ({ fills }: Enrichment, other: string) =>
-  `(${list(ENRICHED_COLUMNS[fills], 'd.')}) IS DISTINCT FROM (${list(ENRICHED_COLUMNS[fills], other)})`;
-
 /**
- * Whether what was told differs from what the published rows say. Row by row through the key: a join that may stop at its
- * first row is planned by how many rows the owner seems to have, and of a new owner nothing is known.
+ * Whether the enrichments of a run differ from the published rows. Rows are looked up one by one, because a join that
+ * may stop at its first row is planned by the number of rows of the owner, which is unknown for a new one.
  */
-export async function enrichmentsDiffer(db: Pick<Pool, 'query'>, spec: SnapshotSpec, runId: number): Promise<boolean> {
-  const columns = spec.details.flatMap(({ fills }) => ENRICHED_COLUMNS[fills]);
-  const other = spec.details.map((detail) => `d.detail = '${detail.fills}' AND ${differs(detail, 'b.')}`);
+export async function enrichmentsDiffer(db: Queryable, spec: SnapshotSpec, runId: number): Promise<boolean> {
+  const columns = spec.enrichments.flatMap(({ kind }) => ENRICHED_COLUMNS[kind]);
+  const conditions = spec.enrichments.map(
+    ({ kind }) => `e.kind = '${kind}' AND ${differ(ENRICHED_COLUMNS[kind], 'e', 'b')}`,
+  );
   const { rows } = await db.query(
-    `SELECT FROM stage.details d
-      CROSS JOIN LATERAL (SELECT ${list(columns)} FROM ${spec.table} b
-                           WHERE b."${spec.key[0]}" = d.id AND ${within(spec, 'b')} LIMIT 1) b
-      WHERE d.run_id = $1 AND (${other.join(' OR ')}) LIMIT 1`,
+    `SELECT FROM stage.enrichments e
+      CROSS JOIN LATERAL (SELECT ${columnList(columns)} FROM ${spec.table} b
+                           WHERE b."${spec.key[0]}" = e.id AND ${isOfTarget(spec, 'b')} LIMIT 1) b
+      WHERE e.run_id = $1 AND (${conditions.join(' OR ')}) LIMIT 1`,
     [runId],
   );
   return rows.length > 0;
 }
 
-/** Fills the staged rows with what was told of them. False where not everything has been asked. */
-export async function applyEnrichments(client: PoolClient, spec: SnapshotSpec, runId: number): Promise<boolean> {
-  if (!(await isEnriched(client, runId))) return false;
-  for (const detail of spec.details) {
-    const set = ENRICHED_COLUMNS[detail.fills].map((c) => `"${c}" = d."${c}"`).join(', ');
+/** Fills the enriched columns of the staged rows. */
+export async function applyEnrichments(client: PoolClient, spec: SnapshotSpec, runId: number): Promise<void> {
+  for (const { kind } of spec.enrichments) {
+    const columns = ENRICHED_COLUMNS[kind];
     await client.query(
-      `UPDATE ${stageTable(runId)} s SET ${set} FROM stage.details d
-        WHERE d.run_id = $1 AND d.detail = '${detail.fills}' AND s."${spec.key[0]}" = d.id AND ${differs(detail, 's.')}`,
+      `UPDATE ${stageTable(runId)} s SET ${assignments(columns, 'e')} FROM stage.enrichments e
+        WHERE e.run_id = $1 AND e.kind = '${kind}' AND s."${spec.key[0]}" = e.id AND ${differ(columns, 'e', 's')}`,
       [runId],
     );
   }
-  return true;
 }

@@ -1,12 +1,12 @@
-import type { Pool } from 'pg';
+import type { Queryable } from '../database.ts';
 import type { SnapshotSpec } from './snapshot-spec.ts';
 
 /**
- * ETags of published pages by URL, for the URLs asked; only those whose rows can still be had may be sent. A page that
- * came without an ETag the last time has none, whatever it had before.
+ * ETags of the pages of a published snapshot, by URL. A page that came without an ETag the last time has none, whatever
+ * it had before.
  */
 export async function readEtags(
-  db: Pick<Pool, 'query'>,
+  db: Queryable,
   runId: number,
   urls: readonly string[],
 ): Promise<Map<string, string>> {
@@ -18,14 +18,10 @@ export async function readEtags(
 }
 
 /**
- * The pages of a published run that may answer 304: those whose rows the stage still holds (none after a crash of the
- * server), or all where the rows are not needed.
+ * The pages of a published snapshot that may be requested conditionally: those whose rows the stage still holds (none
+ * after a crash of the server), or all where the rows are not needed.
  */
-export async function readKnownPages(
-  db: Pick<Pool, 'query'>,
-  spec: SnapshotSpec,
-  runId: number,
-): Promise<Set<number>> {
+export async function readKnownPages(db: Queryable, spec: SnapshotSpec, runId: number): Promise<Set<number>> {
   const { rows } = await db.query<{ page: number }>(
     `SELECT page FROM stage.pages WHERE run_id = $1 AND ($2 OR to_regclass('stage.r' || $1::bigint) IS NOT NULL)`,
     [runId, !spec.keepsStage],

@@ -1,67 +1,61 @@
 import type { PoolClient } from 'pg';
 import type { OpenList } from '../../collectors/vocabulary.ts';
-import { findUnknown } from './references.ts';
+import { insertAssetDiffs } from './asset-diffs.sql.ts';
+import { findJournalGaps } from './journal-gaps.sql.ts';
+import { suspectLoss } from './loss-guard.ts';
+import { marketTypeSeries } from './market-type-series.sql.ts';
 import * as sql from './merge.sql.ts';
-import * as owner from './owner-merge.sql.ts';
-import { type PublishPlan, Rollback, type SetCounts } from './publish-plan.ts';
+import * as openListSql from './open-list.sql.ts';
+import { countOf } from './preconditions.ts';
+import type { Merged, PublishPlan, PublishResult } from './publish-plan.ts';
 import type { PublishedSnapshot } from './published-snapshots.ts';
-import { marketTypeSeries } from './series.sql.ts';
-import { type SnapshotSpec, stageTable } from './snapshot-spec.ts';
-import { count } from './preconditions.ts';
 import { storeRejectedRows } from './rejected-rows.ts';
+import type { SnapshotSpec } from './snapshot-spec.ts';
 
-/** Postgres' code for a key that stands already. */
+/** SQLSTATE of a key that exists. */
 const UNIQUE_VIOLATION = '23505';
 
-/** What a publication did, in rows. */
-export type Merged = {
-  state: 'published' | 'unchanged';
-  inserted: number;
-  changed: number;
-  removed: number;
-  rows: number;
-};
+const DUPLICATE_KEY = { state: 'duplicate-key' } as const;
 
-/** Brings a staged set into its table by the change policy of its collector. */
-export async function merge(
-  client: PoolClient,
-  spec: SnapshotSpec,
-  plan: PublishPlan,
-  previous: PublishedSnapshot | undefined,
-): Promise<Merged> {
-  const { change } = spec;
-  // Rows that never change may well stand on two pages: while they were read, one moved on to the next.
-  if (plan.torn !== undefined || change.policy === 'append')
-    await client.query(sql.dropTwice(spec, plan.runId));
-  if (change.policy === 'append' || change.policy === 'upsert')
-    return mergeRows(client, spec, plan, previous);
-  if (change.policy !== 'snapshot') return mergeVersions(client, spec, plan, previous);
-  if (change.leaves !== undefined) return mergeListed(client, spec, plan, previous, change.leaves);
-  const before = await count(client, sql.countBook(spec));
-  // Where items are followed one by one, whatever comes after a first set is a change, even into an empty table.
-  const first = change.diffs === undefined || !previous?.lastModified;
-  return (
-    (before === 0 && first ? await mergeIntoEmpty(client, spec, plan) : undefined) ??
-    mergeSnapshot(client, spec, plan, previous, before)
-  );
+/** What all merges work with: the transaction, and the snapshot that is published now. */
+export interface MergeContext {
+  readonly client: PoolClient;
+  readonly spec: SnapshotSpec;
+  readonly plan: PublishPlan;
+  readonly previous: PublishedSnapshot | undefined;
 }
 
-/** The first set of a target. Undefined when some row did not go in: the other way finds out which and why. */
-async function mergeIntoEmpty(
-  client: PoolClient,
-  spec: SnapshotSpec,
-  plan: PublishPlan,
-): Promise<Merged | undefined> {
+/**
+ * Merges a staged snapshot into its table by the change policy of its collector. With any other result than `published`
+ * and `unchanged` the transaction has to be rolled back.
+ */
+export async function mergeSnapshot(context: MergeContext): Promise<PublishResult> {
+  const { client, spec, plan, previous } = context;
+  const { change } = spec;
+  // Rows that never change may stand on two pages, because one moved to the next page while they were read.
+  if (plan.torn !== undefined || change.policy === 'append')
+    await client.query(sql.deleteDuplicates(spec, plan.runId));
+  if (change.policy === 'append' || change.policy === 'upsert') return mergeRows(context);
+  if (change.policy !== 'snapshot') return mergeVersions(context);
+  if (change.openList !== undefined) return mergeOpenList(context, change.openList);
+  const before = await countOf(client, sql.countRows(spec));
+  // Where each change is recorded, whatever follows a first snapshot is a change, even into an empty table.
+  const isFirst = change.diffs === undefined || !previous?.lastModified;
+  const inserted = before === 0 && isFirst ? await insertFirst(context) : undefined;
+  return inserted ?? mergeAgainstTable(context, before);
+}
+
+/** Inserts the first snapshot of a target. Undefined when a row was not inserted: the full merge finds out which. */
+async function insertFirst(context: MergeContext): Promise<Merged | undefined> {
+  const { client, plan } = context;
   if (plan.rejected > 0 || plan.torn !== undefined) return undefined;
-  if (await findUnknown(client, spec, stageTable(plan.runId), plan.runId))
-    throw new Rollback({ state: 'unknown-ids' });
-  await client.query('SAVEPOINT empty');
-  const inserted = await insertAll(client, spec, plan);
+  await client.query('SAVEPOINT first');
+  const inserted = await insertAll(context);
   if (inserted !== plan.rows) {
-    await client.query('ROLLBACK TO SAVEPOINT empty');
+    await client.query('ROLLBACK TO SAVEPOINT first');
     return undefined;
   }
-  await writeSeries(client, spec, plan, true);
+  await writeSeries(context, true);
   return {
     state: inserted > 0 ? 'published' : 'unchanged',
     inserted,
@@ -71,8 +65,8 @@ async function mergeIntoEmpty(
   };
 }
 
-/** Rows inserted; undefined when a key stands twice in the set, or in the book of another target. */
-async function insertAll(client: PoolClient, spec: SnapshotSpec, plan: PublishPlan): Promise<number | undefined> {
+/** The number of rows inserted; undefined when two rows have one key, or another target's row has it. */
+async function insertAll({ client, spec, plan }: MergeContext): Promise<number | undefined> {
   try {
     return (await client.query(sql.insertAll(spec, plan.runId), [plan.at])).rowCount ?? 0;
   } catch (error) {
@@ -81,160 +75,131 @@ async function insertAll(client: PoolClient, spec: SnapshotSpec, plan: PublishPl
   }
 }
 
-async function mergeSnapshot(
-  client: PoolClient,
-  spec: SnapshotSpec,
-  plan: PublishPlan,
-  previous: PublishedSnapshot | undefined,
-  before: number,
-): Promise<Merged> {
+async function mergeAgainstTable(context: MergeContext, before: number): Promise<PublishResult> {
+  const { client, spec, plan, previous } = context;
   await client.query(sql.snapshotDiff(spec, plan.runId));
-  if (!plan.trustDeletions) await client.query('DELETE FROM diff WHERE gone');
-  const gone = await count(client, 'SELECT count(*) AS rows FROM diff WHERE gone');
-  judge(plan, previous, { before, gone });
-  const foreign = await rejectRowsOfOtherTargets(client, spec, plan);
-  if (await findUnknown(client, spec, '(SELECT * FROM diff WHERE NOT gone)', plan.runId))
-    throw new Rollback({ state: 'unknown-ids' });
-  if (spec.change.policy === 'snapshot' && spec.change.versions !== undefined) {
-    await client.query(sql.archive(spec), [plan.at]);
-  }
-  if (spec.change.policy === 'snapshot' && spec.change.diffs !== undefined && previous?.lastModified) {
-    await client.query(owner.insertAssetDiffs(spec), [plan.at, previous.lastModified, plan.now]);
-  }
-  const removed = (await client.query(sql.removeGone(spec))).rowCount ?? 0;
+  const absent = await countAbsent(context);
+  const reason = suspectLoss({ before, absent }, plan, previous);
+  if (reason !== undefined) return { state: 'suspect', reason };
+  const foreign = await rejectRowsOfOtherTargets(context);
+  const { change } = spec;
+  if (change.policy === 'snapshot' && change.versions !== undefined)
+    await client.query(sql.archiveVersions(spec), [plan.at]);
+  if (change.policy === 'snapshot' && change.diffs !== undefined && previous?.lastModified)
+    await client.query(insertAssetDiffs(spec), [plan.at, previous.lastModified, plan.now]);
+  const removed = (await client.query(sql.deleteAbsent(spec))).rowCount ?? 0;
   const changed = (await client.query(sql.updateChanged(spec), [plan.at])).rowCount ?? 0;
   const inserted = (await client.query(sql.insertNew(spec), [plan.at])).rowCount ?? 0;
   const rows = before - removed + inserted;
-  // Every key of a whole set now stands in the table once: fewer than were staged means some were staged twice. Where
-  // rejected rows or unbelieved absences blur that sum, the stage itself is counted, which takes longer.
+  // Every key of a complete snapshot now stands in the table once, so fewer rows than were staged mean a duplicate key.
+  // Where rejected rows or untrusted deletions blur that sum, the stage itself is searched, which takes longer.
   const sumHolds = plan.rejected === 0 && plan.trustDeletions;
-  if (
-    plan.torn === undefined &&
-    (sumHolds ? rows + foreign < plan.rows : await isTwice(client, spec, plan))
-  ) {
-    throw new Rollback({ state: 'twice' });
-  }
-  const touched = inserted + changed + removed > 0;
-  if (touched) await writeSeries(client, spec, plan, false);
-  return { state: touched ? 'published' : 'unchanged', inserted, changed, removed, rows };
+  const hasDuplicate = sumHolds ? rows + foreign < plan.rows : await hasDuplicateKey(context);
+  if (plan.torn === undefined && hasDuplicate) return DUPLICATE_KEY;
+  const isTouched = inserted + changed + removed > 0;
+  if (isTouched) await writeSeries(context, false);
+  return { state: isTouched ? 'published' : 'unchanged', inserted, changed, removed, rows };
 }
 
-/** Policies whose rows stay: a row per change of its key, or per key and day. */
-async function mergeVersions(
-  client: PoolClient,
-  spec: SnapshotSpec,
-  plan: PublishPlan,
-  previous: PublishedSnapshot | undefined,
-): Promise<Merged> {
+/** Policies that keep all rows: a row per change of its key, or per key and day. */
+async function mergeVersions(context: MergeContext): Promise<PublishResult> {
+  const { client, spec, plan, previous } = context;
   const before = previous?.rows ?? 0;
-  judge(plan, previous, { before, gone: Math.max(0, before - plan.rows) });
-  const daily = spec.change.policy === 'daily';
-  await client.query(daily ? sql.dailyDiff(spec, plan.runId, plan.at) : sql.changesDiff(spec, plan.runId));
-  if (await isTwice(client, spec, plan)) throw new Rollback({ state: 'twice' });
-  if (await findUnknown(client, spec, 'diff', plan.runId)) throw new Rollback({ state: 'unknown-ids' });
-  const changed = await count(client, 'SELECT count(*) AS rows FROM diff WHERE known');
-  if (daily) await client.query(sql.correctDay(spec, plan.at));
-  const seenAt = daily ? sql.dayOf(plan.at) : plan.at;
-  const appended = (await client.query(sql.appendChanges(spec, daily), [seenAt])).rowCount ?? 0;
-  const added = daily ? appended + changed : appended;
+  const reason = suspectLoss({ before, absent: Math.max(0, before - plan.rows) }, plan, previous);
+  if (reason !== undefined) return { state: 'suspect', reason };
+  const isDaily = spec.change.policy === 'daily';
+  await client.query(isDaily ? sql.dailyDiff(spec, plan.runId, plan.at) : sql.changesDiff(spec, plan.runId));
+  if (await hasDuplicateKey(context)) return DUPLICATE_KEY;
+  const known = await countOf(client, 'SELECT count(*) AS rows FROM diff WHERE known');
+  if (isDaily) await client.query(sql.correctDay(spec, plan.at));
+  const versionedAt = isDaily ? sql.dayOf(plan.at) : plan.at;
+  const insert = isDaily ? sql.insertNew(spec) : sql.insertVersions(spec);
+  const written = (await client.query(insert, [versionedAt])).rowCount ?? 0;
   return {
-    state: added > 0 ? 'published' : 'unchanged',
-    inserted: added - changed,
+    state: written > 0 || (isDaily && known > 0) ? 'published' : 'unchanged',
+    inserted: isDaily ? written : written - known,
+    changed: known,
+    removed: 0,
+    rows: plan.rows,
+  };
+}
+
+/** Policies whose rows are inserted or updated and never deleted. */
+async function mergeRows(context: MergeContext): Promise<PublishResult> {
+  const { client, spec, plan, previous } = context;
+  const isUpsert = spec.change.policy === 'upsert';
+  await client.query((isUpsert ? sql.upsertDiff : sql.appendDiff)(spec, plan.runId));
+  if (await hasDuplicateKey(context)) return DUPLICATE_KEY;
+  const updated = isUpsert ? ((await client.query(sql.updateChanged(spec), [plan.at])).rowCount ?? 0) : 0;
+  const inserted = (await client.query(sql.insertNew(spec), [plan.at])).rowCount ?? 0;
+  if (inserted > 0) await writeSeries(context, false);
+  // Absence from a history that shrank by half proves nothing. The next history of that size does.
+  const hasShrunk = plan.rows * 2 < (previous?.rows ?? 0);
+  const provesAbsence = plan.torn === undefined && plan.rejected === 0 && !hasShrunk;
+  const closed = provesAbsence ? await closeInferred(client, spec, plan.at) : 0;
+  const changed = updated + closed;
+  return {
+    state: inserted + changed > 0 ? 'published' : 'unchanged',
+    inserted,
     changed,
     removed: 0,
     rows: plan.rows,
   };
 }
 
-/** Policies whose rows are added or replaced and never go. */
-async function mergeRows(
-  client: PoolClient,
-  spec: SnapshotSpec,
-  plan: PublishPlan,
-  previous: PublishedSnapshot | undefined,
-): Promise<Merged> {
-  const upsert = spec.change.policy === 'upsert';
-  await client.query((upsert ? owner.upsertDiff : owner.appendDiff)(spec, plan.runId));
-  if (await isTwice(client, spec, plan)) throw new Rollback({ state: 'twice' });
-  if (await findUnknown(client, spec, 'diff', plan.runId)) throw new Rollback({ state: 'unknown-ids' });
-  const changed = upsert ? ((await client.query(sql.updateChanged(spec), [plan.at])).rowCount ?? 0) : 0;
-  const inserted = (await client.query(owner.insertMissing(spec), [plan.at])).rowCount ?? 0;
-  if (inserted > 0) await writeSeries(client, spec, plan, false);
-  // What a list that shrank by half does not tell proves nothing; the next one, as short, does.
-  const shrunk = plan.rows * 2 < (previous?.rows ?? 0);
-  const tells = plan.torn === undefined && plan.rejected === 0 && !shrunk;
-  const settled = tells ? await settle(client, spec, plan.at) : 0;
-  return {
-    state: inserted + changed + settled > 0 ? 'published' : 'unchanged',
-    ...{ inserted, changed: changed + settled, removed: 0, rows: plan.rows },
-  };
-}
-
-/** Decides what became of rows that left their list, see `settles`. Returns how many there were. */
-export async function settle(client: PoolClient, spec: SnapshotSpec, at: Date): Promise<number> {
-  const text = owner.settleLeft(spec);
+/** Infers the end of rows that left their open list, see InferClosed. Returns the number of rows closed. */
+export async function closeInferred(client: PoolClient, spec: SnapshotSpec, at: Date): Promise<number> {
+  const text = openListSql.closeInferred(spec);
   if (text === undefined) return 0;
   return (await client.query(text, [at, spec.collector, spec.target])).rowCount ?? 0;
 }
 
-/** A list that rows leave without going from the table. */
-async function mergeListed(
-  client: PoolClient,
-  spec: SnapshotSpec,
-  plan: PublishPlan,
-  previous: PublishedSnapshot | undefined,
-  leaves: OpenList,
-): Promise<Merged> {
-  const { state, toldFor } = leaves;
+/** A list that rows leave without leaving the table. */
+async function mergeOpenList(context: MergeContext, openList: OpenList): Promise<PublishResult> {
+  const { client, spec, plan, previous } = context;
+  const { state, historyWindow } = openList;
   const silence = plan.at.getTime() - (previous?.lastModified ?? plan.at).getTime();
-  const before = await count(client, owner.countListed(spec, state));
-  await client.query(owner.leavingDiff(spec, plan.runId, leaves, plan.at));
+  const before = await countOf(client, openListSql.countListed(spec, state));
+  await client.query(openListSql.openListDiff(spec, plan.runId, openList, plan.at));
+  const absent = await countAbsent(context);
+  const reason = suspectLoss({ before, absent }, plan, previous);
+  if (reason !== undefined) return { state: 'suspect', reason };
+  if (await hasDuplicateKey(context)) return DUPLICATE_KEY;
+  const endState = silence > historyWindow ? 'unknown' : undefined;
+  const removed = (await client.query(openListSql.markLeft(spec, endState), [plan.at])).rowCount ?? 0;
+  const changed = (await client.query(openListSql.updateListed(spec, state), [plan.at])).rowCount ?? 0;
+  const inserted = (await client.query(sql.insertNew(spec), [plan.at])).rowCount ?? 0;
+  const rows = await countOf(client, openListSql.countListed(spec, state));
+  const isTouched = inserted + changed + removed > 0;
+  return { state: isTouched ? 'published' : 'unchanged', inserted, changed, removed, rows };
+}
+
+/** The number of absent rows in `diff`. Where deletions are not trusted they leave `diff`. */
+async function countAbsent({ client, plan }: MergeContext): Promise<number> {
   if (!plan.trustDeletions) await client.query('DELETE FROM diff WHERE gone');
-  const gone = await count(client, 'SELECT count(*) AS rows FROM diff WHERE gone');
-  judge(plan, previous, { before, gone });
-  if (await isTwice(client, spec, plan)) throw new Rollback({ state: 'twice' });
-  if (await findUnknown(client, spec, '(SELECT * FROM diff WHERE NOT gone)', plan.runId))
-    throw new Rollback({ state: 'unknown-ids' });
-  const removed =
-    (await client.query(owner.markLeft(spec, silence > toldFor ? 'unknown' : undefined), [plan.at]))
-      .rowCount ?? 0;
-  const changed = (await client.query(owner.updateListed(spec, state), [plan.at])).rowCount ?? 0;
-  const inserted = (await client.query(owner.insertMissing(spec), [plan.at])).rowCount ?? 0;
-  const rows = await count(client, owner.countListed(spec, state));
-  const touched = inserted + changed + removed > 0;
-  return { state: touched ? 'published' : 'unchanged', ...{ inserted, changed, removed, rows } };
+  return countOf(client, 'SELECT count(*) AS rows FROM diff WHERE gone');
 }
 
-async function isTwice(client: PoolClient, spec: SnapshotSpec, plan: PublishPlan): Promise<boolean> {
-  return (await count(client, sql.countTwice(spec, plan.runId))) > 0;
+async function hasDuplicateKey({ client, spec, plan }: MergeContext): Promise<boolean> {
+  return (await countOf(client, sql.countDuplicateKeys(spec, plan.runId))) > 0;
 }
 
-function judge(plan: PublishPlan, previous: PublishedSnapshot | undefined, counts: SetCounts): void {
-  const why = plan.doubt(counts, previous);
-  if (why !== undefined) throw new Rollback({ state: 'doubted', why });
-}
-
-async function rejectRowsOfOtherTargets(client: PoolClient, spec: SnapshotSpec, plan: PublishPlan): Promise<number> {
+async function rejectRowsOfOtherTargets({ client, spec, plan }: MergeContext): Promise<number> {
   const text = sql.deleteRowsOfOtherTargets(spec);
   if (text === undefined) return 0;
   const { rows } = await client.query<Record<string, unknown>>(text);
-  const reason = `${spec.key.join(', ')}: stands in the book of another ${spec.targetId?.kind ?? 'target'}`;
+  const reason = `${spec.key.join(', ')}: belongs to another ${spec.parsedTarget?.kind ?? 'target'}`;
   const rejected = rows.map((row) => ({ row, reason, key: undefined }));
   await storeRejectedRows(client, spec, plan.runId, rejected, plan.now);
   return rows.length;
 }
 
-async function writeSeries(
-  client: PoolClient,
-  spec: SnapshotSpec,
-  plan: PublishPlan,
-  everyType: boolean,
-): Promise<void> {
+async function writeSeries({ client, spec, plan }: MergeContext, everyType: boolean): Promise<void> {
   if (spec.series === 'wallet_journal_gaps') {
-    const [forget, find] = owner.findJournalGaps(spec);
-    await client.query(forget);
-    await client.query(find, [plan.now]);
-  } else if (spec.series === 'market_type_series' && spec.targetId) {
-    await client.query(marketTypeSeries(everyType), [spec.targetId.id, plan.at]);
+    const { deleteFilled, insertNew } = findJournalGaps(spec);
+    await client.query(deleteFilled);
+    await client.query(insertNew, [plan.now]);
+  } else if (spec.series === 'market_type_series' && spec.parsedTarget) {
+    await client.query(marketTypeSeries(everyType), [spec.parsedTarget.id, plan.at]);
   }
 }

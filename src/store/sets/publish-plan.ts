@@ -1,55 +1,61 @@
-import type { PublishedSnapshot } from './published-snapshots.ts';
+/** When the loss of rows is suspect. The values are numbers of rows, and a share of the rows before. */
+export interface LossGuard {
+  /** Lists of fewer rows may lose any share of them. */
+  readonly minRows: number;
+  /** A list of this many rows that is suddenly empty is suspect, also below `minRows`. */
+  readonly minRowsForEmpty: number;
+  /** The loss of this share is suspect. A snapshot with at least this share of a suspect one's rows confirms it. */
+  readonly share: number;
+}
 
-/** A staged set as it is to be published. */
+/** A staged snapshot as it is to be published. */
 export interface PublishPlan {
   readonly runId: number;
-  /** Last-Modified of the set: the moment it stands for. */
+  /** Last-Modified of the snapshot: the moment it stands for. */
   readonly at: Date;
   readonly expires: Date | undefined;
   readonly pages: number;
-  /** Pages that answered 304: their rows are taken from the set published last. */
+  /** Pages that answered 304: their rows are those of the published snapshot. */
   readonly notModified: readonly number[];
-  /** Rows staged or carried over, rejected ones with a readable key included. */
+  /** Rows staged or carried over, with rejected rows whose key could be read. */
   readonly rows: number;
-  /** False: what is absent may still exist, nothing is removed. */
-  readonly trustDeletions: boolean;
-  readonly torn: string | undefined;
-  readonly now: Date;
-  /** Rows of the set that failed validation. */
+  /** Rows that passed validation, carried-over ones included. */
+  readonly validRows: number;
   readonly rejected: number;
-  /** Judges the counts before anything is written: why the set is not believed, or undefined. */
-  readonly doubt: (counts: SetCounts, previous: PublishedSnapshot | undefined) => string | undefined;
+  /** False: absent rows may still exist, so nothing is deleted. */
+  readonly trustDeletions: boolean;
+  /** Why the snapshot is torn; undefined when it is complete. */
+  readonly torn: string | undefined;
+  readonly lossGuard: LossGuard;
+  readonly now: Date;
 }
 
-export interface SetCounts {
-  readonly before: number;
-  readonly gone: number;
+/** What a publication did, in rows. `rows` is the size of the snapshot as it now stands. */
+export interface Merged {
+  readonly state: 'published' | 'unchanged';
+  readonly inserted: number;
+  readonly changed: number;
+  readonly removed: number;
+  readonly rows: number;
 }
 
-export type PublishResult =
-  | {
-      readonly state: 'published' | 'unchanged';
-      readonly inserted: number;
-      readonly changed: number;
-      readonly removed: number;
-    }
-  /** A newer set stands already. */
+/** Why nothing was written. */
+export type NotPublished =
+  /** A newer snapshot is published already. */
   | { readonly state: 'superseded' }
-  /** Rows name ids that no table knows yet. Nothing was written. */
-  | { readonly state: 'unknown-ids' }
-  /** Pages answered 304 to ETags of another set than stands now. Nothing was written. */
+  /** Pages answered 304 to ETags of another snapshot than the published one. */
   | { readonly state: 'stale' }
-  /** The run was closed, by a twin of this step or from outside. Nothing was written. */
+  /** The run was closed, by a twin of this step or from outside. */
   | { readonly state: 'closed' }
-  /** A key stands twice in the set. Nothing was written. */
-  | { readonly state: 'twice' }
-  | { readonly state: 'doubted'; readonly why: string };
+  /** The rows lack what other routes have to say of them. */
+  | { readonly state: 'not-enriched' }
+  /** Two rows have the same key. */
+  | { readonly state: 'duplicate-key' }
+  /** So many rows are absent that a second snapshot has to confirm it. */
+  | { readonly state: 'suspect'; readonly reason: string };
 
-/** Ends the transaction of a publication with a result: nothing was written. */
-export class Rollback extends Error {
-  readonly result: PublishResult;
-  constructor(result: PublishResult) {
-    super('rolled back');
-    this.result = result;
-  }
-}
+export type PublishResult = Merged | NotPublished;
+
+/** Whether anything was written. */
+export const isMerged = (result: PublishResult): result is Merged =>
+  result.state === 'published' || result.state === 'unchanged';

@@ -1,106 +1,86 @@
-import type { Pool, PoolClient } from 'pg';
 import type { ReferenceKind } from '../../collectors/vocabulary.ts';
-import { within } from './merge.sql.ts';
-import { type SnapshotSpec, stageTable } from './snapshot-spec.ts';
+import type { Queryable } from '../database.ts';
+import { isOfTarget, type SnapshotSpec, stageTable } from './snapshot-spec.ts';
 
-type Queryable = Pick<Pool | PoolClient, 'query'>;
-
-/** Ids of NPC stations; outposts that became structures have kept theirs. */
+/** Ids of NPC stations. Outposts that became structures have kept theirs. */
 const STATIONS = { first: 60_000_000, last: 63_999_999 };
 
-/** Ids of player structures, and of everything else that players have, begin at a thousand milliards. */
+/** Ids of player structures, and of everything else that players own, start here. */
 const FIRST_STRUCTURE = 1_000_000_000_000;
 
-const missing = (table: string, key: string, c: string, and = '') =>
-  `NOT EXISTS (SELECT FROM ${table} k WHERE k."${key}" = ${c}${and})`;
+const isMissing = (table: string, key: string, id: string, and = '') =>
+  `NOT EXISTS (SELECT FROM ${table} k WHERE k."${key}" = ${id}${and})`;
 
-const noStation = (c: string) => missing('stations', 'station_id', c);
-const noStructure = (c: string) => missing('structures', 'structure_id', c);
+const isNoStation = (id: string) => isMissing('stations', 'station_id', id);
+const isNoStructure = (id: string) => isMissing('structures', 'structure_id', id);
 
-/** Conditions that no table knows an id that it should; each EXISTS by itself, so that they become joins. */
-const UNKNOWN: Record<ReferenceKind, (column: string, spec: SnapshotSpec, runId: number) => string> = {
-  types: (c) => missing('types', 'type_id', c),
-  systems: (c) => missing('systems', 'system_id', c),
-  locations: (c) => `${noStation(c)} AND ${noStructure(c)}`,
-  // An asset lies in a station, in a structure, or in another asset of the set; else it is nowhere that can be asked for.
-  places: (c, spec, runId) =>
+/** Conditions that an id is unknown. Each EXISTS stands by itself, so that the planner turns it into a join. */
+const IS_UNKNOWN: Record<ReferenceKind, (id: string, spec: SnapshotSpec, runId: number) => string> = {
+  types: (id) => isMissing('types', 'type_id', id),
+  systems: (id) => isMissing('systems', 'system_id', id),
+  locations: (id) => `${isNoStation(id)} AND ${isNoStructure(id)}`,
+  // An asset lies in a station, in a structure, or in another asset of the snapshot. Other ids cannot be resolved.
+  'asset-locations': (id, spec, runId) =>
     [
-      `(${c} BETWEEN ${STATIONS.first} AND ${STATIONS.last} OR ${c} >= ${FIRST_STRUCTURE})`,
-      noStation(c),
-      noStructure(c),
-      missing(stageTable(runId), spec.key[0]!, c),
-      missing(spec.table, spec.key[0]!, c, ` AND ${within(spec, 'k')}`),
+      `(${id} BETWEEN ${STATIONS.first} AND ${STATIONS.last} OR ${id} >= ${FIRST_STRUCTURE})`,
+      isNoStation(id),
+      isNoStructure(id),
+      isMissing(stageTable(runId), spec.key[0]!, id),
+      isMissing(spec.table, spec.key[0]!, id, ` AND ${isOfTarget(spec, 'k')}`),
     ].join(' AND '),
 };
 
-/** Flags of what lies in a ship, a container or a fitting, never in a station or structure itself (facts c.1). */
-const INSIDE =
+/** Location flags of what lies in a ship, a container or a fitting, never in a station or structure itself (facts c.1). */
+const INSIDE_AN_ASSET =
   '(Slot|Bay|Hold|Tube)[0-9]*$|^(Cargo|Locked|Unlocked|FleetHangar|ShipHangar|Implant|Booster|Skill|Wardrobe)$';
 
 /**
- * Those of the unknown places that may be structures. Not what holds things that only ships and containers hold, though
- * their own row is missing: ESI bans those who try ids.
+ * Those of the unknown asset locations that may be structures. An id that holds what only ships and containers hold is
+ * left out, though its own row is missing: ESI bans clients that try ids.
  */
-async function onlyPlaces<T extends { readonly id: number }>(
+async function keepPossibleStructures<T extends { readonly id: number }>(
   db: Queryable,
   column: string,
-  source: string,
+  runId: number,
   unknown: readonly T[],
 ): Promise<T[]> {
   if (unknown.length === 0) return [];
   const { rows } = await db.query<{ id: number }>(
-    // Each flag of a place is looked at once (OFFSET keeps it so): at each row the pattern takes 70 ms of 50,000 rows.
-    `SELECT DISTINCT id FROM (SELECT DISTINCT "${column}" AS id, location_flag FROM ${source} r
+    // OFFSET 0 keeps the subquery, so that the pattern is matched once per flag and location: per row it takes 70 ms of
+    // 50,000 rows.
+    `SELECT DISTINCT id FROM (SELECT DISTINCT "${column}" AS id, location_flag FROM ${stageTable(runId)} r
                                WHERE "${column}" = ANY($1::bigint[]) OFFSET 0) d
-      WHERE location_flag !~ '${INSIDE}'`,
+      WHERE location_flag !~ '${INSIDE_AN_ASSET}'`,
     [unknown.map(({ id }) => id)],
   );
-  const places = new Set(rows.map(({ id }) => id));
-  return unknown.filter(({ id }) => places.has(id));
+  const possible = new Set(rows.map(({ id }) => id));
+  return unknown.filter(({ id }) => possible.has(id));
 }
 
-/** Whether a row of `source` names an id that its table does not hold. */
-export async function findUnknown(
-  db: Queryable,
-  spec: SnapshotSpec,
-  source: string,
-  runId: number,
-): Promise<boolean> {
-  for (const [column, lookup] of spec.lookups) {
-    const isPlace = lookup === 'places';
-    // Each id is looked up once: a region's 400,000 orders name 20,000 types. That takes a fifth of the time.
-    const { rows } = await db.query<{ id: number }>(
-      `SELECT d.id FROM (SELECT DISTINCT "${column}" AS id FROM ${source}) d
-        WHERE d.id IS NOT NULL AND ${UNKNOWN[lookup]('d.id', spec, runId)} ${isPlace ? '' : 'LIMIT 1'}`,
-    );
-    const found = isPlace ? await onlyPlaces(db, column, source, rows) : rows;
-    if (found.length > 0) return true;
-  }
-  return false;
-}
-
+/** Ids that rows refer to and no table holds. */
 export interface UnknownIds {
   readonly types: number[];
   readonly systems: number[];
   readonly stations: number[];
-  /** With the system that the same row names, where it does. */
+  /** With the system that the same row names, where it names one. */
   readonly structures: { readonly id: number; readonly systemId: number | undefined }[];
 }
 
-/** The ids that a run's staged rows name and no table holds. */
+/** The unknown ids that a run's staged rows refer to. Rows of pages that answered 304 refer to known ids only. */
 export async function readUnknownIds(db: Queryable, spec: SnapshotSpec, runId: number): Promise<UnknownIds> {
   const unknown: UnknownIds = { types: [], systems: [], stations: [], structures: [] };
-  const system = spec.lookups.find(([, lookup]) => lookup === 'systems')?.[0];
-  for (const [column, lookup] of spec.lookups) {
+  const system = spec.references.find(([, kind]) => kind === 'systems')?.[0];
+  for (const [column, kind] of spec.references) {
+    // Each id is looked up once: a region's 400,000 orders refer to 20,000 types, so that takes a fifth of the time.
     const { rows } = await db.query<{ id: number; system_id: number | null }>(
       `SELECT id, system_id
          FROM (SELECT "${column}" AS id, ${system ? `min("${system}")` : 'NULL::bigint'} AS system_id
                  FROM ${stageTable(runId)} GROUP BY 1) d
-        WHERE d.id IS NOT NULL AND ${UNKNOWN[lookup]('d.id', spec, runId)} ORDER BY 1`,
+        WHERE d.id IS NOT NULL AND ${IS_UNKNOWN[kind]('d.id', spec, runId)} ORDER BY 1`,
     );
-    const found = lookup === 'places' ? await onlyPlaces(db, column, stageTable(runId), rows) : rows;
+    const found = kind === 'asset-locations' ? await keepPossibleStructures(db, column, runId, rows) : rows;
     for (const { id, system_id } of found) {
-      if (lookup === 'types' || lookup === 'systems') unknown[lookup].push(id);
+      if (kind === 'types' || kind === 'systems') unknown[kind].push(id);
       else if (id < FIRST_STRUCTURE) unknown.stations.push(id);
       else unknown.structures.push({ id, systemId: system_id ?? undefined });
     }

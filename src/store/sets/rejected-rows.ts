@@ -1,43 +1,43 @@
-import type { PoolClient } from 'pg';
-import type { SnapshotSpec } from './snapshot-spec.ts';
+import type { Queryable } from '../database.ts';
+import type { ResourceKey } from './snapshot-spec.ts';
 
-/** A page full of rubbish is told by its first hundred rows; the rest is counted. */
-const REJECTED_KEPT_PER_PAGE = 100;
+/** Of a page with many bad rows the first hundred show what is wrong; the others are only counted. */
+const MAX_STORED_PER_PAGE = 100;
 
-/** A stored row serves a person who looks for the reason; a megabyte of it would not help him. */
-const LONGEST_REJECTED = 4_000;
+/** Characters of a stored row: enough for a person to find the fault. */
+const MAX_ROW_LENGTH = 4_000;
 
-/** What JSON can write and jsonb has no place for: U+0000 and halves of characters. */
+/** Escapes that JSON allows and jsonb does not: U+0000 and lone surrogates. */
 const NOT_IN_JSONB = /\\u(?:0000|d[89a-f])/;
 
-/** A row of an answer that is not believed. */
+/** A row of an answer that failed validation. */
 export interface RejectedRow {
   readonly row: unknown;
   readonly reason: string;
-  /** The key's values when they could be read: the row exists, though what it says is not believed. */
+  /** The row's key, where it is valid: the row exists, though its other values are not usable. */
   readonly key: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Keeps rows that were rejected with their reasons, for people: of a page the first hundred. */
+/** Stores rejected rows with their reasons in `rejected_rows`: the first hundred of a page. */
 export async function storeRejectedRows(
-  client: Pick<PoolClient, 'query'>,
-  spec: Pick<SnapshotSpec, 'collector' | 'target'>,
+  db: Queryable,
+  key: ResourceKey,
   runId: number,
   rejected: readonly RejectedRow[],
   now: Date,
 ): Promise<void> {
   if (rejected.length === 0) return;
-  const kept = rejected.slice(0, REJECTED_KEPT_PER_PAGE).map(({ row, reason }) => {
+  const stored = rejected.slice(0, MAX_STORED_PER_PAGE).map(({ row, reason }) => {
     const text = JSON.stringify(row) ?? 'null';
-    if (text.length <= LONGEST_REJECTED && !NOT_IN_JSONB.test(text)) return { row, reason };
+    if (text.length <= MAX_ROW_LENGTH && !NOT_IN_JSONB.test(text)) return { row, reason };
     return {
-      row: text.slice(0, LONGEST_REJECTED).replaceAll(/\\u(?:0000|d[89a-f]..)|[\ud800-\udfff]/g, ''),
+      row: text.slice(0, MAX_ROW_LENGTH).replaceAll(/\\u(?:0000|d[89a-f]..)|[\ud800-\udfff]/g, ''),
       reason,
     };
   });
-  await client.query(
+  await db.query(
     `INSERT INTO rejected_rows (run_id, collector, target, row, reason, seen_at)
      SELECT $1, $2, $3, r.row, r.reason, $5 FROM json_to_recordset($4) AS r (row jsonb, reason text)`,
-    [runId, spec.collector, spec.target, JSON.stringify(kept), now],
+    [runId, key.collector, key.target, JSON.stringify(stored), now],
   );
 }

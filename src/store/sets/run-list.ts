@@ -1,12 +1,12 @@
-import type { Pool } from 'pg';
+import type { Queryable } from '../database.ts';
 
-/** A run as people see it. */
+/** A run as the API returns it. */
 export interface RunRow {
   readonly runId: number;
   readonly collector: string;
   readonly target: string;
-  /** Of a collector that reads several routes: which. */
-  readonly part: string;
+  /** Which of the routes that the collector reads for a target; empty where it reads one. */
+  readonly resource: string;
   readonly workflowId: string | null;
   readonly startedAt: Date;
   readonly finishedAt: Date | null;
@@ -23,9 +23,9 @@ export interface RunRow {
   readonly error: string | null;
 }
 
-/** The newest runs, of one collector or target where it is named. */
+/** The newest runs first, optionally of one collector or target. */
 export async function listRuns(
-  db: Pick<Pool, 'query'>,
+  db: Queryable,
   {
     collector,
     target,
@@ -33,7 +33,7 @@ export async function listRuns(
   }: { collector?: string | undefined; target?: string | undefined; limit: number },
 ): Promise<RunRow[]> {
   const { rows } = await db.query<RunRow>(
-    `SELECT run_id AS "runId", collector, target, part, workflow_id AS "workflowId", started_at AS "startedAt",
+    `SELECT run_id AS "runId", collector, target, resource, workflow_id AS "workflowId", started_at AS "startedAt",
             finished_at AS "finishedAt", outcome, pages, rows_read AS "rowsRead", rows_inserted AS "rowsInserted",
             rows_changed AS "rowsChanged", rows_removed AS "rowsRemoved", rows_rejected AS "rowsRejected", requests,
             last_modified AS "lastModified", error

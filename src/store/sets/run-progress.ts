@@ -1,13 +1,13 @@
 import type { Database } from '../database.ts';
 
-/** How far the open runs of a collector are: in pages, or in requests of a run with a list of its own. */
+/** The progress of an open run: in pages, or in requests where a run works through a list of its own. */
 export interface RunProgress {
   readonly target: string;
   readonly done: number;
   readonly total: number;
 }
 
-/** The open runs of a collector, all targets or the given ones. */
+/** The progress of a collector's open runs: those of the given targets, or all. */
 export async function readProgress(
   db: Pick<Database, 'pool'>,
   collector: string,

@@ -1,8 +1,10 @@
-import type { ClientBase, Pool } from 'pg';
+import type { Queryable } from '../database.ts';
 import type { ResourceKey } from './snapshot-spec.ts';
 
+/** How a run ended, as `collection_runs` holds it. */
 export type Outcome = 'published' | 'unchanged' | 'torn' | 'refused' | 'failed';
 
+/** A resource, and the workflow run that reads it. */
 export interface RunKey extends ResourceKey {
   readonly workflowId: string | undefined;
   readonly workflowRunId: string | undefined;
@@ -19,35 +21,36 @@ export interface RunResult {
   readonly error?: string | undefined;
 }
 
-type Queryable = Pick<ClientBase | Pool, 'query'>;
-
-/** Opens the run of a workflow, or finds it again: an activity that is repeated gets the same number. */
+/** Opens the run of a workflow run and returns its id. A repeated activity gets the same id. */
 export async function openRun(db: Queryable, key: RunKey, now: Date): Promise<number> {
   const { rows } = await db.query<{ run_id: number }>(
-    `INSERT INTO collection_runs (collector, target, workflow_id, workflow_run_id, started_at, part)
+    `INSERT INTO collection_runs (collector, target, workflow_id, workflow_run_id, started_at, resource)
      VALUES ($1, $2, $3, $4, $5, $6)
-     ON CONFLICT (workflow_run_id, part) DO UPDATE SET workflow_run_id = excluded.workflow_run_id
+     ON CONFLICT (workflow_run_id, resource) DO UPDATE SET workflow_run_id = excluded.workflow_run_id
      RETURNING run_id`,
-    [key.collector, key.target, key.workflowId ?? null, key.workflowRunId ?? null, now, key.part ?? ''],
+    [key.collector, key.target, key.workflowId ?? null, key.workflowRunId ?? null, now, key.resource ?? ''],
   );
   return rows[0]!.run_id;
 }
 
+/** The error of a run whose worker was killed or whose workflow was terminated. */
+export const ABANDONED = 'The run was ended from outside.';
+
 /**
- * Closes the runs of a target that nobody will finish: a workflow id has one run at a time, so whatever the same id
- * left open before this run was killed. Of the last three days: older ones `maintain` has closed.
+ * Closes the runs of a target that were killed: a workflow id has one run at a time, so nobody will finish what the same
+ * id left open before this run. Runs older than three days are closed by the daily maintenance.
  */
 export async function closeAbandoned(db: Queryable, key: RunKey, runId: number, now: Date): Promise<void> {
   if (key.workflowId === undefined) return;
   await db.query(
-    `UPDATE collection_runs SET finished_at = $5, outcome = 'failed', error = 'The run was ended from outside.'
-      WHERE collector = $1 AND target = $2 AND part = $6 AND workflow_id = $3 AND run_id < $4 AND finished_at IS NULL
+    `UPDATE collection_runs SET finished_at = $5, outcome = 'failed', error = $7
+      WHERE collector = $1 AND target = $2 AND resource = $6 AND workflow_id = $3 AND run_id < $4 AND finished_at IS NULL
         AND started_at > $5::timestamptz - interval '3 days'`,
-    [key.collector, key.target, key.workflowId, runId, now, key.part ?? ''],
+    [key.collector, key.target, key.workflowId, runId, now, key.resource ?? '', ABANDONED],
   );
 }
 
-/** Closes a run with what it did. False when it is closed already, and stays as it is. */
+/** Closes a run with what it did. False when it was closed before; it then stays as it is. */
 export async function closeRun(db: Queryable, runId: number, result: RunResult, now: Date): Promise<boolean> {
   const { rowCount } = await db.query(
     `UPDATE collection_runs r
@@ -75,24 +78,27 @@ export async function closeRun(db: Queryable, runId: number, result: RunResult, 
   return rowCount === 1;
 }
 
-/** The runs that a workflow run opened and nobody has closed; of one part, where the key names it. */
-export async function findOpenRuns(db: Queryable, key: RunKey): Promise<{ runId: number; part: string }[]> {
-  const { rows } = await db.query<{ run_id: number; part: string }>(
-    `SELECT run_id, part FROM collection_runs
-      WHERE workflow_run_id = $1 AND finished_at IS NULL AND part = coalesce($2, part)`,
-    [key.workflowRunId ?? null, key.part ?? null],
+/** The open runs of a workflow run; of one resource where the key names it. */
+export async function findOpenRuns(
+  db: Queryable,
+  key: RunKey,
+): Promise<{ runId: number; resource: string }[]> {
+  const { rows } = await db.query<{ run_id: number; resource: string }>(
+    `SELECT run_id, resource FROM collection_runs
+      WHERE workflow_run_id = $1 AND finished_at IS NULL AND resource = coalesce($2, resource)`,
+    [key.workflowRunId ?? null, key.resource ?? null],
   );
-  return rows.map(({ run_id: runId, part }) => ({ runId, part }));
+  return rows.map(({ run_id: runId, resource }) => ({ runId, resource }));
 }
 
-/** Takes back the open run of a part that nothing was read for. False where something was. */
-export async function forgetRun(db: Queryable, key: RunKey): Promise<boolean> {
+/** Deletes the open run of a resource when no page was read for it. Returns whether it did. */
+export async function deleteEmptyRun(db: Queryable, key: RunKey): Promise<boolean> {
   const { rows } = await db.query(
     `DELETE FROM collection_runs r
-      WHERE workflow_run_id = $1 AND part = $2 AND finished_at IS NULL
+      WHERE workflow_run_id = $1 AND resource = $2 AND finished_at IS NULL
         AND NOT EXISTS (SELECT FROM stage.pages p WHERE p.run_id = r.run_id)
      RETURNING run_id`,
-    [key.workflowRunId ?? null, key.part ?? ''],
+    [key.workflowRunId ?? null, key.resource ?? ''],
   );
   return rows.length > 0;
 }
@@ -106,7 +112,7 @@ export async function readRunStart(db: Queryable, runId: number): Promise<Date> 
   return rows[0]!.started_at;
 }
 
-/** Notes how old the source is and how long it holds, for a run of many steps that is closed by a later one. */
+/** Records the Last-Modified and Expires of the source, for a run that a later step closes. */
 export async function recordSourceAge(
   db: Queryable,
   runId: number,
@@ -119,6 +125,7 @@ export async function recordSourceAge(
   ]);
 }
 
+/** The Last-Modified and Expires that recordSourceAge recorded. */
 export async function readSourceAge(
   db: Queryable,
   runId: number,
@@ -130,33 +137,37 @@ export async function readSourceAge(
   return { lastModified: rows[0]?.last_modified ?? undefined, expires: rows[0]?.expires ?? undefined };
 }
 
-/** Adds requests that brought no page: failed ones, and those of pages read a second time. */
+/** Counts requests that brought no page: failed ones, and those of pages that were read a second time. */
 export async function countRequests(db: Queryable, runId: number, requests: number): Promise<void> {
   if (requests === 0) return;
   await db.query(`UPDATE collection_runs SET requests = requests + $2 WHERE run_id = $1`, [runId, requests]);
 }
 
-/** What the run of a workflow run did, when it is closed already: a step that is repeated says the same again. */
+/** A closed run, in rows. */
+export interface ClosedRun {
+  readonly outcome: Outcome;
+  readonly inserted: number;
+  readonly changed: number;
+  readonly removed: number;
+  readonly detail?: string;
+}
+
+/** What the closed run of a workflow run did, so that a repeated step returns the same; undefined while it is open. */
 export async function findRunResult(
   db: Queryable,
   key: RunKey,
-): Promise<(NonNullable<Awaited<ReturnType<typeof readRunResult>>> & { runId: number }) | undefined> {
+): Promise<(ClosedRun & { readonly runId: number }) | undefined> {
   const { rows } = await db.query<{ run_id: number }>(
-    `SELECT run_id FROM collection_runs WHERE workflow_run_id = $1 AND part = $2 AND finished_at IS NOT NULL`,
-    [key.workflowRunId ?? null, key.part ?? ''],
+    `SELECT run_id FROM collection_runs WHERE workflow_run_id = $1 AND resource = $2 AND finished_at IS NOT NULL`,
+    [key.workflowRunId ?? null, key.resource ?? ''],
   );
   const runId = rows[0]?.run_id;
   const result = runId === undefined ? undefined : await readRunResult(db, runId);
   return result && runId !== undefined ? { ...result, runId } : undefined;
 }
 
-/** What a run that is closed already did; undefined while it is open. */
-export async function readRunResult(
-  db: Queryable,
-  runId: number,
-): Promise<
-  { outcome: Outcome; inserted: number; changed: number; removed: number; detail?: string } | undefined
-> {
+/** What a closed run did; undefined while it is open. */
+export async function readRunResult(db: Queryable, runId: number): Promise<ClosedRun | undefined> {
   const { rows } = await db.query<{
     outcome: Outcome;
     rows_inserted: number;

@@ -1,34 +1,45 @@
 import type { Target } from '../../collectors/targets.ts';
 import type { Change, Enrichment, ReferenceKind, Series } from '../../collectors/vocabulary.ts';
 
-/** Whose set: collector and target, and the part where a collector reads several routes of one target. */
+/** What a run reads and a published snapshot belongs to. */
 export interface ResourceKey {
   readonly collector: string;
   /** As written: `region/10000002`, or empty. */
   readonly target: string;
   /** `journal`, `journal/3`; absent where a collector reads one route. */
-  readonly part?: string | undefined;
+  readonly resource?: string | undefined;
 }
 
-/** What the SQL of a set needs to know of its collector and target. */
+/** What the SQL of a snapshot depends on: its target, and the declaration of its collector. */
 export interface SnapshotSpec extends ResourceKey {
-  readonly targetId: Target | undefined;
-  /** Columns that the path fills, not the answer: the target's id, the division. */
-  readonly own: readonly (readonly [column: string, value: number])[];
-  /** The column of the other kind of owner, null in this set's rows: the table holds those of both. */
-  readonly absentOwner: string | undefined;
+  readonly parsedTarget: Target | undefined;
+  /** Columns that the path fills and the answer lacks: the target's id, the division. */
+  readonly targetColumns: readonly (readonly [column: string, value: number])[];
+  /** The owner column that is null in these rows, where the table holds rows of both kinds of owner. */
+  readonly nullOwnerColumn: string | undefined;
   readonly table: string;
   readonly key: readonly string[];
-  /** Columns that come from ESI's rows, those that other routes fill last. */
+  /** Columns that come from ESI's rows, those of enrichments last. */
   readonly columns: readonly string[];
-  readonly seenAt: string;
+  readonly versionedAt: string;
   readonly change: Change<string>;
-  readonly lookups: readonly (readonly [column: string, lookup: ReferenceKind])[];
-  readonly details: readonly Enrichment[];
+  readonly references: readonly (readonly [column: string, kind: ReferenceKind])[];
+  readonly enrichments: readonly Enrichment[];
   readonly series: Series | undefined;
-  /** Its stage outlives the publication: later pages may answer 304, and stand for the staged rows. */
+  /** The staged rows outlive the publication, because later pages that answer 304 stand for them. */
   readonly keepsStage: boolean;
 }
 
-/** The unlogged table that holds a run's rows until they are published, and then serves the pages that answer 304. */
-export const stageTable = (runId: number) => `stage.r${runId}`;
+/** The unlogged table of a run's rows until they are published, and of the rows that pages answering 304 stand for. */
+export const stageTable = (runId: number): string => `stage.r${runId}`;
+
+/** The columns that may change while the key stays. */
+export const dataColumns = (spec: SnapshotSpec): string[] =>
+  spec.columns.filter((column) => !spec.key.includes(column));
+
+/** The condition that a row belongs to the target, e.g. `b."region_id" = 10000002`. The ids are checked integers. */
+export function isOfTarget(spec: SnapshotSpec, alias: string): string {
+  const conditions = spec.targetColumns.map(([column, value]) => `${alias}."${column}" = ${value}`);
+  if (spec.nullOwnerColumn !== undefined) conditions.push(`${alias}."${spec.nullOwnerColumn}" IS NULL`);
+  return conditions.join(' AND ') || 'true';
+}

@@ -1,29 +1,31 @@
 import type { Pool, PoolClient } from 'pg';
 import { copyInto, encodeRows } from '../copy.ts';
-import type { Database } from '../database.ts';
+import type { Database, Queryable } from '../database.ts';
+import { columnList } from '../sql-fragments.ts';
+import { dropEnrichments } from './enrichments.ts';
 import { storeRejectedRows, type RejectedRow } from './rejected-rows.ts';
 import { type SnapshotSpec, stageTable } from './snapshot-spec.ts';
 
-/** A page of a set as it was read and sifted. */
+/** A page as it was read, validated and encoded. */
 export interface StagedPage {
   readonly page: number;
-  /** `X-Pages` as this page said it. */
+  /** `X-Pages` of this page's answer. */
   readonly pages: number;
   readonly url: string;
   readonly etag: string | undefined;
   readonly lastModified: Date | undefined;
   readonly expires: Date | undefined;
-  /** Answered 304: its rows are those of the same page in the set published last. */
+  /** Answered 304: its rows are those of the same page of the published snapshot. */
   readonly notModified: boolean;
-  /** Rows that passed. */
+  /** Rows that passed validation. */
   readonly rows: number;
   readonly rejected: readonly RejectedRow[];
-  /** The stage's rows of this page, see `encodePage`. */
+  /** The rows in COPY format, see `encodePage`. */
   readonly copy: Buffer;
   readonly requests: number;
 }
 
-/** What is known of a staged page without its rows. */
+/** A staged page without its rows. */
 export interface PageRecord {
   readonly page: number;
   readonly pages: number;
@@ -33,83 +35,73 @@ export interface PageRecord {
   readonly notModified: boolean;
   readonly rows: number;
   readonly rejected: number;
+  /** Rejected rows whose key could not be read. */
   readonly keyless: number;
 }
 
-const quoted = (columns: readonly string[]) => columns.map((c) => `"${c}"`).join(', ');
-
-/** Makes the run's stage where there is none yet: a set that only answers 304 needs none. */
-export async function createStage(
-  db: Pick<Pool | PoolClient, 'query'>,
-  spec: SnapshotSpec,
-  runId: number,
-): Promise<void> {
+/** Creates the run's stage unless it exists. Pages that answer 304 need none. */
+export async function createStage(db: Queryable, spec: SnapshotSpec, runId: number): Promise<void> {
   await db.query(
     `CREATE UNLOGGED TABLE IF NOT EXISTS ${stageTable(runId)} WITH (autovacuum_enabled = false) AS
-     SELECT ${quoted(spec.columns)}, 0 AS page, false AS rejected FROM ${spec.table} WITH NO DATA`,
+     SELECT ${columnList(spec.columns)}, 0 AS page, false AS rejected FROM ${spec.table} WITH NO DATA`,
   );
 }
 
 /**
- * Stages of closed runs of this target that no published set stands on: left by runs that were killed. Of the last three
- * days, since to look at every run that is kept would take ten times as long; the daily `maintain` finds older ones.
+ * Drops the stages that killed runs of this target left behind: of closed runs that are not the published snapshot's.
+ * Only the last three days are searched, a tenth of the work of searching all runs; the daily maintenance does the rest.
  */
 export async function dropOldStages(pool: Pool, spec: SnapshotSpec, runId: number): Promise<void> {
   const { rows } = await pool.query<{ run_id: number }>(
     `SELECT r.run_id FROM collection_runs r
-      WHERE r.collector = $1 AND r.target = $2 AND r.part = $4 AND r.run_id < $3 AND r.finished_at IS NOT NULL
+      WHERE r.collector = $1 AND r.target = $2 AND r.resource = $4 AND r.run_id < $3 AND r.finished_at IS NOT NULL
         AND r.started_at > (SELECT started_at FROM collection_runs WHERE run_id = $3) - interval '3 days'
-        AND r.run_id NOT IN (SELECT run_id FROM published_sets WHERE collector = $1 AND target = $2 AND part = $4)
+        AND r.run_id NOT IN (SELECT run_id FROM published_sets WHERE collector = $1 AND target = $2 AND resource = $4)
         AND to_regclass('stage.r' || r.run_id) IS NOT NULL`,
-    [spec.collector, spec.target, runId, spec.part ?? ''],
+    [spec.collector, spec.target, runId, spec.resource ?? ''],
   );
   for (const row of rows) await dropStage(pool, row.run_id);
 }
 
-/** The rows alone: what is known of the pages stays. */
-export async function dropStagedRows(db: Pick<Pool | PoolClient, 'query'>, runId: number): Promise<void> {
+/** Drops the staged rows. The records of the pages stay. */
+export async function dropStagedRows(db: Queryable, runId: number): Promise<void> {
   await db.query(`DROP TABLE IF EXISTS ${stageTable(runId)}`);
 }
 
-/** Whether the run has staged rows. */
-export async function hasStage(db: Pick<Pool | PoolClient, 'query'>, runId: number): Promise<boolean> {
+/** Whether the run has a table of staged rows. */
+export async function hasStage(db: Queryable, runId: number): Promise<boolean> {
   const { rows } = await db.query<{ name: string | null }>(`SELECT to_regclass($1) AS name`, [
     stageTable(runId),
   ]);
   return rows[0]?.name != null;
 }
 
-/** What other routes told of the rows. */
-export async function dropEnrichments(db: Pick<Pool | PoolClient, 'query'>, runId: number): Promise<void> {
-  for (const table of ['details', 'detail_readings'])
-    await db.query(`DELETE FROM stage.${table} WHERE run_id = $1`, [runId]);
-}
-
-export async function dropStage(db: Pick<Pool | PoolClient, 'query'>, runId: number): Promise<void> {
+/** Drops everything that is staged for the run. */
+export async function dropStage(db: Queryable, runId: number): Promise<void> {
   await dropStagedRows(db, runId);
   await dropEnrichments(db, runId);
   await db.query(`DELETE FROM stage.pages WHERE run_id = $1`, [runId]);
 }
 
 /**
- * The rows of a page as the stage takes them: those that passed, and the keys of those that did not. Encoded as soon as
- * a page is sifted, so that no page waits as objects: bytes are a fifth of them, and no work for the garbage collector.
+ * Encodes the rows of a page for COPY: those that passed validation, and the keys of those that did not. It is called as
+ * soon as a page is validated, because bytes take a fifth of the memory of objects and cost the garbage collector nothing.
  */
 export function encodePage(
   spec: Pick<SnapshotSpec, 'columns'>,
   page: number,
-  kept: readonly Readonly<Record<string, unknown>>[],
+  valid: readonly Readonly<Record<string, unknown>>[],
   rejected: readonly RejectedRow[],
 ): Buffer {
   const keys = rejected.flatMap((row) => (row.key ? [row.key] : []));
   return Buffer.from(
-    encodeRows(spec.columns, kept, `\t${page}\tf`) + encodeRows(spec.columns, keys, `\t${page}\tt`),
+    encodeRows(spec.columns, valid, `\t${page}\tf`) + encodeRows(spec.columns, keys, `\t${page}\tt`),
   );
 }
 
 /**
- * Stages pages in one transaction. A page that is staged already stays: whoever comes second, a repeated activity or
- * a twin that was thought dead, brings nothing.
+ * Stages pages in one transaction. A page that is staged already stays as it is, so that a repeated activity, or a twin
+ * that was believed dead, changes nothing.
  */
 export async function stagePages(
   db: Database,
@@ -164,7 +156,8 @@ async function recordPages(
   return pages.filter((page) => fresh.has(page.page));
 }
 
-export async function readPageRecords(db: Pick<Pool, 'query'>, runId: number): Promise<PageRecord[]> {
+/** The staged pages of a run, in order. */
+export async function readPageRecords(db: Queryable, runId: number): Promise<PageRecord[]> {
   const { rows } = await db.query<{
     page: number;
     pages: number;
@@ -193,7 +186,7 @@ export async function readPageRecords(db: Pick<Pool, 'query'>, runId: number): P
   }));
 }
 
-/** A page that answered 304 has the rows that it had in the set before, good and bad ones: the next 304 counts them too. */
+/** Copies the row counts of pages that answered 304 from the snapshot before, so that the next 304 counts them too. */
 export async function carryCounts(client: PoolClient, fromRun: number, toRun: number): Promise<void> {
   await client.query(
     `UPDATE stage.pages m SET rows = p.rows, rejected = p.rejected, keyless = p.keyless FROM stage.pages p
@@ -202,10 +195,10 @@ export async function carryCounts(client: PoolClient, fromRun: number, toRun: nu
   );
 }
 
-/** Forgets pages of a run, so that they are read again; the requests they took stay counted. */
+/** Drops staged pages, so that they are read again. The requests they took stay counted. */
 export async function dropPages(db: Database, runId: number, pages: readonly number[]): Promise<void> {
   await db.transaction(async (client) => {
-    await dropEnrichments(client, runId); // what is told of new rows is asked again, with all others
+    await dropEnrichments(client, runId); // the new rows have to be enriched as well
     const { rows } = await client.query<{ requests: number | null }>(
       `WITH gone AS (DELETE FROM stage.pages WHERE run_id = $1 AND page = ANY($2) RETURNING requests)
        SELECT sum(requests)::int AS requests FROM gone`,

@@ -1,5 +1,6 @@
 import { type Client, ScheduleNotFoundError } from '@temporalio/client';
 
+/** A schedule as Temporal has it. Times are ISO 8601. */
 export interface ScheduleState {
   readonly id: string;
   readonly paused: boolean;
@@ -9,7 +10,7 @@ export interface ScheduleState {
   readonly last: string | null;
 }
 
-/** The schedules of the given ids that exist, as Temporal has them. */
+/** Those of the schedules that exist. */
 export async function listSchedules(client: Client, ids: readonly string[]): Promise<ScheduleState[]> {
   const found = await Promise.all(
     ids.map(async (id): Promise<ScheduleState | undefined> => {

@@ -1,60 +1,61 @@
 import { createHash } from 'node:crypto';
 import type { ScheduleOptions } from '@temporalio/client';
-import type { AnyCollector, CronSetting, ScheduleSpec, Switch } from '../../collectors/define.ts';
+import type { AnyCollector, CronSetting, EnableSetting, ScheduleSpec } from '../../collectors/define.ts';
 import { parseDuration } from '../../lib/clock.ts';
 
-/** What the schedules depend on of the settings. */
+/** The settings that the schedules depend on. */
 export interface ScheduleSettings {
-  readonly switches: Readonly<Record<Switch, boolean>>;
+  readonly enabled: Readonly<Record<EnableSetting, boolean>>;
   readonly intervals: Readonly<Record<'MARKET_ORDERS_INTERVAL', string>>;
   readonly crons: Readonly<Record<CronSetting, string>>;
-  /** An SSO application is set up: what owners have can be collected. */
+  /** Whether an SSO application is configured, without which nothing of owners can be collected. */
   readonly owners: boolean;
 }
 
+/** A schedule as it should be. */
 export interface WantedSchedule {
   readonly id: string;
-  readonly about: string;
+  readonly description: string;
   readonly spec: ScheduleOptions['spec'];
   readonly policies: NonNullable<ScheduleOptions['policies']>;
   readonly action: ScheduleOptions['action'];
-  /** Changes when anything of the above does; kept in the action's memo, where it can be read back. */
+  /** Changes when anything of the above does. It is kept in the action's memo, where it can be read back. */
   readonly hash: string;
 }
 
 /**
- * One stuck run must not stop its collector for ever. A day holds the longest: history ends itself when its day rolls
- * over, and the universe from ESI alone takes half a day beside the market.
+ * Workflow execution timeout, so that a stuck run does not stop its collector for ever. A day holds the longest run:
+ * market history ends when its day rolls over, and a universe import from ESI alone takes half a day beside the market.
  */
 export const LONGEST_RUN = '24 hours';
 
-/** Spreads starts a little, so that a thousand installations do not ask in the same second. */
+/** Spreads the starts, so that a thousand installations do not send requests in the same second. */
 const JITTER = '10s';
 
-/** Milliseconds of a rhythm's interval; undefined for a cron. */
-export function intervalOf(rhythm: ScheduleSpec, settings: ScheduleSettings): number | undefined {
-  if ('cronSetting' in rhythm) return undefined;
-  return parseDuration('every' in rhythm ? rhythm.every : settings.intervals[rhythm.everySetting]);
+/** Milliseconds between two runs; undefined for a cron. */
+export function intervalOf(schedule: ScheduleSpec, settings: ScheduleSettings): number | undefined {
+  if ('cronSetting' in schedule) return undefined;
+  return parseDuration('every' in schedule ? schedule.every : settings.intervals[schedule.everySetting]);
 }
 
 function timing(
   collector: AnyCollector,
   settings: ScheduleSettings,
 ): Pick<WantedSchedule, 'spec' | 'policies'> {
-  const { rhythm } = collector;
-  // A sweep leaves targets that are under way to the sweep that began them, so one slow region stops no other. Where
-  // there is one target, a second run would find nothing to do.
+  const { schedule } = collector;
+  // A sweep skips targets whose run is under way, so sweeps may overlap and one slow region stops no other. With a single
+  // target a second run would find nothing to do.
   const overlap = 'for' in collector && collector.for ? ('ALLOW_ALL' as const) : ('SKIP' as const);
-  if ('cronSetting' in rhythm) {
-    const spec = { cronExpressions: [settings.crons[rhythm.cronSetting]], timezone: 'UTC', jitter: JITTER };
+  if ('cronSetting' in schedule) {
+    const spec = { cronExpressions: [settings.crons[schedule.cronSetting]], timezone: 'UTC', jitter: JITTER };
     return { spec, policies: { overlap, catchupWindow: '1 day' } };
   }
-  const every = intervalOf(rhythm, settings)!;
-  // Intervals count from the epoch: without an offset all collectors would start at the same moment.
+  const every = intervalOf(schedule, settings)!;
+  // Intervals count from the epoch, so without an offset all collectors would start at the same moment.
   const offset = createHash('sha256').update(collector.name).digest().readUInt32BE(0) % every;
   return {
     spec: { intervals: [{ every, offset }], jitter: Math.min(10_000, every / 10) },
-    // What was missed while nothing ran cannot be had afterwards: ESI answers for now only. 10 s is the least allowed.
+    // ESI only answers for the present, so starts that were missed while nothing ran are dropped. 10 s is the minimum.
     policies: { overlap, catchupWindow: Math.max(10_000, Math.min(every, 60_000)) },
   };
 }
@@ -69,7 +70,7 @@ const withHash = (draft: Draft): WantedSchedule => ({
 function startWorkflow(
   workflowType: string,
   id: string,
-  about: string,
+  description: string,
   args: unknown[],
   workflowExecutionTimeout: Draft['action']['workflowExecutionTimeout'] = LONGEST_RUN,
 ): Draft['action'] {
@@ -80,51 +81,48 @@ function startWorkflow(
     taskQueue: 'collect',
     args,
     workflowExecutionTimeout,
-    staticSummary: about,
+    staticSummary: description,
   };
 }
 
-/** Partitions, retention: hourly, so that a machine that is on by day alone gets its turn. */
+/** Hourly, so that a machine that only runs by day is served too. */
 function housekeeping(): WantedSchedule {
-  const about = 'Partitions of the coming months, retention';
+  const description = 'Partitions of the coming months, retention';
   return withHash({
     id: 'maintenance',
-    about,
+    description,
     spec: { intervals: [{ every: 3_600_000, offset: 1_140_000 }], jitter: JITTER }, // at 19 minutes past, where no other starts
     policies: { overlap: 'SKIP', catchupWindow: 60_000 },
-    action: startWorkflow('maintain', 'maintenance', about, []),
+    action: startWorkflow('maintain', 'maintenance', description, []),
   });
 }
 
-/** Id of the schedule that starts what `collector_assignments` says is due. */
+/** Id of the schedule that starts the assignments that are due. */
 export const DISPATCHER = 'owners';
 
-/** A look takes a second; one that is stuck must not keep all others away for long. */
-const LONGEST_LOOK = '15 minutes';
+/** A dispatch takes a second; one that is stuck must not hold up the following ones for long. */
+const DISPATCH_TIMEOUT = '15 minutes';
 
-/** Every minute, since an assignment takes effect within one. What is still under way has taken what was due. */
+/** Every minute, because an assignment takes effect within one. */
 function dispatcher(): WantedSchedule {
-  const about = 'Starts what is due for characters and corporations';
+  const description = 'Starts what is due for characters and corporations';
   return withHash({
     id: DISPATCHER,
-    about,
+    description,
     spec: { intervals: [{ every: 60_000 }] },
     policies: { overlap: 'SKIP', catchupWindow: 10_000 },
-    action: startWorkflow('dispatch', DISPATCHER, about, [], LONGEST_LOOK),
+    action: startWorkflow('dispatch', DISPATCHER, description, [], DISPATCH_TIMEOUT),
   });
 }
 
-/** Whether a collector runs by a schedule of its own: those of owners are started by the dispatcher. */
+/** Whether a collector has a schedule of its own. The dispatcher starts the collectors of owners. */
 export function isScheduled(collector: AnyCollector, settings: ScheduleSettings): boolean {
-  if ('parts' in collector) return false;
+  if ('resources' in collector) return false;
   if ('procedure' in collector && collector.procedure === 'structures') return settings.owners;
-  return collector.switch === undefined || settings.switches[collector.switch];
+  return collector.enabledBy === undefined || settings.enabled[collector.enabledBy];
 }
 
-/**
- * The schedules that the settings ask for: one per collector that is switched on, the owners' dispatcher, and
- * housekeeping.
- */
+/** The schedules by the settings: one per enabled collector, the owners' dispatcher, and housekeeping. */
 export function planSchedules(
   collectors: readonly AnyCollector[],
   settings: ScheduleSettings,
@@ -132,14 +130,16 @@ export function planSchedules(
   const wanted = collectors
     .filter((collector) => isScheduled(collector, settings))
     .map((collector) => {
-      const { name, about } = collector;
-      const staleAfter = intervalOf(collector.rhythm, settings);
-      const args = [{ collector: name, patient: true, ...(staleAfter === undefined ? {} : { staleAfter }) }];
+      const { name, description } = collector;
+      const staleAfter = intervalOf(collector.schedule, settings);
+      const args = [
+        { collector: name, waitUntilDue: true, ...(staleAfter === undefined ? {} : { staleAfter }) },
+      ];
       return withHash({
         id: name,
-        about,
+        description,
         ...timing(collector, settings),
-        action: startWorkflow('collect', name, about, args),
+        action: startWorkflow('collect', name, description, args),
       });
     });
   return [...wanted, ...(settings.owners ? [dispatcher()] : []), housekeeping()];

@@ -1,12 +1,13 @@
 import { type Client, ScheduleAlreadyRunning, ScheduleNotFoundError } from '@temporalio/client';
 import type { WantedSchedule } from './plan-schedules.ts';
 
+/** What was done about a schedule. */
 export type ScheduleAction = 'created' | 'updated' | 'unchanged' | 'deleted';
 
 /**
- * Makes the schedules be what is wanted: missing ones are created, changed ones updated (an operator's pause and its
- * note stay), and of `ours`, the names of all collectors, those that are switched off are deleted.
- * Safe to repeat and to run twice at once.
+ * Reconciles Temporal's schedules with the wanted ones: missing ones are created, changed ones updated (an operator's
+ * pause and its note stay), and those of `ours`, the ids of all our schedules, that are not wanted are deleted. Safe to
+ * repeat and to run twice at once.
  */
 export async function reconcileSchedules(
   client: Client,
@@ -14,7 +15,7 @@ export async function reconcileSchedules(
   ours: readonly string[],
 ): Promise<Record<string, ScheduleAction>> {
   const done: Record<string, ScheduleAction> = {};
-  for (const schedule of wanted) done[schedule.id] = await syncOne(client, schedule);
+  for (const schedule of wanted) done[schedule.id] = await reconcileOne(client, schedule);
   for (const id of ours) {
     if (wanted.some((schedule) => schedule.id === id)) continue;
     if (await remove(client, id)) done[id] = 'deleted';
@@ -22,12 +23,12 @@ export async function reconcileSchedules(
   return done;
 }
 
-async function syncOne(client: Client, wanted: WantedSchedule): Promise<ScheduleAction> {
+async function reconcileOne(client: Client, wanted: WantedSchedule): Promise<ScheduleAction> {
   const handle = client.schedule.getHandle(wanted.id);
   const action = { ...wanted.action, memo: { specHash: wanted.hash } };
   try {
     const current = await handle.describe();
-    // The server keeps specs in a form of its own, so they cannot be compared; the hash of what was sent can.
+    // The server returns specs in a form of its own, so the hash of what was sent is compared instead.
     if (current.action.type === 'startWorkflow' && current.action.memo?.['specHash'] === wanted.hash)
       return 'unchanged';
     await handle.update((previous) => ({

@@ -7,20 +7,22 @@ import {
 } from '@temporalio/common';
 import { ApplicationFailure, CancellationScope, executeChild, workflowInfo } from '@temporalio/workflow';
 import type { RunSummary } from '../../engine/run/run-steps.ts';
+import { mapConcurrent } from '../../lib/concurrency.ts';
 import { store } from './activity-proxies.ts';
-import { collectOne } from './collect-one.ts';
-import { mapConcurrent } from './lanes.ts';
+import { runInWorkflow } from './run-in-workflow.ts';
 
+/** Input of the workflow `collect`. */
 export interface CollectInput {
   readonly collector: string;
-  /** `region/10000002`; absent: all targets of the collector. */
+  /** `region/10000002`; absent for all targets of the collector. */
   readonly target?: string;
-  /** Wait for the next set when ESI has nothing newer yet. Otherwise the run says so and ends. */
-  readonly patient?: boolean;
-  /** Milliseconds: a scheduled run that starts later than this is stale and ends at once. */
+  /** Waits for ESI's next snapshot when there is none yet. Otherwise the run ends as `not-due`. */
+  readonly waitUntilDue?: boolean;
+  /** Milliseconds: a scheduled run that starts later than this ends at once. */
   readonly staleAfter?: number;
 }
 
+/** What became of the runs of several targets. */
 export interface SweepSummary {
   readonly targets: number;
   readonly outcomes: Readonly<Record<string, number>>;
@@ -28,32 +30,33 @@ export interface SweepSummary {
 
 const SCHEDULED = defineSearchAttributeKey('TemporalScheduledStartTime', SearchAttributeType.DATETIME);
 
-/** Regions at once: most of them wait for their set's `Expires`, and the ESI ceiling bounds the rest. */
-const CHILDREN = 50;
+/** Runs at once: most of them wait for their snapshot's `Expires`, and the rate limit bounds the rest. */
+const TARGET_CONCURRENCY = 50;
 
+/** The workflow id of a target's run, e.g. `market-orders/region/10000002`. */
 export const businessId = (collector: string, target: string) =>
   target === '' ? collector : `${collector}/${target}`;
 
 /**
- * Collects one target, or all targets of a collector. A target's run always bears its business id, so that it cannot
- * run twice at once: whoever is started under another id (a schedule, a hand) starts that one as a child.
+ * Collects one target, or all targets of a collector. The run of a target always has its business id, so that it cannot
+ * run twice at once: a workflow that was started under another id starts it as a child.
  */
 export async function collect(input: CollectInput): Promise<RunSummary | SweepSummary> {
   if (typeof input?.collector !== 'string') {
     throw ApplicationFailure.nonRetryable(
-      'The input is {"collector": "market-orders", "target": "region/10000002"}.',
+      'Invalid input. Use {"collector": "market-orders", "target": "region/10000002"}.',
       'BAD_INPUT',
     );
   }
   if (isStale(input))
     return {
       outcome: 'not-due',
-      detail: 'the moment it was scheduled for is past; ESI answers for now only',
+      detail: 'The scheduled time has passed, and ESI only answers for the present.',
     };
-  const targets = input.target === undefined ? await store.targets(input.collector) : [input.target];
+  const targets = input.target === undefined ? await store.listTargets(input.collector) : [input.target];
   const only = targets.length === 1 ? targets[0] : undefined;
   if (only !== undefined && workflowInfo().workflowId === businessId(input.collector, only)) {
-    return collectOne(input.collector, only, input.patient ?? false);
+    return runInWorkflow(input.collector, only, input.waitUntilDue ?? false);
   }
   return sweep(input, targets);
 }
@@ -67,7 +70,7 @@ function isStale({ staleAfter }: CollectInput): boolean {
 async function sweep(input: CollectInput, targets: readonly string[]): Promise<SweepSummary> {
   const outcomes: Record<string, number> = {};
   let lastError = '';
-  await mapConcurrent(targets, CHILDREN, async (target) => {
+  await mapConcurrent(targets, TARGET_CONCURRENCY, async (target) => {
     let outcome: string;
     try {
       outcome = await startChild(input, target);
@@ -77,22 +80,24 @@ async function sweep(input: CollectInput, targets: readonly string[]): Promise<S
     }
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   });
-  // By now the children have ended, too: they were cancelled with the sweep, and have closed their runs.
+  // The children were cancelled with the sweep; by now they have closed their runs and ended.
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('The sweep was cancelled.');
   if (targets.length > 0 && outcomes['failed'] === targets.length)
     throw ApplicationFailure.nonRetryable(lastError, 'ALL_FAILED');
   return { targets: targets.length, outcomes };
 }
 
-async function startChild({ collector, patient }: CollectInput, target: string): Promise<string> {
+async function startChild({ collector, waitUntilDue }: CollectInput, target: string): Promise<string> {
   try {
-    const args: [CollectInput] = [{ collector, target, ...(patient === undefined ? {} : { patient }) }];
+    const args: [CollectInput] = [
+      { collector, target, ...(waitUntilDue === undefined ? {} : { waitUntilDue }) },
+    ];
     const workflowId = businessId(collector, target);
     const summary = await executeChild(collect, {
       workflowId,
       args,
       staticSummary: workflowId,
-      parentClosePolicy: 'REQUEST_CANCEL', // a sweep that ends early lets its runs close their books
+      parentClosePolicy: 'REQUEST_CANCEL', // the runs of a sweep that ends early still close their rows in collection_runs
     });
     return 'outcome' in summary ? summary.outcome : 'published';
   } catch (error) {

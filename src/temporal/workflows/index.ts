@@ -1,4 +1,4 @@
-export { affiliations } from './affiliations.ts';
+export { affiliations } from './refresh-affiliations.ts';
 export { collect } from './collect.ts';
-export { dispatch } from './dispatch.ts';
+export { dispatch } from './dispatch-owners.ts';
 export { maintain } from './maintain.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { refreshAffiliations } from '../../../src/engine/owners/refresh-affiliations.ts';
 import { takeDueRuns } from '../../../src/engine/owners/due-runs.ts';
-import { sealTokens } from '../../../src/engine/owners/token-service.ts';
+import { encryptTokens } from '../../../src/engine/owners/token-service.ts';
 import { DIRECTOR_ROLES } from '../../../simulator/owners/options.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import { ANNA, BRAM, CORPORATION, logIn, ofCharacter, ofCorporation } from '../../support/owners.ts';
@@ -62,7 +62,7 @@ describe('a corporation', () => {
     await logIn(engine, BRAM);
     await assign('ASSETS', { corporation: CORPORATION });
     expect(await collect()).toMatchObject({
-      outcome: 'resting',
+      outcome: 'blocked',
       detail: 'Bram Proof lacks the role Director.',
     });
     expect(statuses(ASSETS)).toEqual([]);
@@ -104,13 +104,13 @@ describe('a corporation', () => {
     engine.sim.sso.revoke(CARA);
     later();
     const requests = () => engine.sim.requests().length;
-    await expect(collect()).resolves.toMatchObject({ outcome: 'resting' });
+    await expect(collect()).resolves.toMatchObject({ outcome: 'blocked' });
     expect(await noteOf()).toMatch(/Anna Testa.*Cara Deputy/s);
     const asked = requests();
     later();
     await engine.db.pool.query('UPDATE collector_assignments SET next_collection_at = NULL');
     expect(await takeDueRuns(engine.context)).toEqual([]);
-    expect(await collect()).toMatchObject({ outcome: 'resting' });
+    expect(await collect()).toMatchObject({ outcome: 'blocked' });
     expect(requests()).toBe(asked);
   });
 
@@ -129,10 +129,12 @@ describe('a corporation', () => {
       await engine.db.rows(`SELECT name <> '' AS named FROM corporations WHERE corporation_id = ${OTHER}`),
     ).toEqual([{ named: true }]);
     expect(await collect()).toMatchObject({
-      outcome: 'resting',
+      outcome: 'blocked',
       detail: expect.stringContaining('No member'),
     });
-    expect(await takeDueRuns(engine.context)).toEqual([{ collector: 'assets', target: ofCorporation(OTHER) }]);
+    expect(await takeDueRuns(engine.context)).toEqual([
+      { collector: 'assets', target: ofCorporation(OTHER) },
+    ]);
     expect(await collect('assets', ofCorporation(OTHER))).toMatchObject({ outcome: 'published' });
   });
 });
@@ -177,7 +179,7 @@ describe('a login', () => {
 
   test('whose row was damaged is refreshed where that is possible, and is switched off where not', async () => {
     await logIn(engine, ANNA);
-    await sealTokens(engine.context);
+    await encryptTokens(engine.context);
     const damage = (column: string) =>
       engine.db.pool.query(`UPDATE esi_tokens SET ${column} = overlay(${column} placing 'AAAA' from 40)`);
     await damage('access_token');
@@ -186,7 +188,7 @@ describe('a login', () => {
     await damage('refresh_token');
     engine.clock.advance(HOUR);
     expect(await collect('industry', WALLET)).toMatchObject({
-      outcome: 'resting',
+      outcome: 'blocked',
       detail: expect.stringMatching(/changed, cut off.*log the character in again/s),
     });
     expect([refreshes(), (await token()).is_active]).toEqual([1, false]);
@@ -216,13 +218,13 @@ describe('a login', () => {
     await assign('WALLET', { character: ANNA });
     engine.sim.sso.revoke(ANNA);
     engine.clock.advance(20 * 60_000);
-    expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'resting' });
+    expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'blocked' });
     const { is_active, inactive_reason } = await token();
     expect(is_active).toBe(false);
     expect(inactive_reason).toMatch(/Log the character in again/);
     expect(await noteOf('WALLET')).toContain(inactive_reason);
     const before = [refreshes(), engine.sim.requests().length];
-    expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'resting' });
+    expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'blocked' });
     await engine.db.pool.query('UPDATE collector_assignments SET next_collection_at = NULL');
     expect(await takeDueRuns(engine.context)).toEqual([]);
     expect([refreshes(), engine.sim.requests().length]).toEqual(before);
@@ -233,7 +235,7 @@ describe('a login', () => {
     engine.sim.sso.transfer(ANNA);
     engine.clock.advance(20 * 60_000);
     expect(await collect('wallet', WALLET)).toMatchObject({
-      outcome: 'resting',
+      outcome: 'blocked',
       detail: expect.stringContaining('has another owner now'),
     });
     expect(await token()).toMatchObject({ is_active: false });
@@ -253,7 +255,7 @@ describe('a login', () => {
     expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'published' });
     const requests = engine.sim.requests().length;
     expect(await collect('assets', WALLET)).toMatchObject({
-      outcome: 'resting',
+      outcome: 'blocked',
       detail: expect.stringContaining('has not granted esi-assets.read_assets.v1'),
     });
     expect(engine.sim.requests()).toHaveLength(requests);
@@ -261,7 +263,7 @@ describe('a login', () => {
 
   test('that was never there is missed in plain words', async () => {
     expect(await collect('assets', WALLET)).toMatchObject({
-      outcome: 'resting',
+      outcome: 'blocked',
       detail: `Character ${ANNA} is not logged in; needed: esi-assets.read_assets.v1.`,
     });
   });

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { collectTarget, engineSteps } from '../../../src/engine/run/collect-target.ts';
+import { collectTarget } from '../../../src/engine/run/collect-target.ts';
+import { engineSteps } from '../../../src/engine/run/engine-steps.ts';
 import type { TransactionRow } from '../../../simulator/index.ts';
 import type { TestEngine } from '../../support/engine.ts';
 import {
@@ -7,13 +8,13 @@ import {
   anHourLater,
   asked,
   emptyStages,
-  finish,
   keyOf,
-  living,
+  stepsOf,
   ofCharacter,
   ownerEngine,
   untilDeath,
 } from '../../support/owners.ts';
+import { drive } from '../../support/runs.ts';
 
 /** Lists that are read backwards, and have to be read again from their beginning. */
 let engine: TestEngine;
@@ -64,8 +65,8 @@ test('when the process dies after the last page, the list is published without a
   engine = await ownerEngine(withTransactions(3_000));
   const key = keyOf('wallet', ME, 'killed');
   const dies = (text: string) => text.startsWith('INSERT INTO wallet_transactions');
-  expect(await untilDeath(engine, dies, (context) => finish(key, engineSteps(context)))).toBe('dead');
-  expect(await finish(key, living(engine))).toMatchObject({ outcome: 'published' });
+  expect(await untilDeath(engine, dies, (context) => drive(engineSteps(context, key)))).toBe('dead');
+  expect(await drive(stepsOf(engine, key))).toMatchObject({ outcome: 'published' });
   expect(await stored()).toEqual(served());
   expect(Object.values(asked(engine, '/wallet/transactions'))).toEqual([1, 1, 1]);
 });

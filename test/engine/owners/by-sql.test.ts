@@ -1,8 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { collectTarget } from '../../../src/engine/run/collect-target.ts';
-import { assignmentOf, createAssignment, listAssignments } from '../../../src/engine/owners/assignment-service.ts';
+import {
+  assignmentOf,
+  createAssignment,
+  listAssignments,
+} from '../../../src/engine/owners/assignment-service.ts';
 import { takeDueRuns } from '../../../src/engine/owners/due-runs.ts';
-import { deleteToken, enableToken, listTokens, sealTokens } from '../../../src/engine/owners/token-service.ts';
+import {
+  deleteToken,
+  enableToken,
+  listTokens,
+  encryptTokens,
+} from '../../../src/engine/owners/token-service.ts';
 import { OWNER_SCOPES } from '../../../simulator/owners/scopes.ts';
 import type { SsoClient } from '../../../src/sso/sso-client.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
@@ -44,7 +53,7 @@ async function insertRefreshToken(refreshToken?: string): Promise<void> {
 describe('a login of which only the refresh token is told', () => {
   test('is refreshed to learn what it may, and collects', async () => {
     await insertRefreshToken();
-    await sealTokens(engine.context);
+    await encryptTokens(engine.context);
     expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'published' });
     expect(engine.sim.sso.requests().refresh_token).toBe(1);
   });
@@ -69,7 +78,7 @@ describe('rubbish', () => {
     await logIn(engine, BRAM);
     const long = Array.from({ length: 9_000 }, (_, n) => (n * 7_919).toString(36)).join('');
     await sql('UPDATE esi_tokens SET scopes = $2 WHERE character_id = $1', [BRAM, `good.scope.v1,${long}`]);
-    expect(await sealTokens(engine.context)).toEqual({ sealed: 2, unreadable: 0 });
+    expect(await encryptTokens(engine.context)).toEqual({ encrypted: 2, unreadable: 0 });
     expect(
       await engine.db.rows(
         'SELECT scope FROM esi_token_scopes JOIN esi_tokens t ON t.id = token_id WHERE character_id = $1',
@@ -166,19 +175,19 @@ describe('an assignment', () => {
 
 test('a login that was mended by SQL stays off when it is switched off by SQL later', async () => {
   await logIn(engine, ANNA);
-  await sealTokens(engine.context);
+  await encryptTokens(engine.context);
   const { rows } = await sql('SELECT access_token, refresh_token FROM esi_tokens');
   await sql(`UPDATE esi_tokens SET access_token = NULL, refresh_token = 'rub bish'`);
-  await sealTokens(engine.context);
+  await encryptTokens(engine.context);
   expect(await token()).toMatchObject({ is_active: false });
   const [good] = rows as { access_token: string; refresh_token: string }[];
   await sql('UPDATE esi_tokens SET is_active = true, access_token = $1, refresh_token = $2', [
     good!.access_token,
     good!.refresh_token,
   ]);
-  await sealTokens(engine.context);
+  await encryptTokens(engine.context);
   await sql('UPDATE esi_tokens SET is_active = false');
-  await sealTokens(engine.context);
+  await encryptTokens(engine.context);
   expect(await token()).toMatchObject({ is_active: false });
 });
 
@@ -209,7 +218,7 @@ test('roles are not asked of a character that has not granted to show them', asy
   );
   engine.sim.resetCounters();
   expect(await engine.collect('assets', CORP)).toMatchObject({
-    outcome: 'resting',
+    outcome: 'blocked',
     detail: expect.stringContaining('has not granted esi-characters.read_corporation_roles.v1'),
   });
   expect(engine.sim.requests().filter(({ status }) => status === 403)).toEqual([]);

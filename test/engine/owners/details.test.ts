@@ -1,22 +1,20 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { collectTarget, engineSteps } from '../../../src/engine/run/collect-target.ts';
+import { collectTarget } from '../../../src/engine/run/collect-target.ts';
+import { engineSteps } from '../../../src/engine/run/engine-steps.ts';
 import type { EngineContext } from '../../../src/engine/engine-context.ts';
-import type { Step } from '../../../src/engine/run/run-steps.ts';
 import type { AssetRow } from '../../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import {
   ANNA,
   anHourLater,
   emptyStages,
-  finish,
-  follow,
   keyOf,
-  living,
   logIn,
   ofCharacter,
   ownerEngine,
-  refOf,
+  stepsOf,
 } from '../../support/owners.ts';
+import { drive, driveUntil } from '../../support/runs.ts';
 
 /** Names and places, which are asked for after the pages of a set. */
 let engine: TestEngine;
@@ -61,7 +59,7 @@ test('a crash of the database server between two of their batches costs no name'
     if (crashed) return;
     crashed = true;
     // The names are in by then: they are lost, and the places that come next are not.
-    const kept = `SELECT FROM stage.details WHERE detail = 'name'`;
+    const kept = `SELECT FROM stage.enrichments WHERE kind = 'name'`;
     while ((await engine.db.rows(kept)).length === 0) await new Promise((next) => setTimeout(next, 20));
     await emptyStages(engine);
   });
@@ -74,9 +72,8 @@ test('a twin that is late with them does not make another reading of the set see
   await collectedWith(2_300);
   engine.sim.faults.duplicateRow({ route: '/characters/{character_id}/assets', times: 1 });
   const key = keyOf('assets', ME, 'w1');
-  const by = living(engine);
-  const begun = await follow(key, by, undefined, 'resolve');
-  const run = refOf(key, begun);
+  const by = stepsOf(engine, key);
+  const run = await driveUntil(by, 'enrich');
   let release = () => {};
   const released = new Promise<void>((go) => (release = go));
   let waits: () => void = () => {};
@@ -86,16 +83,15 @@ test('a twin that is late with them does not make another reading of the set see
       waits();
       return released;
     }),
-  ).resolve(run);
+    key,
+  ).enrich(run);
   await waiting;
-  await by.resolve(run);
-  const again: Step = await by.publish(run, false);
-  expect(again).toMatchObject({ state: 'read' });
+  await by.enrich(run);
+  expect(await by.publish(run, false)).toMatchObject({ state: 'read' });
   release();
   await late;
   engine.clock.advance(3_601_000);
-  const end = await follow(key, by, again);
-  expect(end).toMatchObject({ state: 'done', summary: { outcome: 'published' } });
+  expect(await drive(by)).toMatchObject({ outcome: 'published' });
   expect(await kinds()).toEqual(['QUANTITY_CHANGED']);
 });
 
@@ -120,7 +116,7 @@ test('hundreds of bad ids cost a share of the budget, and no name that is known'
     (row) => (bad.has(row.item_id) ? { ...row, item_id: row.item_id + 70_000_000_000_000 } : row),
     { route: '/characters/{character_id}/assets' },
   );
-  expect(await finish(keyOf('assets', ME, 'w1'), living(engine))).toMatchObject({ outcome: 'published' });
+  expect(await drive(stepsOf(engine, keyOf('assets', ME, 'w1')))).toMatchObject({ outcome: 'published' });
   const refused = engine.sim.requests().filter(({ status }) => status === 404);
   expect(refused.length).toBeGreaterThan(50);
   expect(refused.length).toBeLessThan(120); // a hundred, and what was under way then

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import {
   readEnabledAssignments,
-  type Settlement,
+  type CollectionRecord,
   recordCollection,
   takeDue,
 } from '../../../src/store/owners/due-assignments.ts';
@@ -46,11 +46,11 @@ async function assign(type: string, owner: { character?: number; corporation?: n
 const due = async (minutes: number, limit = 100) =>
   (await takeDue(db.pool, at(minutes), limit)).map((d) => `${d.collector} ${d.kind}/${d.ownerId}`).toSorted();
 
-const settled = (more: Partial<Settlement>): Settlement => ({
+const settled = (more: Partial<CollectionRecord>): CollectionRecord => ({
   collector: 'wallet',
   kind: 'character',
   ownerId: 1,
-  collected: true,
+  isCollected: true,
   notBefore: undefined,
   note: undefined,
   ...more,

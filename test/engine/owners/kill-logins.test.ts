@@ -108,7 +108,7 @@ describe('a refresh', () => {
       (context) => tokenOf(context, ANNA, {}).token(),
     );
     expect(await engine.collect('industry', ME)).toMatchObject({
-      outcome: 'resting',
+      outcome: 'blocked',
       detail: expect.stringMatching(/Log the character in again/) as unknown,
     });
     expect(await stored()).toMatchObject({ is_active: false });

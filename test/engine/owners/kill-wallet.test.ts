@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { engineSteps } from '../../../src/engine/run/collect-target.ts';
+import { engineSteps } from '../../../src/engine/run/engine-steps.ts';
 import { takeDueRuns } from '../../../src/engine/owners/due-runs.ts';
 import type { SimulatorOptions } from '../../../simulator/index.ts';
 import { testRateLimiter } from '../../support/rate-limiter.ts';
@@ -9,16 +9,14 @@ import {
   asked,
   BRAM,
   CORPORATION,
-  dying,
-  finish,
-  follow,
+  dyingSteps,
   keyOf,
-  living,
   logIn,
   ofCharacter,
   ofCorporation,
-  refOf,
+  stepsOf,
 } from '../../support/owners.ts';
+import { drive, driveUntil, reading } from '../../support/runs.ts';
 
 /** Runs of many parts that are killed, repeated, or not alone. */
 let engine: TestEngine;
@@ -77,8 +75,8 @@ test('a run that is killed again and again between its parts asks for each of th
   /** A process that gets two answers, and dies over its third question. */
   const live = async () => {
     let signs = 0;
-    const by = dying(engine, () => ++signs > 4);
-    return finish(key, by).catch((error: Error) => error.message);
+    const by = dyingSteps(engine, key, () => ++signs > 4);
+    return drive(by).catch((error: Error) => error.message);
   };
   let kills = 0;
   for (let end: unknown = await live(); end === 'killed'; end = await live()) kills++;
@@ -99,13 +97,13 @@ test('a run that is killed again and again between its parts asks for each of th
 test('a part of many pages that is killed between them is gone on with, and the parts before it are left alone', async () => {
   await begin({ characters: [{ id: ANNA, journal: 6_000, transactions: 10 }] });
   const key = keyOf('wallet', ME, 'w1');
-  const by = dying(engine, (detail) => detail?.page === 3);
-  const first = await by.begin(key);
-  expect(first).toMatchObject({ state: 'read', part: 'journal' });
-  await by.readChunk(refOf(key, first), { from: 2, to: 2 });
-  await expect(by.readChunk(refOf(key, first), { from: 3, to: 3 })).rejects.toThrow('killed');
+  const by = dyingSteps(engine, key, (detail) => detail?.page === 3);
+  const { run } = reading(await by.begin());
+  expect(run).toMatchObject({ resource: 'journal' });
+  await by.readChunk(run, { from: 2, to: 2 });
+  await expect(by.readChunk(run, { from: 3, to: 3 })).rejects.toThrow('killed');
   expect(await count('wallet_journal')).toBe(0);
-  expect(await finish(key, living(engine))).toMatchObject({ outcome: 'published' });
+  expect(await drive(stepsOf(engine, key))).toMatchObject({ outcome: 'published' });
   expect(Object.values(asked(engine, '')).filter((n) => n > 1)).toEqual([]);
   await expectExactJournal(ANNA);
   await expectExactTransactions();
@@ -119,12 +117,12 @@ test.each([1, 2, 3])(
     const key = keyOf('wallet', ME, 'w1');
     const trade = () =>
       engine.sim.owners.trade({ sellerId: BRAM, buyerId: ANNA, typeId: 34, quantity: 10, price: 5.5 });
-    await follow(key, living(engine), undefined, 'more'); // the journal
-    const by = dying(engine, (detail) => detail?.page === page);
-    await expect(by.begin(key)).rejects.toThrow('killed');
+    await driveUntil(stepsOf(engine, key), 'continue'); // the journal is published
+    const by = dyingSteps(engine, key, (detail) => detail?.page === page);
+    await expect(by.begin()).rejects.toThrow('killed');
     expect(await count('wallet_transactions')).toBe(0);
     trade(); // is shown in an hour
-    expect(await finish(key, living(engine))).toMatchObject({ outcome: 'published' });
+    expect(await drive(stepsOf(engine, key))).toMatchObject({ outcome: 'published' });
     const addresses = asked(engine, '/wallet/transactions');
     expect(Object.keys(addresses)).toHaveLength(4); // the last one has nothing older
     expect(Object.values(addresses).filter((n) => n > 1)).toEqual([]);
@@ -132,7 +130,7 @@ test.each([1, 2, 3])(
     expect(await count('wallet_transactions')).toBe(engine.sim.owners.transactions(ANNA).length - unseen);
     expect(engine.sim.offences()).toEqual([]);
     await later(trade);
-    await finish(keyOf('wallet', ME, 'w2'), living(engine));
+    await drive(stepsOf(engine, keyOf('wallet', ME, 'w2')));
     expect(Object.keys(asked(engine, '/wallet/transactions'))).toHaveLength(1);
     await expectExactTransactions();
   },
@@ -141,12 +139,12 @@ test.each([1, 2, 3])(
 test('what a killed run had read of a list is not mistaken for what is stored', async () => {
   await begin({ characters: [{ id: ANNA, transactions: 6_000, journal: 10 }] });
   const killed = keyOf('wallet', ME, 'killed');
-  await follow(killed, living(engine), undefined, 'more'); // the journal
-  const by = dying(engine, (detail) => detail?.page === 3);
-  await expect(by.begin(killed)).rejects.toThrow('killed');
-  expect(await finish(keyOf('wallet', ME, 'next'), living(engine))).toMatchObject({ outcome: 'published' });
+  await driveUntil(stepsOf(engine, killed), 'continue'); // the journal is published
+  const by = dyingSteps(engine, killed, (detail) => detail?.page === 3);
+  await expect(by.begin()).rejects.toThrow('killed');
+  expect(await drive(stepsOf(engine, keyOf('wallet', ME, 'next')))).toMatchObject({ outcome: 'published' });
   await expectExactTransactions();
-  const ended = `outcome = 'failed' AND error = 'The run was ended from outside.' AND part = 'transactions'`;
+  const ended = `outcome = 'failed' AND error = 'The run was ended from outside.' AND resource = 'transactions'`;
   expect(await count('collection_runs', ended)).toBe(1);
   expect(
     await engine.db.rows(
@@ -161,7 +159,7 @@ test('a wallet collected by two at once has each row, each balance and each gap 
   const both = (turn: number) =>
     Promise.all(
       ['one', 'two'].map((id) =>
-        finish(keyOf('wallet', ME, `${id}-${turn}`, id), engineSteps(engine.restart({ budget }))),
+        drive(engineSteps(engine.restart({ budget }), keyOf('wallet', ME, `${id}-${turn}`, id))),
       ),
     );
   for (let turn = 0; turn < 3; turn++) {
@@ -187,15 +185,15 @@ test('a wallet collected by two at once has each row, each balance and each gap 
 
 test('a run whose successor has begun publishes nothing any more', async () => {
   await begin({ characters: [{ id: ANNA, journal: 2_600, transactions: 10 }] });
-  const slow = living(engine);
-  const [before, after] = [keyOf('wallet', ME, 'before'), keyOf('wallet', ME, 'after')];
-  const step = await slow.begin(before);
-  await slow.readChunk(refOf(before, step), { from: 2, to: 2 });
-  const next = await living(engine).begin(after);
-  expect(await slow.publish(refOf(before, step), false)).toMatchObject({ state: 'more' });
+  const slow = stepsOf(engine, keyOf('wallet', ME, 'before'));
+  const successor = stepsOf(engine, keyOf('wallet', ME, 'after'));
+  const { run } = reading(await slow.begin());
+  await slow.readChunk(run, { from: 2, to: 2 });
+  const next = await successor.begin();
+  expect(await slow.publish(run, false)).toMatchObject({ state: 'continue' });
   expect(await count('wallet_journal')).toBe(0);
-  expect(await finish(after, living(engine))).toMatchObject({ outcome: 'published' });
-  expect(next).toMatchObject({ state: 'read', part: 'journal' });
+  expect(await drive(successor)).toMatchObject({ outcome: 'published' });
+  expect(next).toMatchObject({ state: 'read', run: { resource: 'journal' } });
   await expectExactJournal(ANNA);
   await expectExactTransactions();
 });
@@ -210,17 +208,14 @@ test('what was taken by a process that died over it is due after ten minutes, an
   const taken = engine.clock.now();
   expect(await takeDueRuns(engine.context)).toEqual(due);
   let signs = 0;
-  await expect(
-    finish(
-      keyOf('wallet', ME, 'w1'),
-      dying(engine, () => ++signs > 1),
-    ),
-  ).rejects.toThrow('killed');
+  await expect(drive(dyingSteps(engine, keyOf('wallet', ME, 'w1'), () => ++signs > 1))).rejects.toThrow(
+    'killed',
+  );
   engine.clock.advance(taken + 599_000 - engine.clock.now()); // requests that wait move the clock as well
   expect(await takeDueRuns(engine.restart())).toEqual([]);
   engine.clock.advance(1_000);
   expect(await takeDueRuns(engine.restart())).toEqual(due);
-  expect(await finish(keyOf('wallet', ME, 'w2'), living(engine))).toMatchObject({ outcome: 'published' });
+  expect(await drive(stepsOf(engine, keyOf('wallet', ME, 'w2')))).toMatchObject({ outcome: 'published' });
   await expectExactJournal(ANNA);
   await expectExactTransactions();
   expect(await takeDueRuns(engine.context)).toEqual([]);

@@ -1,20 +1,19 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { engineSteps, type Steps } from '../../../src/engine/run/collect-target.ts';
+import { engineSteps } from '../../../src/engine/run/engine-steps.ts';
+import type { RunSteps } from '../../../src/engine/run/run-steps.ts';
 import { testRateLimiter } from '../../support/rate-limiter.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import {
   ANNA,
   asked,
-  dying,
-  finish,
-  follow,
+  dyingSteps,
   keyOf,
-  living,
   logIn,
   ofCharacter,
-  refOf,
+  stepsOf,
   untilDeath,
 } from '../../support/owners.ts';
+import { drive, driveUntil, reading } from '../../support/runs.ts';
 
 /** Runs over assets that are killed, repeated, or not alone. */
 let engine: TestEngine;
@@ -88,13 +87,13 @@ async function expectExact() {
 test('assets that are killed in the middle of their pages go on without asking the staged ones again', async () => {
   await beginWith(3_300);
   const key = keyOf('assets', ME, 'w1');
-  const by = dying(engine, (detail) => detail?.page === 3);
-  const first = await by.begin(key);
-  expect(first).toMatchObject({ state: 'read', pages: 4 });
-  await by.readChunk(refOf(key, first), { from: 2, to: 2 });
-  await expect(by.readChunk(refOf(key, first), { from: 3, to: 3 })).rejects.toThrow('killed');
+  const by = dyingSteps(engine, key, (detail) => detail?.page === 3);
+  const { run, pages } = reading(await by.begin());
+  expect(pages).toBe(4);
+  await by.readChunk(run, { from: 2, to: 2 });
+  await expect(by.readChunk(run, { from: 3, to: 3 })).rejects.toThrow('killed');
   await expectUntouched();
-  expect(await finish(key, living(engine))).toMatchObject({ outcome: 'published' });
+  expect(await drive(stepsOf(engine, key))).toMatchObject({ outcome: 'published' });
   expect(Object.values(asked(engine, '/assets'))).toEqual([1, 1, 1, 1]);
   await expectExact();
   expect(engine.sim.offences()).toEqual([]);
@@ -108,16 +107,19 @@ test.each([
   async (_, nth) => {
     await beginWith(1_500);
     const key = keyOf('assets', ME, 'w1');
-    const step = await follow(key, living(engine), undefined, 'resolve');
-    let questions = 0;
-    const by = dying(engine, () => ++questions === nth);
-    await expect(by.resolve(refOf(key, step))).rejects.toThrow('killed');
-    expect(questions).toBeGreaterThanOrEqual(nth);
+    const run = await driveUntil(stepsOf(engine, key), 'enrich');
+    let requests = 0;
+    const by = dyingSteps(engine, key, () => ++requests === nth);
+    await expect(by.enrich(run)).rejects.toThrow('killed');
+    expect(requests).toBeGreaterThanOrEqual(nth);
     await expectUntouched();
-    expect(await living(engine).publish(refOf(key, step), false)).toEqual(step);
-    expect(await living(engine).publish(refOf(key, step), true)).toEqual(step);
+    for (const isLastAttempt of [false, true])
+      expect(await stepsOf(engine, key).publish(run, isLastAttempt)).toMatchObject({
+        state: 'read',
+        chunks: [],
+      });
     await expectUntouched();
-    expect(await finish(key, living(engine))).toMatchObject({ outcome: 'published' });
+    expect(await drive(stepsOf(engine, key))).toMatchObject({ outcome: 'published' });
     expect(Object.values(asked(engine, '/assets'))).toEqual([1, 1]);
     await expectExact();
   },
@@ -125,36 +127,33 @@ test.each([
 
 test('assets say the same when any of their steps is repeated', async () => {
   await beginWith(2_300);
-  const key = keyOf('assets', ME, 'w1');
-  const by = living(engine);
+  const by = stepsOf(engine, keyOf('assets', ME, 'w1'));
   const same = async <T>(work: () => Promise<T>, second?: T): Promise<T> => {
     const first = await work();
     expect(await work()).toEqual(second ?? first);
     return first;
   };
-  const first = await by.begin(key);
-  const repeated: Steps = {
+  const first = reading(await by.begin());
+  const repeated: RunSteps = {
     ...by,
-    begin: (k) => same(() => by.begin(k)),
+    begin: () => same(() => by.begin()),
     readChunk: async (run, chunk) => {
-      const read = await same(() => by.readChunk(run, chunk), { pages: 0 });
-      expect(await by.begin(key)).toEqual(first);
-      return read;
+      await same(() => by.readChunk(run, chunk), 0);
+      expect(await by.begin()).toEqual(first);
     },
-    resolve: async (run) => {
-      const done = await same(() => by.resolve(run));
-      expect(await by.begin(key)).toEqual(first);
-      return done;
+    enrich: async (run) => {
+      await same(() => by.enrich(run));
+      expect(await by.begin()).toEqual(first);
     },
-    publish: (run, final) => same(() => by.publish(run, final)),
+    publish: (run, isLastAttempt) => same(() => by.publish(run, isLastAttempt)),
   };
-  const done = await follow(key, repeated);
-  expect(done).toMatchObject({ summary: { outcome: 'published' } });
+  const summary = await drive(repeated);
+  expect(summary).toMatchObject({ outcome: 'published' });
   const [runs, diffs] = [await engine.db.rows('TABLE collection_runs'), await count('asset_diffs')];
-  await by.close(key, 'too late');
-  for (const final of [false, true])
-    expect(await by.publish({ ...refOf(key, first), part: '' }, final)).toMatchObject({ state: 'more' });
-  expect(await repeated.begin(key)).toEqual(done);
+  await by.close(new Error('too late'));
+  for (const isLastAttempt of [false, true])
+    expect(await by.publish(first.run, isLastAttempt)).toMatchObject({ state: 'continue' });
+  expect(await repeated.begin()).toEqual({ state: 'done', summary });
   expect(await engine.db.rows('TABLE collection_runs')).toEqual(runs);
   expect(await count('asset_diffs')).toBe(diffs);
   await expectExact();
@@ -166,12 +165,12 @@ test('assets survive a process that dies at any statement of any step', async ()
   const key = keyOf('assets', ME, 'w1');
   let deaths = 0;
   /** Again and again, in processes that live for one statement more each time. */
-  const survive = async <T>(work: (by: Steps) => Promise<T>): Promise<T> => {
+  const survive = async <T>(work: (by: RunSteps) => Promise<T>): Promise<T> => {
     for (let life = 0; ; life++) {
       const done = await untilDeath(
         engine,
         (_, n) => n > life,
-        (context) => work(engineSteps(context)),
+        (context) => work(engineSteps(context, key)),
       );
       if (done !== 'dead') return done;
       deaths++;
@@ -179,11 +178,11 @@ test('assets survive a process that dies at any statement of any step', async ()
       if (rows.length > 0 && (await count('asset_diffs')) === 0) expect(rows).toEqual(former.rows);
     }
   };
-  await follow(key, {
-    begin: (k) => survive((by) => by.begin(k)),
+  await drive({
+    begin: () => survive((by) => by.begin()),
     readChunk: (run, chunk) => survive((by) => by.readChunk(run, chunk)),
-    resolve: (run) => survive((by) => by.resolve(run)),
-    publish: (run, final) => survive((by) => by.publish(run, final)),
+    enrich: (run) => survive((by) => by.enrich(run)),
+    publish: (run, isLastAttempt) => survive((by) => by.publish(run, isLastAttempt)),
     close: () => Promise.resolve(),
   });
   expect(deaths).toBeGreaterThan(60);
@@ -193,8 +192,7 @@ test('assets survive a process that dies at any statement of any step', async ()
 test('assets lose nothing by a database connection that breaks in the middle of their publication', async () => {
   await beginWith(1_500);
   const key = keyOf('assets', ME, 'w1');
-  const step = await follow(key, living(engine), undefined, 'resolve');
-  await living(engine).resolve(refOf(key, step));
+  const run = await driveUntil(stepsOf(engine, key), 'publish');
   const after = new Map(engine.sim.owners.assets(ANNA).map((row) => [row.item_id, row.quantity]));
   const changed = (former.rows as { item_id: number; quantity: number }[]).find(
     ({ item_id, quantity }) => after.has(item_id) && after.get(item_id) !== quantity,
@@ -202,8 +200,8 @@ test('assets lose nothing by a database connection that breaks in the middle of 
   // The diffs are written before the rows: one of these is held until the publisher waits for it.
   await engine.db.transaction(async (client) => {
     await client.query('SELECT FROM assets WHERE item_id = $1 FOR UPDATE', [changed!.item_id]);
-    const publishing = living(engine)
-      .publish(refOf(key, step), false)
+    const publishing = stepsOf(engine, key)
+      .publish(run, false)
       .catch((error: unknown) => error);
     for (let killed = 0; killed === 0;) {
       const { rowCount } = await engine.db.pool.query(
@@ -215,7 +213,7 @@ test('assets lose nothing by a database connection that breaks in the middle of 
     expect(await publishing).toBeInstanceOf(Error);
   });
   await expectUntouched();
-  expect(await finish(key, living(engine))).toMatchObject({ outcome: 'published' });
+  expect(await drive(stepsOf(engine, key))).toMatchObject({ outcome: 'published' });
   await expectExact();
 });
 
@@ -223,7 +221,7 @@ test('assets collected by two at once are one set, told once', async () => {
   await beginWith(2_300);
   const budget = testRateLimiter(engine.clock);
   const ends = await Promise.all(
-    ['one', 'two'].map((id) => finish(keyOf('assets', ME, id, id), engineSteps(engine.restart({ budget })))),
+    ['one', 'two'].map((id) => drive(engineSteps(engine.restart({ budget }), keyOf('assets', ME, id, id)))),
   );
   expect(ends.map(({ outcome }) => outcome).toSorted()).toEqual(['published', 'unchanged']);
   await expectExact();

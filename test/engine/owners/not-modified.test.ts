@@ -110,7 +110,7 @@ describe('a list that stayed torn', () => {
     );
     await anHourLater(engine);
     await engine.collect('wallet', corporation);
-    const last = `SELECT outcome FROM collection_runs WHERE part = 'divisions' ORDER BY run_id DESC LIMIT 1`;
+    const last = `SELECT outcome FROM collection_runs WHERE resource = 'divisions' ORDER BY run_id DESC LIMIT 1`;
     expect(await engine.db.rows(last)).toEqual([{ outcome: 'torn' }]);
     engine.clock.advance(3_601_000);
     await engine.collect('wallet', corporation);

@@ -8,7 +8,7 @@ import {
   anHourLater,
   CORPORATION,
   keyOf,
-  living,
+  stepsOf,
   logIn,
   ofCharacter,
   ofCorporation,
@@ -68,12 +68,12 @@ test('routes that answer 500 keep no other from being collected, and are told', 
     last_collected_at: null,
   });
   expect(
-    await engine.db.rows(`SELECT part, outcome, error IS NOT NULL AS told FROM collection_runs
+    await engine.db.rows(`SELECT resource, outcome, error IS NOT NULL AS told FROM collection_runs
       WHERE collector = 'wallet' ORDER BY run_id`),
   ).toEqual([
-    { part: 'balance', outcome: 'published', told: false },
-    { part: 'journal', outcome: 'failed', told: true },
-    { part: 'transactions', outcome: 'failed', told: true },
+    { resource: 'balance', outcome: 'published', told: false },
+    { resource: 'journal', outcome: 'failed', told: true },
+    { resource: 'transactions', outcome: 'failed', told: true },
   ]);
   engine.sim.faults.clear();
   await engine.collect('wallet', ME);
@@ -130,7 +130,7 @@ test('a set that is refused is told, and does not count as collected', async () 
   engine.sim.faults.emptySet({ route: '/assets', times: 1 });
   expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'refused' });
   expect(await assignment()).toEqual({
-    note: expect.stringMatching(/100 of 100 rows would be gone/),
+    note: expect.stringMatching(/100 of 100 rows are missing/),
     last_collected_at: first,
   });
 });
@@ -140,7 +140,7 @@ test('twins of one run: each part is collected once, and both tell the same', as
   for (let run = 0; run < 6; run++) {
     await anHourLater(engine, () => engine.sim.owners.pay(ANNA, 5));
     const key = keyOf('wallet', ME, `run-${run}`);
-    const [one, two] = await Promise.all([living(engine).begin(key), living(engine).begin(key)]);
+    const [one, two] = await Promise.all([stepsOf(engine, key).begin(), stepsOf(engine, key).begin()]);
     expect(one).toMatchObject({ state: 'done', summary: { outcome: 'published' } });
     expect(two).toEqual(one);
   }

@@ -4,7 +4,7 @@ import {
   enableToken,
   listTokens,
   rekeyTokens,
-  sealTokens,
+  encryptTokens,
 } from '../../../src/engine/owners/token-service.ts';
 import { tokenContext } from '../../../src/engine/owners/access-token.ts';
 import { AppError } from '../../../src/lib/errors.ts';
@@ -62,23 +62,23 @@ function goToTurn(id: number): void {
 test('a token inserted in the clear is sealed in place, and its scopes are split', async () => {
   const id = await desk.addToken(ME, { ...CLEAR, scopes: 'esi-a.read.v1, esi-b.read.v1,,esi-a.read.v1' });
   const off = await desk.addToken(OTHER, { ...CLEAR, is_active: false, inactive_reason: 'not yet' });
-  expect(await sealTokens(desk.context)).toEqual({ sealed: 2, unreadable: 0 });
+  expect(await encryptTokens(desk.context)).toEqual({ encrypted: 2, unreadable: 0 });
   const [access, refresh] = secrets(await desk.token(id));
   expect(cipher.decrypt(access, tokenContext(ME, 'access_token'))).toBe(ACCESS);
   expect(cipher.decrypt(refresh, tokenContext(ME, 'refresh_token'))).toBe(REFRESH);
   expect(await scopesOf(id)).toEqual(['esi-a.read.v1', 'esi-b.read.v1']);
   expect(await desk.token(off)).toMatchObject({ is_active: false, inactive_reason: 'not yet' });
   for (const text of secrets(await desk.token(off))) expect(cipher.isEncrypted(text)).toBe(true);
-  expect(await sealTokens(desk.context)).toEqual({ sealed: 0, unreadable: 0 });
+  expect(await encryptTokens(desk.context)).toEqual({ encrypted: 0, unreadable: 0 });
   expect(secrets(await desk.token(id))).toEqual([access, refresh]);
   await desk.db.rows('UPDATE esi_tokens SET scopes = $2 WHERE id = $1', [id, 'esi-b.read.v1,esi-c.read.v1']);
-  await sealTokens(desk.context);
+  await encryptTokens(desk.context);
   expect(await scopesOf(id)).toEqual(['esi-b.read.v1', 'esi-c.read.v1']);
 });
 
 test('a refresh token alone will do', async () => {
   const id = await desk.addToken(ME, { refresh_token: ` ${REFRESH}\n` });
-  expect(await sealTokens(desk.context)).toEqual({ sealed: 1, unreadable: 0 });
+  expect(await encryptTokens(desk.context)).toEqual({ encrypted: 1, unreadable: 0 });
   const row = await desk.token(id);
   expect(row).toMatchObject({ access_token: null, is_active: true });
   expect(cipher.decrypt(row['refresh_token'] as string, tokenContext(ME, 'refresh_token'))).toBe(REFRESH);
@@ -106,11 +106,11 @@ test.each([
     [ME],
   );
   goToTurn(id);
-  expect((await sealTokens(desk.context)).unreadable).toBe(1);
+  expect((await encryptTokens(desk.context)).unreadable).toBe(1);
   const row = await desk.token(id);
   expect(row).toMatchObject({ is_active: false, inactive_reason: expect.stringMatching(reason) as unknown });
   expect(row['inactive_reason']).toMatch(/[Ll]og the character in again\.$/);
-  expect(await sealTokens(desk.context)).toEqual({ sealed: 0, unreadable: 0 });
+  expect(await encryptTokens(desk.context)).toEqual({ encrypted: 0, unreadable: 0 });
   expect(await desk.token(id)).toEqual(row);
   expect(await desk.token(good)).toMatchObject({ is_active: true });
   const [resting] = await desk.db.rows('SELECT note FROM collector_assignments');
@@ -122,10 +122,10 @@ test('a login whose key comes back is used again', async () => {
   const other = createCipher([OTHER_KEY]);
   const id = await desk.addToken(ME, sealedFor(ME, other));
   goToTurn(id);
-  await sealTokens(desk.context);
+  await encryptTokens(desk.context);
   expect(await desk.token(id)).toMatchObject({ is_active: false });
   desk.clock.advance(60_000); // a row that is off for its seal is looked at every minute
-  await sealTokens(desk.withKeys(TEST_KEY, OTHER_KEY));
+  await encryptTokens(desk.withKeys(TEST_KEY, OTHER_KEY));
   expect(await desk.token(id)).toMatchObject({ is_active: true, inactive_reason: null });
 });
 
@@ -133,15 +133,15 @@ test('a row in use is left for the next time', async () => {
   const id = await desk.addToken(ME, CLEAR);
   await desk.db.transaction(async (client) => {
     await client.query('SELECT FROM esi_tokens WHERE id = $1 FOR UPDATE', [id]);
-    expect(await sealTokens(desk.context)).toEqual({ sealed: 0, unreadable: 0 });
+    expect(await encryptTokens(desk.context)).toEqual({ encrypted: 0, unreadable: 0 });
   });
-  expect(await sealTokens(desk.context)).toEqual({ sealed: 1, unreadable: 0 });
+  expect(await encryptTokens(desk.context)).toEqual({ encrypted: 1, unreadable: 0 });
 });
 
 test('twins seal a row once', async () => {
   const id = await desk.addToken(ME, CLEAR);
-  const counts = await Promise.all([1, 2, 3, 4].map(() => sealTokens(desk.context)));
-  expect(counts.reduce((sum, { sealed }) => sum + sealed, 0)).toBe(1);
+  const counts = await Promise.all([1, 2, 3, 4].map(() => encryptTokens(desk.context)));
+  expect(counts.reduce((sum, { encrypted }) => sum + encrypted, 0)).toBe(1);
   const [access] = secrets(await desk.token(id));
   expect(cipher.decrypt(access, tokenContext(ME, 'access_token'))).toBe(ACCESS);
 });
@@ -206,7 +206,7 @@ test('switching a login off lets its assignments rest, switching on lets them go
   expect(await resting()).toMatchObject([
     { note: expect.stringContaining('switched off by hand') as unknown },
   ]);
-  await sealTokens(desk.context);
+  await encryptTokens(desk.context);
   expect(await desk.token(id)).toMatchObject({ is_active: false });
   await enableToken(desk.context, id, true);
   expect(await desk.token(id)).toMatchObject({ is_active: true, inactive_reason: null });

@@ -213,7 +213,7 @@ describe('nonsense', () => {
     expect(await count('wallet_balances')).toBe(0);
     expect(await count('wallet_journal')).toBeGreaterThan(0);
     expect(
-      (await engine.db.rows(`SELECT outcome, error FROM collection_runs WHERE part = 'balance'`))[0],
+      (await engine.db.rows(`SELECT outcome, error FROM collection_runs WHERE resource = 'balance'`))[0],
     ).toMatchObject({ outcome: 'failed', error: expect.stringContaining('instead of a number') });
   });
 

@@ -10,7 +10,7 @@ const SETTINGS = scheduleSettings(readConfig({ ESI_USER_AGENT: 'test (me@example
 const OURS = collectors.map((collector) => collector.name);
 const plan = (settings: Partial<ScheduleSettings> = {}) =>
   planSchedules(collectors, { ...SETTINGS, ...settings });
-const NO_MARKET = { switches: { ...SETTINGS.switches, COLLECT_MARKET_ORDERS: false } };
+const NO_MARKET = { enabled: { ...SETTINGS.enabled, COLLECT_MARKET_ORDERS: false } };
 const EVERY_MINUTE = { intervals: { ...SETTINGS.intervals, MARKET_ORDERS_INTERVAL: '1m' } };
 const MARKET = collectors
   .filter((c) => 'switch' in c && c.switch === 'COLLECT_MARKET_ORDERS')
@@ -49,7 +49,9 @@ describe('planSchedules', () => {
       (s) => s.id === 'market-orders',
     )!;
     expect(orders.policies.catchupWindow).toBe(10_000);
-    expect(orders.action.args).toEqual([{ collector: 'market-orders', patient: true, staleAfter: 10_000 }]);
+    expect(orders.action.args).toEqual([
+      { collector: 'market-orders', waitUntilDue: true, staleAfter: 10_000 },
+    ]);
   });
 });
 
@@ -60,7 +62,8 @@ describe('syncSchedules', () => {
   });
   afterEach(() => temporal.close());
 
-  const sync = (settings?: Partial<ScheduleSettings>) => reconcileSchedules(temporal.client, plan(settings), OURS);
+  const sync = (settings?: Partial<ScheduleSettings>) =>
+    reconcileSchedules(temporal.client, plan(settings), OURS);
   const describeSchedule = (id: string) => temporal.client.schedule.getHandle(id).describe();
 
   test('creates what is missing, leaves what agrees, updates what changed', async () => {
@@ -69,7 +72,7 @@ describe('syncSchedules', () => {
     expect(await sync(EVERY_MINUTE)).toEqual({ ...all(ids(), 'unchanged'), 'market-orders': 'updated' });
     const { spec, action } = await describeSchedule('market-orders');
     expect(spec.intervals?.map(({ every }) => every)).toEqual([60_000]);
-    expect(action.args).toEqual([{ collector: 'market-orders', patient: true, staleAfter: 60_000 }]);
+    expect(action.args).toEqual([{ collector: 'market-orders', waitUntilDue: true, staleAfter: 60_000 }]);
     expect(await sync(EVERY_MINUTE)).toMatchObject({ 'market-orders': 'unchanged' });
   });
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { engineSteps } from '../../../src/engine/run/collect-target.ts';
+import { engineSteps } from '../../../src/engine/run/engine-steps.ts';
 import type { RunningWorkers } from '../../../src/temporal/workers.ts';
 import { type TestApp, testApp } from '../../support/app.ts';
 import { eventually } from '../../support/temporal.ts';
@@ -64,7 +64,7 @@ describe('one target', () => {
     expect(await runsOf('by-hand-1')).toEqual([]);
   });
 
-  test('is not asked before it expires; a patient run waits for the next set', async () => {
+  test('is not asked before it expires; a run with waitUntilDue waits for the next set', async () => {
     const before = requestsFor(FORGE_ID);
     const hasty = await world.collect({ collector: ORDERS, target: FORGE! });
     expect(hasty).toMatchObject({
@@ -73,7 +73,7 @@ describe('one target', () => {
     });
     expect(requestsFor(FORGE_ID)).toBe(before);
     await world.nextSet(FORGE_ID, new Date(Date.now() + 5_000));
-    const handle = await world.start({ collector: ORDERS, target: FORGE!, patient: true });
+    const handle = await world.start({ collector: ORDERS, target: FORGE!, waitUntilDue: true });
     expect(await eventually('the wait', () => details(handle))).toMatch(
       /^waits until 20.*ESI has nothing newer/,
     );
@@ -101,17 +101,16 @@ describe('one target', () => {
   test('a step that is repeated after it published says the same again', async () => {
     await world.collect({ collector: ORDERS, target: SINQ! });
     await world.nextSet(SINQ_ID);
-    const steps = engineSteps(world.app);
-    const key = {
+    const steps = engineSteps(world.app, {
       collector: ORDERS,
       target: SINQ!,
       workflowId: `${ORDERS}/${SINQ}`,
       workflowRunId: 'repeated',
-    };
-    const first = await steps.begin(key);
+    });
+    const first = await steps.begin();
     expect(first).toMatchObject({ state: 'done', summary: { outcome: 'published' } });
     const asked = requestsFor(SINQ_ID);
-    expect(await steps.begin(key)).toEqual(first);
+    expect(await steps.begin()).toEqual(first);
     expect(requestsFor(SINQ_ID)).toBe(asked);
   });
 

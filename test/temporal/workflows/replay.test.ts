@@ -80,7 +80,7 @@ if (process.env['RECORD_HISTORIES']) {
       await record('torn', await world.start(orders(FORGE_ID)));
       await record('resolve', await world.start(orders(SINQ_ID)));
       await world.nextSet(SINQ_ID, new Date(Date.now() + 2_000));
-      await record('wait', await world.start({ ...orders(SINQ_ID), patient: true }));
+      await record('wait', await world.start({ ...orders(SINQ_ID), waitUntilDue: true }));
       await record('sweep', await world.start({ collector: 'market-orders' }, 'sweep'));
       await world.nextSet(FORGE_ID);
       world.sim.faults.latency(2_000);

@@ -1,6 +1,6 @@
 /**
- * Best bid and ask, volumes and counts per type of a region, written for the types that changed when a figure did.
- * $1 region, $2 the moment the set stands for. `everyType`: the region was empty before, so all its types are new.
+ * Best bid and ask, volumes and counts per type of a region, inserted for the types whose figures changed.
+ * $1 is the region, $2 the moment of the snapshot. `everyType`: the region had no rows before, so all its types are new.
  */
 export function marketTypeSeries(everyType: boolean): string {
   const figures = `max(price) FILTER (WHERE is_buy_order) AS best_bid,

@@ -2,33 +2,33 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { log, startChild } from '@temporalio/workflow';
 import type { DueRun } from '../../engine/owners/due-runs.ts';
 import { store, storeOnce } from './activity-proxies.ts';
-import { AFFILIATIONS, affiliations } from './affiliations.ts';
+import { AFFILIATIONS, affiliations } from './refresh-affiliations.ts';
 import { businessId, collect } from './collect.ts';
 
+/** What a dispatch started. */
 export interface DispatchSummary {
   readonly started: number;
-  /** Under way already, from an earlier minute or by hand. */
+  /** Runs that were under way already. */
   readonly running: number;
 }
 
-/** Longest run of an owner's collector: what takes longer is begun anew by a later minute. */
-const LONGEST = '6 hours';
+/** Longest run of an owner's collector; a later minute starts what takes longer anew. */
+const RUN_TIMEOUT = '6 hours';
 
 /**
- * Once a minute: seals tokens that somebody inserted, starts what is due under its business id, and has it looked up
- * whose members the characters are. What it starts outlives it: waiting behind others' requests would make the next look
- * late.
+ * Once a minute: encrypts tokens that were inserted as plaintext, and starts the assignments that are due under their
+ * business ids, and the refresh of affiliations. What it starts outlives it, so that no dispatch waits for requests.
  */
 export async function dispatch(): Promise<DispatchSummary> {
   try {
-    await storeOnce.sealTokens();
+    await storeOnce.encryptTokens();
   } catch (error) {
-    log.warn('tokens could not be looked after; that comes again', { error: String(error) });
+    log.warn('tokens could not be encrypted; the next minute tries again', { error: String(error) });
   }
-  const { runs, staleAffiliations } = await store.takeDueRuns();
+  const { runs, hasStaleAffiliations } = await store.takeDueRuns();
   const [starts] = await Promise.all([
     Promise.all(runs.map(({ collector, target }) => startRun({ collector, target }))),
-    staleAffiliations ? startOnce(affiliations.name, AFFILIATIONS, []) : undefined,
+    hasStaleAffiliations ? startOnce(affiliations.name, AFFILIATIONS, []) : undefined,
   ]);
   const started = starts.filter(Boolean).length;
   return { started, running: starts.length - started };
@@ -38,7 +38,7 @@ function startRun(input: DueRun): Promise<boolean> {
   return startOnce(collect.name, businessId(input.collector, input.target), [input]);
 }
 
-/** Starts a workflow that goes on by itself. False when one of this id is under way. */
+/** Starts a workflow that outlives this one. Returns whether it did: false when one of this id is running. */
 async function startOnce(
   workflowType: string,
   workflowId: string,
@@ -50,7 +50,7 @@ async function startOnce(
       args: [...args],
       staticSummary: workflowId,
       parentClosePolicy: 'ABANDON',
-      workflowExecutionTimeout: LONGEST,
+      workflowExecutionTimeout: RUN_TIMEOUT,
     });
     return true;
   } catch (error) {

@@ -1,0 +1,64 @@
+import type { OpenList } from '../../collectors/vocabulary.ts';
+import { assignments, columnList, differ, sameKey } from '../sql-fragments.ts';
+import { stagedOrStored } from './merge.sql.ts';
+import { dataColumns, isOfTarget, type SnapshotSpec, stageTable } from './snapshot-spec.ts';
+
+/** The SQL of lists of open rows, which rows leave without leaving the table. See merge.sql.ts for `diff`. */
+
+/**
+ * A list of rows in one state: a row that is absent has left it, a row that is listed again has returned. A row's end
+ * stands against a list that is older than the answer that stated it (the two routes are cached separately), and against
+ * every list where ESI itself stated the end. The moment is a literal of our own making.
+ */
+export function openListDiff(
+  spec: SnapshotSpec,
+  runId: number,
+  { state, inferred }: OpenList,
+  at: Date,
+): string {
+  const open = [state, ...inferred].map((one) => `'${one}'`).join(', ');
+  const staged = `SELECT FROM ${stageTable(runId)} k WHERE ${sameKey(spec.key, 'k', 'b')}`;
+  return `CREATE TEMP TABLE diff ON COMMIT DROP AS
+    SELECT ${columnList(spec.key)}, ${stagedOrStored(spec)}, s.page IS NULL AS gone, b.present IS NOT NULL AS known
+      FROM ${stageTable(runId)} s
+      FULL JOIN (SELECT ${columnList(spec.columns)}, b.state = '${state}' AND b.left_at IS NULL AS present,
+                        b.state NOT IN (${open})
+                        OR b.state <> '${state}' AND b."${spec.versionedAt}" > '${at.toISOString()}' AS ended
+                   FROM ${spec.table} b
+                  WHERE ${isOfTarget(spec, 'b')}
+                    AND (b.state = '${state}' AND b.left_at IS NULL OR EXISTS (${staged}))) b
+     USING (${columnList(spec.key)})
+     WHERE s.rejected IS NOT TRUE AND b.ended IS NOT TRUE
+       AND (s.page IS NULL OR b.present IS NOT TRUE OR ${differ(dataColumns(spec), 's', 'b')})`;
+}
+
+/** The number of rows on the list. */
+export function countListed(spec: SnapshotSpec, state: string): string {
+  return `SELECT count(*) AS rows FROM ${spec.table} b
+           WHERE ${isOfTarget(spec, 'b')} AND b.state = '${state}' AND b.left_at IS NULL`;
+}
+
+/** Marks absent rows as gone from the list at $1. `state` is set where no answer can state their end any more. */
+export function markLeft(spec: SnapshotSpec, state?: string): string {
+  const known = state === undefined ? '' : `, state = '${state}'`;
+  return `UPDATE ${spec.table} b SET left_at = $1${known} FROM diff d WHERE d.gone AND ${sameKey(spec.key, 'b', 'd')} AND ${isOfTarget(spec, 'b')}`;
+}
+
+/** Rows that have returned to the list, or have changed on it. */
+export function updateListed(spec: SnapshotSpec, state: string): string {
+  return `UPDATE ${spec.table} b SET ${assignments(dataColumns(spec), 'd')}, "${spec.versionedAt}" = $1, state = '${state}', left_at = NULL
+            FROM diff d WHERE d.known AND NOT d.gone AND ${sameKey(spec.key, 'b', 'd')} AND ${isOfTarget(spec, 'b')}`;
+}
+
+/**
+ * Closes rows that left the list by $1, that the newest history does not list either, and that a later list lacks as
+ * well. $2 and $3 are the collector and the target. Undefined where the collector infers nothing.
+ */
+export function closeInferred(spec: SnapshotSpec): string | undefined {
+  if (spec.change.policy !== 'upsert' || spec.change.inferClosed === undefined) return undefined;
+  const { from, to, openList } = spec.change.inferClosed;
+  return `UPDATE ${spec.table} b SET state = '${to}', "${spec.versionedAt}" = $1
+           WHERE ${isOfTarget(spec, 'b')} AND b.state = '${from}' AND b.left_at <= $1
+             AND b.left_at < (SELECT p.last_modified FROM published_sets p
+                               WHERE p.collector = $2 AND p.target = $3 AND p.resource = '${openList}')`;
+}
