@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmod, mkdtemp } from 'node:fs/promises';
+import { chmod, mkdtemp, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
@@ -26,6 +26,21 @@ const TEST_SETTINGS = {
   max_connections: '300',
 };
 
+/** Linux's folder in memory. */
+const SHARED_MEMORY = '/dev/shm';
+
+/** The servers of a whole test run need less than 1 GB; containers often have 64 MB of shared memory only. */
+const ENOUGH_BYTES = 2 * 1024 ** 3;
+
+/**
+ * Where the servers keep their files: in memory if there is room. To copy a database means to create 300 files, which
+ * took 200 ms on the disk where it took 20 ms in memory.
+ */
+async function fastFolder(): Promise<string> {
+  const { bavail, bsize } = await statfs(SHARED_MEMORY).catch(() => ({ bavail: 0, bsize: 0 }));
+  return bavail * bsize >= ENOUGH_BYTES ? SHARED_MEMORY : tmpdir();
+}
+
 /** A child that ends the servers and removes their folder when this process is gone, however it went. */
 function startWatchdog(root: string, dir: string): ChildProcess {
   const script = join(root, 'test', 'support', 'watchdog.mjs');
@@ -45,7 +60,7 @@ export default async function globalSetup({ rootDir }: { rootDir: string }): Pro
   const needPostgres = !process.env['EVE_TEST_DATABASE_URL'];
   const needTemporal = !process.env['EVE_TEST_TEMPORAL_ADDRESS'];
   if (!needPostgres && !needTemporal) return;
-  const dir = await mkdtemp(join(tmpdir(), 'eve-test-'));
+  const dir = await mkdtemp(join(await fastFolder(), 'eve-test-'));
   await chmod(dir, 0o711); // As root PostgreSQL runs as another user, who has to pass.
   process.env['EVE_TEST_TMP'] = dir; // What tests start below it ends with the run, however that ends.
   const servers: TestServers = { stops: [], watchdog: startWatchdog(rootDir, dir) };

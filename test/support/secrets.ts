@@ -15,7 +15,10 @@ export const TEST_APPLICATION = {
 export const TEST_KEY = Buffer.alloc(32, 7);
 
 /** A cipher with a fixed key and the simulator's login server. */
-export function testSecrets({ ssoUrl }: { readonly ssoUrl?: string }, clock: Clock): Pick<EngineContext, 'cipher' | 'sso'> {
+export function testSecrets(
+  { ssoUrl }: { readonly ssoUrl?: string },
+  clock: Clock,
+): Pick<EngineContext, 'cipher' | 'sso'> {
   const cipher = createCipher([TEST_KEY]);
   if (ssoUrl === undefined) return { cipher, sso: undefined };
   const userAgent = 'eve-collector-test (test@example.com)';
