@@ -1,10 +1,10 @@
-import { rush, worstWindow } from './support/rush.ts';
+import { saturateRateLimiter, worstWindow } from '../test/support/saturate-rate-limiter.ts';
 import { type Bound, type Line, rounded, writeReport } from './support/report.ts';
 import { measureAdmission } from './support/admission.ts';
 import { measureLedgerCost } from './support/ledger-cost.ts';
 import { measureRealTime } from './support/real-time.ts';
 import { withServers } from './support/servers.ts';
-import { virtualClock } from './support/virtual-clock.ts';
+import { virtualClock } from '../test/support/virtual-clock.ts';
 
 const MINUTE = 60_000;
 
@@ -30,7 +30,13 @@ async function simulated(): Promise<{ lines: Line[]; bounds: Bound[] }> {
   for (const { what, route, cost, tokens, windowMs } of LIMITS) {
     for (const workers of [1, 3]) {
       const forMs = 3 * windowMs;
-      const arrivals = await rush(virtualClock(), { workers, route, cost, forMs, ceiling: LIFTED });
+      const arrivals = await saturateRateLimiter(virtualClock(), {
+        workers,
+        route,
+        cost,
+        forMs,
+        ceiling: LIFTED,
+      });
       const share = arrivals.reduce((sum, a) => sum + a.tokens, 0) / (3 * tokens);
       const worst = worstWindow(arrivals, windowMs);
       const name = `${what}, ${workers} worker${workers > 1 ? 's' : ''}, simulated time`;

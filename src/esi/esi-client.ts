@@ -1,10 +1,10 @@
-import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import { Agent, type Dispatcher, request as send } from 'undici';
 import type { Clock } from '../lib/clock.ts';
 import { AppError, describeError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { INTERACTIVE } from './facts/priorities.ts';
 import type { Route } from './facts/routes.ts';
+import { CircuitBreaker, CircuitOpenError } from './circuit-breaker.ts';
 import { readJson } from './response-body.ts';
 import type { Admission, RateLimiter } from './limits/admission.ts';
 import { classifyStatus, header, isServerTrouble } from './classify-status.ts';
@@ -43,16 +43,13 @@ const TRIES = 3;
 /** While waiting, a sign of life at least this often: a tenth of the activities' heartbeat timeout. */
 const PULSE = 4_000;
 /** Ten failures in a row are no coincidence; half a minute lets a server breathe. */
-const BREAKER = { failures: 10, rest: 30_000 };
+const BREAKER = { maxFailures: 10, resetAfter: 30_000 };
 
 /** The only place that collects from ESI; `doctor` knocks once by itself. */
 export class EsiClient {
   private readonly options: EsiClientOptions;
   private readonly agent: Agent;
-  private readonly breaker = circuitBreaker(handleWhen(isServerTrouble), {
-    halfOpenAfter: BREAKER.rest,
-    breaker: new ConsecutiveBreaker(BREAKER.failures),
-  });
+  private readonly breaker: CircuitBreaker;
   private readonly gate: RequestGate;
   private lastAnswer: number | undefined;
   private lastTrouble: { at: number; message: string } | undefined;
@@ -60,6 +57,7 @@ export class EsiClient {
   constructor(options: EsiClientOptions) {
     this.options = options;
     const { timeouts, clock, paused, downtime = true } = options;
+    this.breaker = new CircuitBreaker({ ...BREAKER, clock, isFailure: isServerTrouble });
     this.gate = new RequestGate({ clock, paused, downtime, probe: () => this.probe() });
     this.agent = new Agent({
       connections: options.connections ?? 20, // the politeness cap of ESI's community
@@ -106,7 +104,7 @@ export class EsiClient {
         const answer = await this.breaker.execute(() => this.once(request, leave));
         return { ...answer, requests };
       } catch (error) {
-        if (error instanceof BrokenCircuitError) {
+        if (error instanceof CircuitOpenError) {
           admission?.cancel();
           throw this.restError(requests - 1);
         }
@@ -133,7 +131,7 @@ export class EsiClient {
       {
         code: 'ESI_BREAKER_OPEN',
         verdict: 'wait',
-        retryAfter: BREAKER.rest,
+        retryAfter: BREAKER.resetAfter,
       },
     );
     error.requests = requests;

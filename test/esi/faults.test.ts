@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { EsiClient } from '../../src/esi/esi-client.ts';
 import type { EsiRequest } from '../../src/esi/esi-request.ts';
 import { EsiError } from '../../src/esi/esi-error.ts';
@@ -14,12 +14,10 @@ const HOUR = 3_600_000;
 let esi: TestEsi;
 let others: EsiClient[];
 beforeEach(async () => {
-  esi = await testEsi({ client: { timeouts: { headers: 60, body: 60 } } });
+  esi = await testEsi();
   others = [];
-  jest.spyOn(Date, 'now').mockImplementation(() => esi.clock.now()); // the breaker's clock
 });
 afterEach(async () => {
-  jest.restoreAllMocks();
   await Promise.all(others.map((client) => client.close()));
   await esi.close();
 });

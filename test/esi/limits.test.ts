@@ -119,7 +119,11 @@ test('a cancelled wait ends at once', async () => {
   sim.faults.status(503);
   const stop = new AbortController();
   const started = performance.now();
-  const asked = client.get({ ...PRICES, signal: stop.signal, heartbeat: () => setImmediate(() => stop.abort()) });
+  const asked = client.get({
+    ...PRICES,
+    signal: stop.signal,
+    heartbeat: () => setImmediate(() => stop.abort()),
+  });
   await expect(asked).rejects.toThrow(/abort/i);
   expect(performance.now() - started).toBeLessThan(400); // the first wait takes at least half a second
 });

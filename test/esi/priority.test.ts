@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { virtualClock } from '../../bench/support/virtual-clock.ts';
+import { virtualClock } from '../support/virtual-clock.ts';
 import { SharedRateLimiter } from '../../src/esi/limits/rate-limiter.ts';
 import type { AdmitRequest } from '../../src/esi/limits/admission.ts';
 import { EsiError } from '../../src/esi/esi-error.ts';
@@ -15,7 +15,8 @@ const MINUTE = 60_000;
 function start(ceiling: ThrottleSettings) {
   const clock = virtualClock();
   const store = memoryRateLimitStore(() => clock.now());
-  const worker = (name: string) => new SharedRateLimiter({ store, worker: name, ceiling, clock, log: silentLog });
+  const worker = (name: string) =>
+    new SharedRateLimiter({ store, worker: name, ceiling, clock, log: silentLog });
   return { clock, worker };
 }
 

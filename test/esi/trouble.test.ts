@@ -1,13 +1,15 @@
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { EsiClient } from '../../src/esi/esi-client.ts';
+import { silentLog } from '../../src/lib/log.ts';
 import type { Faults } from '../../simulator/index.ts';
-import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
+import { AGENT, errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
+import { testRateLimiter } from '../support/rate-limiter.ts';
 
 let esi: TestEsi;
 beforeEach(async () => {
-  esi = await testEsi({ client: { timeouts: { headers: 60, body: 60 }, maxBody: 300_000 } });
+  esi = await testEsi({ client: { maxBody: 300_000 } });
 });
 afterEach(async () => {
-  jest.restoreAllMocks();
   await esi.close();
 });
 
@@ -21,7 +23,6 @@ const TRANSIENT: Record<string, [(faults: Faults, times: number) => void, string
   'half an answer': [(f, times) => f.truncate({ times }), 'ESI_UNREACHABLE'],
   'a dropped connection': [(f, times) => f.reset({ times }), 'ESI_UNREACHABLE'],
   'a flood': [(f, times) => f.oversize(2_000_000, { times }), 'ESI_BAD_BODY'],
-  silence: [(f, times) => f.hang({ times }), 'ESI_UNREACHABLE'],
   'a redirection': [(f, times) => f.status(302, { times }), 'ESI_UNEXPECTED'],
 };
 
@@ -41,6 +42,40 @@ test.each(Object.entries(TRANSIENT))('%s three times over is handed back', async
   expect(esi.sim.requests()).toHaveLength(3);
 });
 
+describe('an answer that never comes', () => {
+  let impatient: EsiClient;
+  /** Replaces the client's timeouts, which are 15 s. */
+  function withTimeout(headers: number): EsiClient {
+    const { clock, sim } = esi;
+    const budget = testRateLimiter(clock);
+    const timeouts = { headers };
+    impatient = new EsiClient({
+      baseUrl: sim.url,
+      userAgent: AGENT,
+      budget,
+      clock,
+      timeouts,
+      log: silentLog,
+    });
+    return impatient;
+  }
+  afterEach(() => impatient.close());
+
+  test('a request without an answer is tried again after its timeout', async () => {
+    esi.sim.faults.hang({ times: 1 });
+    // The second try has two seconds to be answered in.
+    expect(await withTimeout(2_000).get(FORGE_ORDERS)).toMatchObject({ status: 200, requests: 2 });
+    expect(esi.sim.offences()).toEqual([]);
+  });
+
+  test('a request without an answer is given up after three tries', async () => {
+    esi.sim.faults.hang();
+    const error = await errorOf(withTimeout(10).get(FORGE_ORDERS));
+    expect(error).toMatchObject({ verdict: 'retry', code: 'ESI_UNREACHABLE', requests: 3 });
+    expect(esi.sim.requests()).toHaveLength(3);
+  });
+});
+
 test.each([400, 401, 403, 404, 422])('a %d is never repeated', async (status) => {
   esi.sim.faults.status(status);
   expect(await errorOf(esi.client.get(FORGE_ORDERS))).toMatchObject({ verdict: 'fail', status, requests: 1 });
@@ -49,9 +84,6 @@ test.each([400, 401, 403, 404, 422])('a %d is never repeated', async (status) =>
 });
 
 test('ten failures in a row open the breaker, and half a minute later one good answer closes it', async () => {
-  const now = jest.spyOn(Date, 'now');
-  const real = Date.now();
-  now.mockReturnValue(real);
   esi.sim.faults.down('503');
   for (let i = 0; i < 3; i++)
     expect(await errorOf(esi.client.get(PRICES))).toMatchObject({ verdict: 'retry' });
@@ -66,12 +98,12 @@ test('ten failures in a row open the breaker, and half a minute later one good a
   expect(await errorOf(esi.client.get(FORGE_ORDERS))).toMatchObject({ verdict: 'wait', requests: 0 });
   expect(esi.sim.requests()).toHaveLength(10);
 
-  now.mockReturnValue(real + 30_001);
+  esi.clock.advance(30_001);
   expect((await errorOf(esi.client.get(PRICES))).message).toContain('503'); // one try, and it opens again
   expect(esi.sim.requests()).toHaveLength(11);
 
   esi.sim.faults.clear();
-  now.mockReturnValue(real + 60_003);
+  esi.clock.advance(30_002);
   expect(await esi.client.get(PRICES)).toMatchObject({ status: 200 });
   expect(await esi.client.get(FORGE_ORDERS)).toMatchObject({ status: 200 });
   expect(esi.sim.offences()).toEqual([]);

@@ -1,4 +1,9 @@
-import { beginLogin, type Callback, finishLogin, type LoginReport } from '../../src/engine/owners/login-flow.ts';
+import {
+  beginLogin,
+  type Callback,
+  finishLogin,
+  type LoginReport,
+} from '../../src/engine/owners/login-flow.ts';
 import type { LoginChoice } from '../../simulator/index.ts';
 import { AGENT, type TestEngine } from './engine.ts';
 

@@ -1,6 +1,6 @@
 import { type RateLimiterOptions, SharedRateLimiter } from '../../src/esi/limits/rate-limiter.ts';
 import { EsiError } from '../../src/esi/esi-error.ts';
-import { memoryRateLimitStore } from '../../test/support/memory-rate-limit-store.ts';
+import { memoryRateLimitStore } from './memory-rate-limit-store.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { Route } from '../../src/esi/facts/routes.ts';
 import type { VirtualClock } from './virtual-clock.ts';
@@ -11,7 +11,7 @@ export interface Arrival {
   readonly tokens: number;
 }
 
-export interface RushOptions {
+export interface SaturateOptions {
   readonly workers: number;
   readonly route: Route;
   /** Tokens that each answer (a 200) costs. */
@@ -40,7 +40,7 @@ export function worstWindow(arrivals: readonly Arrival[], windowMs: number): num
 }
 
 /** Workers that ask as fast as they may; ESI counts each request somewhere between its sending and its answer. */
-export async function rush(clock: VirtualClock, options: RushOptions): Promise<Arrival[]> {
+export async function saturateRateLimiter(clock: VirtualClock, options: SaturateOptions): Promise<Arrival[]> {
   const store = memoryRateLimitStore(() => clock.now());
   const arrivals: Arrival[] = [];
   const end = clock.now() + options.forMs;
