@@ -1,0 +1,21 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from '@jest/globals';
+import { validateRows } from '../../src/engine/run/validate-rows.ts';
+import { namedResources } from './resources.ts';
+
+const ANSWERS = path.join(import.meta.dirname, 'answers');
+
+test.each(namedResources)('a recorded answer of %s passes validation', async (name, resource) => {
+  const answer: unknown = JSON.parse(await readFile(path.join(ANSWERS, `${name}.json`), 'utf8'));
+  const { kept, rejected } = validateRows(resource, answer);
+  expect(rejected).toEqual([]);
+  expect(kept.length).toBeGreaterThan(0);
+  const keys = kept.map((row) => JSON.stringify((resource.key as string[]).map((column) => row[column])));
+  expect(new Set(keys).size).toBe(kept.length);
+});
+
+test('every recorded answer belongs to a resource', async () => {
+  const files = (await readdir(ANSWERS)).filter((file) => file.endsWith('.json'));
+  expect(files.sort()).toEqual(namedResources.map(([name]) => `${name}.json`).sort());
+});
