@@ -26,10 +26,7 @@ describe('lockDataDir', () => {
       message: expect.stringContaining(`process ${other.child.pid}`) as unknown,
     });
     await other.kill('SIGKILL');
-    const begun = Date.now();
-    const lock = await lockDataDir(folder.dir);
-    expect(Date.now() - begun).toBeLessThan(500);
-    await lock.release();
+    await (await lockDataDir(folder.dir)).release();
   });
 
   test('is not held by a process id that was given to another program since', async () => {

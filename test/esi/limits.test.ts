@@ -115,15 +115,17 @@ test('a pause that begins during a wait holds the next try back', async () => {
 });
 
 test('a cancelled wait ends at once', async () => {
-  const { client, sim } = await start({ client: { clock: systemClock }, clock: systemClock });
+  // The first wait takes at least a minute, and so more than the test may.
+  const { client, sim } = await start({
+    client: { clock: systemClock, backoff: 60_000 },
+    clock: systemClock,
+  });
   sim.faults.status(503);
   const stop = new AbortController();
-  const started = performance.now();
   const asked = client.get({
     ...PRICES,
     signal: stop.signal,
     heartbeat: () => setImmediate(() => stop.abort()),
   });
   await expect(asked).rejects.toThrow(/abort/i);
-  expect(performance.now() - started).toBeLessThan(400); // the first wait takes at least half a second
 });
