@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { Call } from './call.ts';
 import type { FaultOptions, Faults } from './faults.ts';
-import type { Simulator } from './index.ts';
 import type { HistoryRow, Kind } from './shapes.ts';
+import type { Simulator } from './simulator.ts';
 
 /** Where a simulator in its own process is steered from. */
 export const CONTROL_PREFIX = '/__simulator';

@@ -2,25 +2,23 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { systemClock, type Clock } from '../src/lib/clock.ts';
-import { createBudget, type BudgetLine } from './budget.ts';
+import { systemClock } from '../src/lib/clock.ts';
+import { createBudget } from './budget.ts';
 import { isEsi, isSsoPath, readCall, SSO_PREFIX, type Call } from './call.ts';
 import { CONTROL_PREFIX, handleControl } from './control.ts';
 import { handleEsi, type Engine } from './esi-handler.ts';
-import { createFaultBox, type Faults } from './faults.ts';
+import { createFaultBox } from './faults.ts';
 import { createHiddenLimiter, HIDDEN_LIMIT } from './hidden.ts';
 import { createLimits } from './limits.ts';
-import type { Offence } from './offences.ts';
 import { createJudge } from './judge.ts';
-import type { OwnerOptions } from './owners/options.ts';
 import { Owners } from './owners/owners.ts';
 import { createRecords, type RequestRecord, type Records } from './records.ts';
 import { findRoute } from './routes.ts';
 import { handleSde, SDE_PREFIX } from './sde-handler.ts';
 import { handleSso, watchSso } from './sso/handler.ts';
-import type { SsoOptions } from './sso/options.ts';
+import type { Simulator, SimulatorOptions } from './simulator.ts';
 import { SsoService } from './sso/service.ts';
-import { steerSso, type Sso } from './sso/steering.ts';
+import { steerSso } from './sso/steering.ts';
 import { World } from './world.ts';
 
 export type { Bucket } from './allowances.ts';
@@ -28,6 +26,7 @@ export type { BudgetLine } from './budget.ts';
 export type { FaultOptions, Faults, LimitHeaders, RowChange, StatusFaultOptions } from './faults.ts';
 export type { Offence, OffenceKind } from './offences.ts';
 export type { RequestRecord } from './records.ts';
+export type { Simulator, SimulatorOptions } from './simulator.ts';
 export type { Snapshot } from './book.ts';
 export * from './owners/options.ts';
 export type { Owners, Turnable } from './owners/owners.ts';
@@ -41,52 +40,6 @@ export type { SsoCounts } from './sso/service.ts';
 export type { Forgery, GrantView, IssuedTokens, LoginChoice, Sso } from './sso/steering.ts';
 export type * from './shapes.ts';
 export type { World } from './world.ts';
-
-export interface SimulatorOptions {
-  /** Default: any free one. */
-  port?: number;
-  /** The same seed and the same sequence of turns give the same rows (on one day of the clock). */
-  seed?: number;
-  /** Drives Last-Modified, Expires, snapshots and limit windows. Default: the system's. */
-  clock?: Clock;
-  /** Added to each answer, in real time. Default 0. */
-  latencyMs?: number;
-  /** Number of orders by region id. */
-  regions?: Record<number, number>;
-  /** How long a region's orders are cached. Default 300. */
-  cacheSeconds?: number;
-  /** The share of a region's rows that changes at each turn. Default 0.0013. */
-  churn?: number;
-  universe?: 'small' | 'full';
-  /** Default true: 429 and 420 as ESI has them. */
-  enforceLimits?: boolean;
-  /** Requests of one address for the market's history in any 60 s, which no header announces. Default 300. */
-  hiddenLimit?: number;
-  /** Characters, corporations and structures. Default: two characters of one corporation, and three structures. */
-  owners?: OwnerOptions;
-  sso?: SsoOptions;
-}
-
-export interface Simulator {
-  /** The base of ESI. */
-  url: string;
-  /** The base of the static data. */
-  sdeUrl: string;
-  /** The base of the SSO, and its tokens' issuer. */
-  ssoUrl: string;
-  world: World;
-  owners: Owners;
-  sso: Sso;
-  faults: Faults;
-  offences(): Offence[];
-  /** The last 200,000. */
-  requests(): RequestRecord[];
-  /** What was used of each limit, and the most that any window held. */
-  budgetReport(): BudgetLine[];
-  /** Forgets offences, requests and what the budget's report counts, but not what callers have been told. */
-  resetCounters(): void;
-  close(): Promise<void>;
-}
 
 /** The five trade hubs in miniature: several pages, two pages, and one page. */
 const SMALL_WORLD = { 10000002: 2_500, 10000043: 1_200, 10000032: 800, 10000030: 400, 10000042: 300 };

@@ -1,7 +1,7 @@
 import { between, pick, prose, word, type Random } from './random.ts';
 import type { TypeRow, Universe } from './shapes.ts';
 import { fillCargo } from './universe-cargo.ts';
-import type { UniverseSize } from './universe.ts';
+import type { UniverseSize } from './universe-size.ts';
 
 /** Minerals that everyone who reads a test knows. */
 const MINERALS = ['Tritanium', 'Pyerite', 'Mexallon', 'Isogen', 'Nocxium', 'Zydrine', 'Megacyte'];

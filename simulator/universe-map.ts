@@ -1,7 +1,7 @@
 import { between, pick, prose, word, type Random } from './random.ts';
 import type { ConstellationRow, Position, RegionRow, SystemRow, Universe } from './shapes.ts';
 import { fillStations } from './universe-stations.ts';
-import type { UniverseSize } from './universe.ts';
+import type { UniverseSize } from './universe-size.ts';
 
 const REGION_NAMES: Record<number, string> = {
   10000001: 'Derelik',

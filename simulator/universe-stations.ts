@@ -1,6 +1,6 @@
 import { between, pick, word, type Random } from './random.ts';
 import type { StationRow, SystemRow, Universe } from './shapes.ts';
-import type { UniverseSize } from './universe.ts';
+import type { UniverseSize } from './universe-size.ts';
 
 /** The hubs' best-known stations: system, real id, planet, moon, owner and what happens there. */
 const HUB_STATIONS: Record<number, readonly [number, number, number | undefined, string, string]> = {

@@ -2,45 +2,7 @@ import { createRandom, mixSeed } from './random.ts';
 import type { Universe } from './shapes.ts';
 import { fillItems } from './universe-items.ts';
 import { fillMap } from './universe-map.ts';
-
-/** How many rows of each kind a universe gets. */
-export interface UniverseSize {
-  types: number;
-  groups: number;
-  categories: number;
-  marketGroups: number;
-  schematics: number;
-  constellations: number;
-  systems: number;
-  stations: number;
-  corporations: number;
-}
-
-/** Enough of each kind to exercise joins and paging of nothing: tests start in milliseconds. */
-const SMALL: UniverseSize = {
-  types: 300,
-  groups: 15,
-  categories: 6,
-  marketGroups: 20,
-  schematics: 5,
-  constellations: 12,
-  systems: 40,
-  stations: 60,
-  corporations: 12,
-};
-
-/** The real universe's counts in 2026. */
-const FULL: UniverseSize = {
-  types: 52_000,
-  groups: 1_560,
-  categories: 48,
-  marketGroups: 2_004,
-  schematics: 68,
-  constellations: 1_184,
-  systems: 8_490,
-  stations: 5_210,
-  corporations: 283,
-};
+import { FULL, SMALL } from './universe-size.ts';
 
 /** The five hubs, one more region of known space, one of wormholes, and the one of the global PLEX market. */
 const SMALL_REGIONS = [

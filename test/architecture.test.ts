@@ -48,9 +48,14 @@ function importsOf(text: string): Import[] {
   return [...statements, ...dynamic];
 }
 
-const files: readonly SourceFile[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
-  .map((name) => name.replaceAll('\\', '/'))
-  .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts') && !name.startsWith('store/generated/'))
+/** Names of the TypeScript files below a folder, with forward slashes. */
+const listFiles = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => name.replaceAll('\\', '/'))
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'));
+
+const files: readonly SourceFile[] = listFiles(SRC)
+  .filter((name) => !name.startsWith('store/generated/'))
   .map((name) => {
     const text = readFileSync(path.join(SRC, name), 'utf8');
     return { name, room: roomOf(name), text, imports: importsOf(text) };
@@ -104,6 +109,60 @@ describe('layers', () => {
     expect(formatEdges(values)).toEqual([]);
     const steps = files.find((file) => file.name === 'engine/run/run-steps.ts');
     expect(steps?.imports.filter(({ typesOnly }) => !typesOnly)).toEqual([]);
+  });
+});
+
+/** The files that each file of a top-level folder imports, below the repository: `src/lib/clock.ts`. */
+function importGraph(folder: string): Map<string, string[]> {
+  const root = path.join(SRC, '..', folder);
+  const names = listFiles(root).map((name) => path.posix.join(folder, name));
+  return new Map(
+    names.map((name) => {
+      const imports = importsOf(readFileSync(path.join(SRC, '..', name), 'utf8'));
+      const own = imports.filter(({ from }) => from.startsWith('.'));
+      return [name, own.map(({ from }) => path.posix.join(path.posix.dirname(name), from))];
+    }),
+  );
+}
+
+/** The first import cycle of a graph, as the files that it goes through. */
+function findCycle(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const done = new Set<string>();
+  const visit = (name: string, trail: readonly string[]): string[] | undefined => {
+    if (trail.includes(name)) return [...trail.slice(trail.indexOf(name)), name];
+    if (done.has(name)) return undefined;
+    for (const target of graph.get(name) ?? []) {
+      const cycle = visit(target, [...trail, name]);
+      if (cycle) return cycle;
+    }
+    done.add(name);
+    return undefined;
+  };
+  for (const name of graph.keys()) {
+    const cycle = visit(name, []);
+    if (cycle) return cycle;
+  }
+  return undefined;
+}
+
+describe('imports between top-level folders', () => {
+  test('the simulator needs nothing of src but a clock', () => {
+    const targets = [...importGraph('simulator').values()].flat();
+    expect([...new Set(targets.filter((target) => !target.startsWith('simulator/')))]).toEqual([
+      'src/lib/clock.ts',
+    ]);
+  });
+
+  test.each(['src', 'simulator', 'bench', 'test'])(
+    'no files of %s import each other in a cycle',
+    (folder) => {
+      expect(findCycle(importGraph(folder))).toBeUndefined();
+    },
+  );
+
+  test('tests import nothing from the benches', () => {
+    const targets = [...importGraph('test').values()].flat();
+    expect(targets.filter((target) => target.startsWith('bench/'))).toEqual([]);
   });
 });
 

@@ -270,7 +270,7 @@ describe('a fault of the SSO', () => {
   ];
   test.each(faults)('(%s) is worth another try, which does it', async (_, strike, code) => {
     const { refreshToken } = await sim.sso.issue(CHARACTER, SCOPES);
-    const impatient = connect({ timeouts: { answer: 200 } });
+    const impatient = connect({ timeouts: { answer: 2_000 } });
     strike(sim.faults);
     expect(await errorOf(impatient.refresh(refreshToken))).toMatchObject({ code, verdict: 'retry' });
     sim.faults.clear();
