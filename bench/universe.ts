@@ -5,7 +5,11 @@ import pg from 'pg';
 import { collectTarget } from '../src/engine/run/collect-target.ts';
 import { openArchive } from '../src/engine/universe/sde-archive.ts';
 import { readNames, SDE_SOURCES } from '../src/engine/universe/sde-static-rows.ts';
-import { STATIC_TABLE_NAMES, type StaticRow, type StaticTableName } from '../src/store/universe/static-tables.ts';
+import {
+  STATIC_TABLE_NAMES,
+  type StaticRow,
+  type StaticTableName,
+} from '../src/store/universe/static-tables.ts';
 import { copyInto, encodeRows } from '../src/store/copy.ts';
 import { staticColumns, withFlag } from '../src/store/universe/static-rows.ts';
 import { makeTemplate, onCopy, walOf } from './support/databases.ts';

@@ -9,7 +9,11 @@ import { saveGrant } from '../../src/store/owners/tokens.ts';
 export type CallSso = (method: 'issue' | 'ownerHash', characterId: number) => Promise<unknown>;
 
 /** Logs characters in without a browser, with all scopes, and learns their corporations. */
-export async function logIn(context: EngineContext, sso: CallSso, characterIds: readonly number[]): Promise<void> {
+export async function logIn(
+  context: EngineContext,
+  sso: CallSso,
+  characterIds: readonly number[],
+): Promise<void> {
   const { cipher } = context;
   for (const characterId of characterIds) {
     const issued = (await sso('issue', characterId)) as IssuedTokens;

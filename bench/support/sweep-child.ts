@@ -26,7 +26,9 @@ async function sweep(order: SweepOrder): Promise<Sweep> {
 }
 
 async function sweepThrough(address: string, context: EngineContext): Promise<Record<string, number>> {
-  const summary = await withWorkers(address, context, (client) => execute(client, 'market-orders', undefined));
+  const summary = await withWorkers(address, context, (client) =>
+    execute(client, 'market-orders', undefined),
+  );
   return (summary as { outcomes: Record<string, number> }).outcomes;
 }
 

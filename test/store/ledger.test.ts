@@ -9,7 +9,11 @@ import { emptyBucket, type RateLimitStore } from '../../src/lib/token-bucket.ts'
 import { silentLog } from '../../src/lib/log.ts';
 import type { Route } from '../../src/esi/facts/routes.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { forgetIdleBuckets, postgresRateLimitStore, readBuckets } from '../../src/store/limits/rate-limit-store.ts';
+import {
+  forgetIdleBuckets,
+  postgresRateLimitStore,
+  readBuckets,
+} from '../../src/store/limits/rate-limit-store.ts';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
 import { eventually } from '../support/temporal.ts';
 
@@ -28,7 +32,11 @@ const LIFTED = 1_000_000;
 const INDUSTRY: Route = '/industry/systems'; // 150 tokens in fifteen minutes
 const PRICES: Route = '/markets/prices'; // no bucket
 
-function worker(name: string, perMinute = LIFTED, store: RateLimitStore = postgresRateLimitStore(db)): SharedRateLimiter {
+function worker(
+  name: string,
+  perMinute = LIFTED,
+  store: RateLimitStore = postgresRateLimitStore(db),
+): SharedRateLimiter {
   const ceiling = { perMinute };
   const budget = new SharedRateLimiter({ store, worker: name, ceiling, clock: systemClock, log: silentLog });
   closing.push(() => budget.close());
