@@ -147,11 +147,7 @@ async function drifts(config: Config, running: Reachable): Promise<Omit<Finding,
   return { status: 'warn', detail, advice: 'Look for a newer version of eve-data-collector.' };
 }
 
-async function withApp<T>(
-  config: Config,
-  running: Reachable,
-  work: (app: App) => Promise<T>,
-): Promise<T> {
+async function withApp<T>(config: Config, running: Reachable, work: (app: App) => Promise<T>): Promise<T> {
   const app = await createApp(config, running.databaseUrl, silentLog);
   try {
     return await work(app);

@@ -22,5 +22,8 @@ export async function splitOnBadRequest<T>(
     if (!goOn() || ids.length === 1) return [];
   }
   const half = Math.ceil(ids.length / 2);
-  return [...(await splitOnBadRequest(ids.slice(0, half), ask, goOn)), ...(await splitOnBadRequest(ids.slice(half), ask, goOn))];
+  return [
+    ...(await splitOnBadRequest(ids.slice(0, half), ask, goOn)),
+    ...(await splitOnBadRequest(ids.slice(half), ask, goOn)),
+  ];
 }

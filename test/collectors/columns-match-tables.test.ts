@@ -104,8 +104,8 @@ test.each(namedResources)('every column of %s fits the table', async (_, resourc
       problems.push(`${name}: optional, but NOT NULL`);
   }
   expect(problems).toEqual([]);
-  const enriched = (resource.details ?? []).flatMap(({ fills }) => ENRICHED_COLUMNS[fills]);
-  const others = [...enriched, ...targetColumns(resource), resource.seenAt];
+  const enriched = (resource.enrichments ?? []).flatMap(({ kind }) => ENRICHED_COLUMNS[kind]);
+  const others = [...enriched, ...targetColumns(resource), resource.versionedAt];
   expect(others.filter((name) => !columns.has(name))).toEqual([]);
 });
 
@@ -126,8 +126,8 @@ test.each(namedResources)('the key of %s has a unique index', async (_, resource
   const { policy } = resource.change;
   const isSeries = policy === 'changes' || policy === 'daily'; // one row per key and moment
   const target = targetColumns(resource);
-  const written = new Set([...Object.keys(shapeOf(resource).properties), ...target, resource.seenAt]);
-  const key = [...(resource.key as string[]), ...(isSeries ? [resource.seenAt] : [])].sort();
+  const written = new Set([...Object.keys(shapeOf(resource).properties), ...target, resource.versionedAt]);
+  const key = [...(resource.key as string[]), ...(isSeries ? [resource.versionedAt] : [])].sort();
   const found = indexes.filter(({ columns, nulls_equal }) => {
     // The other kind of owner is null in all rows of this resource.
     const unwritten = columns.filter((name) => !written.has(name));

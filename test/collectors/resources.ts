@@ -10,9 +10,9 @@ export type NamedResource = readonly [name: string, resource: AnyResource];
  */
 export const namedResources: readonly NamedResource[] = collectors.flatMap((collector): NamedResource[] => {
   if ('procedure' in collector) return [];
-  if (!('parts' in collector)) return [[collector.name, collector]];
-  return collector.parts.map((resource) => {
-    const name = [collector.name, resource.for, resource.part].filter((word) => word !== '').join('-');
+  if (!('resources' in collector)) return [[collector.name, collector]];
+  return collector.resources.map((resource) => {
+    const name = [collector.name, resource.for, resource.name].filter((word) => word !== '').join('-');
     return [name, resource];
   });
 });

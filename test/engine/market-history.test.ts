@@ -127,7 +127,9 @@ test('a run that was killed goes on where it stopped, and what it had stored was
   const heartbeat = (detail?: unknown) => {
     if (((detail as { done?: number } | undefined)?.done ?? 0) > 0) stop.abort(new Error('killed'));
   };
-  await expect(collectTarget(engine.context, KEY, { signal: stop.signal, heartbeat })).rejects.toThrow('killed');
+  await expect(collectTarget(engine.context, KEY, { signal: stop.signal, heartbeat })).rejects.toThrow(
+    'killed',
+  );
   const first = asked();
   expect(first.length).toBeGreaterThan(0);
   expect(first.length).toBeLessThan(tradable().length);

@@ -155,7 +155,9 @@ test('an import that is killed in the middle leaves the old universe whole', asy
     if ((detail as { table?: string }).table === 'types') stop.abort(new Error('killed'));
   };
   const target = { collector: 'universe', target: '' };
-  await expect(collectTarget(engine.context, target, { signal: stop.signal, heartbeat })).rejects.toThrow('killed');
+  await expect(collectTarget(engine.context, target, { signal: stop.signal, heartbeat })).rejects.toThrow(
+    'killed',
+  );
   expect(await tables()).toEqual(before);
   expect(await collect()).toMatchObject({ outcome: 'published', changed: world().categories.size });
 });

@@ -7,26 +7,26 @@ const row = z.object({ type_id: z.int(), price: z.number() });
 
 const prices = {
   name: 'prices',
-  about: 'Prices',
+  description: 'Prices',
   route: '/markets/prices',
   row,
   table: 'market_prices',
   key: ['type_id'],
-  seenAt: 'observed_at',
+  versionedAt: 'observed_at',
   change: { policy: 'changes' },
-  rhythm: { every: '1h' },
+  schedule: { every: '1h' },
 } as const;
 
 const orders = { ...prices, route: '/markets/{region_id}/orders', for: 'region' } as const;
 
 const assets = {
-  part: '',
+  name: '',
   route: '/characters/{character_id}/assets',
   for: 'character',
   row,
   table: 'assets',
   key: ['type_id'],
-  seenAt: 'snapshot_at',
+  versionedAt: 'snapshot_at',
   change: { policy: 'snapshot' },
 } as const;
 
@@ -61,22 +61,22 @@ defineCollector({ ...prices, for: 'region' });
 defineCollector({ ...prices, key: ['typ_id'] });
 
 // @ts-expect-error -- there is no such kind of reference
-defineCollector({ ...prices, lookups: { type_id: 'planets' } });
+defineCollector({ ...prices, references: { type_id: 'planets' } });
 
 // @ts-expect-error -- a reference names a column that the row does not have
-defineCollector({ ...prices, lookups: { typ_id: 'types' } });
+defineCollector({ ...prices, references: { typ_id: 'types' } });
 
 // @ts-expect-error -- there is no such change policy
 defineCollector({ ...prices, change: { policy: 'replace' } });
 
 // @ts-expect-error -- no setting holds such an interval
-defineCollector({ ...prices, rhythm: { everySetting: 'MARKET_PRICES_INTERVAL' } });
+defineCollector({ ...prices, schedule: { everySetting: 'MARKET_PRICES_INTERVAL' } });
 
 // @ts-expect-error -- no setting holds such a cron
-defineCollector({ ...prices, rhythm: { cronSetting: 'MARKET_PRICES_CRON' } });
+defineCollector({ ...prices, schedule: { cronSetting: 'MARKET_PRICES_CRON' } });
 
 // @ts-expect-error -- there is no such switch
-defineCollector({ ...prices, switch: 'COLLECT_PRICES' });
+defineCollector({ ...prices, enabledBy: 'COLLECT_PRICES' });
 
 // @ts-expect-error -- the column's name in ESI is given for a column that the row does not have
 defineCollector({ ...prices, rename: { id: 'type_id' } });
@@ -98,8 +98,8 @@ defineResource({ ...assets, key: ['item_id'] });
 
 export const owners: OwnerCollector = {
   name: 'owners',
-  about: 'What owners have',
+  description: 'What owners have',
   // @ts-expect-error -- owners' collectors run at a fixed interval, not by a setting
-  rhythm: { cronSetting: 'MARKET_HISTORY_CRON' },
-  parts: [defineResource(assets)],
+  schedule: { cronSetting: 'MARKET_HISTORY_CRON' },
+  resources: [defineResource(assets)],
 };

@@ -101,7 +101,11 @@ function tryDecrypt(engine: EngineContext, characterId: number, sealed: string):
 }
 
 /** Refreshes a login though its access token may be good: only SSO's answer tells what it may. Throws as every use of it. */
-export async function refreshNow(engine: EngineContext, characterId: number, context: StepContext): Promise<void> {
+export async function refreshNow(
+  engine: EngineContext,
+  characterId: number,
+  context: StepContext,
+): Promise<void> {
   const stored = await readToken(engine.db.pool, characterId);
   const held = stored?.accessToken && tryDecrypt(engine, characterId, stored.accessToken);
   await refresh(engine, characterId, context, held || undefined);

@@ -14,7 +14,10 @@ const assertOpen = (route: Route, rights: Rights) =>
  * What is assigned to a character and its corporation and rests, at least in part, for want of scopes alone: with all of
  * them the character could open what no login opens as it is. `wallet character/90000001`
  */
-export async function assignmentsBlockedByScopes({ db }: Pick<EngineContext, 'db'>, characterId: number): Promise<string[]> {
+export async function assignmentsBlockedByScopes(
+  { db }: Pick<EngineContext, 'db'>,
+  characterId: number,
+): Promise<string[]> {
   const corporationId = (await readMembership(db.pool, characterId))?.corporationId;
   const own = await restingOf(db, characterId, 'character', characterId);
   return corporationId ? [...own, ...(await restingOf(db, characterId, 'corporation', corporationId))] : own;
@@ -30,7 +33,8 @@ async function restingOf(
   const logins = (await readCandidates(db.pool, who, '')).filter(({ isActive }) => isActive);
   const roles = logins.find((login) => login.characterId === characterId)?.roles ?? [];
   const whole = { scopes: neededScopes(ownerCollectors()), roles };
-  const shut = (route: Route) => assertOpen(route, whole) && !logins.some((login) => assertOpen(route, login));
+  const shut = (route: Route) =>
+    assertOpen(route, whole) && !logins.some((login) => assertOpen(route, login));
   const found: string[] = [];
   for (const collector of ownerCollectors()) {
     if (!resourcesFor(collector, kind).some((part) => shut(part.route as Route))) continue;

@@ -53,7 +53,11 @@ const answer = z.object({
  * character and the structure and costs nothing until it is worth asking again, ever more seldom; the placeholder stays
  * in the table meanwhile.
  */
-export async function collectStructures(engine: EngineContext, key: RunKey, context: StepContext): Promise<Step> {
+export async function collectStructures(
+  engine: EngineContext,
+  key: RunKey,
+  context: StepContext,
+): Promise<Step> {
   const { pool } = engine.db;
   const earlier = await findRunResult(pool, key);
   if (earlier) return { state: 'done', summary: earlier };

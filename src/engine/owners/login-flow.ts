@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import { AppError, describeError } from '../../lib/errors.ts';
 import { lockLogin } from '../../store/owners/access.ts';
-import { addLogin, claimLogin, recordLoginResult, readLogin, releaseLogin } from '../../store/owners/pending-logins.ts';
+import {
+  addLogin,
+  claimLogin,
+  recordLoginResult,
+  readLogin,
+  releaseLogin,
+} from '../../store/owners/pending-logins.ts';
 import { lockFormerToken, setCharacterNote, saveGrant } from '../../store/owners/tokens.ts';
 import { classifyCallback } from '../../sso/sso-errors.ts';
 import type { Grant } from '../../sso/sso-client.ts';
@@ -121,7 +127,10 @@ function broken({ log }: EngineContext, error: unknown): AppError {
 }
 
 /** How a login stands. Whoever asks knows its state, as the one who began it does. */
-export async function loginResult(engine: Pick<EngineContext, 'db' | 'clock'>, state: string): Promise<LoginResult> {
+export async function loginResult(
+  engine: Pick<EngineContext, 'db' | 'clock'>,
+  state: string,
+): Promise<LoginResult> {
   const login = await readLogin(engine.db.pool, hashOf(state));
   if (!login) return { state: 'failed', message: unknownLogin().message };
   const { message, characterId, createdAt } = login;

@@ -67,7 +67,11 @@ export async function storeAffiliations(
 }
 
 /** What was assigned of the former corporation, as far as the login opens it where the roles are there. */
-async function carryOverAssignments(client: PoolClient, { from, to, scopes }: Move, now: Date): Promise<string[]> {
+async function carryOverAssignments(
+  client: PoolClient,
+  { from, to, scopes }: Move,
+  now: Date,
+): Promise<string[]> {
   const assigned: string[] = [];
   for (const collector of scopes.includes(ROLES_SCOPE) ? ownerCollectors() : []) {
     const needed = resourcesFor(collector, 'corporation').map((part) => factOf(part.route as Route).scope);
@@ -87,7 +91,11 @@ async function carryOverAssignments(client: PoolClient, { from, to, scopes }: Mo
   return assigned;
 }
 
-async function nameCorporation(engine: EngineContext, corporationId: number, context: StepContext): Promise<void> {
+async function nameCorporation(
+  engine: EngineContext,
+  corporationId: number,
+  context: StepContext,
+): Promise<void> {
   try {
     const { json } = await engine.esi.get({
       route: '/corporations/{corporation_id}',

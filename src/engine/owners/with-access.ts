@@ -133,7 +133,8 @@ async function refused(
   if (isOfOneLogin(error)) return `${name}: ${describeError(error)}`;
   if (!(error instanceof EsiError) || (error.status !== 403 && error.status !== 401)) throw error;
   const reason = `ESI refused it (${error.status})`;
-  if (mayRefuseTemporarily(engine.clock.now())) return `${name}: ${reason}, which it does around the downtime.`;
+  if (mayRefuseTemporarily(engine.clock.now()))
+    return `${name}: ${reason}, which it does around the downtime.`;
   await recordDenial(engine.db.pool, { characterId, subject, reason }, new Date(engine.clock.now()));
   await expireRoles(engine.db.pool, characterId);
   return `${name}: ${reason}.`;

@@ -52,7 +52,13 @@ export class SharedRateLimiter implements RateLimiter {
   async admit(request: AdmitRequest): Promise<Admission> {
     request.signal?.throwIfAborted();
     const { route, user = 'ip', priority = 3 } = request;
-    const draws = chargesFor(route, user, priority, this.options.ceiling, this.options.stricter?.().get(route));
+    const draws = chargesFor(
+      route,
+      user,
+      priority,
+      this.options.ceiling,
+      this.options.stricter?.().get(route),
+    );
     const turn = this.line.join(request, draws, priority);
     this.start();
     await turn;

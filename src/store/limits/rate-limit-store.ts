@@ -1,5 +1,11 @@
 import type { PoolClient } from 'pg';
-import { type BucketState, emptyBucket, exchange, isIdle, type RateLimitStore } from '../../lib/token-bucket.ts';
+import {
+  type BucketState,
+  emptyBucket,
+  exchange,
+  isIdle,
+  type RateLimitStore,
+} from '../../lib/token-bucket.ts';
 import type { Database } from '../database.ts';
 
 interface BucketRow {

@@ -141,7 +141,11 @@ function refreshLimiter(pool: Pool): BulkheadPolicy {
  * Does work while it holds a character's login. The row itself stays free, so that what SSO answers is written by another
  * connection and is durable at once.
  */
-export async function withLoginLock<T>(db: Database, characterId: number, work: () => Promise<T>): Promise<T> {
+export async function withLoginLock<T>(
+  db: Database,
+  characterId: number,
+  work: () => Promise<T>,
+): Promise<T> {
   return refreshLimiter(db.pool).execute(() =>
     db.transaction(async (client) => {
       await lockLogin(client, characterId);

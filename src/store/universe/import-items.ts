@@ -24,7 +24,11 @@ export async function hasImportItems(db: Queryable, runId: number): Promise<bool
   return rows[0]?.found ?? false;
 }
 
-export async function createImportItems(db: Database, runId: number, units: readonly ImportItem[]): Promise<void> {
+export async function createImportItems(
+  db: Database,
+  runId: number,
+  units: readonly ImportItem[],
+): Promise<void> {
   await db.transaction(async (client) => {
     await client.query(
       `CREATE UNLOGGED TABLE ${importItemsTable(runId)} ("table" text, id bigint, done boolean NOT NULL DEFAULT false,
@@ -46,7 +50,11 @@ export async function createImportItems(db: Database, runId: number, units: read
   });
 }
 
-export async function addImportItems(db: Queryable, runId: number, units: readonly ImportItem[]): Promise<void> {
+export async function addImportItems(
+  db: Queryable,
+  runId: number,
+  units: readonly ImportItem[],
+): Promise<void> {
   if (units.length === 0) return;
   await db.query(
     `INSERT INTO ${importItemsTable(runId)} ("table", id) SELECT * FROM unnest($1::text[], $2::bigint[]) ON CONFLICT DO NOTHING`,
@@ -83,7 +91,10 @@ export async function finishImportItems(
   });
 }
 
-export async function countImportItems(db: Queryable, runId: number): Promise<{ done: number; total: number }> {
+export async function countImportItems(
+  db: Queryable,
+  runId: number,
+): Promise<{ done: number; total: number }> {
   const { rows } = await db.query<{ done: number; total: number }>(
     `SELECT count(*) FILTER (WHERE done) AS done, count(*) AS total FROM ${importItemsTable(runId)}`,
   );

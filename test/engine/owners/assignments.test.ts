@@ -43,7 +43,10 @@ test('an assignment is due now, at the rhythm of its collector', async () => {
     collector: 'assets',
     intervalMinutes: 90,
   });
-  expect((await listAssignments(desk.context)).map(({ collector }) => collector)).toEqual(['wallet', 'assets']);
+  expect((await listAssignments(desk.context)).map(({ collector }) => collector)).toEqual([
+    'wallet',
+    'assets',
+  ]);
   expect(
     await desk.db.rows('SELECT collector_type, character_id, corporation_id FROM collector_assignments'),
   ).toEqual([

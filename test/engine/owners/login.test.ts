@@ -70,7 +70,9 @@ test('a login stores sealed tokens, and begins what it makes possible', async ()
   });
   const scopes = await engine.db.rows<{ scope: string }>('SELECT scope FROM esi_token_scopes');
   expect(scopes.map(({ scope }) => scope).toSorted()).toEqual([...report.granted].toSorted());
-  expect(await listTokens(engine.context)).toMatchObject([{ corporation: 'Proof of Concept', isActive: true }]);
+  expect(await listTokens(engine.context)).toMatchObject([
+    { corporation: 'Proof of Concept', isActive: true },
+  ]);
   expect(engine.sim.offences()).toEqual([]);
 });
 
