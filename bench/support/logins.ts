@@ -3,7 +3,7 @@ import { tokenContext } from '../../src/engine/owners/access-token.ts';
 import type { EngineContext } from '../../src/engine/engine-context.ts';
 import { OWNER_SCOPES } from '../../simulator/owners/scopes.ts';
 import type { IssuedTokens } from '../../simulator/sso/steering.ts';
-import { saveGrant } from '../../src/store/owners/tokens.ts';
+import { insertGrant } from '../../src/store/owners/tokens.ts';
 
 /** Calls a method of the simulator's `sso`, in this process or over its control address. */
 export type CallSso = (method: 'issue' | 'ownerHash', characterId: number) => Promise<unknown>;
@@ -27,7 +27,7 @@ export async function logIn(
       scopes: OWNER_SCOPES,
       expiresAt: new Date(now + issued.expiresIn * 1_000),
     };
-    await context.db.transaction((client) => saveGrant(client, grant, new Date(now)));
+    await context.db.transaction((client) => insertGrant(client, grant, new Date(now)));
   }
   await storeAffiliations(context, characterIds, {});
 }

@@ -7,7 +7,7 @@ import {
   listAssignments,
   updateAssignment,
 } from '../engine/owners/assignment-service.ts';
-import { beginLogin, loginResult } from '../engine/owners/login-flow.ts';
+import { startLogin, loginResult } from '../engine/owners/login-flow.ts';
 import {
   deleteToken,
   enableToken,
@@ -63,7 +63,7 @@ export function addTokenCommand(
 ): Promise<Printed> {
   return withApp(config, log, async (app) => {
     const { collectors } = options;
-    const { url, state, expiresAt } = await beginLogin(app, { collectors });
+    const { url, state, expiresAt } = await startLogin(app, { collectors });
     show(`Log the character in at EVE within ten minutes:\n\n${url}\n`);
     if ((await findRunning(config)).http === undefined)
       show(

@@ -39,7 +39,7 @@ export const registerBody = z
 
 export const loginBegun = z
   .object({ url: z.url(), state: z.string(), expiresAt: z.iso.datetime() })
-  .openapi('LoginBegun');
+  .openapi('StartedLogin');
 
 export const callbackQuery = z.object({
   state: z.string().max(1_000).optional(),

@@ -41,7 +41,7 @@ export function addApi(app: OpenAPIHono, sources: HttpSources): void {
 
 function addTokens(app: OpenAPIHono, { desk, login, log }: HttpSources): void {
   app.openapi(routes.register, async (c) => {
-    const { expiresAt, ...begun } = await desk.beginLogin(c.req.valid('json'));
+    const { expiresAt, ...begun } = await desk.startLogin(c.req.valid('json'));
     return c.json({ ...begun, expiresAt: expiresAt.toISOString() }, 200);
   });
   for (const path of callbackPaths(login.callbackUrl))

@@ -41,7 +41,7 @@ function addPages(app: OpenAPIHono, sources: HttpSources): void {
   app.get('/style.css', (c) => c.body(STYLE, 200, { 'content-type': 'text/css' }));
   app.post('/login', async (c) => {
     try {
-      return c.redirect((await desk.beginLogin()).url, 303);
+      return c.redirect((await desk.startLogin()).url, 303);
     } catch (error) {
       return answerPerson(error, c, log);
     }

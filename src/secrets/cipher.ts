@@ -16,7 +16,7 @@ export interface Cipher {
   /** Whether a text was made here, even when it is damaged since. Tokens of EVE never are: see SEALED. */
   isEncrypted(text: string): boolean;
   /** Whether it is sealed with the first key: if not, it is time to seal it anew. */
-  isCurrent(sealed: string): boolean;
+  usesFirstKey(sealed: string): boolean;
 }
 
 /** AES-256. */
@@ -104,6 +104,6 @@ export function createCipher(keys: readonly Buffer[]): Cipher {
       return open(key, parts, context);
     },
     isEncrypted: (text) => SEALED.test(text),
-    isCurrent: (sealed) => sealed.trimStart().startsWith(`v1.${current}.`),
+    usesFirstKey: (sealed) => sealed.trimStart().startsWith(`v1.${current}.`),
   };
 }

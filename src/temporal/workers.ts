@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import { createActivities } from './activities.ts';
+import { createActivities, HEARTBEAT_INTERVAL } from './activities.ts';
 import type { EngineContext } from '../engine/engine-context.ts';
 
 export interface RunningWorkers {
@@ -20,16 +20,13 @@ export interface WorkerSettings {
   readonly esiRateLimit: number;
 }
 
-/** Activities that speak to ESI at once: each has up to twenty pages in hand, and memory is bounded by their number. */
+/** Activities that request ESI at once. Each holds up to twenty pages, so their number bounds the memory. */
 const ESI_ACTIVITIES = 10;
 
-/** Database work at once: two cores have no use for more. */
+/** Database activities at once: two cores gain nothing from more. */
 const STORE_ACTIVITIES = 8;
 
-/** What is under way gets three seconds to end, and is dropped after six: Ctrl-C promises ten for everything. */
-const SHUTDOWN = { shutdownGraceTime: '3s', shutdownForceTime: '6s' } as const;
-
-/** The bundle lies in dist/: beside `src` in a build, under the checkout when sources run as they are. */
+/** The bundle is in `dist/`, whether this file runs from `dist/src` or from the sources. */
 function workflowBundle(): string {
   for (const place of ['../../workflow-bundle.js', '../../dist/workflow-bundle.js']) {
     const file = fileURLToPath(new URL(place, import.meta.url));
@@ -39,8 +36,8 @@ function workflowBundle(): string {
 }
 
 /**
- * The heap may grow by half before garbage is collected. On a machine with much memory V8 lets it grow fourfold: all
- * regions at once, which hold 50 MB of living objects, then took 400 MB of the machine instead of 310.
+ * The heap may grow by half before garbage is collected. On a machine with much memory V8 lets it grow fourfold: a
+ * run over all regions, with 50 MB of live objects, then used 400 MB instead of 310.
  */
 const HEAP_GROWTH = '--heap-growing-percent=50';
 
@@ -49,30 +46,30 @@ export async function startWorkers(engine: EngineContext, settings: WorkerSettin
   setFlagsFromString(HEAP_GROWTH);
   const { connection, namespace } = settings;
   const activities = createActivities(engine);
-  const common: Pick<WorkerOptions, 'connection' | 'namespace' | 'activities'> = {
+  const common = {
     connection,
     namespace,
     activities,
-  };
+    maxHeartbeatThrottleInterval: HEARTBEAT_INTERVAL, // otherwise the server hears of progress up to 30 s late
+    shutdownGraceTime: '3s', // running activities may end
+    shutdownForceTime: '6s', // then they are abandoned: the whole process stops within ten seconds
+  } satisfies Partial<WorkerOptions>;
   const workers = await Promise.all([
     Worker.create({
       ...common,
-      ...SHUTDOWN,
       taskQueue: 'collect',
       workflowBundle: { codePath: workflowBundle() },
       maxConcurrentWorkflowTaskExecutions: 20,
       maxConcurrentActivityTaskExecutions: STORE_ACTIVITIES,
-      maxCachedWorkflows: 200, // 35 KB each; a sweep over all regions holds 114
-      // A defect in workflow code must end the run, not hang it: the next run of a snapshot repairs everything.
+      maxCachedWorkflows: 200, // 35 KB each; a run over all regions has 114
+      // A defect in workflow code fails the run instead of blocking it: the next run makes the set whole.
       workflowFailureErrorTypes: { '*': [], collect: ['NondeterminismError', 'Error'] },
     }),
     Worker.create({
       ...common,
-      ...SHUTDOWN,
       taskQueue: 'esi',
       maxConcurrentActivityTaskExecutions: ESI_ACTIVITIES,
       maxTaskQueueActivitiesPerSecond: settings.esiRateLimit / 60,
-      maxHeartbeatThrottleInterval: '5s', // a kill loses no more than five seconds of progress reports
     }),
   ]);
   const stop = () => {
@@ -80,7 +77,7 @@ export async function startWorkers(engine: EngineContext, settings: WorkerSettin
   };
   const runs = workers.map((worker) => worker.run().finally(stop));
   const done = Promise.all(runs).then(() => undefined);
-  done.catch(() => undefined); // whoever awaits `done` hears of it; until then it is no unhandled rejection
+  done.catch(() => undefined); // no unhandled rejection before the caller awaits `done`
   return {
     done,
     state: () =>
@@ -89,7 +86,7 @@ export async function startWorkers(engine: EngineContext, settings: WorkerSettin
         : workers.map((w) => w.getState()).join(', '),
     async stop() {
       stop();
-      await Promise.allSettled(runs); // also when one of them has failed: the other still uses what is closed next
+      await Promise.allSettled(runs); // both: the caller closes the connections that the other one still uses
     },
   };
 }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { freePort } from '../../src/embedded/ports.ts';
 import type { AssignmentView } from '../../src/engine/owners/assignment-service.ts';
-import type { LoginBegun } from '../../src/engine/owners/login-flow.ts';
+import type { StartedLogin } from '../../src/engine/owners/login-flow.ts';
 import type { TokenView } from '../../src/engine/owners/token-service.ts';
 import type { Status } from '../../src/app/status.ts';
 import { type LoginChoice, type Simulator, startSimulator } from '../../simulator/index.ts';
@@ -102,7 +102,7 @@ test('the API and the page do the same, and nothing secret is told or logged', a
     return { status: answer.status, body: await answer.json() };
   };
   const begun = await ask('/api/tokens/register', { collectors: ['wallet'] });
-  const { url, state } = begun.body as LoginBegun;
+  const { url, state } = begun.body as StartedLogin;
   expect(begun).toMatchObject({ status: 200, body: { expiresAt: expect.any(String) as unknown } });
   const accept = { accept: 'application/json' };
   const answer = await fetch(sim.sso.loginUrl(url, BRAM), { headers: accept });
@@ -158,7 +158,7 @@ test('logins are listed, switched off and on, sealed anew and removed', async ()
   const id = String(token!.id);
   expect((await place.run('tokens', 'disable', id)).code).toBe(0);
   const { stdout } = await place.run('status');
-  expect(stdout).toMatch(/Owners:\nLogin of .*switched off by hand/);
+  expect(stdout).toMatch(/Owners:\nLogin of .*The login is disabled/);
   const { value } = await place.json<Status>('status');
   expect(value.tokens.filter((one) => !one.isActive).map((one) => one.id)).toEqual([token!.id]);
   expect(value.assignments.length).toBeGreaterThan(3);
@@ -195,7 +195,7 @@ test('wrong usage ends with 2, what cannot be done with 1, and a sentence', asyn
     [['tokens', 'remove', 'Anna'], 2, /whole number/],
     [['tokens', 'fly'], 2, /unknown command/],
     [['assign', 'add', 'wallet'], 2, /missing required argument/],
-    [['assign', 'add', 'moon-dust', `character/${ANNA}`], 2, /No collector "moon-dust"/],
+    [['assign', 'add', 'moon-dust', `character/${ANNA}`], 2, /Unknown collector "moon-dust"/],
     [['assign', 'add', 'wallet', 'Jita'], 2, /no target here/],
     [['assign', 'add', 'wallet', `character/${ANNA}`, '--every', '0'], 2, /whole number/],
     [['assign', 'enable', 'wallet', `character/${ANNA}`, '--every', '99999'], 2, /from 1 to 44640/],

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { StepContext } from '../../src/engine/engine-context.ts';
+import type { EngineContext, StepContext } from '../../src/engine/engine-context.ts';
 import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import { engineSteps } from '../../src/engine/run/engine-steps.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
@@ -27,10 +27,15 @@ afterEach(async () => {
 });
 
 const KEY = { collector: 'market-orders', target: FORGE, workflowId: `market-orders/${FORGE}` };
-const steps = (
-  workflowRunId: string,
-  { workflowId = KEY.workflowId, context = engine.context, step = {} as StepContext } = {},
-) => engineSteps(context, { ...KEY, workflowId, workflowRunId }, step);
+interface StepOptions {
+  workflowId?: string;
+  context?: EngineContext;
+  step?: StepContext;
+}
+const steps = (workflowRunId: string, options: StepOptions = {}) => {
+  const { workflowId = KEY.workflowId, context = engine.context, step } = options;
+  return engineSteps(context, { ...KEY, workflowId, workflowRunId }, step);
+};
 
 test('a run that is killed in the middle of its pages goes on without asking the staged ones again', async () => {
   const stop = new AbortController();

@@ -14,7 +14,7 @@ const begun = {
   state: 'x',
   expiresAt: new Date(0),
 };
-const desk = { ...DESK, beginLogin: async () => begun };
+const desk = { ...DESK, startLogin: async () => begun };
 
 interface Answer {
   readonly status: number;
@@ -165,7 +165,7 @@ test('a login that cannot begin is told to people on a page', async () => {
   const away = async () => {
     throw new AppError('The login server does not answer.', { code: 'SSO_UNREACHABLE', verdict: 'retry' });
   };
-  const answer = await testApp({ desk: { ...DESK, beginLogin: away } }).request('/login', { method: 'POST' });
+  const answer = await testApp({ desk: { ...DESK, startLogin: away } }).request('/login', { method: 'POST' });
   expect([answer.status, answer.headers.get('content-type')]).toEqual([503, 'text/html; charset=UTF-8']);
   expect(await answer.text()).toContain(
     'The login server does not answer. Load this page again in a minute.',

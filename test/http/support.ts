@@ -25,7 +25,7 @@ const unused = () => Promise.reject(new Error('not part of this test'));
 
 /** A desk at which nobody has anything. */
 export const DESK: OwnerService = {
-  ...{ beginLogin: unused, finishLogin: unused },
+  ...{ startLogin: unused, finishLogin: unused },
   ...{ listTokens: async () => [], deleteToken: unused, enableToken: unused },
   ...{ listAssignments: async () => [], createAssignment: unused },
   ...{ updateAssignment: unused, deleteAssignment: unused },

@@ -16,7 +16,7 @@ test('what is sealed opens again, and never looks the same twice', async () => {
     expect(sealed).not.toBe(cipher.encrypt(text, ROW));
     expect(cipher.decrypt(sealed, ROW)).toBe(text);
     expect(cipher.decrypt(` ${sealed}\n`, ROW)).toBe(text); // as somebody pasted it
-    expect([cipher.isEncrypted(sealed), cipher.isCurrent(sealed)]).toEqual([true, true]);
+    expect([cipher.isEncrypted(sealed), cipher.usesFirstKey(sealed)]).toEqual([true, true]);
   }
 });
 
@@ -24,8 +24,8 @@ test('after a new key, old texts open and are known to be old; without the old k
   const sealed = createCipher([oldKey]).encrypt(TOKEN, ROW);
   const both = createCipher([newKey, oldKey]);
   expect(both.decrypt(sealed, ROW)).toBe(TOKEN);
-  expect([both.isEncrypted(sealed), both.isCurrent(sealed)]).toEqual([true, false]);
-  expect(both.isCurrent(both.encrypt(TOKEN, ROW))).toBe(true);
+  expect([both.isEncrypted(sealed), both.usesFirstKey(sealed)]).toEqual([true, false]);
+  expect(both.usesFirstKey(both.encrypt(TOKEN, ROW))).toBe(true);
   const error = await errorOf(() => createCipher([newKey]).decrypt(sealed, ROW));
   expect(error).toMatchObject({ code: 'TOKEN_UNREADABLE', verdict: 'fail' });
   expect(error.message).toContain(sealed.split('.')[1]);
@@ -74,7 +74,7 @@ test('tokens in the clear are never taken for sealed ones', async () => {
     ...[TOKEN, JWT, '', 'v1', 'v1.0', `v1.${TOKEN}`, 'eyJhbGciOiJkaXIifQ..aXY.dGV4dA.dGFn'],
     ...Array.from({ length: 1_000 }, () => randomBytes(48).toString('base64')),
   ];
-  expect(clear.filter((text) => cipher.isEncrypted(text) || cipher.isCurrent(text))).toEqual([]);
+  expect(clear.filter((text) => cipher.isEncrypted(text) || cipher.usesFirstKey(text))).toEqual([]);
   expect((await errorOf(() => cipher.decrypt(JWT, ROW))).code).toBe('TOKEN_UNREADABLE');
 });
 

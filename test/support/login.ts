@@ -1,5 +1,5 @@
 import {
-  beginLogin,
+  startLogin,
   type Callback,
   finishLogin,
   type LoginReport,
@@ -28,6 +28,6 @@ export async function logInAtEve(
   choice?: LoginChoice,
   collectors?: string[],
 ): Promise<LoginReport> {
-  const { url } = await beginLogin(engine.context, { collectors });
+  const { url } = await startLogin(engine.context, { collectors });
   return finishLogin(engine.context, await visit(engine, url, characterId, choice));
 }

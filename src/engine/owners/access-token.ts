@@ -1,195 +1,205 @@
 import type { EsiAuth } from '../../esi/esi-request.ts';
 import { AppError } from '../../lib/errors.ts';
+import type { Grant } from '../../sso/sso-client.ts';
 import {
   deactivateToken,
-  withLoginLock,
+  type EncryptedGrant,
   readCharacterName,
   readToken,
   type StoredToken,
-  writeRefreshToken,
-  writeToken,
-} from '../../store/owners/access.ts';
-import type { Grant } from '../../sso/sso-client.ts';
+  updateGrant,
+  updateRefreshToken,
+  withLoginLock,
+} from '../../store/owners/tokens.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
 
-/** A token is refreshed this long before it expires: longer than any request takes, its waits included. */
-const EARLY = 90_000;
+/** Milliseconds before its expiry at which a token is refreshed: longer than any request takes, its waits included. */
+const REFRESH_MARGIN = 90_000;
 
-/** What an access or refresh token of a character is sealed with: moved to another row it does not open. */
-export const tokenContext = (characterId: number, kind: 'access_token' | 'refresh_token') =>
+export type TokenKind = 'access_token' | 'refresh_token';
+
+/** The context that a character's token is encrypted with: copied to another row it cannot be decrypted. */
+export const tokenContext = (characterId: number, kind: TokenKind): string =>
   `character/${characterId}/${kind}`;
 
-/** Opens a stored token; one that was inserted by SQL may still be in the clear. */
-function open(
-  engine: EngineContext,
-  characterId: number,
-  kind: 'access_token' | 'refresh_token',
-  text: string,
-): string {
-  const { cipher } = engine;
-  const bare = text.trim();
-  return cipher.isEncrypted(bare) ? cipher.decrypt(bare, tokenContext(characterId, kind)) : bare;
+/** A grant with its tokens encrypted, as it is stored. */
+export function encryptGrant({ cipher }: Pick<EngineContext, 'cipher'>, grant: Grant): EncryptedGrant {
+  const { characterId, name, ownerHash, scopes } = grant.identity;
+  return {
+    characterId,
+    name,
+    ownerHash,
+    scopes,
+    accessToken: cipher.encrypt(grant.accessToken, tokenContext(characterId, 'access_token')),
+    refreshToken: cipher.encrypt(grant.refreshToken, tokenContext(characterId, 'refresh_token')),
+    expiresAt: grant.expiresAt,
+  };
 }
 
-/** An access token, and until when (ms) it is good. */
-interface Held {
+/** A stored token in plaintext. One that was inserted by SQL may be plaintext already. */
+export function decryptToken(
+  { cipher }: Pick<EngineContext, 'cipher'>,
+  characterId: number,
+  kind: TokenKind,
+  stored: string,
+): string {
+  const text = stored.trim();
+  return cipher.isEncrypted(text) ? cipher.decrypt(text, tokenContext(characterId, kind)) : text;
+}
+
+/** A usable access token. */
+interface AccessToken {
   readonly text: string;
+  /** Until when it may be used, in milliseconds. */
   readonly until: number;
 }
 
-const isFresh = (token: StoredToken, now: number) => (token.expiresAt?.getTime() ?? 0) - EARLY > now;
-
-/** The access token of a character for the calls of one step. `user` names its buckets. */
-export function tokenOf(engine: EngineContext, characterId: number, context: StepContext): EsiAuth {
+/** The authorisation of a step's requests by a character. `user` names its rate limits. */
+export function esiAuth(engine: EngineContext, characterId: number, step: StepContext): EsiAuth {
   const { sso } = engine;
   if (!sso) throw noApplication();
-  let held: Held | undefined;
+  let current: AccessToken | undefined;
   let refused: string | undefined;
-  let reading: Promise<string> | undefined;
-  const read = async () => {
-    held = await getAccessToken(engine, characterId, context, refused);
-    return held.text;
+  let loading: Promise<string> | undefined;
+  const load = async () => {
+    current = await getAccessToken(engine, characterId, step, refused);
+    return current.text;
   };
-  // The requests of a step begin together: one of them asks, the others wait for it.
-  const join = () => (reading ??= read().finally(() => (reading = undefined)));
+  // The requests of a step start together, so one of them loads the token and the others wait for it.
+  const loadOnce = () => (loading ??= load().finally(() => (loading = undefined)));
   return {
     user: `${sso.clientId}:${characterId}`,
     async token() {
-      return held && held.until > engine.clock.now() ? held.text : join();
+      return current && current.until > engine.clock.now() ? current.text : loadOnce();
     },
     async renew() {
-      // Requests that wait for their turn would go out with it, and be refused each.
-      if (held) [refused, held] = [held.text, undefined];
-      await join();
+      // Requests that wait for their turn would be sent with the refused token as well.
+      if (current) {
+        refused = current.text;
+        current = undefined;
+      }
+      await loadOnce();
     },
   };
 }
 
-/** A token that holds for a while, refreshed when need be. `refused`: one that ESI did not take, whatever it says. */
+/** A usable access token, refreshed if necessary. `refused`: one that ESI has refused, whatever its expiry. */
 async function getAccessToken(
   engine: EngineContext,
   characterId: number,
-  context: StepContext,
+  step: StepContext,
   refused: string | undefined,
-): Promise<Held> {
+): Promise<AccessToken> {
   const stored = await readToken(engine.db.pool, characterId);
-  return use(engine, characterId, stored, refused) ?? refresh(engine, characterId, context, refused);
+  return usableToken(engine, characterId, stored, refused) ?? refresh(engine, characterId, step, refused);
 }
 
-function use(
+/** The stored access token where it is usable. Throws AppError NO_LOGIN and LOGIN_INACTIVE. */
+function usableToken(
   engine: EngineContext,
   characterId: number,
-  token: StoredToken | undefined,
+  stored: StoredToken | undefined,
   refused: string | undefined,
-): Held | undefined {
-  if (!token) throw noToken(characterId);
-  if (!token.isActive) throw inactive(token.inactiveReason);
-  if (!token.accessToken || !isFresh(token, engine.clock.now())) return undefined;
-  const text = tryDecrypt(engine, characterId, token.accessToken);
-  if (text === undefined || text === refused) return undefined;
-  return { text, until: token.expiresAt!.getTime() - EARLY };
+): AccessToken | undefined {
+  if (!stored) throw noLogin(characterId);
+  if (!stored.isActive) throw inactive(stored.reason ?? 'The login is disabled.');
+  const until = (stored.expiresAt?.getTime() ?? 0) - REFRESH_MARGIN;
+  if (!stored.accessToken || until <= engine.clock.now()) return undefined;
+  const text = tryDecrypt(engine, characterId, stored.accessToken);
+  return text === undefined || text === refused ? undefined : { text, until };
 }
 
-/** An access token that does not open is as good as none: a refresh replaces it, or says what is wrong with the row. */
-function tryDecrypt(engine: EngineContext, characterId: number, sealed: string): string | undefined {
+/** An access token that cannot be decrypted is as good as none: a refresh replaces it, or states what is wrong. */
+function tryDecrypt(engine: EngineContext, characterId: number, encrypted: string): string | undefined {
   try {
-    return open(engine, characterId, 'access_token', sealed);
+    return decryptToken(engine, characterId, 'access_token', encrypted);
   } catch (error) {
     if (error instanceof AppError) return undefined;
     throw error;
   }
 }
 
-/** Refreshes a login though its access token may be good: only SSO's answer tells what it may. Throws as every use of it. */
+/** Refreshes a login although its access token may be usable, because only the SSO's answer states its scopes. */
 export async function refreshNow(
   engine: EngineContext,
   characterId: number,
-  context: StepContext,
+  step: StepContext,
 ): Promise<void> {
   const stored = await readToken(engine.db.pool, characterId);
-  const held = stored?.accessToken && tryDecrypt(engine, characterId, stored.accessToken);
-  await refresh(engine, characterId, context, held || undefined);
+  const current = stored?.accessToken ? tryDecrypt(engine, characterId, stored.accessToken) : undefined;
+  await refresh(engine, characterId, step, current);
 }
 
 /**
- * One refresh at a time per character: whoever comes second waits, and finds a fresh token. What SSO gave is committed
- * before it is used, since SSO may have made the old refresh token void with its answer.
+ * Refreshes a login, once at a time per character: whoever comes second waits, and finds a fresh token. What the SSO
+ * returned is committed before it is used, because the SSO may have voided the old refresh token with its answer.
  */
 async function refresh(
   engine: EngineContext,
   characterId: number,
-  context: StepContext,
+  step: StepContext,
   refused: string | undefined,
-): Promise<Held> {
-  const name = await readCharacterName(engine.db, characterId);
+): Promise<AccessToken> {
+  const { pool } = engine.db;
+  const name = await readCharacterName(pool, characterId);
   return withLoginLock(engine.db, characterId, async () => {
-    const { pool } = engine.db;
-    const token = await readToken(pool, characterId);
-    const usable = use(engine, characterId, token, refused);
-    if (usable || !token) return usable!;
-    const lose = async (reason: string, tried?: string) => {
-      const now = new Date(engine.clock.now());
-      // Whoever lost the lock with its connection asks with a token that another may have replaced by now.
-      if (!(await deactivateToken(pool, { id: token.id, tried }, reason, now))) return overtaken(name);
-      engine.log.warn({ characterId }, `the login of ${name} is not used any more: ${reason}`);
-      return inactive(reason);
-    };
-    if (!token.refreshToken) throw await lose(`There is no refresh token. Log ${name} in again.`);
-    const grant = await ask(engine, characterId, token, context).catch(async (error: unknown) => {
-      const lost = error instanceof AppError && LOST.has(error.code);
-      throw lost ? await lose(error.message, token.refreshToken) : error;
+    const stored = await readToken(pool, characterId);
+    const usable = usableToken(engine, characterId, stored, refused);
+    if (usable || !stored) return usable!;
+    const lost = (reason: string, tried?: string) => loseLogin(engine, stored, name, reason, tried);
+    if (!stored.refreshToken) throw await lost(`The refresh token is missing. Log ${name} in again.`);
+    const grant = await requestRefresh(engine, stored, step).catch(async (error: unknown) => {
+      const isLost = error instanceof AppError && LOST.has(error.code);
+      throw isLost ? await lost(error.message, stored.refreshToken ?? undefined) : error;
     });
-    const wrong = whoIsWrong(grant, characterId, token.ownerHash, name);
-    if (wrong !== undefined) throw await lose(wrong);
-    await writeToken(pool, token.id, seal(engine, characterId, grant), new Date(engine.clock.now()));
-    return { text: grant.accessToken, until: grant.expiresAt.getTime() - EARLY };
+    const mismatch = identityMismatch(grant, stored, name);
+    if (mismatch !== undefined) throw await lost(mismatch);
+    await updateGrant(pool, stored.id, encryptGrant(engine, grant), new Date(engine.clock.now()));
+    return { text: grant.accessToken, until: grant.expiresAt.getTime() - REFRESH_MARGIN };
   });
 }
 
-async function ask(
-  engine: EngineContext,
-  characterId: number,
-  token: StoredToken,
-  context: StepContext,
-): Promise<Grant> {
-  const { cipher, sso } = engine;
-  const sealing = tokenContext(characterId, 'refresh_token');
-  return sso!.refresh(
-    open(engine, characterId, 'refresh_token', token.refreshToken!),
-    context.signal,
-    (rotated) => writeRefreshToken(engine.db.pool, token.id, cipher.encrypt(rotated, sealing)),
-  );
-}
-
-/** Errors after which a login is lost: repeating them cannot help, and another login can. */
+/** Errors after which a login is lost: a retry cannot help, and another login can. */
 const LOST = new Set(['LOGIN_DEAD', 'SSO_BAD_SCOPE', 'TOKEN_TAMPERED']);
 
-function whoIsWrong(
-  { identity }: Grant,
-  characterId: number,
-  ownerHash: string | undefined,
+/** Disables a login that is lost, and returns the error to throw. */
+async function loseLogin(
+  engine: EngineContext,
+  { id, characterId }: StoredToken,
   name: string,
-): string | undefined {
-  if (identity.characterId !== characterId)
-    return `The token in the row of ${name} belongs to ${identity.name}. Log both in again.`;
-  if (ownerHash !== undefined && ownerHash !== identity.ownerHash)
+  reason: string,
+  tried: string | undefined,
+): Promise<AppError> {
+  const now = new Date(engine.clock.now());
+  // A process that lost the lock with its connection may have tried a refresh token that another one has replaced.
+  if (!(await deactivateToken(engine.db.pool, { id, tried }, reason, now))) return overtaken(name);
+  engine.log.warn({ characterId }, `the login of ${name} is disabled: ${reason}`);
+  return inactive(reason);
+}
+
+async function requestRefresh(
+  engine: EngineContext,
+  { id, characterId, refreshToken }: StoredToken,
+  step: StepContext,
+): Promise<Grant> {
+  const { cipher, db, sso } = engine;
+  const plaintext = decryptToken(engine, characterId, 'refresh_token', refreshToken!);
+  const store = (rotated: string) =>
+    updateRefreshToken(db.pool, id, cipher.encrypt(rotated, tokenContext(characterId, 'refresh_token')));
+  return sso!.refresh(plaintext, step.signal, store);
+}
+
+/** Why a grant does not belong to the login that was refreshed; undefined when it does. */
+function identityMismatch({ identity }: Grant, stored: StoredToken, name: string): string | undefined {
+  if (identity.characterId !== stored.characterId)
+    return `The token stored for ${name} belongs to ${identity.name}. Log both in again.`;
+  if (stored.ownerHash !== null && stored.ownerHash !== identity.ownerHash)
     return `${name} has another owner now. If that is you, log it in again.`;
   return undefined;
 }
 
-function seal(engine: EngineContext, characterId: number, grant: Grant) {
-  const { cipher } = engine;
-  const { name, ownerHash, scopes } = grant.identity;
-  return {
-    accessToken: cipher.encrypt(grant.accessToken, tokenContext(characterId, 'access_token')),
-    refreshToken: cipher.encrypt(grant.refreshToken, tokenContext(characterId, 'refresh_token')),
-    expiresAt: grant.expiresAt,
-    ...{ name, ownerHash, scopes },
-  };
-}
-
-const noToken = (characterId: number) =>
-  new AppError(`Character ${characterId} has no login. Add it: "eve-collector tokens add".`, {
+const noLogin = (characterId: number) =>
+  new AppError(`Character ${characterId} is not logged in. Use "eve-collector tokens add".`, {
     code: 'NO_LOGIN',
     verdict: 'skip-target',
   });
@@ -197,13 +207,13 @@ const noToken = (characterId: number) =>
 const inactive = (reason: string) => new AppError(reason, { code: 'LOGIN_INACTIVE', verdict: 'skip-target' });
 
 const overtaken = (name: string) =>
-  new AppError(`The login of ${name} was renewed or switched off meanwhile.`, {
+  new AppError(`The login of ${name} was renewed or disabled meanwhile.`, {
     code: 'LOGIN_OVERTAKEN',
     verdict: 'retry',
   });
 
-export const noApplication = () =>
+export const noApplication = (): AppError =>
   new AppError(
-    'No SSO application is set: register one at developers.eveonline.com and set ESI_CLIENT_ID and ESI_CLIENT_SECRET.',
+    'No SSO application is configured. Register one at developers.eveonline.com and set ESI_CLIENT_ID and ESI_CLIENT_SECRET.',
     { code: 'NO_APPLICATION', verdict: 'skip-target' },
   );

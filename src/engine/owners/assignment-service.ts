@@ -15,23 +15,24 @@ import type { EngineContext } from '../engine-context.ts';
 import { minutesOf } from './default-assignments.ts';
 import { nameOfType, ownerCollector, resourcesFor, typeOf } from './login-rights.ts';
 
-/** What is collected for whom, and how it stands. */
+/** An assignment as the API and the CLI show it. */
 export interface AssignmentView {
   readonly id: number;
   /** `character/90000001` */
   readonly target: string;
-  /** The owner's name, empty while it is not known. */
+  /** The owner's name; empty while it is unknown. */
   readonly owner: string;
   readonly collector: string;
   readonly isEnabled: boolean;
   readonly intervalMinutes: number;
   readonly lastCollectedAt: string | null;
-  /** Null is now. */
+  /** Null: at once. */
   readonly nextCollectionAt: string | null;
-  /** Why nothing is collected, in plain words; null when all is well. */
+  /** Why nothing, or not everything, is collected, in plain words; null when all is well. */
   readonly note: string | null;
 }
 
+/** What to change of an assignment. */
 export interface AssignmentChange {
   readonly isEnabled?: boolean | undefined;
   readonly intervalMinutes?: number | undefined;
@@ -44,10 +45,10 @@ const fail = (code: string, message: string) => new AppError(message, { code, ve
 const unknownAssignment = (what: string) =>
   fail(
     'UNKNOWN_ASSIGNMENT',
-    `There is no assignment ${what}. "eve-collector assign list" shows those there are.`,
+    `There is no assignment ${what}. "eve-collector assign list" shows all assignments.`,
   );
 
-/** A month: whoever wants less often than that wants it switched off. */
+/** Minutes: a month. Whoever wants to collect less often disables the assignment. */
 export const LONGEST_INTERVAL = 31 * 24 * 60;
 
 const view = ({ type, lastCollectedAt, nextCollectionAt, ...row }: AssignmentRow): AssignmentView => ({
@@ -63,7 +64,7 @@ export async function listAssignments(engine: Pick<EngineContext, 'db'>): Promis
 }
 
 /**
- * Assigns a collector to an owner, due now, at the collector's own rhythm unless an interval (minutes) is given. Throws
+ * Assigns a collector to an owner, due at once, with the collector's own interval unless one (minutes) is given. Throws
  * AppError UNKNOWN_COLLECTOR, BAD_TARGET, BAD_INTERVAL, UNKNOWN_OWNER, and ASSIGNMENT_EXISTS.
  */
 export async function createAssignment(
@@ -84,7 +85,7 @@ export async function createAssignment(
   if (id === undefined) {
     throw fail(
       'ASSIGNMENT_EXISTS',
-      `${collector.name} is assigned to ${kind}/${ownerId} already. Enable or change that assignment ("eve-collector assign enable", with --every for another interval), or remove it first.`,
+      `${collector.name} is already assigned to ${kind}/${ownerId}. Use "eve-collector assign enable" (with --every for another interval), or remove it first.`,
     );
   }
   return getAssignment(engine, id);
@@ -93,7 +94,7 @@ export async function createAssignment(
 /** Throws AppError UNKNOWN_ASSIGNMENT. */
 export async function getAssignment(engine: Pick<EngineContext, 'db'>, id: number): Promise<AssignmentView> {
   const row = await readAssignment(engine.db.pool, id);
-  if (!row) throw unknownAssignment(`with the number ${id}`);
+  if (!row) throw unknownAssignment(String(id));
   return view(row);
 }
 
@@ -110,7 +111,7 @@ export async function assignmentOf(
   return view(row);
 }
 
-/** Changes an assignment; one that is enabled is due now. Throws AppError UNKNOWN_ASSIGNMENT and BAD_INTERVAL. */
+/** Changes an assignment. One that is enabled is due at once. Throws AppError UNKNOWN_ASSIGNMENT and BAD_INTERVAL. */
 export async function updateAssignment(
   engine: Db,
   id: number,
@@ -118,16 +119,16 @@ export async function updateAssignment(
 ): Promise<AssignmentView> {
   checkInterval(change.intervalMinutes);
   if (!(await changeAssignment(engine.db.pool, id, change, new Date(engine.clock.now()))))
-    throw unknownAssignment(`with the number ${id}`);
+    throw unknownAssignment(String(id));
   return getAssignment(engine, id);
 }
 
-/** Ends an assignment; what was collected stays. Throws AppError UNKNOWN_ASSIGNMENT. */
+/** Deletes an assignment. What was collected stays. Throws AppError UNKNOWN_ASSIGNMENT. */
 export async function deleteAssignment(engine: Pick<EngineContext, 'db'>, id: number): Promise<void> {
-  if (!(await removeAssignment(engine.db.pool, id))) throw unknownAssignment(`with the number ${id}`);
+  if (!(await removeAssignment(engine.db.pool, id))) throw unknownAssignment(String(id));
 }
 
-/** The owner that a target names, when the collector has something to read for its kind. */
+/** The owner that a target names. Throws AppError BAD_TARGET when the collector has nothing for its kind. */
 function ownerOf(target: string, collector: OwnerCollector): { kind: OwnerKind; id: number } {
   const kind: OwnerKind = target.startsWith('corporation') ? 'corporation' : 'character';
   const { id } = parseTarget(target, kind);
@@ -140,14 +141,11 @@ function checkInterval(minutes: number | undefined): number | undefined {
     return minutes;
   throw fail(
     'BAD_INTERVAL',
-    `An interval is a whole number of minutes from 1 to ${LONGEST_INTERVAL}; ESI's own cache still holds beneath it.`,
+    `Invalid interval. Use a whole number of minutes from 1 to ${LONGEST_INTERVAL}.`,
   );
 }
 
 function unknownOwner(kind: OwnerKind, id: number): AppError {
-  const how =
-    kind === 'character'
-      ? 'log the character in first: "eve-collector tokens add"'
-      : 'log one of its members in first ("eve-collector tokens add"), so that it can be read through it';
-  return fail('UNKNOWN_OWNER', `${kind}/${id} is not known here; ${how}.`);
+  const how = kind === 'character' ? 'Log the character in first' : 'Log one of its members in first';
+  return fail('UNKNOWN_OWNER', `${kind}/${id} is unknown. ${how} ("eve-collector tokens add").`);
 }

@@ -1,39 +1,38 @@
 import { z } from 'zod';
 import { AppError } from '../../lib/errors.ts';
-import { writeRoles } from '../../store/owners/access.ts';
+import { updateRoles } from '../../store/owners/candidates.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
-import { tokenOf } from './access-token.ts';
+import { esiAuth } from './access-token.ts';
+import { ROLES_ROUTE } from './login-rights.ts';
 
-export const ROLES_SCOPE = 'esi-characters.read_corporation_roles.v1';
+const rolesShape = z.object({ roles: z.array(z.string()).optional() });
 
-const answer = z.object({ roles: z.array(z.string()).optional() });
-
-/** ESI caches roles for an hour, and says so; where it does not, that is how long they hold. */
-const HOUR = 3_600_000;
+/** Milliseconds: ESI caches roles for an hour, and states it; where it does not, they hold as long. */
+const DEFAULT_CACHE_TIME = 3_600_000;
 
 /**
- * Asks ESI for the roles of a character in its corporation, and keeps them. Throws AppError and EsiError as any request
+ * Requests the roles of a character in its corporation, and stores them. Throws AppError and EsiError as any request
  * with a token does.
  */
 export async function readRoles(
   engine: EngineContext,
   characterId: number,
-  context: StepContext,
+  step: StepContext,
 ): Promise<readonly string[]> {
   const { json, expires } = await engine.esi.get({
-    route: '/characters/{character_id}/roles',
+    route: ROLES_ROUTE,
     params: { character_id: characterId },
-    auth: tokenOf(engine, characterId, context),
-    ...context,
+    auth: esiAuth(engine, characterId, step),
+    ...step,
   });
-  const parsed = answer.safeParse(json);
-  if (!parsed.success) {
-    throw new AppError("ESI's answer about a character's roles could not be read.", {
+  const parsed = rolesShape.safeParse(json);
+  if (!parsed.success)
+    throw new AppError("ESI's answer about a character's roles cannot be read.", {
       code: 'ESI_BAD_SHAPE',
       verdict: 'retry',
     });
-  }
   const roles = parsed.data.roles ?? [];
-  await writeRoles(engine.db.pool, characterId, roles, expires ?? new Date(engine.clock.now() + HOUR));
+  const until = expires ?? new Date(engine.clock.now() + DEFAULT_CACHE_TIME);
+  await updateRoles(engine.db.pool, characterId, roles, until);
   return roles;
 }

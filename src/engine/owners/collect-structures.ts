@@ -3,7 +3,7 @@ import { mayRefuseTemporarily } from '../../esi/limits/downtime.ts';
 import { EsiError } from '../../esi/esi-error.ts';
 import { stripUnstorable } from '../../lib/text.ts';
 import { factOf } from '../../esi/facts/routes.ts';
-import { clearDenial, recordDenial } from '../../store/owners/access.ts';
+import { clearDenial, recordDenial } from '../../store/owners/candidates.ts';
 import { writePublishedSnapshot } from '../../store/sets/published-snapshots.ts';
 import {
   closeAbandoned,
@@ -24,7 +24,7 @@ import type { EngineContext, StepContext } from '../engine-context.ts';
 import type { Step } from '../run/run-steps.ts';
 import { resolveIds } from '../universe/resolve-references.ts';
 import { isOfOneLogin } from './with-access.ts';
-import { tokenOf } from './access-token.ts';
+import { esiAuth } from './access-token.ts';
 
 const ROUTE = '/universe/structures/{structure_id}';
 
@@ -110,7 +110,7 @@ async function askFor(
     const now = () => new Date(engine.clock.now());
     try {
       const params = { structure_id: structureId };
-      const auth = tokenOf(engine, characterId, context);
+      const auth = esiAuth(engine, characterId, context);
       const { json, requests } = await engine.esi.get({ route: ROUTE, params, auth, ...context });
       await countRequests(pool, runId, requests);
       await keep(engine, structureId, answer.parse(json), context);

@@ -1,97 +1,100 @@
-import { describeError } from '../../lib/errors.ts';
-import { parseDuration } from '../../lib/clock.ts';
 import type { OwnerCollector } from '../../collectors/define.ts';
-import { factOf, type Route } from '../../esi/facts/routes.ts';
 import type { OwnerKind } from '../../collectors/targets.ts';
-import { addAssignment, readMembership } from '../../store/owners/assignments.ts';
+import { factOf } from '../../esi/facts/routes.ts';
+import { parseDuration } from '../../lib/clock.ts';
+import { describeError } from '../../lib/errors.ts';
 import { FIRST_PLAYER_CORPORATION } from '../../store/owners/affiliations.ts';
+import { addAssignment, readMembership } from '../../store/owners/assignments.ts';
 import { resumeCorporation } from '../../store/owners/tokens.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
+import { readRoles } from './character-roles.ts';
+import {
+  formatMissingRight,
+  missingRight,
+  ownerCollectors,
+  ROLES_SCOPE,
+  routesFor,
+  typeOf,
+} from './login-rights.ts';
 import { storeAffiliations } from './refresh-affiliations.ts';
-import { readRoles, ROLES_SCOPE } from './character-roles.ts';
-import { lacks, opens, ownerCollectors, resourcesFor, typeOf } from './login-rights.ts';
 
-export interface Defaults {
+/** What a login has assigned. */
+export interface DefaultAssignments {
   /** `wallet character/90000001` */
   readonly enabled: readonly string[];
   /** Sentences about what is not collected, and why. */
   readonly notes: readonly string[];
 }
 
-interface Member {
+interface NewLogin {
   readonly characterId: number;
   readonly name: string;
   readonly scopes: readonly string[];
 }
 
-/** Minutes between two runs that a collector itself thinks right. */
+/** Minutes between two runs by the collector's own schedule. */
 export const minutesOf = (collector: OwnerCollector): number =>
   Math.max(1, Math.round((parseDuration(collector.schedule.every) ?? 3_600_000) / 60_000));
 
 /**
- * What a character's login makes possible is assigned, for itself and for its corporation, unless there is an assignment
- * already: one that somebody has switched off stays off. ESI may be away: then the corporation waits.
+ * Assigns what a character's login makes possible, for itself and for its corporation. Existing assignments stay as they
+ * are, also disabled ones. When ESI does not answer, nothing is assigned for the corporation.
  */
 export async function assignDefaults(
   engine: EngineContext,
-  member: Member,
-  context: StepContext,
-): Promise<Defaults> {
-  const { characterId, scopes } = member;
-  const own = ownerCollectors().filter((c) =>
-    resourcesFor(c, 'character').some((p) => opensOwn(p.route as Route, scopes)),
+  login: NewLogin,
+  step: StepContext,
+): Promise<DefaultAssignments> {
+  const { characterId, scopes } = login;
+  const own = ownerCollectors().filter((collector) =>
+    routesFor(collector, 'character').some((route) => !missingRight(route, { scopes })),
   );
-  const enabled = await assign(engine, own, 'character', characterId);
-  const wanted = ownerCollectors().filter((c) => resourcesFor(c, 'corporation').length > 0);
-  const asked = wanted.filter((c) =>
-    resourcesFor(c, 'corporation').some((p) => scopes.includes(factOf(p.route as Route).scope ?? '')),
+  const enabled = await assignAll(engine, own, 'character', characterId);
+  const forCorporation = ownerCollectors().filter((collector) =>
+    routesFor(collector, 'corporation').some((route) => scopes.includes(factOf(route).scope ?? '')),
   );
   try {
-    const along = await storeAffiliations(engine, [characterId], context);
+    const carriedOver = await storeAffiliations(engine, [characterId], step);
     await resumeCorporation(engine.db.pool, characterId, new Date(engine.clock.now()));
-    if (asked.length === 0) return { enabled: [...enabled, ...along], notes: [] };
-    const { enabled: more, notes } = await assignCorporation(engine, member, asked, context);
-    return { enabled: [...enabled, ...along, ...more], notes };
+    const corporation =
+      forCorporation.length === 0
+        ? { enabled: [], notes: [] }
+        : await assignCorporation(engine, login, forCorporation, step);
+    return {
+      enabled: [...enabled, ...carriedOver, ...corporation.enabled],
+      notes: corporation.notes,
+    };
   } catch (error) {
-    engine.log.warn(
-      { characterId, error: describeError(error) },
-      'the corporation of a new login is not known yet',
-    );
-    const notes =
-      asked.length === 0
-        ? []
-        : [
-            'ESI did not answer about the corporation: log in again later, or assign it by hand, if it is to be collected.',
-          ];
-    return { enabled, notes };
+    const fields = { characterId, error: describeError(error) };
+    engine.log.warn(fields, 'the corporation of a new login could not be requested');
+    const note =
+      'ESI did not answer about the corporation, so nothing is collected for it. Log in again later, or use "eve-collector assign add".';
+    return { enabled, notes: forCorporation.length === 0 ? [] : [note] };
   }
 }
 
-/** A character's own routes ask for no role. */
-const opensOwn = (route: Route, scopes: readonly string[]) => opens(route, { scopes, roles: [] });
-
-async function assign(
+async function assignAll(
   engine: EngineContext,
   collectors: readonly OwnerCollector[],
   kind: OwnerKind,
   ownerId: number,
 ): Promise<string[]> {
   const now = new Date(engine.clock.now());
-  const made: string[] = [];
+  const added: string[] = [];
   for (const collector of collectors) {
     const draft = { kind, ownerId, type: typeOf(collector.name), intervalMinutes: minutesOf(collector) };
     if ((await addAssignment(engine.db.pool, draft, now)) !== undefined)
-      made.push(`${collector.name} ${kind}/${ownerId}`);
+      added.push(`${collector.name} ${kind}/${ownerId}`);
   }
-  return made;
+  return added;
 }
 
 async function assignCorporation(
   engine: EngineContext,
-  { characterId, name, scopes }: Member,
+  { characterId, name, scopes }: NewLogin,
   collectors: readonly OwnerCollector[],
-  context: StepContext,
-): Promise<Defaults> {
+  step: StepContext,
+): Promise<DefaultAssignments> {
   const membership = await readMembership(engine.db.pool, characterId);
   const id = membership?.corporationId ?? 0;
   if (id < FIRST_PLAYER_CORPORATION) return { enabled: [], notes: [] };
@@ -99,15 +102,17 @@ async function assignCorporation(
   if (!scopes.includes(ROLES_SCOPE))
     return {
       enabled: [],
-      notes: [`Nothing is collected for ${corporation}: ${ROLES_SCOPE} is not granted.`],
+      notes: [`Nothing is collected for ${corporation}: the scope ${ROLES_SCOPE} is not granted.`],
     };
-  const roles = await readRoles(engine, characterId, context);
-  const routes = (c: OwnerCollector) => resourcesFor(c, 'corporation').map((part) => part.route as Route);
-  const open = collectors.filter((c) => routes(c).some((route) => opens(route, { scopes, roles })));
-  const closed = collectors.filter((c) => !open.includes(c));
-  const notes = closed.map((c) => {
-    const missing = new Set(routes(c).flatMap((route) => lacks(route, { scopes, roles }) ?? []));
-    return `The ${c.name} of ${corporation} ${c.name.endsWith('s') ? 'are' : 'is'} not collected through ${name}, who lacks ${[...missing].join(', or ')}.`;
-  });
-  return { enabled: await assign(engine, open, 'corporation', id), notes };
+  const roles = await readRoles(engine, characterId, step);
+  const missingOf = (collector: OwnerCollector) =>
+    routesFor(collector, 'corporation').map((route) => missingRight(route, { scopes, roles }));
+  const possible = collectors.filter((collector) => missingOf(collector).includes(undefined));
+  const notes = collectors
+    .filter((collector) => !possible.includes(collector))
+    .map((collector) => {
+      const missing = new Set(missingOf(collector).flatMap((one) => (one ? formatMissingRight(one) : [])));
+      return `The ${collector.name} of ${corporation} cannot be collected through ${name}, who lacks ${[...missing].join(', or ')}.`;
+    });
+  return { enabled: await assignAll(engine, possible, 'corporation', id), notes };
 }

@@ -1,36 +1,68 @@
 import { collectors } from '../../collectors/index.ts';
-import { reconcileAssignments } from '../../store/owners/assignments.ts';
+import {
+  readUnservedAssignments,
+  reconcileAssignments,
+  setAssignmentNotes,
+  type UnservedAssignment,
+} from '../../store/owners/assignments.ts';
 import { noteUnknownCollector, takeDue } from '../../store/owners/due-assignments.ts';
+import { DISABLED_BY_HAND } from '../../store/owners/tokens.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { targetKinds } from '../run/resources.ts';
 
+/** A run of an assignment that is due. */
 export interface DueRun {
   readonly collector: string;
   readonly target: string;
 }
 
 /**
- * Runs begun by one look, a minute apart: 10,000 assignments an hour are 170 a minute, and what was assigned all at once
- * is begun within some minutes without filling the queues.
+ * Runs started by one dispatch. 10,000 assignments an hour are 170 a minute, so that assignments that were all added at
+ * once are started within some minutes without filling the task queues.
  */
-const AT_ONCE = 500;
+const MAX_RUNS = 500;
 
-/** What of the assignments is due now: each is given once, to whoever asks first. */
+/** Characters of a note. */
+const MAX_NOTE_LENGTH = 2_000;
+
+/** Takes the assignments that are due: each is returned once, to whoever asks first. */
 export async function takeDueRuns(engine: EngineContext): Promise<DueRun[]> {
+  const { pool } = engine.db;
   const now = new Date(engine.clock.now());
-  await reconcileAssignments(engine.db.pool, now);
-  const due = await takeDue(engine.db.pool, now, AT_ONCE);
+  await reconcileAssignments(pool);
+  const unserved = await readUnservedAssignments(pool);
+  const notes = unserved.map((one) => ({ id: one.id, note: unservedNote(one).slice(0, MAX_NOTE_LENGTH) }));
+  await setAssignmentNotes(pool, notes, now);
   const runs: DueRun[] = [];
-  for (const assignment of due) {
+  for (const assignment of await takeDue(pool, now, MAX_RUNS)) {
     const { collector, kind, ownerId } = assignment;
     const found = collectors.find((one) => one.name === collector);
     if (found && 'resources' in found && targetKinds(found).includes(kind)) {
       runs.push({ collector, target: `${kind}/${ownerId}` });
     } else {
-      const names = collectors.filter((one) => 'resources' in one).map((one) => one.name.toUpperCase());
-      const note = `There is no collector of this name for owners. There are: ${names.join(', ')}.`;
-      await noteUnknownCollector(engine.db.pool, assignment, note);
+      await noteUnknownCollector(pool, assignment, unknownCollectorNote());
     }
   }
   return runs;
+}
+
+/** Why nothing can be requested for an assignment: nobody is logged in, or every login is off. */
+function unservedNote({ kind, ownerId, logins }: UnservedAssignment): string {
+  if (logins.length > 0)
+    return logins
+      .map(
+        ({ characterId, name, reason }) =>
+          `${name || `character ${characterId}`}: ${reason ?? DISABLED_BY_HAND}`,
+      )
+      .join(' ');
+  const nobody =
+    kind === 'corporation'
+      ? `No member of corporation ${ownerId} is logged in`
+      : `Character ${ownerId} is not logged in`;
+  return `${nobody}. Use "eve-collector tokens add".`;
+}
+
+function unknownCollectorNote(): string {
+  const names = collectors.filter((one) => 'resources' in one).map((one) => one.name.toUpperCase());
+  return `There is no collector of this name for characters and corporations. Available: ${names.join(', ')}.`;
 }

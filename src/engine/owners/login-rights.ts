@@ -1,102 +1,103 @@
 import type { AnyCollector, AnyOwnerResource, OwnerCollector } from '../../collectors/define.ts';
 import { collectors } from '../../collectors/index.ts';
-import { AppError } from '../../lib/errors.ts';
-import { factOf, type Route } from '../../esi/facts/routes.ts';
 import type { OwnerKind } from '../../collectors/targets.ts';
+import type { Enrichment, ReferenceKind } from '../../collectors/vocabulary.ts';
+import { factOf, type Route } from '../../esi/facts/routes.ts';
+import { AppError } from '../../lib/errors.ts';
 
 const all: readonly AnyCollector[] = collectors;
 
-/** Names and places of player structures: whoever may dock there may ask. */
-const STRUCTURE: Route = '/universe/structures/{structure_id}';
+/** Names and positions of player structures, which any character that may dock there can read. */
+const STRUCTURE_ROUTE: Route = '/universe/structures/{structure_id}';
 
-/** Without the roles of a character nothing is asked for its corporation. */
-const ROLES: Route = '/characters/{character_id}/roles';
+/** The roles of a character, without which nothing is requested for its corporation. */
+export const ROLES_ROUTE = '/characters/{character_id}/roles' satisfies Route;
+export const ROLES_SCOPE = factOf(ROLES_ROUTE).scope!;
 
-const isOwners = (collector: AnyCollector): collector is OwnerCollector => 'resources' in collector;
+/** What a login may be used for. */
+export interface LoginRights {
+  readonly scopes: readonly string[];
+  /** The character's roles in its corporation; undefined while they are unknown, which passes for any role. */
+  readonly roles?: readonly string[] | undefined;
+}
+
+/** What a login lacks to request a route: one scope, or any of some roles. */
+export type MissingRight =
+  | { readonly kind: 'scope'; readonly scope: string }
+  | { readonly kind: 'role'; readonly anyOf: readonly string[] };
+
+/** What a login lacks to request a route; undefined when it may. Every decision about a login goes through it. */
+export function missingRight(route: Route, { scopes, roles }: LoginRights): MissingRight | undefined {
+  const fact = factOf(route);
+  if (fact.scope !== undefined && !scopes.includes(fact.scope)) return { kind: 'scope', scope: fact.scope };
+  if (fact.roles === undefined) return undefined;
+  if (!scopes.includes(ROLES_SCOPE)) return { kind: 'scope', scope: ROLES_SCOPE };
+  if (roles === undefined || fact.roles.some((role) => roles.includes(role))) return undefined;
+  return { kind: 'role', anyOf: fact.roles };
+}
+
+/** `the scope esi-…` or `the role Accountant or Junior Accountant`. */
+export function formatMissingRight(missing: MissingRight): string {
+  if (missing.kind === 'scope') return `the scope ${missing.scope}`;
+  return `the role ${missing.anyOf.map((role) => role.replaceAll('_', ' ')).join(' or ')}`;
+}
+
+const isOwnerCollector = (collector: AnyCollector): collector is OwnerCollector => 'resources' in collector;
 
 /** The collectors of what characters and corporations have. */
-export const ownerCollectors = (): OwnerCollector[] => all.filter(isOwners);
+export const ownerCollectors = (): OwnerCollector[] => all.filter(isOwnerCollector);
 
-/**
- * The collectors that need a login: those of the given names, or all. Throws AppError UNKNOWN_COLLECTOR with the names
- * there are.
- */
+/** The collectors that need a login: those of the given names, or all. Throws AppError UNKNOWN_COLLECTOR. */
 export function chooseCollectors(names?: readonly string[]): AnyCollector[] {
-  const open = all.filter((collector) => neededScopes([collector]).length > 0);
-  if (names === undefined || names.length === 0) return open;
-  return [...new Set(names)].map((name) => {
-    const found = open.find((collector) => collector.name === name);
-    if (found) return found;
-    throw unknownCollector(name, open);
+  const choices = all.filter((collector) => neededScopes([collector]).length > 0);
+  if (names === undefined || names.length === 0) return choices;
+  return [...new Set(names)].map((name) => findIn(choices, name));
+}
+
+/** The collector that can be assigned under this name. Throws AppError UNKNOWN_COLLECTOR. */
+export const ownerCollector = (name: string): OwnerCollector => findIn(ownerCollectors(), nameOfType(name));
+
+function findIn<C extends AnyCollector>(choices: readonly C[], name: string): C {
+  const found = choices.find((collector) => collector.name === name);
+  if (found) return found;
+  const names = choices.map((collector) => collector.name).join(', ');
+  throw new AppError(`Unknown collector "${name}". Characters and corporations have: ${names}.`, {
+    code: 'UNKNOWN_COLLECTOR',
+    verdict: 'fail',
   });
 }
 
-/** The collector that can be assigned under this name. Throws AppError UNKNOWN_COLLECTOR with the names there are. */
-export function ownerCollector(name: string): OwnerCollector {
-  const found = ownerCollectors().find((collector) => collector.name === nameOfType(name));
-  if (found) return found;
-  throw unknownCollector(name, ownerCollectors());
-}
-
-function unknownCollector(name: string, there: readonly AnyCollector[]): AppError {
-  const names = there.map((collector) => collector.name).join(', ');
-  return new AppError(
-    `No collector "${name}" collects for characters or corporations. There are: ${names}.`,
-    {
-      code: 'UNKNOWN_COLLECTOR',
-      verdict: 'fail',
-    },
-  );
-}
-
-/** How a collector is called in `collector_assignments`: `WALLET`. */
+/** The type of a collector in `collector_assignments`: `WALLET`. */
 export const typeOf = (collector: string): string => collector.toUpperCase().replaceAll('-', '_');
 
-/** The collector's name from such a type. */
+/** The collector's name of such a type. */
 export const nameOfType = (type: string): string => type.toLowerCase().replaceAll('_', '-');
 
-/** The parts of a collector that are read for one kind of owner. */
+/** The resources of a collector for one kind of owner. */
 export const resourcesFor = (collector: OwnerCollector, kind: OwnerKind): AnyOwnerResource[] =>
-  collector.resources.filter((part) => part.for === kind);
+  collector.resources.filter((resource) => resource.for === kind);
 
+/** The routes of a collector's resources for one kind of owner. */
+export const routesFor = (collector: OwnerCollector, kind: OwnerKind): Route[] =>
+  resourcesFor(collector, kind).map((resource) => resource.route as Route);
+
+/** Every route that a collector may request, those of enrichments and of unknown structures included. */
 function routesOf(collector: AnyCollector): Route[] {
-  if ('procedure' in collector) return collector.procedure === 'structures' ? [STRUCTURE] : [];
-  if (!isOwners(collector)) return [collector.route as Route];
-  return collector.resources.flatMap((part: AnyOwnerResource): Route[] => {
-    const lookups = Object.values(part.references ?? {});
-    return [
-      part.route as Route,
-      ...(part.enrichments ?? []).map((enrichment) => enrichment.route),
-      ...(lookups.includes('locations') || lookups.includes('asset-locations') ? [STRUCTURE] : []),
-      ...(part.for === 'corporation' ? [ROLES] : []),
-    ];
+  if ('procedure' in collector) return collector.procedure === 'structures' ? [STRUCTURE_ROUTE] : [];
+  if (!isOwnerCollector(collector)) return [collector.route as Route];
+  return collector.resources.flatMap((resource): Route[] => {
+    const kinds = Object.values(resource.references ?? {}) as ReferenceKind[];
+    const hasLocations = kinds.includes('locations') || kinds.includes('asset-locations');
+    const enrichments: readonly Enrichment[] = resource.enrichments ?? [];
+    const routes: Route[] = [resource.route, ...enrichments.map((enrichment) => enrichment.route)];
+    if (hasLocations) routes.push(STRUCTURE_ROUTE);
+    if (resource.for === 'corporation') routes.push(ROLES_ROUTE);
+    return routes;
   });
 }
 
-/** Every scope that these collectors' routes ask for, in the order of the alphabet. */
+/** The scopes that the routes of these collectors require, in alphabetical order. */
 export function neededScopes(wanted: readonly AnyCollector[]): string[] {
   const scopes = wanted.flatMap(routesOf).flatMap((route) => factOf(route).scope ?? []);
   return [...new Set(scopes)].sort();
-}
-
-/** What a character has to open routes with. */
-export interface Rights {
-  readonly scopes: readonly string[];
-  /** Its roles in its corporation. */
-  readonly roles: readonly string[];
-}
-
-/** Whether a character may ask a route: it granted the scope, and has one of the roles where roles are asked. */
-export function opens(route: Route, { scopes, roles }: Rights): boolean {
-  const fact = factOf(route);
-  if (fact.scope !== undefined && !scopes.includes(fact.scope)) return false;
-  return fact.roles === undefined || fact.roles.some((r) => roles.includes(r));
-}
-
-/** What a character lacks for a route, in plain words; undefined when it may ask. */
-export function lacks(route: Route, rights: Rights): string | undefined {
-  if (opens(route, rights)) return undefined;
-  const { scope, roles = [] } = factOf(route);
-  if (scope !== undefined && !rights.scopes.includes(scope)) return `the scope ${scope}`;
-  return `the role ${roles.map((role) => role.replaceAll('_', ' ')).join(' or ')}`;
 }

@@ -7,12 +7,12 @@ import {
   listAssignments,
   updateAssignment,
 } from './assignment-service.ts';
-import { beginLogin, type Callback, finishLogin, type LoginBegun, type LoginReport } from './login-flow.ts';
+import { type Callback, finishLogin, type LoginReport, startLogin, type StartedLogin } from './login-flow.ts';
 import { deleteToken, enableToken, listTokens, type TokenView } from './token-service.ts';
 
-/** What people do about owners, bound to real parts: the API and the page go through it. */
+/** What people can do about owners, for the API and the page. */
 export interface OwnerService {
-  beginLogin(options?: { readonly collectors?: readonly string[] | undefined }): Promise<LoginBegun>;
+  startLogin(options?: { readonly collectors?: readonly string[] | undefined }): Promise<StartedLogin>;
   finishLogin(callback: Callback): Promise<LoginReport>;
   listTokens(): Promise<TokenView[]>;
   deleteToken(id: number): Promise<{ revoked: boolean }>;
@@ -23,12 +23,12 @@ export interface OwnerService {
   deleteAssignment(id: number): Promise<void>;
 }
 
-/** Somebody waits for each answer. */
-const CONTEXT: StepContext = { priority: 1 };
+/** A person waits for each answer. */
+const INTERACTIVE_STEP: StepContext = { priority: 1 };
 
 export const createOwnerService = (engine: EngineContext): OwnerService => ({
-  beginLogin: (options) => beginLogin(engine, options),
-  finishLogin: (callback) => finishLogin(engine, callback, CONTEXT),
+  startLogin: (options) => startLogin(engine, options),
+  finishLogin: (callback) => finishLogin(engine, callback, INTERACTIVE_STEP),
   listTokens: () => listTokens(engine),
   deleteToken: (id) => deleteToken(engine, id),
   enableToken: (id, enabled) => enableToken(engine, id, enabled),

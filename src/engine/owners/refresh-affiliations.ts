@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { EsiError } from '../../esi/esi-error.ts';
 import { describeError } from '../../lib/errors.ts';
-import { factOf, type Route } from '../../esi/facts/routes.ts';
+import { factOf } from '../../esi/facts/routes.ts';
 import { addAssignment, findAssignment } from '../../store/owners/assignments.ts';
 import {
   type Move,
@@ -13,11 +13,10 @@ import {
 } from '../../store/owners/affiliations.ts';
 import { splitOnBadRequest } from '../split-on-bad-request.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
-import { ROLES_SCOPE } from './character-roles.ts';
-import { ownerCollectors, resourcesFor, typeOf } from './login-rights.ts';
+import { ownerCollectors, ROLES_SCOPE, routesFor, typeOf } from './login-rights.ts';
 
-/** ESI's server holds an affiliation for an hour, and the answer of a POST says nothing of it. */
-const HOLDS = 3_600_000;
+/** Milliseconds: ESI's server caches an affiliation for an hour, which the answer of a POST does not state. */
+const CACHE_TIME = 3_600_000;
 
 /** Ids in one POST. */
 const BATCH = 1_000;
@@ -28,9 +27,9 @@ const rows = z.array(z.unknown());
 const corporation = z.object({ name: z.string().min(1), ticker: z.string() });
 
 /**
- * Asks ESI whose members characters are, and writes it: who changes corporation changes whose data its login opens, and
- * what is collected of it.
- * New corporations get a row with their name. Returns what is assigned by that: `wallet corporation/98000001`.
+ * Requests the corporations of characters and stores them: a character that changes its corporation changes whose data
+ * its login can read. New corporations get a row with their name. Returns the assignments that were added by that:
+ * `wallet corporation/98000001`.
  */
 export async function storeAffiliations(
   engine: EngineContext,
@@ -42,13 +41,13 @@ export async function storeAffiliations(
     const ids = characterIds.slice(start, start + BATCH);
     const found = await splitOnBadRequest(ids, async (part) => {
       const { json } = await engine.esi.post({ route: '/characters/affiliation', ids: part, ...context });
-      // One bad row hides nobody else's: its character is asked for again later.
+      // A bad row costs its own character alone, which is requested again later.
       return rows.parse(json).flatMap((row) => affiliation.safeParse(row).data ?? []);
     });
     const now = new Date(engine.clock.now());
-    const until = new Date(now.getTime() + HOLDS);
+    const until = new Date(now.getTime() + CACHE_TIME);
     const known = new Set(found.map((row) => row.character_id));
-    // A character that ESI does not know (deleted, or a slip in the id) is asked for again as seldom as the others.
+    // A character that ESI does not know (deleted, or a mistyped id) is requested as seldom as the others.
     await postponeAffiliations(
       engine.db.pool,
       ids.filter((one) => !known.has(one)),
@@ -66,7 +65,7 @@ export async function storeAffiliations(
   return assigned;
 }
 
-/** What was assigned of the former corporation, as far as the login opens it where the roles are there. */
+/** Assigns what was assigned of the former corporation, as far as the login has the scopes for it. */
 async function carryOverAssignments(
   client: PoolClient,
   { from, to, scopes }: Move,
@@ -74,8 +73,8 @@ async function carryOverAssignments(
 ): Promise<string[]> {
   const assigned: string[] = [];
   for (const collector of scopes.includes(ROLES_SCOPE) ? ownerCollectors() : []) {
-    const needed = resourcesFor(collector, 'corporation').map((part) => factOf(part.route as Route).scope);
-    if (!needed.some((scope) => scopes.includes(scope ?? ''))) continue;
+    const routes = routesFor(collector, 'corporation');
+    if (!routes.some((route) => scopes.includes(factOf(route).scope ?? ''))) continue;
     const type = typeOf(collector.name);
     const former = await findAssignment(client, { kind: 'corporation', ownerId: from, type });
     if (!former?.isEnabled) continue;
@@ -107,17 +106,17 @@ async function nameCorporation(
     if (!(error instanceof EsiError || error instanceof z.ZodError)) throw error;
     engine.log.info(
       { corporationId, error: describeError(error) },
-      'the name of a corporation is not known yet',
+      'the name of a corporation could not be read',
     );
   }
 }
 
-/** Whether any affiliation may have changed. */
+/** Whether any affiliation may have changed since it was last requested. */
 export async function hasStaleAffiliations({ db, clock }: EngineContext): Promise<boolean> {
   return (await readStaleAffiliations(db.pool, new Date(clock.now()), 1)).length > 0;
 }
 
-/** Looks after affiliations that may have changed. Returns how many were asked for. */
+/** Requests affiliations that may have changed. Returns how many. */
 export async function refreshAffiliations(engine: EngineContext, context: StepContext): Promise<number> {
   const stale = await readStaleAffiliations(engine.db.pool, new Date(engine.clock.now()), BATCH);
   if (stale.length > 0) await storeAffiliations(engine, stale, context);

@@ -1,8 +1,7 @@
-import type { Pool, PoolClient } from 'pg';
+import type { PoolClient } from 'pg';
+import type { Queryable } from '../database.ts';
 
-type Queryable = Pick<Pool | PoolClient, 'query'>;
-
-/** Characters whose corporation was not asked for since it may have changed, with an active login. */
+/** Characters with an active login whose corporation may have changed since it was last requested. */
 export async function readStaleAffiliations(db: Queryable, now: Date, limit: number): Promise<number[]> {
   const { rows } = await db.query<{ character_id: number }>(
     `SELECT c.character_id FROM characters c JOIN esi_tokens t USING (character_id)
@@ -13,27 +12,28 @@ export async function readStaleAffiliations(db: Queryable, now: Date, limit: num
   return rows.map((row) => row.character_id);
 }
 
+/** A character's corporation and alliance, as ESI states them. */
 export interface Affiliation {
   readonly character_id: number;
   readonly corporation_id: number;
   readonly alliance_id?: number | undefined;
 }
 
-/** Corporations below are of the game itself: their members have nothing in common that could be read. */
+/** Corporations with a smaller id are NPC corporations, which have no data that a member could read. */
 export const FIRST_PLAYER_CORPORATION = 98_000_000;
 
-/** A character that is logged in and has gone from one corporation to another. */
+/** A character with a login that has changed its corporation. */
 export interface Move {
   readonly characterId: number;
   readonly from: number;
   readonly to: number;
-  /** What its login grants. */
+  /** The scopes that its login grants. */
   readonly scopes: readonly string[];
 }
 
 /**
- * Writes whose member each character is. One that has changed corporation has no roles until they are asked for. Returns
- * those, and corporations that are not known by name yet.
+ * Stores affiliations. The roles of a character that has changed its corporation are cleared. Returns those characters,
+ * and the corporations whose name is unknown.
  */
 export async function writeAffiliations(
   client: PoolClient,
@@ -76,6 +76,7 @@ export async function writeAffiliations(
   return { moves, nameless: rows.map((row) => row.corporation_id) };
 }
 
+/** Stores the name and ticker of a corporation. */
 export async function writeCorporation(
   db: Queryable,
   id: number,
@@ -87,7 +88,7 @@ export async function writeCorporation(
   );
 }
 
-/** Nothing is known now of where these are; they are asked for again by the next look. */
+/** Has affiliations that ESI did not state requested again after `until`. */
 export async function postponeAffiliations(
   db: Queryable,
   ids: readonly number[],

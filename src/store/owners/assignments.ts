@@ -1,10 +1,7 @@
-import type { ClientBase, Pool } from 'pg';
 import type { OwnerKind } from '../../collectors/targets.ts';
-import { SWITCHED_OFF } from './access.ts';
+import type { Queryable } from '../database.ts';
 
-type Queryable = Pick<ClientBase | Pool, 'query'>;
-
-/** What is collected for whom, as it stands in `collector_assignments`. */
+/** A row of `collector_assignments`. */
 export interface AssignmentRow {
   readonly id: number;
   /** `character/90000001` */
@@ -16,11 +13,12 @@ export interface AssignmentRow {
   readonly isEnabled: boolean;
   readonly intervalMinutes: number;
   readonly lastCollectedAt: Date | null;
-  /** Null is now. */
+  /** Null: at once. */
   readonly nextCollectionAt: Date | null;
   readonly note: string | null;
 }
 
+/** An assignment to be added. */
 export interface AssignmentDraft {
   readonly kind: OwnerKind;
   readonly ownerId: number;
@@ -30,7 +28,7 @@ export interface AssignmentDraft {
 
 const OWNERS = { character: 'characters', corporation: 'corporations' } as const;
 
-/** As we write it: `WALLET`, whatever people inserted. */
+/** The collector type as we write it, `WALLET`, however it was inserted. */
 const TYPE = `upper(replace(a.collector_type, '-', '_'))`;
 
 const VIEW = `SELECT a.id, coalesce('character/' || a.character_id, 'corporation/' || a.corporation_id) AS target,
@@ -64,13 +62,13 @@ export async function findAssignment(
   return rows[0];
 }
 
-/** Whether an owner is in the tables. */
+/** Whether the owner has a row in `characters` or `corporations`. */
 export async function isOwnerKnown(db: Queryable, kind: OwnerKind, id: number): Promise<boolean> {
   const { rows } = await db.query(`SELECT 1 FROM ${OWNERS[kind]} WHERE ${kind}_id = $1`, [id]);
   return rows.length > 0;
 }
 
-/** Adds an assignment that is due now; undefined when there is one already, which stays as it is. */
+/** Adds an assignment that is due at once and returns its id. Undefined when there is one, which stays as it is. */
 export async function addAssignment(
   db: Queryable,
   { kind, ownerId, type, intervalMinutes }: AssignmentDraft,
@@ -85,7 +83,7 @@ export async function addAssignment(
   return rows[0]?.id;
 }
 
-/** Changes an assignment. One that is enabled, or is to be collected more often, is due now. False when there is no such assignment. */
+/** Changes an assignment. One that is enabled, or gets a shorter interval, is due at once. Returns whether it exists. */
 export async function changeAssignment(
   db: Queryable,
   id: number,
@@ -105,39 +103,68 @@ export async function changeAssignment(
   return rowCount === 1;
 }
 
-/** The logins that can be asked with for assignment `a`. */
-const LOGINS = `FROM esi_tokens t JOIN characters c USING (character_id)
-    WHERE (c.character_id = a.character_id OR c.corporation_id = a.corporation_id)`;
-
 /**
- * Sees to what people do by SQL: what is switched off is due when it is switched on, and so is what is to be collected
- * more often than it was planned; what nobody is logged in for says so, or why the logins there are do not count.
+ * Applies what people change by SQL: a disabled assignment is due when it is enabled, and one whose interval became
+ * shorter than it was planned by is due at once.
  */
-export async function reconcileAssignments(db: Queryable, now: Date): Promise<void> {
+export async function reconcileAssignments(db: Queryable): Promise<void> {
   await db.query(
     `UPDATE collector_assignments SET next_collection_at = NULL, planned_minutes = NULL
       WHERE next_collection_at IS NOT NULL AND (NOT is_enabled OR collection_interval_minutes < planned_minutes)`,
   );
+}
+
+/** An enabled assignment that no active login serves, and the logins that could serve it. */
+export interface UnservedAssignment {
+  readonly id: number;
+  readonly kind: OwnerKind;
+  readonly ownerId: number;
+  readonly logins: readonly {
+    readonly characterId: number;
+    readonly name: string;
+    readonly reason: string | null;
+  }[];
+}
+
+/** The logins that can serve assignment `a`. */
+const LOGINS = `FROM esi_tokens t JOIN characters c USING (character_id)
+    WHERE (c.character_id = a.character_id OR c.corporation_id = a.corporation_id)`;
+
+/** Enabled assignments without a note that no active login serves. */
+export async function readUnservedAssignments(db: Queryable): Promise<UnservedAssignment[]> {
+  const { rows } = await db.query<UnservedAssignment>(
+    `SELECT a.id, CASE WHEN a.character_id IS NULL THEN 'corporation' ELSE 'character' END AS kind,
+            coalesce(a.character_id, a.corporation_id) AS "ownerId",
+            coalesce((SELECT jsonb_agg(jsonb_build_object('characterId', c.character_id, 'name', c.name,
+                                                          'reason', t.inactive_reason) ORDER BY c.character_id) ${LOGINS}),
+                     '[]') AS logins
+       FROM collector_assignments a
+      WHERE a.is_enabled AND a.note IS NULL AND NOT EXISTS (SELECT ${LOGINS} AND t.is_active)`,
+  );
+  return rows;
+}
+
+/** Sets the notes of assignments. */
+export async function setAssignmentNotes(
+  db: Queryable,
+  notes: readonly { readonly id: number; readonly note: string }[],
+  now: Date,
+): Promise<void> {
+  if (notes.length === 0) return;
   await db.query(
-    `UPDATE collector_assignments a
-        SET updated_at = $1,
-            note = coalesce(
-              (SELECT left(string_agg(coalesce(nullif(c.name, ''), 'character ' || c.character_id) || ': '
-                                      || coalesce(t.inactive_reason, $2), ' ' ORDER BY c.character_id), 2000) ${LOGINS}),
-              CASE WHEN character_id IS NULL THEN 'No member of corporation ' || corporation_id || ' is logged in'
-                   ELSE 'Character ' || character_id || ' is not logged in' END
-              || ', so nothing can be asked: "eve-collector tokens add".')
-      WHERE is_enabled AND note IS NULL AND NOT EXISTS (SELECT ${LOGINS} AND t.is_active)`,
-    [now, SWITCHED_OFF],
+    `UPDATE collector_assignments a SET note = n.note, updated_at = $2
+       FROM json_to_recordset($1) AS n (id bigint, note text) WHERE a.id = n.id AND a.note IS NULL`,
+    [JSON.stringify(notes), now],
   );
 }
 
+/** Deletes an assignment. Returns whether it existed. */
 export async function removeAssignment(db: Queryable, id: number): Promise<boolean> {
   const { rowCount } = await db.query(`DELETE FROM collector_assignments WHERE id = $1`, [id]);
   return rowCount === 1;
 }
 
-/** The corporation and the roles of a character, as last told. */
+/** The corporation of a character, as ESI last stated it. */
 export async function readMembership(
   db: Queryable,
   characterId: number,

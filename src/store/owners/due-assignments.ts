@@ -1,11 +1,10 @@
-import type { Pool } from 'pg';
 import type { OwnerKind } from '../../collectors/targets.ts';
+import type { Queryable } from '../database.ts';
 
-type Queryable = Pick<Pool, 'query'>;
-
-/** A collector as we name it: people write WALLET, wallet, and either stroke between two words. */
+/** The collector's name, however people wrote its type: WALLET, wallet, with a hyphen or an underscore. */
 const COLLECTOR = `lower(replace(collector_type, '_', '-'))`;
 
+/** An assignment that is due. */
 export interface DueAssignment {
   readonly collector: string;
   readonly kind: OwnerKind;
@@ -13,8 +12,8 @@ export interface DueAssignment {
 }
 
 /**
- * Takes what is due, oldest first, for ten minutes: whoever asks at the same time gets others, and what was taken by a
- * process that died is due again soon. An owner without any active login is left alone: nothing could be asked for it.
+ * Takes due assignments, oldest first, for ten minutes: a concurrent caller gets others, and those of a process that died
+ * are due again soon. Assignments without an active login are left out, because nothing could be requested for them.
  */
 export async function takeDue(db: Queryable, now: Date, limit: number): Promise<DueAssignment[]> {
   const { rows } = await db.query<{
@@ -40,7 +39,7 @@ export async function takeDue(db: Queryable, now: Date, limit: number): Promise<
   }));
 }
 
-/** Says why an assignment rests where its collector does not exist. */
+/** Sets the note of an assignment whose collector does not exist. */
 export async function noteUnknownCollector(
   db: Queryable,
   { collector, kind, ownerId }: DueAssignment,
@@ -67,10 +66,10 @@ export interface CollectionRecord {
 }
 
 /**
- * After a run: when it was, when the next makes sense, and what is in the way. Each assignment has a moment of its own
- * within its interval, by its number: what was assigned together does not stay together, and what came late, or waited
- * behind others, is on time again the next time. The moment counts from the first run's `notBefore` on, or a thousand
- * sets that ESI caches as long as the interval would for ever come when they were first read.
+ * Records a run of an assignment: when it was, when the next is due, and what blocks it. Each assignment has a moment of
+ * its own within its interval, derived from its id, so that what was assigned together is spread, and what was late is on
+ * time again the next time. The moment counts from the first run's `notBefore` on; otherwise a thousand snapshots that ESI
+ * caches as long as the interval would always come when they were first read.
  */
 export async function recordCollection(db: Queryable, record: CollectionRecord, now: Date): Promise<void> {
   const { collector, kind, ownerId, isCollected, notBefore, note } = record;
@@ -89,6 +88,7 @@ export async function recordCollection(db: Queryable, record: CollectionRecord, 
   );
 }
 
+/** An enabled assignment. */
 export interface EnabledAssignment {
   readonly collector: string;
   /** `character/90000001`. */
@@ -98,7 +98,7 @@ export interface EnabledAssignment {
   readonly note: string | undefined;
 }
 
-/** What is assigned and enabled, by owner; of one collector where it is named. */
+/** Enabled assignments by owner, optionally of one collector. */
 export async function readEnabledAssignments(
   db: Queryable,
   collector?: string,

@@ -1,16 +1,14 @@
-import type { ClientBase, Pool } from 'pg';
+import type { Queryable } from '../database.ts';
 
-type Queryable = Pick<ClientBase | Pool, 'query'>;
-
-/** A login that was begun. Only the hash of its state is kept: who reads the table cannot finish a login with it. */
+/** A login that was started. Only the hash of its state is stored, so that the table's reader cannot finish it. */
 export interface LoginDraft {
   readonly stateHash: string;
-  /** Sealed. */
+  /** Encrypted. */
   readonly verifier: string;
   readonly scopes: readonly string[];
 }
 
-/** How a login stands: `message` is there when it is over, the character when it went well. */
+/** A login: `message` is set when it has ended, the character when it has succeeded. */
 export interface LoginRow {
   readonly createdAt: Date;
   readonly finishedAt: Date | null;
@@ -18,7 +16,7 @@ export interface LoginRow {
   readonly message: string | null;
 }
 
-/** Keeps a login that was begun, and forgets those begun before `oldest`. */
+/** Stores a login that was started, and deletes those started before `oldest`. */
 export async function addLogin(db: Queryable, login: LoginDraft, now: Date, oldest: Date): Promise<void> {
   await db.query(`DELETE FROM esi_logins WHERE created_at < $1`, [oldest]);
   await db.query(
@@ -27,7 +25,7 @@ export async function addLogin(db: Queryable, login: LoginDraft, now: Date, olde
   );
 }
 
-/** Takes a login for finishing: of any number of callbacks with one state, one gets it. */
+/** Claims a login for finishing it: of several callbacks with one state only one gets it. */
 export async function claimLogin(
   db: Queryable,
   stateHash: string,
@@ -43,14 +41,14 @@ export async function claimLogin(
   return row && { verifier: row.verifier, scopes: row.scopes.split(',').filter(Boolean) };
 }
 
-/** Gives a claimed login back: its code was not used, and the same callback may come again. */
+/** Releases a claimed login whose code was not used, so that the same callback may come again. */
 export async function releaseLogin(db: Queryable, stateHash: string): Promise<void> {
   await db.query(`UPDATE esi_logins SET finished_at = NULL WHERE state_hash = $1 AND message IS NULL`, [
     stateHash,
   ]);
 }
 
-/** Keeps what came of a login, for whoever waits for it. The verifier has served. */
+/** Records how a login ended, and deletes its verifier. */
 export async function recordLoginResult(
   db: Queryable,
   stateHash: string,
@@ -71,7 +69,7 @@ export async function readLogin(db: Queryable, stateHash: string): Promise<Login
   return rows[0];
 }
 
-/** Verifiers of logins that nobody has finished, locked until the transaction ends. */
+/** The verifiers of unfinished logins, locked until the transaction ends. */
 export async function lockVerifiers(db: Queryable): Promise<{ stateHash: string; verifier: string }[]> {
   const { rows } = await db.query<{ stateHash: string; verifier: string }>(
     `SELECT state_hash AS "stateHash", verifier FROM esi_logins WHERE finished_at IS NULL FOR UPDATE`,

@@ -1,25 +1,23 @@
-import type { Pool, PoolClient } from 'pg';
+import type { Queryable } from '../database.ts';
 
-type Queryable = Pick<Pool | PoolClient, 'query'>;
-
-/** What nobody may see is asked for with everybody at times; of ids that nobody's data names any more nobody asks. */
+/** A structure to request, and the characters to request it with. */
 export interface WantedStructure {
   readonly structureId: number;
-  /** Who may be asked with, those first whose own things are there. */
+  /** Those first that own something there. */
   readonly characterIds: readonly number[];
 }
 
-/** Characters that one structure is asked with in a run: then it is the next one's turn. */
-const EACH = 5;
+/** Characters that one structure is requested with in a run. */
+const MAX_CHARACTERS = 5;
 
-/** A refusal that holds: the character is not worth asking with now. $2 is now. */
-const IS_REFUSED = `EXISTS (SELECT FROM esi_refusals r WHERE r.character_id = m.character_id
+/** The condition that a denial to character `m` still holds. $2 is now. */
+const IS_DENIED = `EXISTS (SELECT FROM esi_refusals r WHERE r.character_id = m.character_id
   AND r.subject = 'structure/' || w.structure_id AND r.retry_at > $2)`;
 
 /**
- * Structures that are placeholders, or were last seen too long ago, each with the few characters that are worth asking
- * with first: an active login with the scope, no refusal that still holds; those whose own things are there, and those
- * that were refused least. Assets are read once for all structures.
+ * Structures that are placeholders or were read too long ago, each with the few characters most likely to have access:
+ * an active login with the scope and no denial that still holds; first those that own something there, then those that
+ * were denied the fewest times. Assets are read once for all structures.
  */
 export async function readWantedStructures(
   db: Queryable,
@@ -34,7 +32,7 @@ export async function readWantedStructures(
                                  JOIN esi_token_scopes s ON s.token_id = t.id AND s.scope = $1 WHERE t.is_active),
           wanted AS MATERIALIZED (SELECT w.structure_id FROM structures w
                                    WHERE (w.is_placeholder OR w.updated_at < $3)
-                                     AND EXISTS (SELECT FROM may m WHERE NOT ${IS_REFUSED})
+                                     AND EXISTS (SELECT FROM may m WHERE NOT ${IS_DENIED})
                                    ORDER BY w.is_placeholder DESC, w.updated_at, w.structure_id LIMIT $4),
           things AS MATERIALIZED (SELECT DISTINCT location_id, character_id, corporation_id FROM assets
                                    WHERE location_id IN (SELECT structure_id FROM wanted)),
@@ -46,7 +44,7 @@ export async function readWantedStructures(
                     LEFT JOIN near n ON n.location_id = w.structure_id AND n.character_id = m.character_id
                     LEFT JOIN esi_refusals r ON r.character_id = m.character_id AND r.subject = 'structure/' || w.structure_id
                    WHERE r.retry_at IS NULL OR r.retry_at <= $2
-                   ORDER BY n.character_id IS NULL, r.refusals NULLS FIRST, m.character_id LIMIT ${EACH}) AS characters
+                   ORDER BY n.character_id IS NULL, r.refusals NULLS FIRST, m.character_id LIMIT ${MAX_CHARACTERS}) AS characters
        FROM wanted w JOIN structures s USING (structure_id)
       ORDER BY s.is_placeholder DESC, s.updated_at, s.structure_id`,
     [scope, now, staleBefore, limit],
@@ -55,6 +53,7 @@ export async function readWantedStructures(
   return rows.map((row) => ({ structureId: row.structure_id, characterIds: row.characters.map(Number) }));
 }
 
+/** A structure as ESI states it. */
 export interface Structure {
   readonly structureId: number;
   readonly name: string;
@@ -64,7 +63,7 @@ export interface Structure {
   readonly position: { readonly x: number; readonly y: number; readonly z: number } | undefined;
 }
 
-/** Writes what ESI told of a structure; its system must stand in the table. Unchanged, only the moment moves on. */
+/** Stores a structure. Its system must have a row. */
 export async function writeStructure(db: Queryable, structure: Structure, now: Date): Promise<void> {
   const { structureId, name, ownerId, systemId, typeId, position } = structure;
   await db.query(
@@ -77,11 +76,12 @@ export async function writeStructure(db: Queryable, structure: Structure, now: D
   );
 }
 
-/** What was asked for in vain goes to the end of the queue. */
+/** Moves a structure that nobody had access to to the end of the queue. */
 export async function touchStructure(db: Queryable, structureId: number, now: Date): Promise<void> {
   await db.query('UPDATE structures SET updated_at = $2 WHERE structure_id = $1', [structureId, now]);
 }
 
+/** The number of structures that are known by their id only. */
 export async function countPlaceholderStructures(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ n: number }>('SELECT count(*) AS n FROM structures WHERE is_placeholder');
   return rows[0]?.n ?? 0;

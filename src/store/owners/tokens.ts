@@ -1,19 +1,87 @@
-import type { ClientBase, Pool } from 'pg';
+import { bulkhead, type BulkheadPolicy } from 'cockatiel';
+import type { Pool, PoolClient } from 'pg';
+import type { Database, Queryable } from '../database.ts';
 
-type Queryable = Pick<ClientBase | Pool, 'query'>;
+/** The reason of a login that is off without one: people disable logins by SQL, too. */
+export const DISABLED_BY_HAND = 'The login is disabled. "eve-collector tokens enable" enables it.';
 
-/** What a login brought, the tokens sealed. */
-export interface SealedGrant {
+/** A row of `esi_tokens`. Tokens are encrypted, or plaintext where somebody has just inserted them by SQL. */
+export interface StoredToken {
+  readonly id: number;
   readonly characterId: number;
-  readonly name: string;
-  readonly ownerHash: string;
-  readonly accessToken: string;
-  readonly refreshToken: string;
-  readonly scopes: readonly string[];
-  readonly expiresAt: Date;
+  readonly accessToken: string | null;
+  readonly refreshToken: string | null;
+  readonly expiresAt: Date | null;
+  readonly ownerHash: string | null;
+  readonly isActive: boolean;
+  /** Why the login is not active, in plain words. */
+  readonly reason: string | null;
 }
 
-/** A token as people may see it: no column of it is a secret. */
+const TOKEN = `SELECT id, character_id AS "characterId", access_token AS "accessToken", refresh_token AS "refreshToken",
+    expires_at AS "expiresAt", nullif(owner_hash, '') AS "ownerHash", is_active AS "isActive", inactive_reason AS reason
+  FROM esi_tokens`;
+
+/** The token of a character. */
+export async function readToken(db: Queryable, characterId: number): Promise<StoredToken | undefined> {
+  const { rows } = await db.query<StoredToken>(`${TOKEN} WHERE character_id = $1`, [characterId]);
+  return rows[0];
+}
+
+export async function readTokenById(db: Queryable, id: number): Promise<StoredToken | undefined> {
+  const { rows } = await db.query<StoredToken>(`${TOKEN} WHERE id = $1`, [id]);
+  return rows[0];
+}
+
+/** A token, locked until the transaction ends. With `skipLocked` undefined when another transaction has it. */
+export async function lockToken(
+  client: PoolClient,
+  id: number,
+  { skipLocked }: { readonly skipLocked: boolean },
+): Promise<StoredToken | undefined> {
+  const { rows } = await client.query<StoredToken>(
+    `${TOKEN} WHERE id = $1 FOR UPDATE ${skipLocked ? 'SKIP LOCKED' : ''}`,
+    [id],
+  );
+  return rows[0];
+}
+
+/** The next tokens after an id, in the order of their ids. */
+export async function readTokensAfter(db: Queryable, id: number, limit: number): Promise<StoredToken[]> {
+  const { rows } = await db.query<StoredToken>(`${TOKEN} WHERE id > $1 ORDER BY id LIMIT $2`, [id, limit]);
+  return rows;
+}
+
+/** Condition that a column holds plaintext: not empty, and not as src/secrets/cipher.ts encrypts. */
+const IS_PLAINTEXT = String.raw`!~ '^\s*(v1\.[0-9a-f]{8}\.|$)'`;
+
+/** A token that looks fine is checked once in so many calls: once an hour, with one call per minute. */
+const CHECK_CYCLE = 60;
+
+/**
+ * The next tokens after an id that need a check: plaintext, empty, off for one of `faults`, and a sixtieth of all others,
+ * which `turn` selects.
+ */
+export async function readTokensToCheck(
+  db: Queryable,
+  options: {
+    readonly id: number;
+    readonly limit: number;
+    readonly faults: readonly string[];
+    readonly turn: number;
+  },
+): Promise<StoredToken[]> {
+  const { rows } = await db.query<StoredToken>(
+    `${TOKEN} WHERE id > $1 AND (access_token ${IS_PLAINTEXT} OR refresh_token ${IS_PLAINTEXT}
+        OR is_active AND concat(access_token, refresh_token) ~ '^\\s*$' OR inactive_reason = ANY($3)
+        OR id % ${CHECK_CYCLE} = $4::int % ${CHECK_CYCLE})
+      ORDER BY id LIMIT $2`,
+    [options.id, options.limit, options.faults, options.turn],
+  );
+  return rows;
+}
+
+/** A login as people may see it: no column of it is a secret. */
 export interface TokenRow {
   readonly id: number;
   readonly characterId: number;
@@ -27,33 +95,32 @@ export interface TokenRow {
   readonly lastRefreshedAt: Date | null;
 }
 
-/** What is to be sealed, or was: as it stands in the columns. */
-export interface TokenSecrets {
-  readonly id: number;
-  readonly characterId: number;
-  readonly accessToken: string | null;
-  readonly refreshToken: string | null;
-  readonly isActive: boolean;
-  readonly reason: string | null;
-}
-
-const SECRETS = `SELECT id, character_id AS "characterId", access_token AS "accessToken",
-    refresh_token AS "refreshToken", is_active AS "isActive", inactive_reason AS reason FROM esi_tokens`;
-
-/** What a login replaces, locked until the transaction ends. */
-export async function lockFormerToken(
-  db: Queryable,
-  characterId: number,
-): Promise<{ ownerHash: string | null } | undefined> {
-  const { rows } = await db.query<{ ownerHash: string | null }>(
-    `SELECT owner_hash AS "ownerHash" FROM esi_tokens WHERE character_id = $1 FOR UPDATE`,
-    [characterId],
+/** All logins, by name. */
+export async function readTokenRows(db: Queryable): Promise<TokenRow[]> {
+  const { rows } = await db.query<TokenRow>(
+    `SELECT t.id, t.character_id AS "characterId", coalesce(nullif(c.name, ''), t.character_name, '') AS name,
+            c.corporation_id AS "corporationId", nullif(k.name, '') AS corporation, t.scopes,
+            t.is_active AS "isActive", t.inactive_reason AS reason, t.expires_at AS "expiresAt",
+            t.last_refreshed_at AS "lastRefreshedAt"
+       FROM esi_tokens t JOIN characters c USING (character_id) LEFT JOIN corporations k USING (corporation_id)
+      ORDER BY name, t.id`,
   );
-  return rows[0];
+  return rows;
 }
 
-/** Keeps a login: character, token, and the scopes one by one. What was refused the old token is open again. */
-export async function saveGrant(db: Queryable, grant: SealedGrant, now: Date): Promise<void> {
+/** What a login or a refresh brought, the tokens encrypted. */
+export interface EncryptedGrant {
+  readonly characterId: number;
+  readonly name: string;
+  readonly ownerHash: string;
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly scopes: readonly string[];
+  readonly expiresAt: Date;
+}
+
+/** Stores a login: character, token and scopes. What was denied to the previous login is forgotten. */
+export async function insertGrant(db: Queryable, grant: EncryptedGrant, now: Date): Promise<void> {
   const { characterId, name, ownerHash, accessToken, refreshToken, scopes, expiresAt } = grant;
   await db.query(
     `INSERT INTO characters (character_id, name, created_at, updated_at) VALUES ($1, $2, $3, $3)
@@ -73,12 +140,45 @@ export async function saveGrant(db: Queryable, grant: SealedGrant, now: Date): P
     [characterId, name, ownerHash, accessToken, refreshToken, expiresAt, scopes.join(','), now],
   );
   await splitScopes(db, now, rows[0]!.id);
-  await db.query(`DELETE FROM esi_refusals WHERE character_id = $1`, [characterId]);
+  await db.query('DELETE FROM esi_refusals WHERE character_id = $1', [characterId]);
+}
+
+/** Stores a refreshed login. A row that was deleted meanwhile stays deleted. */
+export async function updateGrant(
+  db: Queryable,
+  id: number,
+  grant: EncryptedGrant,
+  now: Date,
+): Promise<void> {
+  const { name, ownerHash, accessToken, refreshToken, scopes, expiresAt } = grant;
+  await db.query(
+    `UPDATE esi_tokens SET access_token = $2, refresh_token = $3, expires_at = $4, owner_hash = $5, character_name = $6,
+            scopes = $7, last_refreshed_at = $8, updated_at = $8 WHERE id = $1`,
+    [id, accessToken, refreshToken, expiresAt, ownerHash, name, scopes.join(','), now],
+  );
+  await splitScopes(db, now, id);
+}
+
+/** Stores a rotated refresh token: the old one may be void from here on, whatever else the answer of the SSO holds. */
+export async function updateRefreshToken(db: Queryable, id: number, encrypted: string): Promise<void> {
+  await db.query('UPDATE esi_tokens SET refresh_token = $2 WHERE id = $1', [id, encrypted]);
+}
+
+/** Replaces the tokens of a row by the same ones, encrypted. */
+export async function updateTokens(
+  db: Queryable,
+  { id, accessToken, refreshToken }: Pick<StoredToken, 'id' | 'accessToken' | 'refreshToken'>,
+  now: Date,
+): Promise<void> {
+  await db.query(
+    'UPDATE esi_tokens SET access_token = $2, refresh_token = $3, updated_at = $4 WHERE id = $1',
+    [id, accessToken, refreshToken, now],
+  );
 }
 
 /**
  * Brings `esi_token_scopes` in line with the comma-separated scopes, of one token or of all. A token whose scopes are
- * not told yet keeps its rows.
+ * not known yet keeps its rows.
  */
 export async function splitScopes(db: Queryable, now: Date, tokenId?: number): Promise<void> {
   const wanted = `SELECT t.id, s.scope FROM esi_tokens t
@@ -100,109 +200,58 @@ export async function splitScopes(db: Queryable, now: Date, tokenId?: number): P
   );
 }
 
-/** A login that is on has no reason to be off: one that stayed would be taken for that of the next time it is. */
-export async function clearReasons(db: Queryable): Promise<void> {
+/** Clears the reasons of active logins, which would be taken for those of the next time they are off. */
+export async function clearStaleReasons(db: Queryable): Promise<void> {
   await db.query(
     'UPDATE esi_tokens SET inactive_reason = NULL WHERE is_active AND inactive_reason IS NOT NULL',
   );
 }
 
-export async function readTokens(db: Queryable): Promise<TokenRow[]> {
-  const { rows } = await db.query<TokenRow>(
-    `SELECT t.id, t.character_id AS "characterId", coalesce(nullif(c.name, ''), t.character_name, '') AS name,
-            c.corporation_id AS "corporationId", nullif(k.name, '') AS corporation, t.scopes,
-            t.is_active AS "isActive", t.inactive_reason AS reason, t.expires_at AS "expiresAt",
-            t.last_refreshed_at AS "lastRefreshedAt"
-       FROM esi_tokens t JOIN characters c USING (character_id) LEFT JOIN corporations k USING (corporation_id)
-      ORDER BY name, t.id`,
-  );
-  return rows;
-}
-
-/** The sealed columns of one token. */
-export async function readSecrets(db: Queryable, id: number): Promise<TokenSecrets | undefined> {
-  const { rows } = await db.query<TokenSecrets>(`${SECRETS} WHERE id = $1`, [id]);
-  return rows[0];
-}
-
-/** The next tokens after `id`, by their ids; nothing is locked. */
-export async function readSecretsAfter(db: Queryable, id: number, limit: number): Promise<TokenSecrets[]> {
-  const { rows } = await db.query<TokenSecrets>(`${SECRETS} WHERE id > $1 ORDER BY id LIMIT $2`, [id, limit]);
-  return rows;
-}
-
-/** How a sealed text begins, see src/secrets/cipher.ts; nothing and blanks are no text. */
-const IN_THE_CLEAR = String.raw`!~ '^\s*(v1\.[0-9a-f]{8}\.|$)'`;
-
-/** What looks sound has its turn once in so many looks: once an hour, where one looks each minute. */
-const TURNS = 60;
-
 /**
- * The next tokens after `id` that need a look: in the clear, empty, off for one of `faults`, and the `turn`-th part of
- * all others. Nothing is locked.
+ * Disables a login until somebody logs in again, with the reason in plain words. The reason also becomes the note of the
+ * assignments that no other login serves. `tried`: the encrypted refresh token that the reason is about; false, and
+ * nothing is done, when the row has another one by now.
  */
-export async function readDoubtful(
+export async function deactivateToken(
   db: Queryable,
-  { id, limit, faults, turn }: { id: number; limit: number; faults: readonly string[]; turn: number },
-): Promise<TokenSecrets[]> {
-  const { rows } = await db.query<TokenSecrets>(
-    `${SECRETS} WHERE id > $1 AND (access_token ${IN_THE_CLEAR} OR refresh_token ${IN_THE_CLEAR}
-        OR is_active AND concat(access_token, refresh_token) ~ '^\\s*$' OR inactive_reason = ANY($3)
-        OR id % ${TURNS} = $4::int % ${TURNS})
-      ORDER BY id LIMIT $2`,
-    [id, limit, faults, turn],
-  );
-  return rows;
-}
-
-/** One token, locked until the transaction ends. With `skip` a token that another transaction has is passed over. */
-export async function lockSecrets(
-  db: Queryable,
-  id: number,
-  { skip }: { skip: boolean },
-): Promise<TokenSecrets | undefined> {
-  const { rows } = await db.query<TokenSecrets>(
-    `${SECRETS} WHERE id = $1 FOR UPDATE ${skip ? 'SKIP LOCKED' : ''}`,
-    [id],
-  );
-  return rows[0];
-}
-
-export async function writeSecrets(
-  db: Queryable,
-  token: Pick<TokenSecrets, 'id' | 'accessToken' | 'refreshToken'>,
+  { id, tried }: { readonly id: number; readonly tried: string | undefined },
+  reason: string,
   now: Date,
-): Promise<void> {
-  await db.query(
-    `UPDATE esi_tokens SET access_token = $2, refresh_token = $3, updated_at = $4 WHERE id = $1`,
-    [token.id, token.accessToken, token.refreshToken, now],
+): Promise<boolean> {
+  const { rows } = await db.query(
+    `WITH lost AS (UPDATE esi_tokens SET is_active = false, inactive_reason = $2, updated_at = $3
+                    WHERE id = $1 AND is_active AND ($4::text IS NULL OR refresh_token = $4) RETURNING character_id),
+          noted AS (UPDATE collector_assignments a SET note = $2, updated_at = $3
+                     FROM lost JOIN characters c USING (character_id)
+                    WHERE a.character_id = c.character_id
+                       OR a.corporation_id = c.corporation_id
+                          AND NOT EXISTS (SELECT FROM esi_tokens t JOIN characters m USING (character_id)
+                                           WHERE t.is_active AND t.id <> $1 AND m.corporation_id = a.corporation_id))
+     SELECT FROM lost`,
+    [id, reason, now, tried ?? null],
   );
+  return rows.length > 0;
 }
 
-/**
- * Switches a token on, or off with a reason in plain words. What rests for its character goes on, or says why it rests.
- * False when there is no such token.
- */
+/** Enables a login, or disables it with a reason in plain words, which becomes the note of its character's assignments. */
 export async function setTokenActive(
   db: Queryable,
   id: number,
   reason: string | null,
   now: Date,
-): Promise<boolean> {
+): Promise<void> {
   const { rows } = await db.query<{ characterId: number }>(
     `UPDATE esi_tokens SET is_active = $2::text IS NULL, inactive_reason = $2, updated_at = $3 WHERE id = $1
      RETURNING character_id AS "characterId"`,
     [id, reason, now],
   );
-  if (!rows[0]) return false;
-  await setCharacterNote(db, rows[0].characterId, reason, now);
-  return true;
+  if (rows[0]) await setCharacterNote(db, rows[0].characterId, reason, now);
 }
 
-/** Deletes a token; what was assigned to its character stays, and says why it rests. */
-export async function removeToken(db: Queryable, id: number, reason: string, now: Date): Promise<boolean> {
+/** Deletes a login. The assignments of its character stay, with the reason as their note. Returns whether it existed. */
+export async function deleteTokenRow(db: Queryable, id: number, reason: string, now: Date): Promise<boolean> {
   const { rows } = await db.query<{ characterId: number }>(
-    `DELETE FROM esi_tokens WHERE id = $1 RETURNING character_id AS "characterId"`,
+    'DELETE FROM esi_tokens WHERE id = $1 RETURNING character_id AS "characterId"',
     [id],
   );
   if (!rows[0]) return false;
@@ -210,7 +259,10 @@ export async function removeToken(db: Queryable, id: number, reason: string, now
   return true;
 }
 
-/** Why the assignments of a character rest; null lets them go on, at once, and those of its corporation that rest. */
+/**
+ * Sets why the assignments of a character are blocked. Null resumes them at once, and the blocked ones of its
+ * corporation.
+ */
 export async function setCharacterNote(
   db: Queryable,
   characterId: number,
@@ -226,11 +278,52 @@ export async function setCharacterNote(
   if (note === null) await resumeCorporation(db, characterId, now);
 }
 
-/** What rests of a character's corporation goes on at once: it may be what was missing. */
+/** Resumes the blocked assignments of a character's corporation: its login may be what they lacked. */
 export async function resumeCorporation(db: Queryable, characterId: number, now: Date): Promise<void> {
   await db.query(
     `UPDATE collector_assignments SET note = NULL, next_collection_at = NULL, updated_at = $2
       WHERE note IS NOT NULL AND corporation_id = (SELECT corporation_id FROM characters WHERE character_id = $1)`,
     [characterId, now],
   );
+}
+
+/** Locks a character's login until the transaction ends: one refresh, login or deletion at a time, over all workers. */
+export async function lockLogin(client: PoolClient, characterId: number): Promise<void> {
+  await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`login/${characterId}`]);
+}
+
+/** One per pool, since each process has one pool. */
+const refreshLimiters = new WeakMap<Pool, BulkheadPolicy>();
+
+/** Each locked login holds a connection and needs another one, so at most half of the pool may be taken by them. */
+function refreshLimiter(pool: Pool): BulkheadPolicy {
+  const limiter =
+    refreshLimiters.get(pool) ?? bulkhead(Math.max(1, Math.floor(pool.options.max / 2)), Infinity);
+  refreshLimiters.set(pool, limiter);
+  return limiter;
+}
+
+/**
+ * Runs `work` while it holds the lock of a character's login. The row itself stays free, so that another connection can
+ * commit what the SSO answers at once.
+ */
+export async function withLoginLock<T>(
+  db: Database,
+  characterId: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  return refreshLimiter(db.pool).execute(() =>
+    db.transaction(async (client) => {
+      await lockLogin(client, characterId);
+      return work();
+    }),
+  );
+}
+
+/** The name of a character; `character 90000001` while it is unknown. */
+export async function readCharacterName(db: Queryable, characterId: number): Promise<string> {
+  const { rows } = await db.query<{ name: string }>('SELECT name FROM characters WHERE character_id = $1', [
+    characterId,
+  ]);
+  return rows[0]?.name || `character ${characterId}`;
 }

@@ -189,7 +189,7 @@ describe('a login', () => {
     engine.clock.advance(HOUR);
     expect(await collect('industry', WALLET)).toMatchObject({
       outcome: 'blocked',
-      detail: expect.stringMatching(/changed, cut off.*log the character in again/s),
+      detail: expect.stringMatching(/was changed.*log the character in again/is),
     });
     expect([refreshes(), (await token()).is_active]).toEqual([1, false]);
   });
@@ -256,15 +256,15 @@ describe('a login', () => {
     const requests = engine.sim.requests().length;
     expect(await collect('assets', WALLET)).toMatchObject({
       outcome: 'blocked',
-      detail: expect.stringContaining('has not granted esi-assets.read_assets.v1'),
+      detail: expect.stringContaining('has not granted the scope esi-assets.read_assets.v1'),
     });
     expect(engine.sim.requests()).toHaveLength(requests);
   });
 
-  test('that was never there is missed in plain words', async () => {
+  test('that never existed leaves the target blocked, with the scope that it needs', async () => {
     expect(await collect('assets', WALLET)).toMatchObject({
       outcome: 'blocked',
-      detail: `Character ${ANNA} is not logged in; needed: esi-assets.read_assets.v1.`,
+      detail: `Character ${ANNA} is not logged in. Required: the scope esi-assets.read_assets.v1.`,
     });
   });
 });

@@ -156,6 +156,6 @@ test('the scopes asked for are those that the collectors need', () => {
   expect(wallet).toContain('esi-wallet.read_character_wallet.v1');
   expect(wallet).not.toContain('esi-assets.read_assets.v1');
   expect(neededScopes(chooseCollectors(['structures']))).toEqual(['esi-universe.read_structures.v1']);
-  expect(() => chooseCollectors(['wallet', 'market-orders'])).toThrow(/No collector "market-orders"/);
+  expect(() => chooseCollectors(['wallet', 'market-orders'])).toThrow(/Unknown collector "market-orders"/);
   expect(ownerCollectors().map(({ name }) => name)).toEqual(['wallet', 'assets', 'orders', 'industry']);
 });

@@ -132,7 +132,7 @@ describe('an assignment', () => {
     expect(await takeDueRuns(engine.context)).toEqual([]);
     const [anna] = await listTokens(engine.context);
     const off = `${anna!.name}: ${anna!.reason}`;
-    expect(off).toContain('"eve-collector tokens enable" switches it on');
+    expect(off).toContain('"eve-collector tokens enable" enables it');
     expect(await notes()).toEqual([off, expect.stringMatching(`${off} .+: Gone to the sea\\.$`)]);
   });
 
@@ -143,7 +143,7 @@ describe('an assignment', () => {
       [ANNA],
     );
     expect(await takeDueRuns(engine.context)).toEqual([]);
-    expect(await notes()).toEqual([expect.stringContaining('There are: WALLET, ASSETS')]);
+    expect(await notes()).toEqual([expect.stringContaining('Available: WALLET, ASSETS')]);
   });
 
   test('in small letters is the same one', async () => {
@@ -219,7 +219,7 @@ test('roles are not asked of a character that has not granted to show them', asy
   engine.sim.resetCounters();
   expect(await engine.collect('assets', CORP)).toMatchObject({
     outcome: 'blocked',
-    detail: expect.stringContaining('has not granted esi-characters.read_corporation_roles.v1'),
+    detail: expect.stringContaining('has not granted the scope esi-characters.read_corporation_roles.v1'),
   });
   expect(engine.sim.requests().filter(({ status }) => status === 403)).toEqual([]);
 });

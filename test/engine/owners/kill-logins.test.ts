@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { collectTarget } from '../../../src/engine/run/collect-target.ts';
 import { listAssignments } from '../../../src/engine/owners/assignment-service.ts';
 import { takeDueRuns } from '../../../src/engine/owners/due-runs.ts';
-import { beginLogin, finishLogin } from '../../../src/engine/owners/login-flow.ts';
-import { tokenContext, tokenOf } from '../../../src/engine/owners/access-token.ts';
+import { startLogin, finishLogin } from '../../../src/engine/owners/login-flow.ts';
+import { tokenContext, esiAuth } from '../../../src/engine/owners/access-token.ts';
 import { enableToken } from '../../../src/engine/owners/token-service.ts';
 import type { EngineContext } from '../../../src/engine/engine-context.ts';
 import type { SsoClient } from '../../../src/sso/sso-client.ts';
@@ -90,9 +90,9 @@ describe('a refresh', () => {
         end = await untilDeath(
           engine,
           (text, n) => n > deaths && !bears(text),
-          (context) => tokenOf(context, ANNA, {}).token(),
+          (context) => esiAuth(context, ANNA, {}).token(),
         );
-        await tokenOf(engine.restart(), ANNA, {}).token();
+        await esiAuth(engine.restart(), ANNA, {}).token();
         await expectSound();
         engine.clock.advance(LATER);
       }
@@ -105,7 +105,7 @@ describe('a refresh', () => {
     await untilDeath(
       engine,
       (text) => text.startsWith('UPDATE esi_tokens SET refresh_token'),
-      (context) => tokenOf(context, ANNA, {}).token(),
+      (context) => esiAuth(context, ANNA, {}).token(),
     );
     expect(await engine.collect('industry', ME)).toMatchObject({
       outcome: 'blocked',
@@ -142,7 +142,7 @@ describe('a refresh', () => {
   async function raceTwins(where: 'before' | 'after') {
     const holder = halting(where);
     const given = (context: EngineContext) =>
-      tokenOf(context, ANNA, {})
+      esiAuth(context, ANNA, {})
         .token()
         .catch((error: unknown) => error);
     const first = given(holder.context);
@@ -181,7 +181,7 @@ describe('a refresh', () => {
       for (let turn = 0; turn < 2; turn++) {
         await expectSound();
         engine.clock.advance(LATER);
-        await tokenOf(engine.restart(), ANNA, {}).token();
+        await esiAuth(engine.restart(), ANNA, {}).token();
       }
     },
   );
@@ -220,7 +220,7 @@ describe('the end of a login', () => {
   };
 
   test('whose process dies between the code and the tokens leaves nothing, and the address works no more', async () => {
-    const { url } = await beginLogin(engine.context);
+    const { url } = await startLogin(engine.context);
     const callback = await visit(engine, url, ANNA);
     const end = await untilDeath(
       engine,
@@ -231,7 +231,7 @@ describe('the end of a login', () => {
     expect(await counts()).toEqual([0, 0, 0, 0]);
     await expect(finishLogin(engine.restart(), callback)).rejects.toMatchObject({
       ...{ code: 'LOGIN_USED', verdict: 'fail' },
-      message: expect.stringMatching(/its address works once\. Begin a new one/) as unknown,
+      message: expect.stringMatching(/its address works once\. Start a new login/) as unknown,
     });
     expect(engine.sim.sso.requests().authorization_code).toBe(1);
     expect(await counts()).toEqual([0, 0, 0, 0]);
@@ -239,7 +239,7 @@ describe('the end of a login', () => {
 
   test('whose process dies at any statement leaves a whole login or none, and the next one brings the rest', async () => {
     const login = async (context: EngineContext) => {
-      const { url } = await beginLogin(engine.context);
+      const { url } = await startLogin(engine.context);
       const callback = await visit(engine, url, ANNA);
       return finishLogin(context, callback);
     };

@@ -35,7 +35,7 @@ test('logging in again renews the token, and leaves what was switched off', asyn
   const before = await listAssignments(engine.context);
   const report = await logIn(ANNA);
   expect(report).toMatchObject({ renewed: true, enabled: [] });
-  expect(report.message).toMatch(/^Anna Testa is logged in again\. What was collected for it goes on/);
+  expect(report.message).toMatch(/^Anna Testa is logged in again\. Collection resumes as before\./);
   const after = await listAssignments(engine.context);
   expect(after.map(({ id, isEnabled }) => ({ id, isEnabled }))).toEqual(
     before.map(({ id, isEnabled }) => ({ id, isEnabled })),
@@ -44,7 +44,7 @@ test('logging in again renews the token, and leaves what was switched off', asyn
   expect(await listTokens(engine.context)).toMatchObject([{ isActive: true, reason: null }]);
 });
 
-test('logging in again for less says what rests now, and how it goes on', async () => {
+test('logging in again with fewer scopes names what is blocked and how to resume it', async () => {
   const rest = (names: string[], owner: string) => names.map((name) => `${name} ${owner}`).join(', ');
   await logIn(ANNA);
   const { id } = (await listAssignments(engine.context)).find((a) => a.collector === 'orders')!;
@@ -52,16 +52,16 @@ test('logging in again for less says what rests now, and how it goes on', async 
   const { message } = await logIn(ANNA, undefined, ['industry']);
   const own = rest(['wallet', 'assets'], `character/${ANNA}`);
   const shared = rest(['wallet', 'assets', 'orders'], `corporation/${CORPORATION}`);
-  expect(message).toContain(`Rests now, for lack of scopes: ${own}, ${shared}. Log in again with all scopes`);
-  expect(message).not.toContain('goes on');
+  expect(message).toContain(`Blocked by missing scopes: ${own}, ${shared}. Log in again with all scopes`);
+  expect(message).not.toContain('Collection resumes');
   expect((await logIn(ANNA, { grant: [WALLET] })).message).toContain(
-    `Rests now, for lack of scopes: assets character/${ANNA}, industry character/${ANNA}, wallet corp`,
+    `Blocked by missing scopes: assets character/${ANNA}, industry character/${ANNA}, wallet corp`,
   );
 
   engine.sim.owners.setRoles(BRAM, ROLES);
   await logIn(BRAM);
   expect((await logIn(ANNA, undefined, ['industry'])).message).toContain(`scopes: ${own}. Log in again`);
-  expect((await logIn(ANNA)).message).toContain('What was collected for it goes on');
+  expect((await logIn(ANNA)).message).toContain('Collection resumes as before.');
 });
 
 test('a character that has another owner now is told so', async () => {

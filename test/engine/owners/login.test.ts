@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { listAssignments } from '../../../src/engine/owners/assignment-service.ts';
-import { beginLogin, finishLogin, loginResult } from '../../../src/engine/owners/login-flow.ts';
+import { startLogin, finishLogin, loginResult } from '../../../src/engine/owners/login-flow.ts';
 import { tokenContext } from '../../../src/engine/owners/access-token.ts';
 import { chooseCollectors, neededScopes } from '../../../src/engine/owners/login-rights.ts';
 import { listTokens } from '../../../src/engine/owners/token-service.ts';
@@ -41,7 +41,7 @@ async function expectNothing() {
 }
 
 test('a login stores sealed tokens, and begins what it makes possible', async () => {
-  const { url, state, expiresAt } = await beginLogin(engine.context);
+  const { url, state, expiresAt } = await startLogin(engine.context);
   expect(expiresAt.getTime() - engine.clock.now()).toBe(600_000);
   const asked = new URL(url).searchParams.get('scope')?.split(' ');
   expect(asked).toEqual(neededScopes(chooseCollectors()));
@@ -77,7 +77,7 @@ test('a login stores sealed tokens, and begins what it makes possible', async ()
 });
 
 test('neither state nor verifier nor token can be read from the database', async () => {
-  const { url, state } = await beginLogin(engine.context);
+  const { url, state } = await startLogin(engine.context);
   const pending = JSON.stringify(await engine.db.rows('SELECT * FROM esi_logins'));
   expect(pending).toContain(createHash('sha256').update(state).digest('hex'));
   const callback = await visit(url, ANNA);
@@ -94,7 +94,7 @@ test('a character that grants less is used for what it granted', async () => {
   const report = await logIn(BRAM, { grant: [WALLET] });
   expect(report).toMatchObject({ granted: [WALLET], enabled: [`wallet character/${BRAM}`] });
   expect(report.missing).toContain('esi-assets.read_assets.v1');
-  expect(report.message).toMatch(/Not granted, and not used: .*esi-assets\.read_assets\.v1/);
+  expect(report.message).toMatch(/Not granted: .*esi-assets\.read_assets\.v1/);
   expect(await targets()).toEqual([`wallet character/${BRAM}`]);
 });
 
@@ -103,7 +103,7 @@ test('a login for chosen collectors asks for what these need', async () => {
   expect(report.granted).toContain('esi-industry.read_character_jobs.v1');
   expect(report.granted).not.toContain(WALLET);
   expect(report.enabled).toEqual([`industry character/${BRAM}`]);
-  await expect(beginLogin(engine.context, { collectors: ['moon-dust'] })).rejects.toMatchObject({
+  await expect(startLogin(engine.context, { collectors: ['moon-dust'] })).rejects.toMatchObject({
     code: 'UNKNOWN_COLLECTOR',
   });
 });
@@ -112,7 +112,7 @@ test('a corporation is collected through whoever has the role, and it is said wh
   const bram = await logIn(BRAM);
   expect(bram.enabled.filter((name) => name.includes('corporation'))).toEqual([]);
   expect(bram.message).toMatch(
-    /The wallet of Proof of Concept is not collected through Bram Proof, who lacks the role Accountant or Junior Accountant/,
+    /The wallet of Proof of Concept cannot be collected through Bram Proof, who lacks the role Accountant or Junior Accountant/,
   );
   const anna = await logIn(ANNA);
   expect(anna.enabled).toContain(`wallet corporation/${CORPORATION}`);
@@ -129,17 +129,17 @@ test.each([
   ['an empty state', { state: '', code: 'code' }],
   ['a state of somebody else', { state: 'x'.repeat(43), code: 'code' }],
 ])('a callback with %s is refused', async (_, callback) => {
-  await beginLogin(engine.context);
+  await startLogin(engine.context);
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({
     code: 'LOGIN_UNKNOWN',
-    message: expect.stringMatching(/Nothing was stored\. Begin it anew\.$/) as unknown,
+    message: expect.stringMatching(/Nothing was stored\. Please start again\.$/) as unknown,
   });
   await expectNothing();
   expect(engine.sim.sso.requests().authorization_code).toBe(0);
 });
 
 test('a cancelled login changes nothing and is told', async () => {
-  const { url, state } = await beginLogin(engine.context);
+  const { url, state } = await startLogin(engine.context);
   const callback = await visit(url, ANNA, { deny: true });
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'LOGIN_DENIED' });
   await expectNothing();
@@ -151,7 +151,7 @@ test('a cancelled login changes nothing and is told', async () => {
 });
 
 test('a login that EVE could not finish is over, and is told', async () => {
-  const { state } = await beginLogin(engine.context);
+  const { state } = await startLogin(engine.context);
   await expect(finishLogin(engine.context, { state, error: 'server_error' })).rejects.toMatchObject({
     code: 'LOGIN_FAILED',
   });
@@ -160,7 +160,7 @@ test('a login that EVE could not finish is over, and is told', async () => {
 });
 
 test('a state works once, also for two callbacks at once', async () => {
-  const { url } = await beginLogin(engine.context);
+  const { url } = await startLogin(engine.context);
   const callback = await visit(url, ANNA);
   const ends = await Promise.allSettled([1, 2, 3].map(() => finishLogin(engine.context, callback)));
   expect(ends.map((end) => end.status).toSorted()).toEqual(['fulfilled', 'rejected', 'rejected']);
@@ -171,9 +171,9 @@ test('a state works once, also for two callbacks at once', async () => {
 });
 
 test('a code that was used before is refused under a new state', async () => {
-  const { url } = await beginLogin(engine.context);
+  const { url } = await startLogin(engine.context);
   const { code } = await visit(url, ANNA);
-  const thief = await beginLogin(engine.context);
+  const thief = await startLogin(engine.context);
   await expect(finishLogin(engine.context, { state: thief.state, code })).rejects.toMatchObject({
     code: 'LOGIN_DEAD',
   });
@@ -181,14 +181,14 @@ test('a code that was used before is refused under a new state', async () => {
 });
 
 test('a login has ten minutes', async () => {
-  const { url, state } = await beginLogin(engine.context);
+  const { url, state } = await startLogin(engine.context);
   engine.clock.advance(600_001);
   const callback = await visit(url, ANNA);
   expect(await loginResult(engine.context, state)).toMatchObject({ state: 'expired' });
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'LOGIN_EXPIRED' });
   await expectNothing();
   engine.clock.advance(86_400_000);
-  await beginLogin(engine.context);
+  await startLogin(engine.context);
   expect(await engine.db.rows('SELECT * FROM esi_logins')).toHaveLength(1);
 });
 
@@ -208,7 +208,7 @@ test.each<[string, Forgery, RegExp]>([
   ['no owner', { payload: { owner: undefined } }, /"owner"/],
   ['a user that is no character', { payload: { sub: 'CORPORATION:EVE:98000001' } }, /"sub"/],
 ])('a token with %s is not believed', async (_, forgery, message) => {
-  const { url, state } = await beginLogin(engine.context);
+  const { url, state } = await startLogin(engine.context);
   const callback = await visit(url, ANNA);
   engine.sim.sso.nextAccessToken(await engine.sim.sso.forge(ANNA, forgery));
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'BAD_TOKEN', message });
@@ -217,7 +217,7 @@ test.each<[string, Forgery, RegExp]>([
 });
 
 test('while EVE is away nothing is lost: the same callback works later', async () => {
-  const { url, state } = await beginLogin(engine.context);
+  const { url, state } = await startLogin(engine.context);
   const callback = await visit(url, ANNA);
   engine.sim.faults.down('reset', { route: '/sso' });
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({
@@ -230,16 +230,16 @@ test('while EVE is away nothing is lost: the same callback works later', async (
 });
 
 test('a database that fails once the tokens are stored is told so that nobody thinks they are not', async () => {
-  const { url, state } = await beginLogin(engine.context);
+  const { url, state } = await startLogin(engine.context);
   await engine.db.rows('ALTER TABLE collector_assignments ADD CHECK (false)');
-  const message = expect.stringMatching(/"eve-collector tokens list" shows who is logged in; begin it anew/);
+  const message = expect.stringMatching(/Check "eve-collector tokens list", and start again/);
   await expect(finishLogin(engine.context, await visit(url, ANNA))).rejects.toMatchObject({ message });
   expect(await listTokens(engine.context)).toMatchObject([{ characterId: ANNA, isActive: true }]);
   expect(await loginResult(engine.context, state)).toEqual({ state: 'failed', message });
 });
 
 test('ESI may be away: the login stands, and the corporation is left for later', async () => {
-  const { url } = await beginLogin(engine.context);
+  const { url } = await startLogin(engine.context);
   const callback = await visit(url, ANNA);
   engine.sim.faults.down('503');
   const report = await finishLogin(engine.context, callback);

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { tokenOf } from '../../../src/engine/owners/access-token.ts';
+import { esiAuth } from '../../../src/engine/owners/access-token.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import { ANNA, logIn } from '../../support/owners.ts';
 
@@ -17,7 +17,7 @@ async function begin(): Promise<void> {
   engine.clock.advance(20 * 60_000);
 }
 
-const tokenFor = (id: number) => tokenOf(engine.context, id, {}).token();
+const tokenFor = (id: number) => esiAuth(engine.context, id, {}).token();
 
 test('more refreshes at once than there are database connections do not wait for each other for ever', async () => {
   await begin();

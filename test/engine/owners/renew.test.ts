@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { tokenOf } from '../../../src/engine/owners/access-token.ts';
+import { esiAuth } from '../../../src/engine/owners/access-token.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import { ANNA, logIn } from '../../support/owners.ts';
 
@@ -14,7 +14,7 @@ const refreshes = () => engine.sim.sso.requests().refresh_token;
 
 describe('a token that ESI has refused', () => {
   test('is not given to the other requests of the step: they wait for the new one', async () => {
-    const auth = tokenOf(engine.context, ANNA, {});
+    const auth = esiAuth(engine.context, ANNA, {});
     const refused = await auth.token();
     const renewing = auth.renew();
     const tokens = await Promise.all([auth.token(), auth.token(), renewing.then(() => auth.token())]);
@@ -24,7 +24,7 @@ describe('a token that ESI has refused', () => {
   });
 
   test('is not given to them either when the login is dead', async () => {
-    const auth = tokenOf(engine.context, ANNA, {});
+    const auth = esiAuth(engine.context, ANNA, {});
     await auth.token();
     engine.sim.sso.revoke(ANNA);
     const others = [auth.renew(), auth.token()];
@@ -35,7 +35,7 @@ describe('a token that ESI has refused', () => {
   });
 
   test('nor when the login server was away', async () => {
-    const auth = tokenOf(engine.context, ANNA, {});
+    const auth = esiAuth(engine.context, ANNA, {});
     const refused = await auth.token();
     engine.sim.faults.status(502, { route: '/sso/v2/oauth/token', times: 1 });
     await expect(auth.renew()).rejects.toMatchObject({ verdict: 'retry' });

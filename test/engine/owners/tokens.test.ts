@@ -85,19 +85,19 @@ test('a refresh token alone will do', async () => {
 });
 
 test.each([
-  ['nothing', {}, /no token in the row/],
-  ['empty texts', { access_token: '', refresh_token: ' ' }, /no token in the row/],
-  ['a sentence', { refresh_token: 'my token is secret' }, /is no token of EVE/],
-  ['control characters', { refresh_token: 'abcdefgh\u0007ijk' }, /is no token of EVE/],
-  ['a whole book', { refresh_token: 'x'.repeat(10_000) }, /is no token of EVE/],
+  ['nothing', {}, /token is missing in the database row/],
+  ['empty texts', { access_token: '', refresh_token: ' ' }, /token is missing in the database row/],
+  ['a sentence', { refresh_token: 'my token is secret' }, /is not a token of EVE/],
+  ['control characters', { refresh_token: 'abcdefgh\u0007ijk' }, /is not a token of EVE/],
+  ['a very long text', { refresh_token: 'x'.repeat(10_000) }, /is not a token of EVE/],
   [
     'a damaged seal',
     { refresh_token: `${sealedFor(ME).refresh_token.slice(0, -4)}AAAA` },
-    /changed, cut off/,
+    /changed, truncated/,
   ],
-  ['half a seal', { refresh_token: sealedFor(ME).refresh_token.slice(0, 30) }, /changed, cut off/],
+  ['a truncated token', { refresh_token: sealedFor(ME).refresh_token.slice(0, 30) }, /changed, truncated/],
   ["another character's seal", sealedFor(OTHER), /copied from another row/],
-  ['an unknown key', sealedFor(ME, createCipher([OTHER_KEY])), /key that is not in use here/],
+  ['an unknown key', sealedFor(ME, createCipher([OTHER_KEY])), /with a key that is not in use/],
 ])('a row with %s is switched off with a reason, once', async (_, columns, reason) => {
   const id = await desk.addToken(ME, columns);
   const good = await desk.addToken(OTHER, sealedFor(OTHER));
@@ -187,14 +187,14 @@ test('listing tells everything but secrets', async () => {
     {
       characterId: OTHER,
       isActive: false,
-      reason: expect.stringContaining('switched off by hand') as unknown,
+      reason: expect.stringContaining('The login is disabled.') as unknown,
     },
   ]);
   for (const secret of [ACCESS, REFRESH, 'hash==', 'v1.'])
     expect(JSON.stringify(listed)).not.toContain(secret);
 });
 
-test('switching a login off lets its assignments rest, switching on lets them go on at once', async () => {
+test('disabling a login blocks its assignments, enabling it resumes them at once', async () => {
   const id = await desk.addToken(ME, sealedFor(ME));
   await desk.db.rows(
     `INSERT INTO collector_assignments (character_id, collector_type, next_collection_at) VALUES ($1, 'WALLET', now())`,
@@ -204,7 +204,7 @@ test('switching a login off lets its assignments rest, switching on lets them go
   expect(await desk.token(id)).toMatchObject({ is_active: false });
   const resting = () => desk.db.rows('SELECT note, next_collection_at FROM collector_assignments');
   expect(await resting()).toMatchObject([
-    { note: expect.stringContaining('switched off by hand') as unknown },
+    { note: expect.stringContaining('The login is disabled.') as unknown },
   ]);
   await encryptTokens(desk.context);
   expect(await desk.token(id)).toMatchObject({ is_active: false });
@@ -214,7 +214,7 @@ test('switching a login off lets its assignments rest, switching on lets them go
   await expect(enableToken(desk.context, 999, true)).rejects.toMatchObject({ code: 'UNKNOWN_TOKEN' });
 });
 
-test('deleting a login revokes it at EVE, and goes on when EVE is away', async () => {
+test('deleting a login revokes it at EVE, and succeeds while EVE is unreachable', async () => {
   const mine = await desk.addToken(ME, sealedFor(ME));
   const other = await desk.addToken(OTHER, CLEAR);
   await desk.db.rows(

@@ -13,8 +13,8 @@ const plan = (settings: Partial<ScheduleSettings> = {}) =>
 const NO_MARKET = { enabled: { ...SETTINGS.enabled, COLLECT_MARKET_ORDERS: false } };
 const EVERY_MINUTE = { intervals: { ...SETTINGS.intervals, MARKET_ORDERS_INTERVAL: '1m' } };
 const MARKET = collectors
-  .filter((c) => 'switch' in c && c.switch === 'COLLECT_MARKET_ORDERS')
-  .map((c) => c.name);
+  .filter((collector) => collector.enabledBy === 'COLLECT_MARKET_ORDERS')
+  .map((collector) => collector.name);
 
 /** `action` for each of these schedules. */
 const all = (ids: readonly string[], action: string) => Object.fromEntries(ids.map((id) => [id, action]));
