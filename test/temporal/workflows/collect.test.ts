@@ -27,7 +27,7 @@ beforeAll(async () => {
     route: '/markets/{region_id}/orders',
     table: 'market_orders_public',
   });
-  killed.catch(() => undefined); // the last test looks at it
+  killed.catch(() => undefined); // the last test awaits it
   world = await testApp({
     settings: { MARKET_REGIONS: [FORGE_ID, DOMAIN_ID, SINQ_ID, NOWHERE_ID].join(',') },
   });
@@ -42,14 +42,14 @@ afterAll(async () => {
 const runsOf = (workflowId: string) => readRuns(world.db, workflowId);
 const requestsFor = (regionId: number) =>
   world.sim.requests().filter(({ path }) => path.startsWith(`/markets/${regionId}/`)).length;
-/** Until the faults are cleared; ESI's own servers answer within 10 s. */
+/** Until the faults are cleared, every answer takes 10 s, the longest that ESI takes. */
 const slow = (regionId: number) => world.sim.faults.latency(10_000, { route: `/markets/${regionId}/` });
 
 describe('one target', () => {
   test('is published under its business id, readable in the Temporal UI, with no row in the history', async () => {
     const handle = await world.start({ collector: ORDERS, target: FORGE! });
     expect(await handle.result()).toMatchObject({ outcome: 'published', inserted: 2_500 });
-    expect(await details(handle)).toBe('published: 2500 new, 0 changed, 0 gone');
+    expect(await details(handle)).toBe('published: 2500 new, 0 changed, 0 removed');
     expect(await runsOf(`${ORDERS}/${FORGE}`)).toMatchObject([{ target: FORGE, outcome: 'published' }]);
     const { raw } = await handle.describe();
     expect(Number(raw.workflowExecutionInfo?.historySizeBytes)).toBeLessThan(OF_A_RUN);
@@ -64,18 +64,18 @@ describe('one target', () => {
     expect(await runsOf('by-hand-1')).toEqual([]);
   });
 
-  test('is not asked before it expires; a run with waitUntilDue waits for the next set', async () => {
+  test('is not requested before it expires; a run with waitUntilDue waits for the next snapshot', async () => {
     const before = requestsFor(FORGE_ID);
     const hasty = await world.collect({ collector: ORDERS, target: FORGE! });
     expect(hasty).toMatchObject({
       outcome: 'not-due',
-      detail: expect.stringContaining('ESI has nothing newer'),
+      detail: expect.stringContaining('Already up to date.'),
     });
     expect(requestsFor(FORGE_ID)).toBe(before);
     await world.nextSet(FORGE_ID, new Date(Date.now() + 5_000));
     const handle = await world.start({ collector: ORDERS, target: FORGE!, waitUntilDue: true });
     expect(await eventually('the wait', () => details(handle))).toMatch(
-      /^waits until 20.*ESI has nothing newer/,
+      /^waiting until \d\d:\d\d UTC, when ESI has a newer snapshot$/,
     );
     expect(requestsFor(FORGE_ID)).toBe(before);
     expect(await handle.result()).toMatchObject({ outcome: 'published' });
@@ -98,7 +98,7 @@ describe('one target', () => {
     expect(requestsFor(FORGE_ID)).toBe(3);
   });
 
-  test('a step that is repeated after it published says the same again', async () => {
+  test('a step that is repeated after it published returns the same result', async () => {
     await world.collect({ collector: ORDERS, target: SINQ! });
     await world.nextSet(SINQ_ID);
     const steps = engineSteps(world.app, {
@@ -114,7 +114,7 @@ describe('one target', () => {
     expect(requestsFor(SINQ_ID)).toBe(asked);
   });
 
-  test('cancelled, it is closed and says so, and the next run goes on', async () => {
+  test('a cancelled run is closed with that reason, and the next run publishes', async () => {
     await world.nextSet(FORGE_ID);
     slow(FORGE_ID);
     const handle = await world.start({ collector: ORDERS, target: FORGE! });
@@ -125,12 +125,12 @@ describe('one target', () => {
     const [run] = await runsOf(handle.workflowId);
     expect(run).toMatchObject({ outcome: 'failed', error: 'The run was cancelled.' });
     world.sim.faults.clear();
-    await world.nextSet(FORGE_ID); // what the cancelled run heard of Expires holds for the next one too
+    await world.nextSet(FORGE_ID); // the next run would wait for the Expires that the cancelled one received
     const next = await world.collect({ collector: ORDERS, target: FORGE! });
     expect(next).toMatchObject({ outcome: 'published' });
   });
 
-  test('a torn set is read again, an id that no table knows is resolved, and it is published whole', async () => {
+  test('a torn set is read again, an unknown id is looked up, and the set is published whole', async () => {
     await world.nextSet(DOMAIN_ID);
     await world.db.rows('DELETE FROM market_orders_public WHERE region_id = $1', [DOMAIN_ID]);
     const some = world.sim.world.snapshot(DOMAIN_ID).rows.slice(0, 20);
@@ -142,22 +142,22 @@ describe('one target', () => {
     expect(result).toMatchObject({ outcome: 'published', inserted: book.length });
     const { events = [] } = await handle.fetchHistory();
     const types = events?.map((e) => e.activityTaskScheduledEventAttributes?.activityType?.name);
-    expect(types).toEqual(expect.arrayContaining(['begin', 'readChunk', 'publish', 'resolve']));
+    expect(types).toEqual(expect.arrayContaining(['begin', 'readChunk', 'enrich', 'publish']));
   });
 
-  test('ESI is away at the start and comes back: the run waits and ends well', async () => {
+  test('while ESI is unreachable at the start, the run waits, then publishes', async () => {
     await world.nextSet(SINQ_ID);
     world.sim.resetCounters();
     world.sim.faults.down('reset');
     const handle = await world.start({ collector: ORDERS, target: SINQ! });
-    await eventually('three tries in vain', async () => requestsFor(SINQ_ID) >= 3);
+    await eventually('three failed requests', async () => requestsFor(SINQ_ID) >= 3);
     world.sim.faults.clear();
     expect(await handle.result()).toMatchObject({ outcome: 'published' });
   });
 });
 
 describe('all targets', () => {
-  test('one that fails is told in a sentence and recorded, the others go on', async () => {
+  test('a target that fails is reported and recorded, the others are published', async () => {
     for (const id of [FORGE_ID, DOMAIN_ID, SINQ_ID]) await world.nextSet(id);
     const summary = await world.collect({ collector: ORDERS }, 'sweep-1');
     expect(summary).toEqual({ targets: 4, outcomes: { published: 3, failed: 1 } });
@@ -171,7 +171,7 @@ describe('all targets', () => {
     expect(await failureOf(handle)).toMatch(/^ESI refused .*\(404\)\.$/);
   });
 
-  test('one that takes long is left to the sweep that began it, another sweep does the rest', async () => {
+  test('a target that is still running is skipped by a second run over all targets', async () => {
     for (const id of [FORGE_ID, SINQ_ID]) await world.nextSet(id);
     const others = await endOfNextRuns(world, [`${ORDERS}/${SINQ}`, `${ORDERS}/${NOWHERE}`]);
     slow(FORGE_ID);
@@ -185,7 +185,7 @@ describe('all targets', () => {
     await handle.result();
   });
 
-  test('cancelled, the sweep and its children end as cancelled, and no run stays open', async () => {
+  test('cancelling a run over all targets cancels its children, and no run stays open', async () => {
     for (const id of [FORGE_ID, DOMAIN_ID]) await world.nextSet(id);
     slow(FORGE_ID);
     const handle = await world.start({ collector: ORDERS }, 'sweep-4');
@@ -200,7 +200,7 @@ describe('all targets', () => {
 });
 
 describe('on schedule', () => {
-  test('a run for a moment that is past ends at once, one for now collects', async () => {
+  test('a backfilled run of the past ends at once, a triggered one collects', async () => {
     await world.nextSet(SINQ_ID);
     const schedule = await world.temporal.client.schedule.create({
       scheduleId: ORDERS,
@@ -228,7 +228,10 @@ describe('on schedule', () => {
       end: new Date(hour + 1_000),
       overlap: 'ALLOW_ALL',
     });
-    expect(await resultOf(1)).toMatchObject({ outcome: 'not-due', detail: expect.stringMatching(/is past/) });
+    expect(await resultOf(1)).toMatchObject({
+      outcome: 'not-due',
+      detail: expect.stringMatching(/scheduled time has passed/),
+    });
     expect(requestsFor(SINQ_ID)).toBe(asked);
     await schedule.trigger();
     expect(await resultOf(2)).toEqual({ targets: 1, outcomes: { published: 1 } });
@@ -249,11 +252,11 @@ describe('by hand', () => {
   });
 
   test.each([
-    [{}, /^The input is \{"collector"/],
-    [{ collector: 'moon-dust' }, /^There is no collector "moon-dust"\. There are: universe/],
-    [{ collector: ORDERS, target: 'region/Jita' }, /^"region\/Jita" is no target here: write region\/ID/],
+    [{}, /^Invalid input\. Use \{"collector"/],
+    [{ collector: 'moon-dust' }, /^Unknown collector "moon-dust"\. Available: universe/],
+    [{ collector: ORDERS, target: 'region/Jita' }, /^Invalid target "region\/Jita"\. Use region\/ID/],
     [{ collector: 'market-prices', target: FORGE! }, /takes no target/],
-  ])('a wrong input %j ends with a sentence', async (input, sentence) => {
+  ])('a wrong input %j fails with what is wrong and what is accepted', async (input, sentence) => {
     const handle = await world.start(input as { collector: string }, `wrong-${JSON.stringify(input)}`);
     expect(await failureOf(handle)).toMatch(sentence);
   });
