@@ -8,7 +8,6 @@ import type { RunningWorkers } from '../../../src/temporal/workers.ts';
 import { type TestApp, testApp } from '../../support/app.ts';
 import { eventually } from '../../support/temporal.ts';
 import { testTemporalCli } from '../../support/temporal-cli.ts';
-import { expectWhole, killInTheMiddle, type KilledRun } from './killed.ts';
 import { details, endOfNextRuns, failureOf, readRuns } from './runs.ts';
 
 const [FORGE_ID, DOMAIN_ID, SINQ_ID, NOWHERE_ID] = [10000002, 10000043, 10000032, 10000099];
@@ -18,16 +17,8 @@ const OF_A_RUN = 20_000; // bytes of history: a run of three pages has some 25 e
 
 let world: TestApp;
 let workers: RunningWorkers;
-let killed: Promise<KilledRun>;
 
 beforeAll(async () => {
-  killed = killInTheMiddle({
-    options: { regions: { [FORGE_ID]: 64_500 } },
-    run: { collector: ORDERS, target: FORGE! },
-    route: '/markets/{region_id}/orders',
-    table: 'market_orders_public',
-  });
-  killed.catch(() => undefined); // the last test awaits it
   world = await testApp({
     settings: { MARKET_REGIONS: [FORGE_ID, DOMAIN_ID, SINQ_ID, NOWHERE_ID].join(',') },
   });
@@ -35,7 +26,6 @@ beforeAll(async () => {
   expect(await world.collect({ collector: 'universe' })).toMatchObject({ outcome: 'published' });
 });
 afterAll(async () => {
-  await killed.catch(() => undefined);
   await world.close();
 });
 
@@ -263,7 +253,7 @@ describe('by hand', () => {
 });
 
 describe('workers', () => {
-  test('shut down in the middle, they hand over at once, and what they read is kept', async () => {
+  test('that are shut down during a run hand it over at once, and the staged pages are kept', async () => {
     await world.nextSet(FORGE_ID);
     world.sim.resetCounters();
     world.sim.faults.latency(8_000, { route: `${FORGE_ID}/orders?order_type=all&page=3`, times: 1 });
@@ -276,8 +266,4 @@ describe('workers', () => {
     expect(Date.now() - started).toBeLessThan(20_000);
     expect(requestsFor(FORGE_ID)).toBe(4);
   });
-
-  test('killed in the middle, they lose nothing: others finish without asking again what is staged', async () => {
-    expectWhole(await killed, 64_500);
-  }, 120_000);
 });

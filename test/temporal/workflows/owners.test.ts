@@ -2,26 +2,13 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { DEFAULT_CLIENT } from '../../../simulator/sso/options.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { type TestApp, testApp } from '../../support/app.ts';
-import { ANNA, CORPORATION, logIn, ofCharacter } from '../../support/owners.ts';
+import { ANNA, CORPORATION, logIn } from '../../support/owners.ts';
 import { eventually } from '../../support/temporal.ts';
-import { expectWhole, killInTheMiddle, type KilledRun } from './killed.ts';
 
 const SETTINGS = { ESI_CLIENT_ID: DEFAULT_CLIENT.id, ESI_CLIENT_SECRET: DEFAULT_CLIENT.secret ?? '' };
 
 let world: TestApp;
-let killed: Promise<KilledRun>;
 beforeAll(async () => {
-  killed = killInTheMiddle({
-    options: {
-      owners: { characters: [{ id: ANNA, name: 'Anna Testa', assets: 64_500 }] },
-      settings: SETTINGS,
-    },
-    prepare: (app) => logIn({ ...app, clock: systemClock }, ANNA),
-    run: { collector: 'assets', target: ofCharacter(ANNA) },
-    route: '/characters/{character_id}/assets',
-    table: 'assets',
-  });
-  killed.catch(() => undefined); // the last test looks at it
   world = await testApp({
     owners: {
       // Several pages, so that chunks and publishing are steps of their own.
@@ -35,7 +22,6 @@ beforeAll(async () => {
   await logIn({ ...world, clock: systemClock }, ANNA);
 });
 afterAll(async () => {
-  await killed.catch(() => undefined);
   await world.close();
 });
 
@@ -108,7 +94,3 @@ test('housekeeping seals tokens too: where no application is registered there is
   const [token] = await world.db.rows<{ access_token: string }>('SELECT access_token FROM esi_tokens');
   expect(world.app.cipher.isEncrypted(token!.access_token)).toBe(true);
 });
-
-test('workers killed in the middle of assets lose nothing: others finish without asking again what is staged', async () => {
-  expectWhole(await killed, 64_500);
-}, 120_000);

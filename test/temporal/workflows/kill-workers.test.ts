@@ -1,0 +1,137 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { systemClock } from '../../../src/lib/clock.ts';
+import { type CollectInput, type TestApp, testApp, testSettings } from '../../support/app.ts';
+import { ANNA, logIn, ofCharacter } from '../../support/owners.ts';
+import { TEST_APPLICATION } from '../../support/secrets.ts';
+import { eventually } from '../../support/temporal.ts';
+
+const [FORGE_ID, ROWS, PAGES] = [10000002, 64_500, 65];
+
+/** A run over 65 pages. */
+interface RunToKill {
+  readonly options: NonNullable<Parameters<typeof testApp>[0]>;
+  /** Runs before the run is started. */
+  readonly prepare?: (world: TestApp) => Promise<unknown>;
+  readonly input: CollectInput;
+  /** The route of the pages. */
+  readonly route: string;
+  readonly table: string;
+}
+
+const ORDERS: RunToKill = {
+  options: { regions: { [FORGE_ID]: ROWS } },
+  input: { collector: 'market-orders', target: `region/${FORGE_ID}` },
+  route: '/markets/{region_id}/orders',
+  table: 'market_orders_public',
+};
+
+const ASSETS: RunToKill = {
+  options: {
+    owners: { characters: [{ id: ANNA, name: 'Anna Testa', assets: ROWS }] },
+    settings: { ESI_CLIENT_ID: TEST_APPLICATION.clientId, ESI_CLIENT_SECRET: TEST_APPLICATION.clientSecret },
+  },
+  prepare: (world) => logIn({ ...world, clock: systemClock }, ANNA),
+  input: { collector: 'assets', target: ofCharacter(ANNA) },
+  route: '/characters/{character_id}/assets',
+  table: 'assets',
+};
+
+interface KilledRun {
+  /** Pages that were staged when the worker was killed. */
+  readonly staged: readonly number[];
+  /** How often each page was requested, by both workers together. */
+  readonly requests: ReadonlyMap<number, number>;
+  readonly result: Record<string, unknown>;
+  /** Rows of the table in the end. */
+  readonly rows: number;
+}
+
+/** Workers in a process of their own. */
+async function startWorkerProcess(world: TestApp, options: RunToKill['options']) {
+  const loader = pathToFileURL(path.join(import.meta.dirname, '..', '..', 'support', 'ts-loader.mjs')).href;
+  const settings = {
+    ...testSettings(world.sim, world.config.DATA_DIR),
+    SSO_BASE_URL: world.sim.ssoUrl,
+    ...options.settings,
+    DATABASE_URL: world.db.url,
+    TEMPORAL_ADDRESS: world.temporal.address,
+    TEMPORAL_NAMESPACE: world.temporal.namespace,
+  };
+  const script = path.join(import.meta.dirname, 'worker-process.ts');
+  const args = ['--no-warnings', '--import', loader, script, JSON.stringify(settings)];
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  return child;
+}
+
+const stagedPages = async ({ db }: TestApp) =>
+  (await db.rows<{ page: number }>('SELECT page FROM stage.pages ORDER BY page')).map(({ page }) => page);
+
+/** A run whose worker is killed (kill -9) while it reads pages; another worker finishes it once the heartbeat is overdue. */
+async function killInTheMiddle(run: RunToKill): Promise<KilledRun> {
+  const { options, prepare, input, route, table } = run;
+  const world = await testApp({ ...options, enforceLimits: false });
+  const child = await startWorkerProcess(world, options);
+  try {
+    await world.collect({ collector: 'universe' });
+    await prepare?.(world);
+    world.sim.resetCounters();
+    world.sim.faults.latency(120, { route }); // 20 connections, 65 pages: four rounds
+    const handle = await world.start(input);
+    await eventually('some pages', async () => (await stagedPages(world)).length > 5);
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+    world.sim.faults.clear();
+    // A transaction that the dead process had sent may still commit.
+    const staged = await eventually('an unchanging number of pages', async () => {
+      const before = await stagedPages(world);
+      await new Promise((next) => setTimeout(next, 200));
+      const after = await stagedPages(world);
+      return before.length === after.length && after;
+    });
+    await world.work();
+    const result = (await handle.result()) as Record<string, unknown>;
+    const requests = new Map<number, number>();
+    for (const request of world.sim.requests()) {
+      if (request.route !== route) continue;
+      const page = Number(new URL(request.path, world.sim.url).searchParams.get('page') ?? 1);
+      requests.set(page, (requests.get(page) ?? 0) + 1);
+    }
+    const [counted] = await world.db.rows<{ n: number }>(`SELECT count(*) AS n FROM ${table}`);
+    return { staged, requests, result, rows: counted!.n };
+  } finally {
+    child.kill('SIGKILL');
+    await world.close();
+  }
+}
+
+// Both at once: each waits ten seconds for the heartbeat.
+let orders: Promise<KilledRun>;
+let assets: Promise<KilledRun>;
+beforeAll(() => {
+  orders = killInTheMiddle(ORDERS);
+  assets = killInTheMiddle(ASSETS);
+});
+afterAll(() => Promise.allSettled([orders, assets]));
+
+test.each([
+  ['market orders', () => orders],
+  ['assets', () => assets],
+])(
+  'a worker killed while it reads %s loses nothing, and no staged page is requested again',
+  async (_, killed) => {
+    const { staged, requests, result, rows } = await killed();
+    expect(result).toMatchObject({ outcome: 'published', inserted: ROWS });
+    expect(rows).toBe(ROWS);
+    expect(staged.length).toBeLessThan(PAGES);
+    expect([...requests.keys()].toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: PAGES }, (__, i) => i + 1),
+    );
+    expect(staged.filter((page) => requests.get(page) !== 1)).toEqual([]);
+  },
+);
