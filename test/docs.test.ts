@@ -1,0 +1,46 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type TestDatabase, testDatabase } from './support/database.ts';
+
+const ROOT = path.join(import.meta.dirname, '..');
+const filesIn = (folder: string, extension: string) =>
+  readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith(extension))
+    .map((file) => path.join(folder, file));
+const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await testDatabase();
+});
+afterAll(() => db.drop());
+
+test.each(filesIn('examples', '.sql'))('%s runs on the migrated schema', async (file) => {
+  await expect(db.pool.query(`BEGIN; ${read(file)} ROLLBACK;`)).resolves.toBeDefined();
+});
+
+test.each(['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...filesIn('docs', '.md')])(
+  'every relative link in %s leads to a file',
+  (file) => {
+    const links = [...read(file).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(([, link]) => link!);
+    const dead = links
+      .filter((link) => !/^https?:/.test(link))
+      .filter((link) => !existsSync(path.join(ROOT, path.dirname(file), link)));
+    expect(dead).toEqual([]);
+  },
+);
+
+test('every file that the documentation names exists', () => {
+  const named = ['README.md', 'CONTRIBUTING.md', ...filesIn('docs', '.md')].flatMap((file) =>
+    [...read(file).matchAll(/`((?:src|test|simulator|prisma|scripts|bench)\/[\w./-]+)`/g)].map(
+      ([, name]) => name!,
+    ),
+  );
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((name) => !existsSync(path.join(ROOT, name)))).toEqual([]);
+});
+
+test('the README has at most 120 lines', () => {
+  expect(read('README.md').split('\n').length).toBeLessThanOrEqual(121);
+});
