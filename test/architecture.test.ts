@@ -29,6 +29,8 @@ const LONGEST_FILE = 260;
 interface Import {
   readonly from: string;
   readonly typesOnly: boolean;
+  /** Loaded when the code calls `import()`, not when the file is loaded. */
+  readonly dynamic: boolean;
 }
 
 interface SourceFile {
@@ -43,8 +45,12 @@ const STATEMENT = /^(?:import|export)\s(?:(type)\s)?(?:[^;']*?\sfrom\s)?'([^']+)
 const DYNAMIC = /\bimport\(\s*'([^']+)'/g;
 
 function importsOf(text: string): Import[] {
-  const statements = [...text.matchAll(STATEMENT)].map((m) => ({ from: m[2]!, typesOnly: m[1] === 'type' }));
-  const dynamic = [...text.matchAll(DYNAMIC)].map((m) => ({ from: m[1]!, typesOnly: false }));
+  const statements = [...text.matchAll(STATEMENT)].map((m) => ({
+    from: m[2]!,
+    typesOnly: m[1] === 'type',
+    dynamic: false,
+  }));
+  const dynamic = [...text.matchAll(DYNAMIC)].map((m) => ({ from: m[1]!, typesOnly: false, dynamic: true }));
   return [...statements, ...dynamic];
 }
 
@@ -61,14 +67,20 @@ const files: readonly SourceFile[] = listFiles(SRC)
     return { name, room: roomOf(name), text, imports: importsOf(text) };
   });
 
+/** The path below src of what `name` imports from `from`. */
+function resolveImport(name: string, from: string): string {
+  return path.posix.normalize(path.posix.join(path.posix.dirname(name), from));
+}
+
 /** Imports of our own files: the importing file, and the imported one below src. */
 const edges = files.flatMap((file) =>
   file.imports
     .filter(({ from }) => from.startsWith('.'))
-    .map(({ from, typesOnly }) => ({
+    .map(({ from, typesOnly, dynamic }) => ({
       file,
       typesOnly,
-      target: path.posix.normalize(path.posix.join(path.posix.dirname(file.name), from)),
+      dynamic,
+      target: resolveImport(file.name, from),
     })),
 );
 
@@ -92,9 +104,12 @@ describe('layers', () => {
     expect(formatEdges(wrong)).toEqual([]);
   });
 
-  test('only the demo loads the simulated ESI', () => {
+  test('only the demo loads the simulated ESI, and only when it is called', () => {
     const outside = edges.filter(({ target }) => target.startsWith('..'));
-    expect(outside.filter(({ file }) => file.room !== 'demo').map(({ file }) => file.name)).toEqual([]);
+    const wrong = outside.filter(
+      ({ file, typesOnly, dynamic }) => file.room !== 'demo' || !(typesOnly || dynamic),
+    );
+    expect(formatEdges(wrong)).toEqual([]);
   });
 
   test('workflows import Temporal, the run driver, and types', () => {
@@ -167,6 +182,74 @@ describe('imports between top-level folders', () => {
   test('tests import nothing from the benches', () => {
     const targets = [...importGraph('test').values()].flat();
     expect(targets.filter((target) => target.startsWith('bench/'))).toEqual([]);
+  });
+});
+
+/** Packages that are loaded together with a file of src. */
+function loadedPackages(name: string): string[] {
+  const packages = new Set<string>();
+  const pending = [name];
+  const seen = new Set(pending);
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    const file = files.find((one) => one.name === next);
+    for (const { from, typesOnly, dynamic } of file?.imports ?? []) {
+      if (typesOnly || dynamic) continue;
+      if (!from.startsWith('.')) {
+        if (!from.startsWith('node:')) packages.add(from);
+        continue;
+      }
+      const target = resolveImport(next, from);
+      if (!seen.has(target)) pending.push(target);
+      seen.add(target);
+    }
+  }
+  return [...packages].toSorted();
+}
+
+describe('commands load what they need only', () => {
+  // Each takes tenths of a second of CPU to load; Temporal's native core takes a whole one.
+  const HEAVY = /^(@temporalio|@hono|hono|@prisma|undici|jose|pino)/;
+
+  test('the command line with its help', () => {
+    expect(loadedPackages('cli/main.ts')).toEqual(['commander', 'zod']);
+  });
+
+  test.each(['status', 'budget', 'pause', 'assign', 'tokens'])(
+    '%s, until it opens the database',
+    (command) => {
+      const packages = loadedPackages(`cli/commands/${command}-command.ts`);
+      expect(packages.filter((name) => HEAVY.test(name))).toEqual([]);
+    },
+  );
+
+  test('no command but up, demo and worker loads the worker of Temporal', () => {
+    const commands = files.filter(({ name }) => name.startsWith('cli/commands/'));
+    const loading = [...commands, ...['app/create-app.ts', 'temporal/connect.ts'].map((name) => ({ name }))]
+      .map(({ name }) => name)
+      .filter((name) => loadedPackages(name).includes('@temporalio/worker'));
+    expect(loading).toEqual(['demo', 'up', 'worker'].map((command) => `cli/commands/${command}-command.ts`));
+  });
+});
+
+/** Rooms that are still to be cleaned up. */
+const NOT_YET = ['embedded', 'engine', 'secrets', 'store'];
+
+describe('the text of src', () => {
+  const cleaned = files.filter(({ room }) => !NOT_YET.includes(room));
+
+  test('reads the environment in app/settings.ts only', () => {
+    const reading = cleaned.filter(
+      ({ name, text }) => name !== 'app/settings.ts' && /\bprocess\.env\b/.test(text),
+    );
+    expect(reading.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('does not pack fields or elements into spread literals', () => {
+    // `...{ a, b }` and `...[a, b]` say no more than `a, b`; `...(condition ? { a } : {})` is another matter.
+    const packed = cleaned.flatMap(({ name, text }) =>
+      [...text.matchAll(/\.\.\.(?:\{|\[(?!\.\.\.))[^\n]*/g)].map(([line]) => `${name}: ${line}`),
+    );
+    expect(packed).toEqual([]);
   });
 });
 

@@ -1,25 +1,29 @@
+import { HOUR, MINUTE } from '../lib/duration.ts';
+import { formatInterval } from '../lib/format.ts';
+
 /** What is known or assumed of the work that the settings ask for. */
 export interface CapacityInput {
-  /** Pages of each configured region's order book; absent regions are estimated. */
+  /** The configured regions. Pages of an order book and types with a history are estimated where undefined. */
   readonly regions: readonly {
     readonly id: number;
     readonly pages: number | undefined;
     readonly types: number | undefined;
   }[];
+  /** Undefined: market orders are not collected. */
   readonly ordersEveryMs: number | undefined;
   readonly history: boolean;
   readonly esiRateLimit: number;
 }
 
-/** One statement of the plan. `fits` false: what does not fit, and its consequence. */
+/** A statement about one collector. `fits` false: the text says what exceeds which limit, and the consequence. */
 export interface CapacityLine {
   readonly collector: string;
   readonly fits: boolean;
   readonly text: string;
 }
 
-/** Pages of the largest books in December 2025; the other 104 regions had 506 together. */
-const PAGES: Readonly<Record<number, number>> = {
+/** Pages of the largest order books in December 2025. */
+const TYPICAL_PAGES: Readonly<Record<number, number>> = {
   10000002: 434,
   10000043: 190,
   10000032: 128,
@@ -30,79 +34,91 @@ const PAGES: Readonly<Record<number, number>> = {
   10000033: 51,
   10000048: 45,
 };
-const PAGES_ELSEWHERE = 506 / 104;
 
-/** Types with a market: 19,000 in The Forge, and some 45 a page of orders elsewhere. */
+/** The other 104 regions had 506 pages together. */
+const OTHER_PAGES = 506 / 104;
+
+/** Outside of The Forge a page of orders stands for about 45 types. */
 const TYPES_PER_PAGE = 45;
-const MOST_TYPES = 19_000;
 
-/** ESI's bucket for market orders: 12,000 tokens in fifteen minutes, two a page. */
+/** Types with a market in The Forge, the most of any region. */
+const MAX_TYPES = 19_000;
+
+/** ESI's rate limit for market orders: 12,000 tokens in fifteen minutes, of which a page costs two. */
 const ORDER_TOKENS = 12_000;
+const TOKENS_PER_PAGE = 2;
 const WINDOW_MINUTES = 15;
 
-/** The hidden limit of market history, and the share of our ceiling that backfills may take. */
+/** ESI's unannounced limit for market history, in requests per minute. */
 const HISTORY_LIMIT = 300;
+
+/** The part of ESI_RATE_LIMIT that backfills may use. */
 const BACKFILL_SHARE = 0.8;
 
-const round = (n: number) =>
-  n >= 100 ? Math.round(n).toLocaleString('en') : String(Math.round(n * 10) / 10);
+/** A day less an hour of slack. */
+const HISTORY_DEADLINE_MINUTES = 23 * 60;
 
-function typesOf(pages: number): number {
-  return Math.min(MOST_TYPES, pages * TYPES_PER_PAGE);
-}
+const formatNumber = (n: number) => n.toLocaleString('en', { maximumFractionDigits: n >= 100 ? 0 : 1 });
 
-/** The configured work against every budget it draws on, in sentences. */
+/** Compares the configured work with every limit that it counts against. */
 export function planCapacity(input: CapacityInput): CapacityLine[] {
   const books = input.regions.map(({ id, pages, types }) => {
-    const known = pages ?? PAGES[id] ?? PAGES_ELSEWHERE;
-    return { pages: known, types: types ?? typesOf(known) };
+    const assumed = pages ?? TYPICAL_PAGES[id] ?? OTHER_PAGES;
+    return { pages: assumed, types: types ?? Math.min(MAX_TYPES, assumed * TYPES_PER_PAGE) };
   });
   const pages = Math.round(books.reduce((sum, book) => sum + book.pages, 0));
-  const lines: CapacityLine[] = [];
-  let ordersPerMinute = 0;
-  if (input.ordersEveryMs !== undefined && pages > 0) {
-    ordersPerMinute = pages / (input.ordersEveryMs / 60_000);
-    lines.push(...ordersDemand(pages, input.ordersEveryMs, ordersPerMinute, input.esiRateLimit));
-  }
-  if (input.history) {
-    const types = Math.round(books.reduce((sum, book) => sum + book.types, 0));
-    lines.push(historyDemand(types, ordersPerMinute, input.esiRateLimit));
-  }
-  return lines;
+  const { ordersEveryMs, esiRateLimit } = input;
+  const collectsOrders = ordersEveryMs !== undefined && pages > 0;
+  const ordersPerMinute = collectsOrders ? pages / (ordersEveryMs / MINUTE) : 0;
+  const lines = collectsOrders ? planOrders(pages, ordersEveryMs, ordersPerMinute, esiRateLimit) : [];
+  if (!input.history) return lines;
+  const types = Math.round(books.reduce((sum, book) => sum + book.types, 0));
+  return [...lines, planHistory(types, ordersPerMinute, esiRateLimit)];
 }
 
-function ordersDemand(pages: number, everyMs: number, perMinute: number, ceiling: number): CapacityLine[] {
+function planOrders(pages: number, everyMs: number, perMinute: number, rateLimit: number): CapacityLine[] {
   const collector = 'market-orders';
-  const need = `${pages.toLocaleString('en')} pages every ${round(everyMs / 60_000)} minutes are ${round(perMinute)} requests a minute`;
-  const tokens = 2 * perMinute * WINDOW_MINUTES;
+  const demand = `${formatNumber(pages)} pages ${formatInterval(everyMs)} need ${formatNumber(perMinute)} requests per minute`;
   const lines: CapacityLine[] = [];
-  if (perMinute > ceiling) {
-    const sweep = round(pages / ceiling);
+  if (perMinute > rateLimit) {
     lines.push({
       collector,
       fits: false,
-      text: `${need}, and ESI_RATE_LIMIT is ${ceiling}: a sweep takes ${sweep} minutes, so books are that far apart and may be torn. Fewer regions, a longer MARKET_ORDERS_INTERVAL, or a higher limit would fit.`,
+      text:
+        `${demand}, but ESI_RATE_LIMIT is ${rateLimit}: reading all regions takes ${formatNumber(pages / rateLimit)} minutes, ` +
+        'so collection will run less often than configured and order books may be torn. Collect fewer regions, or raise ' +
+        'MARKET_ORDERS_INTERVAL or ESI_RATE_LIMIT.',
     });
   } else {
-    lines.push({ collector, fits: true, text: `${need}; ESI_RATE_LIMIT is ${ceiling}.` });
+    lines.push({ collector, fits: true, text: `${demand}; ESI_RATE_LIMIT is ${rateLimit}.` });
   }
+  const tokens = TOKENS_PER_PAGE * perMinute * WINDOW_MINUTES;
   if (tokens > ORDER_TOKENS) {
-    const text = `${round(tokens)} tokens in 15 minutes at most, and ESI's bucket for market orders holds ${ORDER_TOKENS}: sweeps stretch until it fits.`;
-    lines.push({ collector, fits: false, text });
+    lines.push({
+      collector,
+      fits: false,
+      text:
+        `This needs up to ${formatNumber(tokens)} tokens in ${WINDOW_MINUTES} minutes, but ESI allows ${formatNumber(ORDER_TOKENS)} ` +
+        'for market orders: collection will run less often than configured.',
+    });
   }
   return lines;
 }
 
-function historyDemand(types: number, ordersPerMinute: number, ceiling: number): CapacityLine {
+function planHistory(types: number, ordersPerMinute: number, rateLimit: number): CapacityLine {
   const collector = 'market-history';
-  const left = Math.max(ceiling - ordersPerMinute, 0);
-  const speed = Math.max(1, Math.min(HISTORY_LIMIT, BACKFILL_SHARE * ceiling, left));
-  const minutes = types / speed;
-  const need = `some ${types.toLocaleString('en')} types a day at ${round(speed)} a minute (what the market leaves of ESI_RATE_LIMIT, ESI allows ${HISTORY_LIMIT}) take ${minutes < 90 ? `${round(minutes)} minutes` : `${round(minutes / 60)} hours`}`;
-  if (minutes <= 23 * 60) return { collector, fits: true, text: `${need}.` };
+  const left = Math.max(rateLimit - ordersPerMinute, 0);
+  const perMinute = Math.max(1, Math.min(HISTORY_LIMIT, BACKFILL_SHARE * rateLimit, left));
+  const minutes = types / perMinute;
+  const duration =
+    minutes < 90 ? `${formatNumber(minutes)} minutes` : `${formatNumber((minutes * MINUTE) / HOUR)} hours`;
+  const demand =
+    `About ${formatNumber(types)} types a day at ${formatNumber(perMinute)} requests per minute (what market orders leave of ` +
+    `ESI_RATE_LIMIT; ESI allows ${HISTORY_LIMIT}) take ${duration}`;
+  if (minutes <= HISTORY_DEADLINE_MINUTES) return { collector, fits: true, text: `${demand}.` };
   return {
     collector,
     fits: false,
-    text: `${need}: more than a day. Each type comes round every ${round(minutes / 60 / 24)} days; those that waited longest go first.`,
+    text: `${demand}, which is more than a day: each type is collected every ${formatNumber(minutes / 60 / 24)} days, the longest overdue first.`,
   };
 }

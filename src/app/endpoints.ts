@@ -3,7 +3,7 @@ import path from 'node:path';
 import { AppError } from '../lib/errors.ts';
 import type { Config } from './settings.ts';
 
-/** Where a running `up` is reached: written when everything is ready, removed at a clean stop. */
+/** The addresses of a running `up`. */
 export interface Endpoints {
   readonly pid: number;
   readonly databaseUrl: string;
@@ -16,13 +16,14 @@ export interface Endpoints {
 
 const file = (dataDir: string) => path.join(dataDir, 'endpoints.json');
 
-/** The file holds the database's password: mode 0600, and never half written. */
+/** Writes DATA_DIR/endpoints.json in one step. Mode 0600, because it contains the database's password. */
 export async function writeEndpoints(dataDir: string, endpoints: Endpoints): Promise<void> {
-  const draft = `${file(dataDir)}.${endpoints.pid}`;
-  await writeFile(draft, JSON.stringify(endpoints, null, 2) + '\n', { mode: 0o600 });
-  await rename(draft, file(dataDir));
+  const temporary = `${file(dataDir)}.${endpoints.pid}`;
+  await writeFile(temporary, JSON.stringify(endpoints, null, 2) + '\n', { mode: 0o600 });
+  await rename(temporary, file(dataDir));
 }
 
+/** Removes the file at a clean stop. */
 export async function removeEndpoints(dataDir: string): Promise<void> {
   await rm(file(dataDir), { force: true });
 }
@@ -43,10 +44,11 @@ async function readEndpoints(dataDir: string): Promise<Endpoints | undefined> {
   return isAlive(endpoints.pid) ? endpoints : undefined;
 }
 
+/** The servers that a command uses, and the rest when an `up` is running. */
 export type Reachable = Pick<Endpoints, 'databaseUrl' | 'temporalAddress' | 'temporalNamespace'> &
   Partial<Endpoints>;
 
-/** A running `up` of the same DATA_DIR, or the servers that the settings name. Throws AppError NOT_RUNNING. */
+/** Finds the running `up` of the same DATA_DIR, else the servers that the settings name. Throws AppError NOT_RUNNING. */
 export async function findRunning(config: Config): Promise<Reachable> {
   const running = await readEndpoints(config.DATA_DIR);
   if (running) return running;
@@ -59,8 +61,8 @@ export async function findRunning(config: Config): Promise<Reachable> {
     };
   }
   throw new AppError(
-    `Nothing is running on ${config.DATA_DIR}. Start it with "npm start" (or "eve-collector up"), or name a database ` +
-      'and a Temporal server with DATABASE_URL and TEMPORAL_ADDRESS.',
+    `Nothing is running on ${config.DATA_DIR}. Start it with "npm start" (or "eve-collector up"), or set DATABASE_URL ` +
+      'and TEMPORAL_ADDRESS.',
     { code: 'NOT_RUNNING', verdict: 'fail' },
   );
 }

@@ -2,16 +2,18 @@ import type { Client } from '@temporalio/client';
 import { findCollector } from '../collectors/index.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { ScheduleSettings } from '../temporal/schedules/plan-schedules.ts';
-import { currentProgress } from './status.ts';
 import type { App } from './create-app.ts';
+import { currentProgress } from './status.ts';
 
-/** The import of the universe takes seconds to a minute; the market waits for it no longer than this. */
-const UNIVERSE_PATIENCE = 120_000;
+/** The import of the universe takes seconds to a minute; the market waits for it no longer than this (ms). */
+const UNIVERSE_TIMEOUT = 120_000;
+
+const POLL_INTERVAL = 1_000;
 
 /**
- * On a database where something was never collected, its schedules are triggered at once instead of waiting for their
- * time: the universe first, since orders name its rows. An operator's pause is respected, and nothing is lost when this
- * process ends meanwhile: the schedules come round by themselves.
+ * Triggers the schedules of what was never collected, instead of waiting for their next time: the universe first, because
+ * orders refer to its rows. A paused schedule is not triggered. Nothing is lost when the process ends meanwhile, since the
+ * schedules start the runs anyway.
  */
 export async function startFirstRuns(
   app: App,
@@ -19,27 +21,26 @@ export async function startFirstRuns(
   settings: ScheduleSettings,
   signal: AbortSignal,
 ): Promise<void> {
-  const never = async () => {
-    const { targets } = await currentProgress(app, settings);
-    const waiting = targets.filter((t) => t.readAt === null && !t.running).map((t) => t.collector);
-    return new Set(waiting.filter(hasSchedule)); // owners' collectors are the dispatcher's
-  };
-  const waiting = await never();
-  if (waiting.delete('universe')) {
+  const pending = await neverCollected(app, settings);
+  if (pending.delete('universe')) {
     await trigger(client, 'universe');
-    const until = Date.now() + UNIVERSE_PATIENCE;
-    while (Date.now() < until && !(await isCollected(app))) await systemClock.sleep(1_000, signal);
+    const deadline = Date.now() + UNIVERSE_TIMEOUT;
+    while (Date.now() < deadline && !(await isUniverseCollected(app)))
+      await systemClock.sleep(POLL_INTERVAL, signal);
   }
   signal.throwIfAborted();
-  const still = await never();
-  for (const id of waiting) if (still.has(id)) await trigger(client, id);
+  const stillPending = await neverCollected(app, settings);
+  for (const id of pending) if (stillPending.has(id)) await trigger(client, id);
 }
 
-function hasSchedule(name: string): boolean {
-  return !('resources' in findCollector(name));
+/** The scheduled collectors without data that are not running either. The dispatcher starts those of owners. */
+async function neverCollected(app: App, settings: ScheduleSettings): Promise<Set<string>> {
+  const { targets } = await currentProgress(app, settings);
+  const names = targets.filter((t) => t.readAt === null && !t.running).map((t) => t.collector);
+  return new Set(names.filter((name) => !('resources' in findCollector(name))));
 }
 
-async function isCollected(app: App): Promise<boolean> {
+async function isUniverseCollected(app: App): Promise<boolean> {
   const set = await app.db.prisma.publishedSet.findFirst({
     where: { collector: 'universe', run_id: { gt: 0 } },
   });
@@ -47,7 +48,7 @@ async function isCollected(app: App): Promise<boolean> {
 }
 
 async function trigger(client: Client, id: string): Promise<void> {
-  const handle = client.schedule.getHandle(id);
-  const { state } = await handle.describe();
-  if (!state.paused) await handle.trigger('SKIP');
+  const schedule = client.schedule.getHandle(id);
+  const { state } = await schedule.describe();
+  if (!state.paused) await schedule.trigger('SKIP');
 }

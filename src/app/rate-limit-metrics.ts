@@ -3,9 +3,9 @@ import { viewBucket } from '../lib/token-bucket-view.ts';
 import { readBuckets } from '../store/limits/rate-limit-store.ts';
 import type { Database } from '../store/database.ts';
 
-/** Budgets as Prometheus sees them: per group, users of a group together, since ids of characters are no labels. */
-export function addBudgetMetrics(registry: Registry, db: Pick<Database, 'pool'>): void {
-  // Registered by itself; its numbers are looked up when Prometheus asks.
+/** Adds the gauge of rate limits. Users of a group are summed up, because ids of characters must not become labels. */
+export function addRateLimitMetrics(registry: Registry, db: Pick<Database, 'pool'>): void {
+  // The constructor registers the gauge; it reads the limits whenever Prometheus scrapes.
   void new Gauge({
     name: 'esi_budget_tokens',
     help: "Tokens of ESI's limits and ours, by group: the limit, used in the window, leased by workers, free",
@@ -13,7 +13,7 @@ export function addBudgetMetrics(registry: Registry, db: Pick<Database, 'pool'>)
     registers: [registry],
     async collect() {
       this.reset();
-      // With the database away the other metrics are wanted all the more.
+      // The other metrics must stay available while the database is unreachable.
       const groups = await sumGroups(db).catch(() => new Map<string, Sums>());
       for (const [group, sums] of groups) {
         for (const [state, tokens] of Object.entries(sums)) this.set({ group, state }, tokens);

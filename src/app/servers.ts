@@ -9,24 +9,25 @@ import { describeError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { Config } from './settings.ts';
 
+/** The servers that everything else runs on. */
 export interface Servers {
   readonly databaseUrl: string;
   readonly temporalAddress: string;
   readonly temporalNamespace: string;
-  /** Address of Temporal's web page; unknown for a server that is not ours. */
+  /** Address of Temporal's Web UI; unknown for a server that is not embedded. */
   readonly temporalUi: string | undefined;
   stop(): Promise<void>;
 }
 
-/** How soon a dead embedded server is noticed and started again. */
-const WATCH = 5_000;
+/** How often (ms) an embedded server is checked. */
+const CHECK_INTERVAL = 5_000;
 
 interface Embedded {
   stop(): Promise<void>;
 }
 
-/** Starts an embedded server again, on the same port, when it has died under us. */
-function keepAlive<T extends Embedded>(
+/** Restarts an embedded server on the same port when it has died. */
+function restartWhenDead<T extends Embedded>(
   name: string,
   first: T,
   port: number,
@@ -36,16 +37,18 @@ function keepAlive<T extends Embedded>(
   let current: Embedded = first;
   let busy = Promise.resolve();
   let stopped = false;
-  const look = async () => {
+  const check = async () => {
     if (stopped || (await isListening(port))) return;
-    log.error({ port }, `the embedded ${name} has died; it is started again`);
+    log.error({ port }, `the embedded ${name} has died; restarting it`);
     current = await start(port);
   };
   const timer = setInterval(() => {
     busy = busy
-      .then(look)
-      .catch((error: unknown) => log.error({ error: describeError(error) }, `${name} does not start again`));
-  }, WATCH);
+      .then(check)
+      .catch((error: unknown) =>
+        log.error({ error: describeError(error) }, `could not restart the embedded ${name}`),
+      );
+  }, CHECK_INTERVAL);
   return {
     async stop() {
       stopped = true;
@@ -56,18 +59,18 @@ function keepAlive<T extends Embedded>(
   };
 }
 
-async function postgres(config: Config, log: Log) {
+async function startPostgres(config: Config, log: Log) {
   if (config.DATABASE_URL !== undefined) return { url: config.DATABASE_URL, stop: async () => undefined };
   const dir = path.join(config.DATA_DIR, 'postgres');
   const start = (port?: number) =>
     startEmbeddedPostgres({ dir, log, ...(port === undefined ? {} : { port }) });
   log.info({}, 'starting the embedded PostgreSQL');
   const server = await start();
-  const kept = keepAlive('PostgreSQL', server, server.port, start, log);
-  return { url: server.url, stop: () => kept.stop() };
+  const supervised = restartWhenDead('PostgreSQL', server, server.port, start, log);
+  return { url: server.url, stop: () => supervised.stop() };
 }
 
-/** The executable is fetched once per installation where that is writable, else once per DATA_DIR. */
+/** Where the Temporal CLI is downloaded to: once per installation where that is writable, else once per DATA_DIR. */
 async function cacheDir(config: Config): Promise<string> {
   const modules = fileURLToPath(new URL('../../../node_modules', import.meta.url));
   const writable = await access(modules, constants.W_OK).then(
@@ -77,7 +80,7 @@ async function cacheDir(config: Config): Promise<string> {
   return writable ? path.join(modules, '.cache', 'eve-data-collector') : path.join(config.DATA_DIR, 'cache');
 }
 
-async function temporal(config: Config, log: Log) {
+async function startTemporal(config: Config, log: Log) {
   const namespace = config.TEMPORAL_NAMESPACE;
   if (config.TEMPORAL_ADDRESS !== undefined) {
     return { address: config.TEMPORAL_ADDRESS, ui: undefined, stop: async () => undefined };
@@ -93,13 +96,16 @@ async function temporal(config: Config, log: Log) {
   log.info({}, 'starting the embedded Temporal server');
   const server = await start();
   const port = Number(server.address.split(':').at(-1));
-  const kept = keepAlive('Temporal server', server, port, start, log);
-  return { address: server.address, ui: server.ui, stop: () => kept.stop() };
+  const supervised = restartWhenDead('Temporal server', server, port, start, log);
+  return { address: server.address, ui: server.ui, stop: () => supervised.stop() };
 }
 
-/** The database and the Temporal server: those that the settings name, else embedded ones under DATA_DIR. */
+/** Gives the database and the Temporal server that the settings name, else starts embedded ones under DATA_DIR. */
 export async function startServers(config: Config, log: Log): Promise<Servers> {
-  const [database, workflow] = await Promise.allSettled([postgres(config, log), temporal(config, log)]);
+  const [database, workflow] = await Promise.allSettled([
+    startPostgres(config, log),
+    startTemporal(config, log),
+  ]);
   if (database.status === 'rejected' || workflow.status === 'rejected') {
     for (const started of [database, workflow])
       if (started.status === 'fulfilled') await started.value.stop();

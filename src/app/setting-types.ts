@@ -1,87 +1,138 @@
 import { z } from 'zod';
-import { parseDuration } from '../lib/clock.ts';
 import { isCron } from '../lib/cron.ts';
+import { parseDuration } from '../lib/duration.ts';
 
-/* What a setting may be. The messages go after "accepted is". */
+/*
+ * The types of settings. Each carries in its metadata what it accepts, in words that follow "Use": the messages about bad
+ * values and docs/settings.md show them.
+ */
 
-export const count = (least: number, most: number) =>
-  z.string().regex(/^\d+$/, 'a whole number').transform(Number).pipe(z.number().min(least).max(most));
-export const port = count(0, 65_535);
-export const bool = z
-  .enum(['true', 'false', 'yes', 'no', '1', '0'])
-  .transform((text) => ['true', '1', 'yes'].includes(text));
-export const url = (...protocols: string[]) =>
-  z
-    .string()
-    .refine(
-      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
-      `an address that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`,
-    )
-    .transform((text) => text.replace(/\/+$/, ''));
-/** Addresses of the web are logged and shown: nothing secret belongs into them. */
-const isOpen = (text: string) => {
-  const { username, password } = new URL(text);
+/** A text that `accepts` and otherwise is refused with the words of `accepted`. */
+const text = (accepted: string, accepts: (value: string) => boolean) =>
+  z.string({ error: accepted }).refine(accepts, accepted).meta({ accepted });
+
+/** Any text. */
+export const anyText = z.string().min(1).meta({ accepted: 'any text' });
+
+/** One of the given words. */
+export function oneOf<const W extends readonly [string, ...string[]]>(...words: W) {
+  const accepted = `one of ${words.join(', ')}`;
+  return z.enum(words, { error: accepted }).meta({ accepted });
+}
+
+/** A whole number from `min` to `max`. */
+export function wholeNumber(min: number, max: number) {
+  const accepted = `a whole number from ${min} to ${max}`;
+  const inRange = (value: string) => /^\d+$/.test(value) && Number(value) >= min && Number(value) <= max;
+  return text(accepted, inRange).transform(Number);
+}
+
+/** A TCP port; 0 means any free one. */
+export const port = wholeNumber(0, 65_535);
+
+/** A switch. */
+export const boolean = oneOf('true', 'false', 'yes', 'no', '1', '0').transform((word) =>
+  ['true', '1', 'yes'].includes(word),
+);
+
+/** A URL of one of the given protocols (`https:`), without slashes at its end. */
+export function url(...protocols: string[]) {
+  const accepted = `an address that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`;
+  const accepts = (value: string) => URL.canParse(value) && protocols.includes(new URL(value).protocol);
+  return text(accepted, accepts).transform((value) => value.replace(/\/+$/, ''));
+}
+
+const WITHOUT_CREDENTIALS = 'an address without user and password';
+
+/** Web addresses are logged and shown, so they must not contain secrets. */
+function hasNoCredentials(value: string): boolean {
+  const { username, password } = new URL(value);
   return username === '' && password === '';
-};
-const OPEN = 'an address without user and password';
-export const http = url('http:', 'https:').refine(isOpen, OPEN);
-/** As it is registered with EVE, letter for letter. Its path is one that nothing else here has. */
-export const callback = z
-  .string()
-  .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text) && isFreePath(new URL(text)), {
-    message: 'an address with a path of its own, such as http://localhost:8080/callback',
-    abort: true,
-  })
-  // Others are encoded on their way, or are patterns to the router: such a path would never be found.
-  .refine(
-    (text) => /^[\w./~-]+$/.test(new URL(text).pathname),
-    'an address with a path of letters, digits and any of ._~/-',
-  )
-  .refine(isOpen, OPEN);
-/** Addresses have IPv6 in brackets; what is listened on has not. */
-export const host = z
-  .string()
-  .min(1)
-  .transform((text) => text.replace(/^\[(.*:.*)\]$/, '$1'));
-export const duration = (least: string) =>
-  z
-    .string()
-    .refine((text) => parseDuration(text) !== undefined, {
-      message: 'a duration such as 10s, 5m, 1h or 1d',
-      abort: true,
-    })
-    .refine((text) => (parseDuration(text) ?? 0) >= parseDuration(least)!, `at least ${least}`);
-export const retention = z
-  .string()
-  .refine(
-    (text) => text === '0' || (parseDuration(text) ?? 0) > 0,
-    'a duration such as 90d, or 0 to keep for ever',
-  );
-export const cron = z.string().refine(isCron, 'five cron fields, e.g. "0 2 * * 0" (UTC)');
+}
 
-/** `/api/tokens/callback` is ours, and does as well. */
+/** A web address that is safe to log. */
+export const webAddress = url('http:', 'https:').refine(hasNoCredentials, WITHOUT_CREDENTIALS);
+
+/** `host:port` of a server. */
+export const hostAndPort = text('host:port', (value) => /^[^\s/:]+:\d+$/.test(value));
+
+/** `/api/tokens/callback` is one of our own routes and accepts logins as well; the other routes are taken. */
 function isFreePath({ pathname, search, hash }: URL): boolean {
   const taken = ['/', '/health', '/login', '/style.css'].includes(pathname) || /^\/api(\/|$)/.test(pathname);
   return search === '' && hash === '' && (!taken || pathname === '/api/tokens/callback');
 }
 
-/** 32 bytes for AES-256; a text that base64 gives back as it was. */
-function isKey(text: string): boolean {
-  const bytes = Buffer.from(text.trim(), 'base64');
-  return bytes.length === 32 && bytes.toString('base64') === text.trim();
+const CALLBACK = 'an address with a path of its own, such as http://localhost:8080/callback';
+
+/** The callback URL, unchanged: EVE compares it letter for letter with the registered one. */
+export const callbackUrl = z
+  .string()
+  .refine((value) => /^https?:\/\//.test(value) && URL.canParse(value) && isFreePath(new URL(value)), {
+    message: CALLBACK,
+    abort: true,
+  })
+  // Browsers encode other characters, and the router reads some of them as patterns: such a path would never match.
+  .refine(
+    (value) => /^[\w./~-]+$/.test(new URL(value).pathname),
+    'an address with a path of letters, digits and any of ._~/-',
+  )
+  .refine(hasNoCredentials, WITHOUT_CREDENTIALS)
+  .meta({ accepted: CALLBACK });
+
+/** A host to listen on. URLs write IPv6 addresses in brackets; sockets take them without. */
+export const listenHost = anyText
+  .transform((value) => value.replace(/^\[(.*:.*)\]$/, '$1'))
+  .meta({ accepted: 'a host name or address' });
+
+/** A duration of at least `min`, as its text. */
+export const duration = (min: string) =>
+  z
+    .string()
+    .refine((value) => parseDuration(value) !== undefined, {
+      message: 'a duration such as 10s, 5m, 1h or 1d',
+      abort: true,
+    })
+    .refine((value) => parseDuration(value)! >= parseDuration(min)!, `at least ${min}`)
+    .meta({ accepted: `a duration such as 10s, 5m, 1h or 1d, at least ${min}` });
+
+/** How long rows are kept. */
+export const retention = text(
+  'a duration such as 90d, or 0 to keep for ever',
+  (value) => value === '0' || (parseDuration(value) ?? 0) > 0,
+);
+
+/** A cron expression in UTC. */
+export const cron = text('five cron fields, e.g. "0 2 * * 0" (UTC)', isCron);
+
+/** A day. */
+export const day = z.iso.date('a date such as 2026-08-18').meta({ accepted: 'a date such as 2026-08-18' });
+
+/** Region ids, each once, or `all`. */
+export const regions = text('region ids separated by commas, or "all"', (value) =>
+  /^(all|\d{8}(\s*,\s*\d{8})*)$/.test(value),
+);
+
+/** An e-mail address, a URL, or a Discord or in-game name marked as such: CCP asks for a way to reach the operator. */
+const CONTACT = /[^\s@]+@[^\s@]+\.[^\s@]+|https?:\/\/\S+|(discord|eve|character|in-game|ign)\s*[:=]\s*\S+/i;
+
+export const userAgent = text(
+  'a text with a contact: an e-mail address, a URL, or "Discord: name" or "EVE: character"',
+  (value) => CONTACT.test(value),
+);
+
+/** Whether a text is 32 bytes (an AES-256 key) in canonical base64. */
+function isKey(value: string): boolean {
+  const bytes = Buffer.from(value.trim(), 'base64');
+  return bytes.length === 32 && bytes.toString('base64') === value.trim();
 }
 
-/** E-mail, web address, or a Discord or in-game name marked as such: ESI wants to be able to reach us. */
-const CONTACT = /[^\s@]+@[^\s@]+\.[^\s@]+|https?:\/\/\S+|(discord|eve|character|in-game|ign)\s*[:=]\s*\S+/i;
-const WITH_CONTACT =
-  'a text with a contact: an e-mail address, a URL, or "Discord: name" or "EVE: character"';
+export const encryptionKeys = text('keys of 32 bytes in base64, separated by commas', (value) =>
+  value.split(',').every(isKey),
+);
 
-export const userAgent = z.string({ error: WITH_CONTACT }).regex(CONTACT, WITH_CONTACT);
-export const tokenKeys = z
-  .string()
-  .refine((text) => text.split(',').every(isKey), 'keys of 32 bytes in base64, separated by commas');
-/** Long enough not to be guessed. */
+/** Long enough not to be guessed, and of characters that an Authorization header can carry. */
 export const apiToken = z
   .string()
   .min(16, { error: 'at least 16 characters', abort: true })
-  .regex(/^[\w.~+/-]+=*$/, 'letters, digits and any of ._~+/-, which a bearer token can hold');
+  .regex(/^[\w.~+/-]+=*$/, 'letters, digits and any of ._~+/-, which a bearer token can contain')
+  .meta({ accepted: 'at least 16 letters, digits and any of ._~+/-' });

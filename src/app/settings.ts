@@ -3,25 +3,12 @@ import path from 'node:path';
 import { parse as parseDotenv } from 'dotenv';
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
-import { AppError } from '../lib/errors.ts';
 import { COMPATIBILITY_DATE } from '../esi/facts/routes.ts';
-import {
-  apiToken,
-  bool,
-  callback,
-  count,
-  cron,
-  duration,
-  host,
-  http,
-  port,
-  retention,
-  tokenKeys,
-  url,
-  userAgent,
-} from './setting-types.ts';
+import { AppError } from '../lib/errors.ts';
+import { isLoopback } from '../lib/loopback.ts';
+import * as types from './setting-types.ts';
 
-/** Settings with one of these beginnings are ours: an unknown one is a slip of the pen, and is refused. */
+/** Settings that begin with one of these are ours: an unknown one is a typing error and is refused. */
 const PREFIXES = [
   'DATABASE_',
   'METRICS_',
@@ -36,8 +23,8 @@ const PREFIXES = [
   'RETENTION_',
 ];
 
-/** Names of Temporal's own programs that are near ones of ours. */
-const OTHERS = /^TEMPORAL_(CLI_(?!PATH)|TLS_\w+_DATA$)/;
+/** Settings of Temporal's own programs whose names resemble ours. */
+const FOREIGN = /^TEMPORAL_(CLI_(?!PATH)|TLS_\w+_DATA$)/;
 
 /** Requests at once, unless the rate allows fewer. */
 const DEFAULT_BURST = 50;
@@ -45,70 +32,141 @@ const DEFAULT_BURST = 50;
 /** The five regions of the trade hubs: Jita, Amarr, Dodixie, Rens, Hek. */
 const DEFAULT_REGIONS = '10000002,10000043,10000032,10000030,10000042';
 
-const settings = {
-  DATABASE_URL: url('postgres:', 'postgresql:').optional(),
-  DATABASE_MAX_CONNECTIONS: count(5, 500).default(25),
-  DATABASE_MIN_CONNECTIONS: count(0, 500).default(5),
-  TEMPORAL_ADDRESS: z
-    .string()
-    .regex(/^[^\s/:]+:\d+$/, 'host:port')
-    .optional(),
-  TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
-  TEMPORAL_API_KEY: z.string().optional(),
-  TEMPORAL_TLS: bool.optional(),
-  TEMPORAL_TLS_CLIENT_CERT_PATH: z.string().optional(),
-  TEMPORAL_TLS_CLIENT_KEY_PATH: z.string().optional(),
-  TEMPORAL_TLS_SERVER_CA_CERT_PATH: z.string().optional(),
-  TEMPORAL_TLS_SERVER_NAME: z.string().optional(),
-  TEMPORAL_CLI_PATH: z.string().optional(),
-  DATA_DIR: z
-    .string()
-    .min(1)
+/** Every setting with its default and its meaning. docs/settings.md is generated from it (`npm run docs`). */
+export const settings = {
+  DATABASE_URL: types
+    .url('postgres:', 'postgresql:')
+    .optional()
+    .describe('PostgreSQL 16 or newer. Unset: an embedded PostgreSQL under `DATA_DIR`.'),
+  DATABASE_MAX_CONNECTIONS: types
+    .wholeNumber(5, 500)
+    .default(25)
+    .describe('Connections that a process opens at most.'),
+  DATABASE_MIN_CONNECTIONS: types
+    .wholeNumber(0, 500)
+    .default(5)
+    .describe('Connections that a process keeps open. No more than `DATABASE_MAX_CONNECTIONS`.'),
+  TEMPORAL_ADDRESS: types.hostAndPort
+    .optional()
+    .describe('Temporal server. Unset: an embedded one under `DATA_DIR`, with its Web UI.'),
+  TEMPORAL_NAMESPACE: types.anyText.default('default').describe('Temporal namespace.'),
+  TEMPORAL_API_KEY: types.anyText.optional().describe('API key of Temporal Cloud. Turns TLS on.'),
+  TEMPORAL_TLS: types.boolean
+    .optional()
+    .describe('TLS to the Temporal server. Unset: on when an API key or another TLS setting is set.'),
+  TEMPORAL_TLS_CLIENT_CERT_PATH: types.anyText
+    .optional()
+    .describe('File of the client certificate for mTLS.'),
+  TEMPORAL_TLS_CLIENT_KEY_PATH: types.anyText.optional().describe('File of the client key for mTLS.'),
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: types.anyText
+    .optional()
+    .describe("File of the CA that signed the Temporal server's certificate."),
+  TEMPORAL_TLS_SERVER_NAME: types.anyText
+    .optional()
+    .describe("Name in the Temporal server's certificate, where it differs from the address."),
+  TEMPORAL_CLI_PATH: types.anyText
+    .optional()
+    .describe('An existing `temporal` executable for the embedded server.'),
+  DATA_DIR: types.anyText
     .default('./data')
-    .transform((dir) => path.resolve(dir)),
-  ESI_USER_AGENT: userAgent,
-  ESI_CLIENT_ID: z.string().optional(),
-  ESI_CLIENT_SECRET: z.string().optional(),
-  ESI_CALLBACK_URL: callback.default('http://localhost:8080/callback'),
-  ESI_BASE_URL: http.default('https://esi.evetech.net'),
-  SSO_BASE_URL: http.default('https://login.eveonline.com'),
-  SDE_BASE_URL: http.default('https://developers.eveonline.com/static-data'),
-  R2Z2_BASE_URL: http.default('https://r2z2.zkillboard.com'),
-  ESI_RATE_LIMIT: count(1, 1_000_000).default(300),
-  ESI_BURST_LIMIT: count(1, 1_000_000).optional(),
-  ESI_COMPATIBILITY_DATE: z.iso.date('a date such as 2026-08-18').default(COMPATIBILITY_DATE),
-  COLLECT_UNIVERSE_DATA: bool.default(true),
-  COLLECT_MARKET_ORDERS: bool.default(true),
-  COLLECT_MARKET_HISTORY: bool.default(true),
-  COLLECT_INDUSTRY_DATA: bool.default(true),
-  COLLECT_KILLMAILS: bool.default(false),
-  MARKET_REGIONS: z
-    .string()
-    .regex(/^(all|\d{8}(\s*,\s*\d{8})*)$/, 'region ids separated by commas, or "all"')
+    .transform((dir) => path.resolve(dir))
+    .describe('Folder of the embedded servers, downloads, the encryption key and `endpoints.json`.'),
+  ESI_USER_AGENT: types.userAgent.describe(
+    'Sent with every request, so that CCP can reach you. Required (not for the demo).',
+  ),
+  ESI_CLIENT_ID: types.anyText
+    .optional()
+    .describe('SSO application. Unset: data of characters and corporations is not collected.'),
+  ESI_CLIENT_SECRET: types.anyText.optional().describe('Secret of the SSO application.'),
+  ESI_CALLBACK_URL: types.callbackUrl
+    .default('http://localhost:8080/callback')
+    .describe('Callback URL, exactly as registered with the SSO application. Must lead to `HTTP_PORT`.'),
+  ESI_BASE_URL: types.webAddress.default('https://esi.evetech.net').describe('ESI.'),
+  SSO_BASE_URL: types.webAddress
+    .default('https://login.eveonline.com')
+    .describe("EVE's login server. Its endpoints are read from its metadata document."),
+  SDE_BASE_URL: types.webAddress
+    .default('https://developers.eveonline.com/static-data')
+    .describe('Static data export.'),
+  R2Z2_BASE_URL: types.webAddress
+    .default('https://r2z2.zkillboard.com')
+    .describe("zKillboard's feed of killmails. Not used yet."),
+  ESI_RATE_LIMIT: types
+    .wholeNumber(1, 1_000_000)
+    .default(300)
+    .describe('Requests to ESI per minute, of all workers together.'),
+  ESI_BURST_LIMIT: types
+    .wholeNumber(1, 1_000_000)
+    .optional()
+    .describe(
+      `Requests to ESI at once, no more than \`ESI_RATE_LIMIT\`. Unset: ${DEFAULT_BURST}, or \`ESI_RATE_LIMIT\` when that is lower.`,
+    ),
+  ESI_COMPATIBILITY_DATE: types.day
+    .default(COMPATIBILITY_DATE)
+    .describe('Version of ESI that requests ask for. The default is the one this release was built against.'),
+  COLLECT_UNIVERSE_DATA: types.boolean.default(true).describe('Collect static data.'),
+  COLLECT_MARKET_ORDERS: types.boolean
+    .default(true)
+    .describe('Collect public market orders and market prices.'),
+  COLLECT_MARKET_HISTORY: types.boolean.default(true).describe('Collect market history.'),
+  COLLECT_INDUSTRY_DATA: types.boolean.default(true).describe('Collect industry indices and facilities.'),
+  COLLECT_KILLMAILS: types.boolean.default(false).describe('Collect killmails. Not available yet.'),
+  MARKET_REGIONS: types.regions
     .default(DEFAULT_REGIONS)
-    .transform((text) => (text === 'all' ? ('all' as const) : [...new Set(text.split(',').map(Number))])),
-  MARKET_ORDERS_INTERVAL: duration('10s').default('5m'),
-  MARKET_HISTORY_CRON: cron.default('0 12 * * *'),
-  UNIVERSE_UPDATE_CRON: cron.default('0 2 * * 0'),
-  INDUSTRY_UPDATE_CRON: cron.default('30 11 * * *'),
-  UNIVERSE_SOURCE: z.enum(['sde', 'esi']).default('sde'),
-  RETENTION_MARKET_ORDER_CHANGES: retention.default('0'),
-  RETENTION_MARKET_TYPE_SERIES: retention.default('0'),
-  RETENTION_MARKET_PRICES: retention.default('0'),
-  RETENTION_COLLECTION_RUNS: retention.default('90d'),
-  RETENTION_REJECTED_ROWS: retention.default('30d'),
-  TOKEN_ENCRYPTION_KEY: tokenKeys.optional(),
-  HTTP_HOST: host.default('127.0.0.1'),
-  HTTP_PORT: port.default(8080),
-  API_TOKEN: apiToken.optional(),
-  METRICS_ENABLED: bool.default(true),
-  METRICS_PORT: port.default(9090),
-  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
-  LOG_FORMAT: z.enum(['json', 'pretty']).optional(),
-  OTEL_EXPORTER_OTLP_ENDPOINT: http.optional(),
+    .transform((text) => (text === 'all' ? ('all' as const) : [...new Set(text.split(',').map(Number))]))
+    .describe('Regions whose market is collected. `all` needs `COLLECT_UNIVERSE_DATA`.'),
+  MARKET_ORDERS_INTERVAL: types
+    .duration('10s')
+    .default('5m')
+    .describe('Time between two runs of `market-orders`.'),
+  MARKET_HISTORY_CRON: types.cron.default('0 12 * * *').describe('When `market-history` runs (UTC).'),
+  UNIVERSE_UPDATE_CRON: types.cron.default('0 2 * * 0').describe('When `universe` runs (UTC).'),
+  INDUSTRY_UPDATE_CRON: types.cron
+    .default('30 11 * * *')
+    .describe('When `industry-indices` and `industry-facilities` run (UTC).'),
+  UNIVERSE_SOURCE: types
+    .oneOf('sde', 'esi')
+    .default('sde')
+    .describe('Source of static data: the export (one download) or ESI (many requests).'),
+  RETENTION_MARKET_ORDER_CHANGES: types.retention
+    .default('0')
+    .describe('How long superseded versions of market orders are kept.'),
+  RETENTION_MARKET_TYPE_SERIES: types.retention
+    .default('0')
+    .describe('How long best prices and volumes per type are kept.'),
+  RETENTION_MARKET_PRICES: types.retention.default('0').describe('How long market prices are kept.'),
+  RETENTION_COLLECTION_RUNS: types.retention.default('90d').describe('How long finished runs are kept.'),
+  RETENTION_REJECTED_ROWS: types.retention
+    .default('30d')
+    .describe('How long rows that failed validation are kept.'),
+  TOKEN_ENCRYPTION_KEY: types.encryptionKeys
+    .optional()
+    .describe(
+      'Keys of the stored tokens: the first encrypts, all decrypt. Unset: created once in `DATA_DIR/token.key`.',
+    ),
+  HTTP_HOST: types.listenHost
+    .default('127.0.0.1')
+    .describe('Address that page, API and metrics listen on. Beyond loopback `API_TOKEN` is required.'),
+  HTTP_PORT: types.port
+    .default(8080)
+    .describe('Port of the page, the API and the login callback. 0: any free one.'),
+  API_TOKEN: types.apiToken
+    .optional()
+    .describe('Bearer token of the API, and password of the page. Without it only this machine is served.'),
+  METRICS_ENABLED: types.boolean.default(true).describe('Serve Prometheus metrics at `/metrics`.'),
+  METRICS_PORT: types.port.default(9090).describe('Port of the metrics. 0: any free one.'),
+  LOG_LEVEL: types
+    .oneOf('debug', 'info', 'warn', 'error')
+    .default('info')
+    .describe('Least severe messages that are logged.'),
+  LOG_FORMAT: types
+    .oneOf('json', 'pretty')
+    .optional()
+    .describe('Format of the log on stderr. Unset: `pretty` on a terminal, else `json`.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: types.webAddress.optional().describe('Receiver of traces. Not used yet.'),
 } as const;
 
-/** Settings are compared with each other when each is good by itself. */
+/** Settings are compared with each other only when each is valid by itself. */
 const when = ({ issues }: z.core.ParsePayload) => issues.length === 0;
 
 const schema = z
@@ -129,7 +187,7 @@ const schema = z
   })
   .refine((s) => s.API_TOKEN !== undefined || isLoopback(s.HTTP_HOST), {
     path: ['HTTP_HOST'],
-    message: 'a loopback address (127.0.0.1, ::1, localhost) unless API_TOKEN is set',
+    message: 'a loopback address (127.0.0.1, ::1, localhost), or set API_TOKEN',
     when,
   })
   .transform((s) => ({
@@ -137,82 +195,67 @@ const schema = z
     ESI_BURST_LIMIT: s.ESI_BURST_LIMIT ?? Math.min(DEFAULT_BURST, s.ESI_RATE_LIMIT),
   }));
 
+/** The settings of a process, with defaults filled in. */
 export type Config = z.infer<typeof schema>;
-export type SettingName = keyof typeof settings;
 
-export const SETTING_NAMES = Object.keys(settings) as SettingName[];
+const SETTING_NAMES = Object.keys(settings);
 
-/** Values of these are never shown. */
+/** Values of these settings are never shown. */
 const SECRET = /SECRET|KEY|TOKEN|DATABASE_URL/;
 
-/** Nor are values that may have user and password in them. */
+/** Values that may contain a user and a password are never shown either. */
 const USER_INFO = /:.*@/s;
 
-/** Whether an address is this machine's own. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
-}
-
-/** The environment with `.env` of the working folder beneath it: what is set outside wins. */
+/** The environment, with `.env` of the working folder for what the environment does not set. */
 export function readEnvironment(cwd = process.cwd()): NodeJS.ProcessEnv {
   let file = {};
   try {
     file = parseDotenv(readFileSync(path.join(cwd, '.env')));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-      throw badSettings([`.env cannot be read: ${String(error)}`]);
+      throw badSettings([`Could not read .env: ${String(error)}.`]);
   }
   return { ...file, ...process.env };
 }
 
 /**
- * The settings, checked. An empty value counts as not set. Throws AppError BAD_SETTINGS with a sentence per setting
- * that is malformed, out of range, or a slip of the pen.
+ * Validates the settings. An empty value counts as not set. Throws AppError BAD_SETTINGS with a line for each setting that
+ * is unknown or not valid.
  */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim() !== ''));
   const unknown = Object.keys(given)
-    .filter((name) => !(name in settings) && isSlip(name))
-    .map((name) => `${name} is no setting of ours${hint(name)}`);
+    .filter((name) => !(name in settings) && isMisspelled(name))
+    .map(formatUnknown);
   const parsed = schema.safeParse(given);
-  const bad = parsed.success ? [] : parsed.error.issues.map((issue) => sentence(issue, given));
-  if (unknown.length + bad.length > 0 || !parsed.success) throw badSettings([...unknown, ...bad]);
+  const invalid = parsed.success ? [] : parsed.error.issues.map((issue) => formatInvalid(issue, given));
+  if (unknown.length + invalid.length > 0 || !parsed.success) throw badSettings([...unknown, ...invalid]);
   return parsed.data;
 }
 
-function sentence(issue: z.core.$ZodIssue, given: Record<string, string | undefined>): string {
+function formatInvalid(issue: z.core.$ZodIssue, given: Record<string, string | undefined>): string {
   const name = String(issue.path[0]);
   const value = given[name];
-  const isSecret = SECRET.test(name) || USER_INFO.test(value ?? '');
-  const found = value === undefined ? 'is not set' : isSecret ? 'is set to something else' : `is "${value}"`;
-  return `${name} ${found}; accepted is ${accepted(issue)}`;
+  if (value === undefined) return `${name} is not set. Use ${issue.message}.`;
+  if (issue.code === 'too_small') return `${name} is too short: use ${issue.message}.`;
+  const isSecret = SECRET.test(name) || USER_INFO.test(value);
+  return `${isSecret ? name : `${name}="${value}"`} is not valid. Use ${issue.message}.`;
 }
 
-function accepted(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_value') return `one of ${issue.values.map(String).join(', ')}`;
-  if (issue.code === 'too_small' && issue.origin === 'number') return `${issue.minimum} or more`;
-  if (issue.code === 'too_big' && issue.origin === 'number') return `${issue.maximum} or less`;
-  return issue.message;
-}
-
-/** Beginnings that are not ours alone (HTTP_PROXY, OTEL_SERVICE_NAME): there a slip is what is near one of ours. */
-function isSlip(name: string): boolean {
+/** Other programs use some of our prefixes (HTTP_PROXY, OTEL_SERVICE_NAME): there only a name close to ours counts. */
+function isMisspelled(name: string): boolean {
   if (PREFIXES.some((prefix) => name.startsWith(prefix))) return true;
   const [firstWord] = name.split('_', 1);
-  return !OTHERS.test(name) && (nearest(name)?.startsWith(`${firstWord}_`) ?? false);
+  return !FOREIGN.test(name) && (closestSetting(name)?.startsWith(`${firstWord}_`) ?? false);
 }
 
-/** The known setting that differs by a letter or two. */
-const nearest = (name: string) => SETTING_NAMES.find((known) => distance(known, name) <= 2);
+/** The setting whose name differs by one or two letters. */
+const closestSetting = (name: string) => SETTING_NAMES.find((known) => distance(known, name) <= 2);
 
-function hint(name: string): string {
-  const near = nearest(name);
-  return near ? `; did you mean ${near}?` : '; see the list in README.md';
+function formatUnknown(name: string): string {
+  const closest = closestSetting(name);
+  return `Unknown setting ${name}. ${closest ? `Did you mean ${closest}?` : 'See docs/settings.md for all settings.'}`;
 }
 
-function badSettings(sentences: readonly string[]): AppError {
-  return new AppError(sentences.map((s) => (s.endsWith('?') ? s : `${s}.`)).join('\n'), {
-    code: 'BAD_SETTINGS',
-    verdict: 'fail',
-  });
-}
+const badSettings = (lines: readonly string[]) =>
+  new AppError(lines.join('\n'), { code: 'BAD_SETTINGS', verdict: 'fail' });

@@ -1,24 +1,27 @@
 import type { Client } from '@temporalio/client';
 import { collectors } from '../collectors/index.ts';
+import { listTargets } from '../engine/list-targets.ts';
 import { listAssignments } from '../engine/owners/assignment-service.ts';
 import { listTokens } from '../engine/owners/token-service.ts';
 import { resourcesOf } from '../engine/run/resources.ts';
-import { listTargets } from '../engine/list-targets.ts';
-import type { Check, Health } from '../http/health.ts';
-import { checkHealth } from '../http/health.ts';
+import { type Check, checkHealth, type Health } from '../http/health.ts';
 import type { HttpStatus } from '../http/http-sources.ts';
+import { cronPeriod } from '../lib/cron.ts';
+import { MINUTE } from '../lib/duration.ts';
 import { describeError } from '../lib/errors.ts';
-import { intervalOf, isScheduled, type ScheduleSettings } from '../temporal/schedules/plan-schedules.ts';
+import { readDrifts } from '../store/limits/esi-limits.ts';
 import { readPause } from '../store/limits/pause.ts';
 import { readEnabledAssignments } from '../store/owners/due-assignments.ts';
-import { readDrifts } from '../store/limits/esi-limits.ts';
 import { readStatus, type WantedTarget } from '../store/target-status.ts';
-import { cronPeriod } from '../lib/cron.ts';
+import { intervalOf, isScheduled, type ScheduleSettings } from '../temporal/schedules/plan-schedules.ts';
 import type { RunningWorkers } from '../temporal/workers.ts';
 import type { App } from './create-app.ts';
 
+/** The parts of the app that reading its state needs: neither ESI nor SSO. */
+export type StatusContext = Pick<App, 'db' | 'clock' | 'settings'>;
+
 /** The targets that the settings and the assignments ask for. */
-export async function wantedTargets(app: App, settings: ScheduleSettings): Promise<WantedTarget[]> {
+async function wantedTargets(app: StatusContext, settings: ScheduleSettings): Promise<WantedTarget[]> {
   const wanted: WantedTarget[] = await assignedTargets(app);
   for (const collector of collectors) {
     if (!isScheduled(collector, settings)) continue;
@@ -27,38 +30,35 @@ export async function wantedTargets(app: App, settings: ScheduleSettings): Promi
       'cronSetting' in schedule
         ? cronPeriod(settings.crons[schedule.cronSetting])
         : intervalOf(schedule, settings);
-    // Before the first import of the universe "all regions" is not known yet: the collector is shown without a target.
+    // Before the first import of the universe the list of all regions is unknown: the collector is shown without a target.
     const targets = await listTargets(app, collector).catch(() => ['']);
     for (const target of targets) wanted.push({ collector: collector.name, target, every });
   }
   return wanted;
 }
 
-/** What is assigned to owners, with the parts that each collector reads for them. */
-async function assignedTargets(app: App): Promise<WantedTarget[]> {
+/** The enabled assignments, with the resources that each collector reads for its owner. */
+async function assignedTargets(app: StatusContext): Promise<WantedTarget[]> {
   const rows = await readEnabledAssignments(app.db.pool);
   return rows.flatMap(({ collector: name, target, minutes, note }) => {
     const collector = collectors.find((one) => one.name === name);
     if (!collector || !('resources' in collector)) return [];
-    const names = resourcesOf(collector.resources, target).map(({ name }) => name);
-    return [{ collector: name, target, every: minutes * 60_000, resources: names, note }];
+    const resources = resourcesOf(collector.resources, target).map((resource) => resource.name);
+    return [{ collector: name, target, every: minutes * MINUTE, resources, note }];
   });
 }
 
-/** What is collected, and how it stands. */
+/** The state of every target, and of the pause. */
 export type Progress = Pick<HttpStatus, 'targets' | 'paused'>;
 
-/** The same with the owners, and what ESI says of its limits. */
-export type Status = HttpStatus;
-
-/** How everything that is wanted stands now. */
-export async function currentProgress(app: App, settings: ScheduleSettings): Promise<Progress> {
+/** The state of every target that the settings and the assignments ask for. */
+export async function currentProgress(app: StatusContext, settings: ScheduleSettings): Promise<Progress> {
   const [wanted, pause] = await Promise.all([wantedTargets(app, settings), readPause(app.db)]);
   return { targets: await readStatus(app.db, wanted, new Date()), paused: pause?.reason ?? null };
 }
 
-/** All that there is to know. */
-export async function currentStatus(app: App, settings: ScheduleSettings): Promise<Status> {
+/** The progress, the owners, and changes of ESI's limits. */
+export async function currentStatus(app: StatusContext, settings: ScheduleSettings): Promise<HttpStatus> {
   const [progress, drifts, tokens, assignments] = await Promise.all([
     currentProgress(app, settings),
     readDrifts(app.db),
@@ -68,61 +68,72 @@ export async function currentStatus(app: App, settings: ScheduleSettings): Promi
   return { ...progress, drifts, tokens, assignments };
 }
 
-function judgeProgress({ targets, paused }: Progress, workers: RunningWorkers | undefined): Check {
-  if (workers && workers.state() !== 'RUNNING')
-    return { status: 'down', detail: `the workers are ${workers.state()}` };
+/** Names of late or failing targets that /health shows; the status shows all. */
+const MAX_NAMES = 3;
+
+function checkProgress({ targets, paused }: Progress, workers: RunningWorkers): Check {
+  const state = workers.state();
+  if (state !== 'RUNNING') return { status: 'down', detail: `the workers are not running (${state})` };
   if (paused !== null) return { status: 'degraded', detail: `paused: ${paused}` };
   const bad = targets.filter((t) => t.state === 'late' || t.state === 'failing');
-  if (bad.length === 0)
-    return {
-      status: 'ok',
-      detail: `${targets.filter((t) => t.readAt !== null).length} of ${targets.length} targets have data`,
-    };
-  const names = bad.slice(0, 3).map((t) => `${t.collector} ${t.target}`.trim());
+  if (bad.length === 0) {
+    const collected = targets.filter((t) => t.readAt !== null).length;
+    return { status: 'ok', detail: `${collected} of ${targets.length} targets have data` };
+  }
+  const names = bad.slice(0, MAX_NAMES).map((t) => `${t.collector} ${t.target}`.trim());
+  const more = bad.length > MAX_NAMES ? ', …' : '';
   return {
     status: 'degraded',
-    detail: `${bad.length} late or failing: ${names.join(', ')}${bad.length > 3 ? ', …' : ''}`,
+    detail: `${bad.length} late or failing: ${names.join(', ')}${more}`,
   };
 }
 
-/** What /health says. */
+/** Runs the checks of /health. */
 export function currentHealth(
   app: App,
   client: Client,
   settings: ScheduleSettings,
-  workers: RunningWorkers | undefined,
+  workers: RunningWorkers,
 ): Promise<Health> {
   return checkHealth({
     async database() {
       const started = performance.now();
       await app.db.pool.query('SELECT 1');
-      return { status: 'ok', detail: `answers in ${Math.ceil(performance.now() - started)} ms` };
+      return { status: 'ok', detail: `responds in ${Math.ceil(performance.now() - started)} ms` };
     },
     async temporal() {
       await client.workflowService.getSystemInfo({});
-      return { status: 'ok', detail: 'answers' };
+      return { status: 'ok', detail: 'responds' };
     },
     async esi() {
       const { status, detail } = app.esi.health();
       return { status: status === 'unknown' ? 'ok' : status, detail };
     },
     async progress() {
-      return judgeProgress(await currentProgress(app, settings), workers);
+      return checkProgress(await currentProgress(app, settings), workers);
     },
   });
 }
 
-/** One look whether ESI answers; nothing is sent while paused. */
-export async function probeEsi(app: App): Promise<{ ok: boolean; detail: string }> {
+/** Whether ESI responds, and how many players are online or what went wrong. */
+export interface EsiProbe {
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** The start of `up` waits for ESI no longer than this (ms). */
+const PROBE_TIMEOUT = 3_000;
+
+/** Asks ESI for its status once. No request is sent while paused. */
+export async function probeEsi(app: Pick<App, 'esi'>): Promise<EsiProbe> {
   try {
-    const { json } = await app.esi.get({ route: '/status', signal: AbortSignal.timeout(3_000) });
-    const players = (json as { players?: unknown }).players;
-    return { ok: true, detail: typeof players === 'number' ? `${players} players online` : 'answers' };
+    const { json } = await app.esi.get({ route: '/status', signal: AbortSignal.timeout(PROBE_TIMEOUT) });
+    const { players } = json as { players?: unknown };
+    const detail =
+      typeof players === 'number' ? `${players.toLocaleString('en')} players online` : 'responds';
+    return { ok: true, detail };
   } catch (error) {
-    const { detail } = app.esi.health();
-    return {
-      ok: false,
-      detail: error instanceof Error && error.name === 'TimeoutError' ? detail : describeError(error),
-    };
+    const isTimeout = error instanceof Error && error.name === 'TimeoutError';
+    return { ok: false, detail: isTimeout ? app.esi.health().detail : describeError(error) };
   }
 }

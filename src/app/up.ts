@@ -1,144 +1,122 @@
 import { mkdir } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';
-import { startBanner, withoutPassword } from '../cli/banner.ts';
 import { collectors } from '../collectors/index.ts';
 import { lockDataDir } from '../embedded/lock.ts';
-import { createHttpApp, listen } from '../http/server.ts';
+import { listen } from '../http/listen.ts';
+import { createHttpApp } from '../http/server.ts';
 import { describeError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { DISPATCHER, planSchedules } from '../temporal/schedules/plan-schedules.ts';
-import { reconcileSchedules } from '../temporal/schedules/reconcile-schedules.ts';
 import { migrate } from '../store/migrate.ts';
-import type { Config } from './settings.ts';
-import { removeEndpoints, writeEndpoints } from './endpoints.ts';
-import { startFirstRuns } from './first-runs.ts';
-import { currentCapacity } from './current-capacity.ts';
-import { type Servers, startServers } from './servers.ts';
-import { probeEsi, currentHealth, currentStatus } from './status.ts';
-import { connectClient, connectWorker } from '../temporal/connect.ts';
-import { VERSION } from './version.ts';
-import { callbackTrouble, webSources } from './http-sources.ts';
-import { type App, scheduleSettings, createApp } from './create-app.ts';
+import { connectWorker } from '../temporal/connect-worker.ts';
+import { connectClient } from '../temporal/connect.ts';
+import { DISPATCHER, planSchedules, type WantedSchedule } from '../temporal/schedules/plan-schedules.ts';
+import { reconcileSchedules } from '../temporal/schedules/reconcile-schedules.ts';
+import { installTemporalLog } from '../temporal/temporal-log.ts';
 import { type RunningWorkers, startWorkers } from '../temporal/workers.ts';
+import type { CapacityLine } from './capacity.ts';
+import { type App, createApp } from './create-app.ts';
+import { describeCallbackMismatch, webSources } from './create-http-sources.ts';
+import { currentCapacity } from './current-capacity.ts';
+import { scheduleSettings, temporalOptions } from './derived-settings.ts';
+import { type Endpoints, removeEndpoints, writeEndpoints } from './endpoints.ts';
+import { startFirstRuns } from './first-runs.ts';
+import { serveMetrics } from './serve-metrics.ts';
+import { type Servers, startServers } from './servers.ts';
+import type { Config } from './settings.ts';
+import { currentHealth, currentStatus, type EsiProbe, probeEsi } from './status.ts';
 
-/** Things to end, in the order opposite to their making. */
-class Stack {
-  private readonly ends: (() => Promise<unknown>)[] = [];
-  push(end: () => Promise<unknown>): void {
-    this.ends.push(end);
+/** What runs, where, and what is collected. */
+export interface UpSummary {
+  readonly endpoints: Endpoints;
+  readonly esi: EsiProbe;
+  readonly schedules: readonly Pick<WantedSchedule, 'id' | 'description'>[];
+  readonly capacity: readonly CapacityLine[];
+  /** What is not set up or not reachable, and what to do about it, in sentences. */
+  readonly missing: readonly string[];
+}
+
+export interface RunningUp {
+  readonly summary: UpSummary;
+  /** Waits for the abort of the signal, then stops everything. Rejects, after the same stop, when a worker fails. */
+  runUntilAborted(): Promise<void>;
+}
+
+/** Clean-up functions, to be called in the opposite order of their creation. */
+class CleanupStack {
+  private readonly steps: (() => Promise<unknown>)[] = [];
+  private readonly log: Log;
+  constructor(log: Log) {
+    this.log = log;
   }
-  async unwind(log: Log): Promise<void> {
-    for (let end = this.ends.pop(); end; end = this.ends.pop()) {
-      await end().catch((error: unknown) =>
-        log.warn({ error: describeError(error) }, 'something did not end cleanly'),
+  push(step: () => Promise<unknown>): void {
+    this.steps.push(step);
+  }
+  async run(): Promise<void> {
+    for (let step = this.steps.pop(); step; step = this.steps.pop()) {
+      await step().catch((error: unknown) =>
+        this.log.warn({ error: describeError(error) }, 'could not stop everything cleanly'),
       );
     }
   }
 }
 
 /**
- * Everything on this machine: servers, migrations, schedules, workers, page. Resolves with the exit code after a stop
- * by `signal`, or when a worker fails. `show` gets the start screen.
+ * Starts everything on this machine: servers, migrations, schedules, workers, page. Throws, with nothing left running, when
+ * that fails or `signal` is aborted meanwhile.
  */
-export async function up(
-  config: Config,
-  log: Log,
-  signal: AbortSignal,
-  show: (text: string) => void,
-): Promise<number> {
-  const stack = new Stack();
+export async function up(config: Config, log: Log, signal: AbortSignal): Promise<RunningUp> {
+  installTemporalLog(log);
+  const cleanup = new CleanupStack(log);
   try {
-    const running = await start(config, log, stack, show, signal);
-    const stopped = new Promise<'stop'>((resolve) => {
-      if (signal.aborted) resolve('stop');
-      signal.addEventListener('abort', () => resolve('stop'), { once: true });
-    });
-    const end = await Promise.race([stopped, running.done.then(() => 'ended' as const)]);
-    if (end === 'stop') log.info({}, 'stopping');
-    return 0;
+    const { workers, summary } = await startAll(config, log, cleanup, signal);
+    return { summary, runUntilAborted: () => runUntilAborted(workers, cleanup, log, signal) };
   } catch (error) {
-    if (signal.aborted) return 0;
+    await cleanup.run();
     throw error;
-  } finally {
-    await stack.unwind(log);
   }
 }
 
-/** The parts that a running `up` is made of. */
-interface Running {
-  readonly servers: Servers;
-  readonly app: App;
-  readonly client: Client;
-  readonly workers: RunningWorkers;
+async function runUntilAborted(
+  workers: RunningWorkers,
+  cleanup: CleanupStack,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  const aborted = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  try {
+    await Promise.race([aborted, workers.done]);
+    if (signal.aborted) log.info({}, 'stopping');
+  } finally {
+    await cleanup.run();
+  }
 }
 
-async function start(
+async function startAll(
   config: Config,
   log: Log,
-  stack: Stack,
-  show: (text: string) => void,
+  cleanup: CleanupStack,
   signal: AbortSignal,
-): Promise<RunningWorkers> {
+): Promise<{ workers: RunningWorkers; summary: UpSummary }> {
   await mkdir(config.DATA_DIR, { recursive: true });
   const lock = await lockDataDir(config.DATA_DIR);
-  stack.push(() => lock.release());
+  cleanup.push(() => lock.release());
   const servers = await startServers(config, log);
-  stack.push(() => servers.stop());
-  signal.throwIfAborted(); // Ctrl-C while it starts: what is up already goes down again
+  cleanup.push(() => servers.stop());
+  signal.throwIfAborted(); // Ctrl-C during the start stops what is running already
   const applied = await migrate(servers.databaseUrl, new Date());
-  if (applied.length > 0) log.info({ applied }, 'the database is up to date');
+  if (applied.length > 0) log.info({ applied }, 'applied migrations');
   signal.throwIfAborted();
-  const running = await startCollecting(config, log, servers, stack);
+  const parts = await startParts(config, log, servers, cleanup);
   signal.throwIfAborted();
-  const wanted = planSchedules(collectors, scheduleSettings(config));
-  const ours = [...collectors.map((collector) => collector.name), DISPATCHER];
-  log.info(
-    { schedules: await reconcileSchedules(running.client, wanted, ours) },
-    'schedules agree with the settings',
-  );
-  const { http, metrics } = await serveHttp(config, running, stack);
-  await announce(config, servers, http, metrics, stack);
-  beginFirstRuns(config, log, running, stack);
-  const data = {
-    version: VERSION,
-    page: http,
-    temporalUi: servers.temporalUi ?? `${servers.temporalAddress} (namespace ${servers.temporalNamespace})`,
-    database: withoutPassword(servers.databaseUrl),
-    metrics,
-    esi: await probeEsi(running.app),
-    demand: (await currentCapacity(config, running.app)).map(
-      (l) => `${l.fits ? ' ' : '!'} ${l.collector}: ${l.text}`,
-    ),
-    collecting: wanted.filter((s) => ours.includes(s.id)).map((s) => `${s.id.padEnd(21)}${s.description}`),
-  };
-  show(startBanner({ ...data, missing: missing(config, running.app, http) }));
-  return running.workers;
-}
-
-/** Connects to the servers and starts the workers. */
-async function startCollecting(config: Config, log: Log, servers: Servers, stack: Stack): Promise<Running> {
-  const app = await createApp(config, servers.databaseUrl, log);
-  stack.push(() => app.close());
-  const address = { address: servers.temporalAddress, namespace: servers.temporalNamespace };
-  const client = await connectClient(config, address);
-  stack.push(() => client.connection.close());
-  const connection = await connectWorker(config, address);
-  stack.push(() => connection.close());
-  const { namespace } = address;
-  const workers = await startWorkers(app, { connection, namespace, esiRateLimit: config.ESI_RATE_LIMIT });
-  stack.push(() => workers.stop());
-  return { servers, app, client, workers };
-}
-
-/** Tells commands of the same DATA_DIR where everything is. */
-async function announce(
-  config: Config,
-  servers: Servers,
-  http: string,
-  metrics: string | undefined,
-  stack: Stack,
-): Promise<void> {
-  await writeEndpoints(config.DATA_DIR, {
+  const schedules = planSchedules(collectors, scheduleSettings(config));
+  const owned = [...collectors.map((collector) => collector.name), DISPATCHER];
+  const changes = await reconcileSchedules(parts.client, schedules, owned);
+  log.info({ schedules: changes }, 'schedules match the settings');
+  const { http, metrics } = await serveHttp(config, parts, servers.temporalUi, cleanup);
+  const endpoints = {
     pid: process.pid,
     databaseUrl: servers.databaseUrl,
     temporalAddress: servers.temporalAddress,
@@ -146,17 +124,51 @@ async function announce(
     temporalUi: servers.temporalUi ?? null,
     http,
     metrics: metrics ?? null,
-  });
-  stack.push(() => removeEndpoints(config.DATA_DIR));
+  };
+  await writeEndpoints(config.DATA_DIR, endpoints);
+  cleanup.push(() => removeEndpoints(config.DATA_DIR));
+  triggerFirstRuns(config, log, parts, cleanup);
+  const summary = {
+    endpoints,
+    esi: await probeEsi(parts.app),
+    schedules: schedules.filter(({ id }) => owned.includes(id)),
+    capacity: await currentCapacity(config, parts.app),
+    missing: describeMissing(config, parts.app, http),
+  };
+  return { workers: parts.workers, summary };
 }
 
-function beginFirstRuns(config: Config, log: Log, { app, client }: Running, stack: Stack): void {
+interface Parts {
+  readonly app: App;
+  readonly client: Client;
+  readonly workers: RunningWorkers;
+}
+
+/** Connects to the servers and starts the workers. */
+async function startParts(config: Config, log: Log, servers: Servers, cleanup: CleanupStack): Promise<Parts> {
+  const app = await createApp(config, servers.databaseUrl, log);
+  cleanup.push(() => app.close());
+  const options = temporalOptions(config, servers);
+  const client = await connectClient(options);
+  cleanup.push(() => client.connection.close());
+  const connection = await connectWorker(options);
+  cleanup.push(() => connection.close());
+  const { namespace } = options;
+  const workers = await startWorkers(app, { connection, namespace, esiRateLimit: config.ESI_RATE_LIMIT });
+  cleanup.push(() => workers.stop());
+  return { app, client, workers };
+}
+
+function triggerFirstRuns(config: Config, log: Log, { app, client }: Parts, cleanup: CleanupStack): void {
   const stop = new AbortController();
   const runs = startFirstRuns(app, client, scheduleSettings(config), stop.signal).catch((error: unknown) => {
     if (!stop.signal.aborted)
-      log.warn({ error: describeError(error) }, 'the first runs begin with their schedules');
+      log.warn(
+        { error: describeError(error) },
+        'could not trigger the first runs; their schedules start them',
+      );
   });
-  stack.push(() => {
+  cleanup.push(() => {
     stop.abort();
     return runs;
   });
@@ -164,56 +176,43 @@ function beginFirstRuns(config: Config, log: Log, { app, client }: Running, stac
 
 async function serveHttp(
   config: Config,
-  { servers, app, client, workers }: Running,
-  stack: Stack,
+  { app, client, workers }: Parts,
+  temporalUi: string | undefined,
+  cleanup: CleanupStack,
 ): Promise<{ http: string; metrics: string | undefined }> {
   const settings = scheduleSettings(config);
   const pages = createHttpApp({
     health: () => currentHealth(app, client, settings, workers),
     status: () => currentStatus(app, settings),
     ...webSources(config, app, client),
-    temporalUi: servers.temporalUi,
+    temporalUi,
   });
   const http = await listen(pages.fetch, {
     host: config.HTTP_HOST,
     port: config.HTTP_PORT,
     setting: 'HTTP_PORT',
   });
-  stack.push(() => http.close());
-  if (!config.METRICS_ENABLED) return { http: http.url, metrics: undefined };
-  const metrics = await listen(metricsHandler(app), {
-    host: config.HTTP_HOST,
-    port: config.METRICS_PORT,
-    setting: 'METRICS_PORT',
-  });
-  stack.push(() => metrics.close());
-  return { http: http.url, metrics: `${metrics.url}/metrics` };
+  cleanup.push(() => http.close());
+  const metrics = config.METRICS_ENABLED ? await serveMetrics(config, app) : undefined;
+  cleanup.push(async () => metrics?.close());
+  return { http: http.url, metrics: metrics && `${metrics.url}/metrics` };
 }
 
-/** Prometheus' text at /metrics, nothing else. */
-export function metricsHandler(app: Pick<App, 'metrics'>): (request: Request) => Promise<Response> {
-  return async (request) => {
-    const { registry } = app.metrics;
-    if (new URL(request.url).pathname !== '/metrics') return new Response('See /metrics\n', { status: 404 });
-    return new Response(await registry.metrics(), { headers: { 'content-type': registry.contentType } });
-  };
-}
-
-function missing(config: Config, app: App, http: string): string[] {
+function describeMissing(config: Config, app: App, http: string): string[] {
   const lines: string[] = [];
   if (config.ESI_CLIENT_ID === undefined) {
     lines.push(
       'No SSO application (ESI_CLIENT_ID, ESI_CLIENT_SECRET): data of characters and corporations is not collected.',
-      `Make one at https://developers.eveonline.com with the callback ${config.ESI_CALLBACK_URL}, and put both into .env.`,
+      `Create one at https://developers.eveonline.com with the callback URL ${config.ESI_CALLBACK_URL}, then set both in .env.`,
     );
   } else {
-    lines.push(...callbackTrouble(config.ESI_CALLBACK_URL, http));
+    lines.push(...describeCallbackMismatch(config.ESI_CALLBACK_URL, http));
   }
   const { status, detail } = app.esi.health();
   if (status === 'down' || status === 'degraded') {
     lines.push(
-      `ESI is out of reach: ${detail}`,
-      "Nothing is to be done if it is EVE's downtime; collecting begins when ESI answers.",
+      `ESI is unreachable: ${detail}`,
+      "During EVE's daily downtime no action is needed. Collection starts when ESI responds.",
     );
   }
   return lines;

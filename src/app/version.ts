@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 
-/** package.json lies two folders up from `src/main`, three from `dist/src/main`. */
+/** package.json is two folders above `src/app`, and three above `dist/src/app`. */
 function readVersion(): string {
-  for (const place of ['../../package.json', '../../../package.json']) {
+  for (const location of ['../../package.json', '../../../package.json']) {
     try {
-      return (JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8')) as { version: string })
+      return (JSON.parse(readFileSync(new URL(location, import.meta.url), 'utf8')) as { version: string })
         .version;
     } catch {
       continue;

@@ -1,39 +1,30 @@
-export interface BannerData {
-  readonly version: string;
-  readonly page: string;
-  readonly temporalUi: string;
-  readonly database: string;
-  readonly metrics: string | undefined;
-  readonly esi: { readonly ok: boolean; readonly detail: string };
-  readonly collecting: readonly string[];
-  /** What the collectors ask of ESI against what is allowed; `!` before what does not fit. */
-  readonly demand: readonly string[];
-  readonly missing: readonly string[];
-}
+import type { UpSummary } from '../app/up.ts';
+import { VERSION } from '../app/version.ts';
 
-/** What `up` shows when everything runs: one screen, plain words. */
-export function startBanner(data: BannerData): string {
-  const line = (name: string, value: string) => `  ${name.padEnd(12)}${value}`;
-  return [
-    '',
-    `eve-data-collector ${data.version} is running. Ctrl-C ends it.`,
-    '',
-    line('page', data.page),
-    line('Temporal', data.temporalUi),
-    line('database', data.database),
-    ...(data.metrics === undefined ? [] : [line('metrics', data.metrics)]),
-    line('ESI', data.esi.ok ? data.esi.detail : `out of reach (${data.esi.detail})`),
-    '',
-    'Collecting',
-    ...data.collecting.map((text) => `  ${text}`),
-    ...(data.demand.length === 0 ? [] : ['', 'Demand', ...data.demand.map((text) => `  ${text}`)]),
-    ...(data.missing.length === 0 ? [] : ['', 'Missing', ...data.missing.map((text) => `  ${text}`)]),
-    '',
-  ].join('\n');
+/** What `up` prints when everything is running: addresses, what is collected, and what is missing. */
+export function formatBanner({ endpoints, esi, schedules, capacity, missing }: UpSummary): string {
+  const { http, temporalUi, temporalAddress, temporalNamespace, databaseUrl, metrics } = endpoints;
+  const addresses = [
+    ['page', http],
+    ['Temporal', temporalUi ?? `${temporalAddress} (namespace ${temporalNamespace})`],
+    ['database', hidePassword(databaseUrl)],
+    ['metrics', metrics],
+    ['ESI', esi.ok ? esi.detail : `unreachable (${esi.detail})`],
+  ].flatMap(([name, value]) => (value ? [`${name!.padEnd(12)}${value}`] : []));
+  const sections: [string, readonly string[]][] = [
+    [`eve-data-collector ${VERSION} is running. Press Ctrl-C to stop it.\n`, addresses],
+    ['Collecting', schedules.map(({ id, description }) => `${id.padEnd(21)}${description}`)],
+    ['Capacity', capacity.map(({ fits, collector, text }) => `${fits ? ' ' : '!'} ${collector}: ${text}`)],
+    ['Missing', missing],
+  ];
+  return sections
+    .filter(([, lines]) => lines.length > 0)
+    .map(([heading, lines]) => `\n${heading}\n${lines.map((line) => `  ${line}\n`).join('')}`)
+    .join('');
 }
 
 /** A database address without its password. */
-export function withoutPassword(address: string): string {
+export function hidePassword(address: string): string {
   const url = new URL(address);
   if (url.password !== '') url.password = '***';
   if (url.searchParams.has('password')) url.searchParams.set('password', '***');

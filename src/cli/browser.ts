@@ -4,19 +4,20 @@ import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** What opens a file in the browser that a person uses. */
+/** The program that opens a file in the user's browser. */
 const OPENERS: Partial<Record<NodeJS.Platform, readonly [string, ...string[]]>> = {
   darwin: ['open'],
   win32: ['explorer.exe'],
   linux: ['xdg-open'],
 };
 
-/** `&` is all of an address that HTML does not take as it is. */
-const escape = (url: string) => url.replaceAll('&', '&amp;').replaceAll('"', '&quot;');
+/** Quotes and `&` are the only characters of an address that HTML attributes do not take as they are. */
+const escapeAttribute = (url: string) => url.replaceAll('&', '&amp;').replaceAll('"', '&quot;');
 
 /**
- * Opens an address in the browser where somebody sits at a terminal. It goes through a file of ours: the address holds a
- * secret, and the arguments of a program are seen by everybody on the machine. That no browser opens is no error.
+ * Opens an address in the browser when stdout is a terminal. The address contains a secret, and every user of the machine
+ * can see the arguments of a program, so the browser gets a file of ours that redirects. That no browser opens is not an
+ * error: the address was printed.
  */
 export async function openInBrowser(
   url: string,
@@ -25,11 +26,11 @@ export async function openInBrowser(
   const [command, ...args] = OPENERS[process.platform] ?? [];
   if (command === undefined || !process.stdout.isTTY) return undefined;
   const file = path.join(dir, `login-${randomBytes(6).toString('hex')}.html`);
-  const text = `<!doctype html><meta http-equiv="refresh" content="0; url=${escape(url)}">`;
+  const redirect = `<!doctype html><meta http-equiv="refresh" content="0; url=${escapeAttribute(url)}">`;
   try {
-    await writeFile(file, text, { mode: 0o600 });
+    await writeFile(file, redirect, { mode: 0o600 });
   } catch {
-    return undefined; // the address was printed
+    return undefined;
   }
   const child = spawn(command, [...args, pathToFileURL(file).href], { detached: true, stdio: 'ignore' });
   child.on('error', () => undefined);

@@ -1,18 +1,22 @@
+import type { Simulator } from '../../simulator/index.ts';
+import { findRunning } from '../app/endpoints.ts';
+import type { Config } from '../app/settings.ts';
 import { systemClock } from '../lib/clock.ts';
 import { describeError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import type { Simulator } from '../../simulator/index.ts';
-import type { Config } from '../app/settings.ts';
-import { findRunning } from '../app/endpoints.ts';
 
-/** How often the simulated owners trade and move things, in milliseconds: something shows at each look. */
-const BEAT = 20_000;
+/** How often the simulated owners trade and move assets (ms), so that each visit shows changes. */
+const ACTIVITY_INTERVAL = 20_000;
 
-/** One asset in a hundred changes at each beat. */
-const CHURN = 0.01;
+/** One asset in a hundred changes each time. */
+const ASSET_CHURN = 0.01;
 
-/** Calls our own API as any program may. Throws with the problem's text. */
-async function call<T>(
+const TRITANIUM = 34;
+
+const POLL_INTERVAL = 500;
+
+/** Calls our own API as any program may. Throws with method, path and status. */
+async function callApi<T>(
   config: Config,
   http: string,
   method: string,
@@ -20,39 +24,54 @@ async function call<T>(
   body?: object,
 ): Promise<T> {
   const headers = {
-    accept: 'application/json', // the callback has a page for people as well
+    accept: 'application/json', // the callback also has a page for people
     'content-type': 'application/json',
     ...(config.API_TOKEN === undefined ? {} : { authorization: `Bearer ${config.API_TOKEN}` }),
   };
-  const answer = await fetch(http + path, {
+  const response = await fetch(http + path, {
     method,
     headers,
     ...(body ? { body: JSON.stringify(body) } : {}),
   });
-  if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}`);
-  return (await answer.json()) as T;
+  if (!response.ok) throw new Error(`${method} ${path}: status ${response.status}`);
+  return (await response.json()) as T;
 }
 
-/** The login as a person does it: register, pick the character on the page of the SSO, come back with the code. */
+/** Logs a character in as a person does: register, pick the character on the page of the SSO, come back with the code. */
 async function logIn(config: Config, simulator: Simulator, http: string, characterId: number): Promise<void> {
-  const { url } = await call<{ url: string }>(config, http, 'POST', '/api/tokens/register', {});
-  const picked = await fetch(simulator.sso.loginUrl(url, characterId), { redirect: 'manual' });
-  const back = picked.headers.get('location');
-  if (back === null) throw new Error('the simulated SSO did not lead back');
-  await call(config, http, 'GET', `/api/tokens/callback${new URL(back).search}`);
+  const { url } = await callApi<{ url: string }>(config, http, 'POST', '/api/tokens/register', {});
+  const response = await fetch(simulator.sso.loginUrl(url, characterId), { redirect: 'manual' });
+  const callback = response.headers.get('location');
+  if (callback === null) throw new Error('the simulated SSO did not redirect to the callback');
+  await callApi(config, http, 'GET', `/api/tokens/callback${new URL(callback).search}`);
 }
 
-async function address(config: Config, signal: AbortSignal): Promise<string> {
+/** Waits until this process serves HTTP, and gives the address. */
+async function waitForHttp(config: Config, signal: AbortSignal): Promise<string> {
   for (;;) {
     const running = await findRunning(config).catch(() => undefined);
     if (running?.http !== undefined && running.pid === process.pid) return running.http;
-    await systemClock.sleep(500, signal);
+    await systemClock.sleep(POLL_INTERVAL, signal);
   }
 }
 
+/** Logs the simulated characters in, and has everything of theirs collected each minute. */
+async function setUpOwners(
+  config: Config,
+  simulator: Simulator,
+  http: string,
+  characterIds: readonly number[],
+): Promise<void> {
+  for (const id of characterIds) await logIn(config, simulator, http, id);
+  const path = '/api/assignments';
+  const assignments = await callApi<{ id: number }[]>(config, http, 'GET', path);
+  for (const { id } of assignments)
+    await callApi(config, http, 'PATCH', `${path}/${id}`, { intervalMinutes: 1 });
+}
+
 /**
- * Logs the simulated characters in as soon as the product is up, has everything of theirs collected each minute, and
- * keeps them busy until the demo ends.
+ * Logs the simulated characters in as soon as the product is running, and lets them trade and move assets until `signal` is
+ * aborted. Never rejects: the demo goes on without owners.
  */
 export async function runDemoOwners(
   config: Config,
@@ -61,24 +80,18 @@ export async function runDemoOwners(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const http = await address(config, signal);
-    const characters = simulator.owners.list();
-    for (const { id } of characters) await logIn(config, simulator, http, id);
-    const path = '/api/assignments';
-    const assignments = await call<{ id: number }[]>(config, http, 'GET', path);
-    for (const { id } of assignments)
-      await call(config, http, 'PATCH', `${path}/${id}`, { intervalMinutes: 1 });
-    const [seller, buyer] = characters;
+    const http = await waitForHttp(config, signal);
+    const ids = simulator.owners.list().map(({ id }) => id);
+    await setUpOwners(config, simulator, http, ids);
+    const [sellerId, buyerId] = ids;
     for (;;) {
-      for (const { id } of characters) simulator.owners.churnAssets(id, CHURN);
-      if (seller && buyer) {
-        const sides = { sellerId: seller.id, buyerId: buyer.id };
-        simulator.owners.trade({ ...sides, typeId: 34, quantity: 1_000, price: 4.2 }); // Tritanium
-      }
-      await systemClock.sleep(BEAT, signal);
+      for (const id of ids) simulator.owners.churnAssets(id, ASSET_CHURN);
+      if (sellerId !== undefined && buyerId !== undefined)
+        simulator.owners.trade({ sellerId, buyerId, typeId: TRITANIUM, quantity: 1_000, price: 4.2 });
+      await systemClock.sleep(ACTIVITY_INTERVAL, signal);
     }
   } catch (error) {
     if (!signal.aborted)
-      log.warn({ error: describeError(error) }, 'the simulated characters could not be logged in');
+      log.warn({ error: describeError(error) }, 'could not log the simulated characters in');
   }
 }

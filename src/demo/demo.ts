@@ -1,33 +1,53 @@
-import { type Simulator, startSimulator } from '../../simulator/index.ts';
-import { DEFAULT_OWNERS } from '../../simulator/owners/options.ts';
-import { DEFAULT_CLIENT } from '../../simulator/sso/options.ts';
+import type { Simulator } from '../../simulator/index.ts';
+import { AppError } from '../lib/errors.ts';
 
-/** Sets turn over every half minute, so that a visitor sees changes while he looks. */
+/** Sets are renewed every half minute, so that a visitor sees changes. */
 const CACHE_SECONDS = 30;
 
-/** Two in a hundred orders change at each turn: fifteen times reality, for the same reason. */
+/** Two in a hundred orders change each time: fifteen times as many as in reality, for the same reason. */
 const CHURN = 0.02;
 
-/** The five hubs at a tenth of their real size. */
+/** The five trade hubs with a tenth of their real number of orders. */
 const REGIONS = { 10000002: 42_000, 10000043: 19_000, 10000032: 12_800, 10000030: 7_600, 10000042: 12_700 };
 
-/** Starts the simulated ESI and gives the settings that make the product collect from it. What is set outside wins. */
+/** An installed product does not contain the simulator; a checkout does. */
+async function loadSimulator() {
+  try {
+    const [{ startSimulator }, { DEFAULT_OWNERS }, { DEFAULT_CLIENT }] = await Promise.all([
+      import('../../simulator/index.ts'),
+      import('../../simulator/owners/options.ts'),
+      import('../../simulator/sso/options.ts'),
+    ]);
+    return { startSimulator, DEFAULT_OWNERS, DEFAULT_CLIENT };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new AppError(
+      'The simulated ESI is not installed here. Run the demo from a checkout of eve-data-collector: "npm run demo".',
+      { code: 'NO_SIMULATOR', verdict: 'fail', cause: error },
+    );
+  }
+}
+
+/**
+ * Starts the simulated ESI, and gives the environment that makes the product collect from it. Settings in `environment`
+ * override those of the demo, apart from addresses and the SSO application. Throws AppError NO_SIMULATOR.
+ */
 export async function startDemo(
   environment: NodeJS.ProcessEnv,
-): Promise<{ environment: NodeJS.ProcessEnv; simulator: Simulator; close(): Promise<void> }> {
-  const owners = { ...DEFAULT_OWNERS, cacheSeconds: CACHE_SECONDS };
+): Promise<{ environment: NodeJS.ProcessEnv; simulator: Simulator }> {
+  const { startSimulator, DEFAULT_OWNERS, DEFAULT_CLIENT } = await loadSimulator();
   const simulator = await startSimulator({
     regions: REGIONS,
     cacheSeconds: CACHE_SECONDS,
     churn: CHURN,
-    owners,
+    owners: { ...DEFAULT_OWNERS, cacheSeconds: CACHE_SECONDS },
   });
   return {
     environment: {
       DATA_DIR: './data-demo',
       ESI_USER_AGENT: 'eve-data-collector demo (https://localhost)',
       MARKET_ORDERS_INTERVAL: `${CACHE_SECONDS}s`,
-      ESI_RATE_LIMIT: '3000', // 94 pages every half minute and to spare; the simulated ESI has ESI's own limits
+      ESI_RATE_LIMIT: '3000', // more than 94 pages every half minute need; the simulated ESI has ESI's own limits
       ESI_BURST_LIMIT: '100',
       ...environment,
       ESI_BASE_URL: simulator.url,
@@ -37,6 +57,5 @@ export async function startDemo(
       ESI_CLIENT_SECRET: DEFAULT_CLIENT.secret,
     },
     simulator,
-    close: () => simulator.close(),
   };
 }

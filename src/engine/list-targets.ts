@@ -6,7 +6,10 @@ import type { EngineContext } from './engine-context.ts';
 import { targetKinds } from './run/resources.ts';
 
 /** The targets of a collector as configured now: `region/10000002`, or one empty target where it takes none. */
-export async function listTargets(engine: EngineContext, collector: AnyCollector): Promise<string[]> {
+export async function listTargets(
+  engine: Pick<EngineContext, 'db' | 'settings'>,
+  collector: AnyCollector,
+): Promise<string[]> {
   if ('resources' in collector) {
     const assigned = await readEnabledAssignments(engine.db.pool, collector.name);
     return assigned.map(({ target }) => target);
@@ -27,7 +30,7 @@ export function checkTarget(collector: AnyCollector, target: string): void {
   }
 }
 
-async function allRegions(engine: EngineContext): Promise<number[]> {
+async function allRegions(engine: Pick<EngineContext, 'db'>): Promise<number[]> {
   const { rows } = await engine.db.pool.query<{ region_id: number }>(
     `SELECT region_id FROM regions ORDER BY 1`,
   );

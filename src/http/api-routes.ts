@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import * as schemas from './api-schemas.ts';
 
-/** The API's routes, as openapi.json describes them; what each does stands in api.ts. */
+/* The routes of the API, as openapi.json describes them. Their handlers are in api.ts. */
 
 const json = <S extends z.ZodType>(schema: S, description: string) => ({
   content: { 'application/json': { schema } },
@@ -13,15 +13,15 @@ const body = <S extends z.ZodType>(schema: S, required: boolean) => ({
   content: { 'application/json': { schema } },
 });
 
-/** Every error: RFC 9457. */
+/** Every error, as problem details (RFC 9457). */
 const problems = {
   default: {
     content: { 'application/problem+json': { schema: schemas.problem } },
-    description: 'What is wrong',
+    description: 'Problem details',
   },
 };
 
-/** Where people come: whatever asks for no JSON gets a page. */
+/** Errors of routes that people visit: a request that does not ask for JSON gets a page. */
 const problemsOrPage = {
   default: {
     ...problems.default,
@@ -29,16 +29,16 @@ const problemsOrPage = {
   },
 };
 
-const nothing = { description: 'Done' };
+const noContent = { description: 'Done' };
 
 export const readHealth = createRoute({
   method: 'get',
   path: '/health',
-  summary: 'Whether everything works; asks for no token',
+  summary: 'Health checks. Needs no token',
   security: [],
   responses: {
-    200: json(schemas.health, 'It works, or goes on by itself'),
-    503: json(schemas.health, 'The database or Temporal is away'),
+    200: json(schemas.health, 'Everything works, or recovers by itself'),
+    503: json(schemas.health, 'The database or Temporal is unreachable'),
     ...problems,
   },
 });
@@ -46,30 +46,30 @@ export const readHealth = createRoute({
 export const readStatus = createRoute({
   method: 'get',
   path: '/api/status',
-  summary: 'What is collected, how fresh, and what is wrong',
-  responses: { 200: json(schemas.status, 'Everything that is wanted'), ...problems },
+  summary: 'What is collected, how fresh it is, and what is wrong',
+  responses: { 200: json(schemas.status, 'The state of every target, login and assignment'), ...problems },
 });
 
 export const register = createRoute({
   method: 'post',
   path: '/api/tokens/register',
-  summary: 'Begins a login: send the person to the address. The scopes are those that the collectors need',
+  summary: 'Starts a login with the scopes that the collectors need. Send the person to the returned address',
   request: { body: body(schemas.registerBody, false) },
-  responses: { 200: json(schemas.loginBegun, 'Where to send the person'), ...problems },
+  responses: { 200: json(schemas.startedLogin, 'The address to send the person to'), ...problems },
 });
 
-/** The address that EVE sends people back to. */
+/** Where EVE redirects people to after a login. */
 export const callback = (path: string) =>
   createRoute({
     method: 'get',
     path,
     summary:
-      'Where EVE sends people back to; a page for them, or JSON. Asks for no token: the state guards it',
+      'Where EVE redirects to after a login: a page, or JSON. Needs no token: the state authenticates it',
     security: [],
     request: { query: schemas.callbackQuery },
     responses: {
       200: {
-        description: 'What came of the login',
+        description: 'The result of the login',
         content: { 'text/html': { schema: z.string() }, 'application/json': { schema: schemas.loginReport } },
       },
       ...problemsOrPage,
@@ -79,37 +79,37 @@ export const callback = (path: string) =>
 export const listTokens = createRoute({
   method: 'get',
   path: '/api/tokens',
-  summary: 'The logins, without anything secret',
+  summary: 'Lists the logins, without secrets',
   responses: { 200: json(z.array(schemas.token), 'By name'), ...problems },
 });
 
 export const deleteToken = createRoute({
   method: 'delete',
   path: '/api/tokens/{id}',
-  summary: 'Ends a login, here and at EVE; what is assigned stays, and rests',
+  summary: 'Deletes a login, here and at EVE. Its assignments stay and are blocked',
   request: { params: schemas.idParam },
-  responses: { 204: nothing, ...problems },
+  responses: { 204: noContent, ...problems },
 });
 
 export const enableToken = createRoute({
   method: 'put',
   path: '/api/tokens/{id}/enable',
-  summary: 'Switches a login on, or off',
+  summary: 'Enables or disables a login',
   request: { params: schemas.idParam, body: body(schemas.enableBody, false) },
-  responses: { 204: nothing, ...problems },
+  responses: { 204: noContent, ...problems },
 });
 
 export const listAssignments = createRoute({
   method: 'get',
   path: '/api/assignments',
-  summary: 'What is collected for whom',
+  summary: 'Lists the assignments: what is collected for whom',
   responses: { 200: json(z.array(schemas.assignment), 'Characters first'), ...problems },
 });
 
 export const createAssignment = createRoute({
   method: 'post',
   path: '/api/assignments',
-  summary: 'Assigns a collector to an owner; it is due now',
+  summary: 'Assigns a collector to a character or corporation. Its first run starts now',
   request: { body: body(schemas.newAssignment, true) },
   responses: { 201: json(schemas.assignment, 'The new assignment'), ...problems },
 });
@@ -117,7 +117,7 @@ export const createAssignment = createRoute({
 export const updateAssignment = createRoute({
   method: 'patch',
   path: '/api/assignments/{id}',
-  summary: 'Switches an assignment on or off, or changes its interval',
+  summary: 'Enables or disables an assignment, or changes its interval',
   request: { params: schemas.idParam, body: body(schemas.assignmentChange, true) },
   responses: { 200: json(schemas.assignment, 'The changed assignment'), ...problems },
 });
@@ -125,15 +125,15 @@ export const updateAssignment = createRoute({
 export const deleteAssignment = createRoute({
   method: 'delete',
   path: '/api/assignments/{id}',
-  summary: 'Ends an assignment; what was collected stays',
+  summary: 'Deletes an assignment. Collected data stays',
   request: { params: schemas.idParam },
-  responses: { 204: nothing, ...problems },
+  responses: { 204: noContent, ...problems },
 });
 
 export const listRuns = createRoute({
   method: 'get',
   path: '/api/runs',
-  summary: 'The newest runs',
+  summary: 'Lists the newest runs',
   request: { query: schemas.runQuery },
   responses: { 200: json(z.array(schemas.run), 'Newest first'), ...problems },
 });
@@ -141,9 +141,9 @@ export const listRuns = createRoute({
 export const startRun = createRoute({
   method: 'post',
   path: '/api/runs',
-  summary: 'Collects now, or joins the run under way',
+  summary: 'Starts a run now, or joins the one that is running',
   request: { body: body(schemas.newRun, true) },
-  responses: { 202: json(schemas.startedRun, 'The workflow that does it'), ...problems },
+  responses: { 202: json(schemas.startedRun, 'The id of its workflow'), ...problems },
 });
 
 export const readDescription = createRoute({

@@ -1,11 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { LONGEST_INTERVAL } from '../engine/owners/assignment-service.ts';
 
-/** The API's shapes: they validate what comes in, type what goes out, and describe both in openapi.json. */
+/* The schemas of the API: they validate requests, type responses, and describe both in openapi.json. */
 
 const moment = z.iso.datetime().nullable();
 const count = z.int().min(0);
-/** Described here, checked by the desk: what is refused there is told as BAD_INTERVAL. */
+/** The bounds are described here and checked by the assignment service, which throws BAD_INTERVAL. */
 const interval = z.int().optional().openapi({ minimum: 1, maximum: LONGEST_INTERVAL });
 
 export const problem = z
@@ -37,7 +37,7 @@ export const registerBody = z
   })
   .openapi('Register');
 
-export const loginBegun = z
+export const startedLogin = z
   .object({ url: z.url(), state: z.string(), expiresAt: z.iso.datetime() })
   .openapi('StartedLogin');
 
@@ -103,17 +103,18 @@ export const assignmentChange = z
   .refine((change) => Object.keys(change).length > 0, 'isEnabled, intervalMinutes, or both')
   .openapi('AssignmentChange', { minProperties: 1 });
 
-/** A name to look for; Postgres knows no text with U+0000 in it. */
-const word = z
+/** A name to filter by. PostgreSQL rejects text that contains U+0000. */
+const filter = z
   .string()
   .max(100)
   .regex(/^[^\0]*$/, 'a name');
 
+/** Rows of a list of runs. */
 const LIMIT = { minimum: 1, maximum: 1_000, default: 50 };
 
 export const runQuery = z.object({
-  collector: word.optional(),
-  target: word.optional(),
+  collector: filter.optional(),
+  target: filter.optional(),
   limit: z
     .string()
     .regex(/^\d{1,4}$/, 'a number from 1 to 1000')
@@ -133,8 +134,13 @@ export const run = z
     startedAt: z.iso.datetime(),
     finishedAt: moment,
     outcome: z.string().nullable(),
-    ...{ pages: count, rowsRead: count, rowsInserted: count, rowsChanged: count, rowsRemoved: count },
-    ...{ rowsRejected: count, requests: count },
+    pages: count,
+    rowsRead: count,
+    rowsInserted: count,
+    rowsChanged: count,
+    rowsRemoved: count,
+    rowsRejected: count,
+    requests: count,
     lastModified: moment,
     error: z.string().nullable(),
   })
@@ -150,8 +156,14 @@ export const targetStatus = z
   .object({
     collector: z.string(),
     target: z.string(),
-    state: z.string().openapi({ example: 'ok' }),
-    detail: z.string(),
+    state: z.enum(['ok', 'late', 'failing', 'torn', 'refused', 'never', 'running', 'blocked']).openapi({
+      description:
+        '`ok`: fresh. `late`: no successful update for three intervals. `failing`: the last run failed. `torn`, ' +
+        '`refused`: as the last run. `never`: not collected yet. `running`: the first run is under way. `blocked`: no ' +
+        'login has access at the moment.',
+      example: 'ok',
+    }),
+    detail: z.string().openapi({ description: 'What is wrong, or how far a run is; for people' }),
     running: z.boolean(),
     readAt: moment,
     lastModified: moment,

@@ -1,24 +1,24 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { RunRow } from '../store/sets/run-list.ts';
-import { answerCallback, refuseCallback } from './callback.ts';
 import * as routes from './api-routes.ts';
 import type { HttpSources } from './http-sources.ts';
+import { rejectCallback, respondToCallback } from './login-callback.ts';
 
-const text = (moment: Date | null) => moment?.toISOString() ?? null;
+const isoOrNull = (moment: Date | null) => moment?.toISOString() ?? null;
 
 const runView = (run: RunRow) => ({
   ...run,
   startedAt: run.startedAt.toISOString(),
-  finishedAt: text(run.finishedAt),
-  lastModified: text(run.lastModified),
+  finishedAt: isoOrNull(run.finishedAt),
+  lastModified: isoOrNull(run.lastModified),
 });
 
-/** The callback's own path, and that of ESI_CALLBACK_URL. */
+/** Paths that serve the login callback: our own, and that of ESI_CALLBACK_URL. */
 export const callbackPaths = (callbackUrl: string): string[] => [
   ...new Set(['/api/tokens/callback', new URL(callbackUrl).pathname]),
 ];
 
-/** What the API does. Errors go up: they become problem details in one place. */
+/** Adds the handlers of the API. Their errors become problem details in `createHttpApp`. */
 export function addApi(app: OpenAPIHono, sources: HttpSources): void {
   app.openapi(routes.readHealth, async (c) => {
     const health = await sources.health();
@@ -39,39 +39,39 @@ export function addApi(app: OpenAPIHono, sources: HttpSources): void {
   app.get(routes.readDescription.path, (c) => c.json(describe(app)));
 }
 
-function addTokens(app: OpenAPIHono, { desk, login, log }: HttpSources): void {
+function addTokens(app: OpenAPIHono, { owners, login, log }: HttpSources): void {
   app.openapi(routes.register, async (c) => {
-    const { expiresAt, ...begun } = await desk.startLogin(c.req.valid('json'));
-    return c.json({ ...begun, expiresAt: expiresAt.toISOString() }, 200);
+    const { expiresAt, ...login } = await owners.startLogin(c.req.valid('json'));
+    return c.json({ ...login, expiresAt: expiresAt.toISOString() }, 200);
   });
   for (const path of callbackPaths(login.callbackUrl))
     app.openapi(
       routes.callback(path),
-      (c) => answerCallback(c, log, () => desk.finishLogin(c.req.valid('query'))),
-      (result, c) => (result.success ? undefined : answerCallback(c, log, refuseCallback)),
+      (c) => respondToCallback(c, log, () => owners.finishLogin(c.req.valid('query'))),
+      (result, c) => (result.success ? undefined : respondToCallback(c, log, rejectCallback)),
     );
-  app.openapi(routes.listTokens, async (c) => c.json(await desk.listTokens(), 200));
+  app.openapi(routes.listTokens, async (c) => c.json(await owners.listTokens(), 200));
   app.openapi(routes.deleteToken, async (c) => {
-    await desk.deleteToken(c.req.valid('param').id);
+    await owners.deleteToken(c.req.valid('param').id);
     return c.body(null, 204);
   });
   app.openapi(routes.enableToken, async (c) => {
-    // Without a body nothing is validated, and nothing filled in.
-    await desk.enableToken(c.req.valid('param').id, c.req.valid('json').enabled ?? true);
+    // A request without a body is not validated and gets no defaults.
+    await owners.enableToken(c.req.valid('param').id, c.req.valid('json').enabled ?? true);
     return c.body(null, 204);
   });
 }
 
-function addAssignments(app: OpenAPIHono, { desk }: HttpSources): void {
-  app.openapi(routes.listAssignments, async (c) => c.json(await desk.listAssignments(), 200));
+function addAssignments(app: OpenAPIHono, { owners }: HttpSources): void {
+  app.openapi(routes.listAssignments, async (c) => c.json(await owners.listAssignments(), 200));
   app.openapi(routes.createAssignment, async (c) =>
-    c.json(await desk.createAssignment(c.req.valid('json')), 201),
+    c.json(await owners.createAssignment(c.req.valid('json')), 201),
   );
   app.openapi(routes.updateAssignment, async (c) =>
-    c.json(await desk.updateAssignment(c.req.valid('param').id, c.req.valid('json')), 200),
+    c.json(await owners.updateAssignment(c.req.valid('param').id, c.req.valid('json')), 200),
   );
   app.openapi(routes.deleteAssignment, async (c) => {
-    await desk.deleteAssignment(c.req.valid('param').id);
+    await owners.deleteAssignment(c.req.valid('param').id);
     return c.body(null, 204);
   });
 }

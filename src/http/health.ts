@@ -1,7 +1,7 @@
 import { describeError } from '../lib/errors.ts';
 import { redactSecrets } from '../lib/redact.ts';
 
-/** One check of /health: `detail` is for people. */
+/** The result of one check of /health. `detail` is for people. */
 export interface Check {
   readonly status: 'ok' | 'degraded' | 'down';
   readonly detail: string;
@@ -12,20 +12,17 @@ export interface Health {
   readonly checks: Readonly<Record<'database' | 'temporal' | 'esi' | 'progress', Check>>;
 }
 
-/** A probe that hangs says as much as one that fails. */
-const LONGEST_PROBE = 3_000;
+/** A probe that takes longer (ms) counts as failed. */
+const PROBE_TIMEOUT = 3_000;
 
-async function probe(ask: () => Promise<Check>): Promise<Check> {
+async function runProbe(probe: () => Promise<Check>): Promise<Check> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Check>((resolve) => {
-    timer = setTimeout(
-      () => resolve({ status: 'down', detail: 'does not answer within 3 s' }),
-      LONGEST_PROBE,
-    );
+  const timeout = new Promise<Check>((resolve) => {
+    timer = setTimeout(() => resolve({ status: 'down', detail: 'no response within 3 s' }), PROBE_TIMEOUT);
   });
   try {
-    const { status, detail } = await Promise.race([ask(), late]);
-    return { status, detail: redactSecrets(detail) }; // it may repeat an error, and whoever asks reads it
+    const { status, detail } = await Promise.race([probe(), timeout]);
+    return { status, detail: redactSecrets(detail) }; // it may quote an error, and /health is public
   } catch (error) {
     return { status: 'down', detail: describeError(error).slice(0, 200) };
   } finally {
@@ -36,18 +33,18 @@ async function probe(ask: () => Promise<Check>): Promise<Check> {
 export type HealthProbes = Readonly<Record<keyof Health['checks'], () => Promise<Check>>>;
 
 /**
- * All checks at once. The product is down without its database or Temporal; with ESI away or runs failing it is
- * degraded: it stays up and goes on by itself.
+ * Runs all checks at once. The product is down without its database or Temporal. While ESI is unreachable or runs fail it is
+ * degraded: it keeps running and recovers by itself.
  */
 export async function checkHealth(probes: HealthProbes): Promise<Health> {
   const [database, temporal, esi, progress] = await Promise.all([
-    probe(probes.database),
-    probe(probes.temporal),
-    probe(probes.esi),
-    probe(probes.progress),
+    runProbe(probes.database),
+    runProbe(probes.temporal),
+    runProbe(probes.esi),
+    runProbe(probes.progress),
   ]);
   const checks = { database, temporal, esi, progress };
   const down = database.status === 'down' || temporal.status === 'down';
-  const fine = Object.values(checks).every((check) => check.status === 'ok');
-  return { status: down ? 'down' : fine ? 'ok' : 'degraded', checks };
+  const allOk = Object.values(checks).every((check) => check.status === 'ok');
+  return { status: down ? 'down' : allOk ? 'ok' : 'degraded', checks };
 }

@@ -7,17 +7,17 @@ import type { TargetStatus } from '../store/target-status.ts';
 import type { Health } from './health.ts';
 import type { AccessRules } from './security.ts';
 
-/** How everything stands, as the page and the API show it. */
+/** The state of the collection, as the page and the API show it. */
 export interface HttpStatus {
   readonly targets: readonly TargetStatus[];
   readonly paused: string | null;
-  /** What ESI's own description says otherwise than we shipped with. */
+  /** Differences between ESI's own description of its limits and those of this release. */
   readonly drifts: readonly { readonly route: string; readonly drift: string; readonly adopted: boolean }[];
   readonly tokens: readonly TokenView[];
   readonly assignments: readonly AssignmentView[];
 }
 
-/** Runs as they were, and new ones. */
+/** Lists runs and starts new ones. */
 export interface RunService {
   list(query: {
     collector?: string | undefined;
@@ -28,19 +28,19 @@ export interface RunService {
   start(collector: string, target: string | undefined): Promise<{ workflowId: string }>;
 }
 
-/** How people log in. */
+/** How characters log in. */
 export interface LoginSettings {
-  /** ESI_CALLBACK_URL, as it has to be registered with EVE. */
+  /** ESI_CALLBACK_URL, as it must be registered with EVE. */
   readonly callbackUrl: string;
-  /** Whether an application is set up (ESI_CLIENT_ID). */
+  /** Whether an SSO application is set (ESI_CLIENT_ID). */
   readonly isSet: boolean;
 }
 
-/** What the pages and the API show and do; `main` says how it is had. */
+/** What the pages and the API read and do. src/app provides it. */
 export interface HttpSources {
   health(): Promise<Health>;
   status(): Promise<HttpStatus>;
-  readonly desk: OwnerService;
+  readonly owners: OwnerService;
   readonly runs: RunService;
   readonly login: LoginSettings;
   readonly access: AccessRules;

@@ -1,8 +1,9 @@
 import { html } from 'hono/html';
 import type { TargetStatus } from '../store/target-status.ts';
 import type { Health } from './health.ts';
-import { type OwnersData, ownersPart } from './owners-section.ts';
-import { ago, table } from './html-table.ts';
+import { formatAge } from '../lib/format.ts';
+import { htmlTable } from './html-table.ts';
+import { type OwnersData, ownersSection } from './owners-section.ts';
 
 export interface PageData extends OwnersData {
   readonly health: Health;
@@ -30,16 +31,18 @@ function targetRows(targets: readonly TargetStatus[], now: Date) {
         <td>${t.target}</td>
         <td class="${t.state}">${t.state}</td>
         <td class="n">${t.rows.toLocaleString('en')}</td>
-        <td>${ago(t.readAt, now)}</td>
+        <td>${formatAge(t.readAt, now)}</td>
         <td>${t.detail}</td>
       </tr>`,
   );
 }
 
-/** The page for the people who run it: what is collected, how fresh, and what is wrong. Reloads every ten seconds. */
+/** The status page: what is collected, how fresh it is, and what is wrong. Reloads every ten seconds. */
 export function statusPage(data: PageData) {
   const { health, targets, paused, temporalUi, now } = data;
-  const note = html`<p class="note">Paused: ${paused}. "eve-collector resume" goes on.</p>`;
+  const note = html`<p class="note">
+    Paused: no requests are sent to ESI (reason: ${paused}). Run "eve-collector resume" to continue.
+  </p>`;
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -51,11 +54,11 @@ export function statusPage(data: PageData) {
       </head>
       <body>
         <h1>eve-data-collector <span class="${health.status}">${health.status}</span></h1>
-        ${paused === null ? '' : note} ${table(['part', 'state', ''], checkRows(health))}
-        <h2>What is collected</h2>
-        ${table(['collector', 'target', 'state', 'rows', 'newest set', ''], targetRows(targets, now))}
-        ${ownersPart(data)}
-        ${temporalUi === undefined ? '' : html`<p>Runs: <a href="${temporalUi}">Temporal</a></p>`}
+        ${paused === null ? '' : note} ${htmlTable(['check', 'state', ''], checkRows(health))}
+        <h2>Collection</h2>
+        ${htmlTable(['collector', 'target', 'state', 'rows', 'updated', ''], targetRows(targets, now))}
+        ${ownersSection(data)}
+        ${temporalUi === undefined ? '' : html`<p><a href="${temporalUi}">Runs in Temporal</a></p>`}
       </body>
     </html>`;
 }

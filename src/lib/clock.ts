@@ -21,12 +21,3 @@ export const systemClock: Clock = {
       signal?.addEventListener('abort', onAbort, { once: true });
     }),
 };
-
-const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** `'10s' | '5m' | '1h' | '1d'` to milliseconds; undefined when the text is no duration. */
-export function parseDuration(text: string): number | undefined {
-  const match = /^(\d{1,9})([smhd])$/.exec(text.trim());
-  if (!match) return undefined;
-  return Number(match[1]) * UNITS[match[2] as keyof typeof UNITS];
-}

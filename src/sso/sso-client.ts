@@ -2,11 +2,12 @@ import * as oauth from 'oauth4webapi';
 import type { Clock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import { createJwkSet, type Identity, type VerifiedToken, verifyToken } from './verify-token.ts';
 import { keep } from '../lib/cached.ts';
 import { badStatus, ssoTrouble } from './sso-errors.ts';
 import { createSsoHttp, type SsoHttp, type SsoTimeouts } from './sso-http.ts';
-import { isLoopback, issuersOf, readMetadata, type SsoMetadata } from './sso-metadata.ts';
+import { issuersOf, readMetadata, type SsoMetadata } from './sso-metadata.ts';
 import { createTokenEndpoint, type KeepToken } from './token-endpoint.ts';
 
 export interface SsoOptions {
@@ -71,7 +72,7 @@ const METADATA_MAX_AGE = 5 * 60_000;
 
 function checkBaseUrl(baseUrl: string): URL {
   const base = new URL(baseUrl);
-  if (base.protocol === 'https:' || isLoopback(base)) return base;
+  if (base.protocol === 'https:' || isLoopback(base.hostname)) return base;
   throw new AppError(
     `SSO_BASE_URL is ${base.origin}; logins are sent over https only, except to this machine itself.`,
     { code: 'SSO_UNTRUSTED', verdict: 'fail' },
@@ -144,7 +145,7 @@ export function createSsoClient(options: SsoOptions): SsoClient {
   const base = checkBaseUrl(options.baseUrl);
   const http = createSsoHttp(options);
   const trust = createTrust(options, http);
-  const downtime = options.downtime ?? !isLoopback(base);
+  const downtime = options.downtime ?? !isLoopback(base.hostname);
   const endpoint = createTokenEndpoint({ ...options, base, http, downtime, now: () => clock.now() });
   return {
     clientId,

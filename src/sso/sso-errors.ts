@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DAY, MINUTE } from '../lib/duration.ts';
 import { AppError } from '../lib/errors.ts';
 
 /** An answer of the SSO, read to its end. */
@@ -18,8 +19,6 @@ export interface RefusalContext {
   readonly downtime: boolean;
 }
 
-const MINUTE = 60_000;
-const DAY = 86_400_000;
 /** 10:55 to 11:30 UTC: around the daily restart the SSO has refused good tokens with a 400 (facts d, pathfinder 880). */
 const DOUBT = { from: (10 * 60 + 55) * MINUTE, to: (11 * 60 + 30) * MINUTE };
 

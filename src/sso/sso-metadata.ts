@@ -17,11 +17,6 @@ const document = z.object({
 /** What the SSO says of itself at `/.well-known/oauth-authorization-server` (facts d), checked. */
 export type SsoMetadata = Readonly<z.infer<typeof document>>;
 
-/** Whether an address is this machine's own. */
-export function isLoopback({ hostname }: URL): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
-}
-
 /** Who signs tokens of an SSO: the issuer as it names itself, and for EVE's own the names that it has used. */
 export function issuersOf(metadata: SsoMetadata, baseUrl: string): string[] {
   const names = [metadata.issuer.replace(/\/$/, '')];

@@ -5,10 +5,10 @@ export interface TargetStatus {
   readonly collector: string;
   readonly target: string;
   /**
-   * `ok`: fresh. `late`: older than three rhythms. `failing`: the last run failed. `torn`, `refused`: as the run.
-   * `resting`: nobody may ask for it now, `detail` says what is missing.
+   * `ok`: fresh. `late`: no successful update for three intervals. `failing`: the last run failed. `torn`, `refused`: as
+   * the run. `blocked`: no login has access at the moment, `detail` says what is missing.
    */
-  readonly state: 'ok' | 'late' | 'failing' | 'torn' | 'refused' | 'never' | 'running' | 'resting';
+  readonly state: 'ok' | 'late' | 'failing' | 'torn' | 'refused' | 'never' | 'running' | 'blocked';
   readonly detail: string;
   readonly running: boolean;
   /** When the newest set was read or confirmed. */
@@ -29,11 +29,11 @@ export interface WantedTarget {
   readonly every: number | undefined;
   /** Of a collector that reads several routes for a target: which they are. */
   readonly resources?: readonly string[];
-  /** Why an assignment rests, or not all of it is collected. */
+  /** Why an assignment is blocked, or collected in part only. */
   readonly note?: string | undefined;
 }
 
-/** Three rhythms without a set: one may be missed for a hundred reasons, three may not. */
+/** Intervals without a successful update: one may be missed for many reasons, three may not. */
 const LATE_AFTER = 3;
 
 interface ResourceRow {
@@ -65,7 +65,7 @@ export async function readStatus(
       const key = keyOf({ ...w, resource });
       return statusOf(w, sets.get(key), finished.get(key), running.get(key), now);
     });
-    return w.note === undefined ? worst(states) : resting(worst(states), w.note);
+    return w.note === undefined ? worst(states) : blocked(worst(states), w.note);
   });
 }
 
@@ -96,7 +96,7 @@ function statusOf(
 
 /** Worst first. A part without data is no news beside others that have some: not every owner has everything. */
 const SEVERITY: readonly TargetStatus['state'][] = [
-  ...(['failing', 'refused', 'torn', 'late', 'ok', 'resting', 'running', 'never'] as const),
+  ...(['failing', 'refused', 'torn', 'late', 'ok', 'blocked', 'running', 'never'] as const),
 ];
 
 function worst(states: readonly TargetStatus[]): TargetStatus {
@@ -118,8 +118,8 @@ function worst(states: readonly TargetStatus[]): TargetStatus {
 const earliest = (a: string | null, b: string | null) => (a === null || (b !== null && b < a) ? b : a);
 
 /** What the last run said of a missing login, scope or role. */
-const resting = (status: TargetStatus, note: string): TargetStatus =>
-  status.state === 'failing' ? status : { ...status, state: 'resting', detail: note };
+const blocked = (status: TargetStatus, note: string): TargetStatus =>
+  status.state === 'failing' ? status : { ...status, state: 'blocked', detail: note };
 
 interface RunRow extends ResourceRow {
   outcome: string | null;
@@ -162,21 +162,21 @@ function judge(
   const { readAt, lastOutcome, lastError, running } = base;
   if (lastOutcome === 'failed') return { state: 'failing', detail: lastError ?? 'the last run failed' };
   if (lastOutcome === 'refused')
-    return { state: 'refused', detail: lastError ?? 'the last set was not believed' };
+    return { state: 'refused', detail: lastError ?? 'the last set is suspect' };
   if (lastOutcome === 'torn') {
     return {
       state: 'torn',
-      detail: `published as far as it was seen: ${lastError ?? 'the set stayed torn'}`,
+      detail: `published incompletely: ${lastError ?? 'the pages did not match'}`,
     };
   }
   if (readAt === null) {
     return running
-      ? { state: 'running', detail: `the first set is being read${progress}` }
+      ? { state: 'running', detail: `first update is running${progress}` }
       : { state: 'never', detail: 'not collected yet' };
   }
   const age = now.getTime() - Date.parse(readAt);
   if (every !== undefined && age > LATE_AFTER * every) {
-    return { state: 'late', detail: `the last set is ${Math.round(age / 60_000)} minutes old` };
+    return { state: 'late', detail: `the last update was ${Math.round(age / 60_000).toLocaleString('en')} minutes ago` };
   }
-  return { state: 'ok', detail: running ? `being read${progress}` : '' };
+  return { state: 'ok', detail: running ? `updating${progress}` : '' };
 }

@@ -1,69 +1,71 @@
 import { readFile } from 'node:fs/promises';
 import { Client, Connection } from '@temporalio/client';
-import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
+import type { NativeConnectionOptions } from '@temporalio/worker';
 import { AppError, describeError } from '../lib/errors.ts';
-import type { Config } from '../app/settings.ts';
 
-export interface TemporalAddress {
+/** Where a Temporal server is, and what it asks of its clients. */
+export interface TemporalOptions {
   readonly address: string;
   readonly namespace: string;
+  readonly apiKey: string | undefined;
+  /** Undefined: TLS is on when an API key, a certificate or a server name is given. */
+  readonly tls: boolean | undefined;
+  readonly clientCertPath: string | undefined;
+  readonly clientKeyPath: string | undefined;
+  readonly serverCaCertPath: string | undefined;
+  readonly serverName: string | undefined;
 }
 
-/** A server that is just starting is given this long before we call it unreachable. */
-const PATIENCE = 20_000;
+/** A server that is just starting gets this long (ms) before it counts as unreachable. */
+const CONNECT_TIMEOUT = 20_000;
 
-async function connectionOptions(config: Config, address: string): Promise<NativeConnectionOptions> {
-  const file = (path: string | undefined) => (path === undefined ? undefined : readFile(path));
+const RETRY_INTERVAL = 500;
+
+const readIfSet = (path: string | undefined) => (path === undefined ? undefined : readFile(path));
+
+/** The connection options that the client and the worker share. */
+export async function connectionOptions(options: TemporalOptions): Promise<NativeConnectionOptions> {
   const [crt, key, ca] = await Promise.all([
-    file(config.TEMPORAL_TLS_CLIENT_CERT_PATH),
-    file(config.TEMPORAL_TLS_CLIENT_KEY_PATH),
-    file(config.TEMPORAL_TLS_SERVER_CA_CERT_PATH),
+    readIfSet(options.clientCertPath),
+    readIfSet(options.clientKeyPath),
+    readIfSet(options.serverCaCertPath),
   ]);
-  const name = config.TEMPORAL_TLS_SERVER_NAME;
-  const details = {
+  const { address, apiKey, serverName } = options;
+  const tls = {
     ...(crt && key ? { clientCertPair: { crt, key } } : {}),
     ...(ca ? { serverRootCACertificate: ca } : {}),
-    ...(name === undefined ? {} : { serverNameOverride: name }),
+    ...(serverName === undefined ? {} : { serverNameOverride: serverName }),
   };
-  const wanted =
-    config.TEMPORAL_TLS ?? (config.TEMPORAL_API_KEY !== undefined || Object.keys(details).length > 0);
+  const hasDetails = Object.keys(tls).length > 0;
   return {
     address,
-    ...(wanted ? { tls: Object.keys(details).length > 0 ? details : true } : {}),
-    ...(config.TEMPORAL_API_KEY === undefined ? {} : { apiKey: config.TEMPORAL_API_KEY }),
+    ...((options.tls ?? (apiKey !== undefined || hasDetails)) ? { tls: hasDetails ? tls : true } : {}),
+    ...(apiKey === undefined ? {} : { apiKey }),
   };
 }
 
-async function patiently<T>(address: string, connect: () => Promise<T>): Promise<T> {
-  const until = Date.now() + PATIENCE;
+/** Repeats `connect` until the server answers. Throws AppError TEMPORAL_UNREACHABLE. */
+export async function connectWithRetry<T>(address: string, connect: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + CONNECT_TIMEOUT;
   for (;;) {
     try {
       return await connect();
     } catch (error) {
-      if (Date.now() > until) {
+      if (Date.now() > deadline) {
         throw new AppError(
-          `Temporal does not answer at ${address} (${describeError(error)}). Start it, or correct TEMPORAL_ADDRESS, ` +
-            'or leave it unset to use the embedded server.',
+          `Temporal does not respond at ${address} (${describeError(error)}). Start it, correct TEMPORAL_ADDRESS, or ` +
+            'unset it to use the embedded server.',
           { code: 'TEMPORAL_UNREACHABLE', verdict: 'fail', cause: error },
         );
       }
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL));
     }
   }
 }
 
-/** A client for starting and watching runs. Throws AppError TEMPORAL_UNREACHABLE. Close its connection after use. */
-export async function connectClient(
-  config: Config,
-  { address, namespace }: TemporalAddress,
-): Promise<Client> {
-  const options = await connectionOptions(config, address);
-  const connection = await patiently(address, () => Connection.connect({ ...options, connectTimeout: '5s' }));
-  return new Client({ connection, namespace });
-}
-
-/** The connection that workers poll through. Throws AppError TEMPORAL_UNREACHABLE. */
-export async function connectWorker(config: Config, { address }: TemporalAddress): Promise<NativeConnection> {
-  const options = await connectionOptions(config, address);
-  return patiently(address, () => NativeConnection.connect(options));
+/** A client for starting and watching runs. Throws AppError TEMPORAL_UNREACHABLE. The caller closes its connection. */
+export async function connectClient(options: TemporalOptions): Promise<Client> {
+  const connectOptions = { ...(await connectionOptions(options)), connectTimeout: '5s' } as const;
+  const connection = await connectWithRetry(options.address, () => Connection.connect(connectOptions));
+  return new Client({ connection, namespace: options.namespace });
 }

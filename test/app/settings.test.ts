@@ -2,25 +2,25 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Config, readConfig, readEnvironment, SETTING_NAMES } from '../../src/app/settings.ts';
+import { type Config, readConfig, readEnvironment, settings } from '../../src/app/settings.ts';
 import { isCron } from '../../src/lib/cron.ts';
 
 const AGENT = { ESI_USER_AGENT: 'my-tool (me@example.com)' };
 const read = (environment: NodeJS.ProcessEnv) => readConfig({ ...AGENT, ...environment });
 
-/** The sentences that a bad environment is refused with. */
-function refusal(environment: NodeJS.ProcessEnv): string[] {
+/** The lines of the error that rejects an environment. */
+function errorLines(environment: NodeJS.ProcessEnv): string[] {
   try {
     readConfig({ ...AGENT, ...environment });
   } catch (error) {
     expect(error).toMatchObject({ name: 'AppError', code: 'BAD_SETTINGS', verdict: 'fail' });
     return (error as Error).message.split('\n');
   }
-  throw new Error(`accepted: ${JSON.stringify(environment)}`);
+  throw new Error(`not rejected: ${JSON.stringify(environment)}`);
 }
 
-describe('defaults', () => {
-  test('a contact is all that has to be set', () => {
+describe('defaults of settings', () => {
+  test('ESI_USER_AGENT is the only required setting', () => {
     expect(read({})).toMatchObject({
       ...AGENT,
       DATABASE_MAX_CONNECTIONS: 25,
@@ -46,17 +46,19 @@ describe('defaults', () => {
       expect(read({})[name]).toBeUndefined();
   });
 
-  test('an empty value counts as not set', () => {
+  test('an empty setting counts as not set', () => {
     expect(read({ DATABASE_URL: '', HTTP_PORT: ' ', ESI_CLIENT_SECRET: '' })).toEqual(read({}));
-    expect(refusal({ ESI_USER_AGENT: '' })).toEqual([expect.stringMatching(/^ESI_USER_AGENT is not set; /)]);
+    expect(errorLines({ ESI_USER_AGENT: '' })).toEqual([
+      expect.stringMatching(/^ESI_USER_AGENT is not set\. Use a text with a contact/),
+    ]);
   });
 
-  test('a low rate lowers the burst that nobody set', () => {
+  test('a low ESI_RATE_LIMIT lowers the default of ESI_BURST_LIMIT', () => {
     expect(read({ ESI_RATE_LIMIT: '20' })).toMatchObject({ ESI_RATE_LIMIT: 20, ESI_BURST_LIMIT: 20 });
     expect(read({ ESI_RATE_LIMIT: '600' }).ESI_BURST_LIMIT).toBe(50);
   });
 
-  test('values are read as what they mean', () => {
+  test('values are converted to numbers, lists and booleans', () => {
     const config = read({
       MARKET_REGIONS: '10000002, 10000043,10000002',
       COLLECT_KILLMAILS: 'yes',
@@ -75,22 +77,22 @@ describe('defaults', () => {
   });
 });
 
-describe('a bad value', () => {
+describe('a setting that is not valid', () => {
   test.each([
     ['HTTP_PORT', '80a', /a whole number/],
     ['HTTP_PORT', '1e3', /a whole number/],
-    ['METRICS_PORT', '65536', /65535 or less/],
-    ['DATABASE_MAX_CONNECTIONS', '2', /5 or more/],
+    ['METRICS_PORT', '65536', /a whole number from 0 to 65535/],
+    ['DATABASE_MAX_CONNECTIONS', '2', /a whole number from 5 to 500/],
     ['DATABASE_MAX_CONNECTIONS', '-7', /a whole number/],
     ['DATABASE_MIN_CONNECTIONS', '30', /no more than DATABASE_MAX_CONNECTIONS/],
-    ['ESI_RATE_LIMIT', '0', /1 or more/],
+    ['ESI_RATE_LIMIT', '0', /a whole number from 1 to 1000000/],
     ['ESI_RATE_LIMIT', '2.5', /a whole number/],
     ['ESI_BURST_LIMIT', '301', /no more than ESI_RATE_LIMIT/],
     ['ESI_BASE_URL', 'esi.evetech.net', /an address that begins with http:\/\/ or https:\/\//],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'grpc://host', /an address that begins with/],
     ['TEMPORAL_ADDRESS', 'http://localhost:7233', /host:port/],
     ['ESI_COMPATIBILITY_DATE', '18.8.2026', /a date such as/],
-    ['COLLECT_MARKET_ORDERS', 'on', /one of true, false, yes, no, 1, 0|one of 0, 1, true/],
+    ['COLLECT_MARKET_ORDERS', 'on', /one of true, false, yes, no, 1, 0/],
     ['MARKET_REGIONS', 'Jita', /region ids separated by commas, or "all"/],
     ['MARKET_REGIONS', '10000002,', /region ids separated by commas/],
     ['MARKET_ORDERS_INTERVAL', '5 minutes', /a duration such as 10s, 5m, 1h or 1d/],
@@ -110,13 +112,13 @@ describe('a bad value', () => {
     ['ESI_CALLBACK_URL', 'http://localhost:8080/:x', /a path of letters, digits and any of/],
     ['ESI_CALLBACK_URL', 'http://localhost:8080/*', /a path of letters, digits and any of/],
     ['ESI_USER_AGENT', 'my tool 1.0', /a contact: an e-mail address, a URL/],
-    ['HTTP_HOST', '0.0.0.0', /a loopback address .* unless API_TOKEN is set/],
-  ])('%s=%s gives one sentence with what was found and what is accepted', (name, value, accepted) => {
-    const sentences = refusal({ [name]: value });
-    expect(sentences).toHaveLength(1);
-    expect(sentences[0]).toContain(`${name} is "${value}"; accepted is `);
-    expect(sentences[0]).toMatch(accepted);
-    expect(sentences[0]).not.toMatch(/invalid|expected|received|undefined|NaN/i);
+    ['HTTP_HOST', '0.0.0.0', /a loopback address .*, or set API_TOKEN/],
+  ])('%s=%s is rejected with one line that says what to use', (name, value, accepted) => {
+    const lines = errorLines({ [name]: value });
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain(`${name}="${value}" is not valid. Use `);
+    expect(lines[0]).toMatch(accepted);
+    expect(lines[0]).not.toMatch(/invalid|expected|received|undefined|NaN/i);
   });
 
   test.each([
@@ -130,32 +132,33 @@ describe('a bad value', () => {
     ['TEMPORAL_ADDRESS', 'me:hunter22@temporal:7233', /host:port/],
     ['API_TOKEN', 'hunter22', /at least 16 characters/],
     ['API_TOKEN', 'hunter22 and some more', /letters, digits and any of/],
-  ])('%s is a secret, or has one in it, and is not shown', (name, value, accepted) => {
-    const [sentence, ...others] = refusal({ [name]: value });
+  ])('a value of %s that is or contains a secret is not shown', (name, value, accepted) => {
+    const [line, ...others] = errorLines({ [name]: value });
     expect(others).toEqual([]);
-    expect(sentence).toMatch(new RegExp(`^${name} is set`));
-    expect(sentence).toMatch(accepted);
-    expect(sentence).not.toContain('hunter22');
+    expect(line).toMatch(new RegExp(`^${name} is (not valid\\. Use|too short: use) `));
+    expect(line).toMatch(accepted);
+    expect(line).not.toContain('hunter22');
   });
 
-  test('several faults are told at once, a sentence each', () => {
-    const sentences = refusal({ HTTP_PORT: 'x', LOG_LEVEL: 'loud', MARKET_REGION: '10000002' });
-    expect(sentences.map((text) => text.split(' ')[0] ?? '').toSorted()).toEqual([
-      'HTTP_PORT',
-      'LOG_LEVEL',
-      'MARKET_REGION',
+  test('several settings that are not valid give a line each', () => {
+    expect(
+      errorLines({ HTTP_PORT: 'x', LOG_LEVEL: 'loud', MARKET_REGION: '10000002', API_TOKEN: 'short' }),
+    ).toEqual([
+      'Unknown setting MARKET_REGION. Did you mean MARKET_REGIONS?',
+      'HTTP_PORT="x" is not valid. Use a whole number from 0 to 65535.',
+      'API_TOKEN is too short: use at least 16 characters.',
+      'LOG_LEVEL="loud" is not valid. Use one of debug, info, warn, error.',
     ]);
-    for (const sentence of sentences) expect(sentence).toMatch(/[.?]$/);
   });
 });
 
 describe('unknown settings', () => {
-  test('with one of our prefixes are refused, with a guess where one is near', () => {
-    expect(refusal({ ESI_USERAGENT: 'x' })).toEqual([
-      'ESI_USERAGENT is no setting of ours; did you mean ESI_USER_AGENT?',
+  test('an unknown setting with one of our prefixes is rejected, with a suggestion where a name is close', () => {
+    expect(errorLines({ ESI_USERAGENT: 'x' })).toEqual([
+      'Unknown setting ESI_USERAGENT. Did you mean ESI_USER_AGENT?',
     ]);
-    expect(refusal({ COLLECT_MOON_DUST: 'true' })[0]).toMatch(
-      /^COLLECT_MOON_DUST is no setting of ours; see /,
+    expect(errorLines({ COLLECT_MOON_DUST: 'true' })[0]).toMatch(
+      /^Unknown setting COLLECT_MOON_DUST\. See docs\/settings\.md/,
     );
   });
 
@@ -168,14 +171,22 @@ describe('unknown settings', () => {
     ['DATA_DIRR', 'DATA_DIR'],
     ['TEMPORAL_ADRESS', 'TEMPORAL_ADDRESS'],
     ['OTEL_EXPORTER_OTLP_ENDPONT', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
-  ])('%s is a slip for %s, and does not pass for a name of another program', (name, meant) => {
-    expect(refusal({ [name]: 'x' })).toEqual([`${name} is no setting of ours; did you mean ${meant}?`]);
+  ])('%s is recognised as a misspelled %s, not as a name of another program', (name, meant) => {
+    expect(errorLines({ [name]: 'x' })).toEqual([`Unknown setting ${name}. Did you mean ${meant}?`]);
   });
 
-  test("of other programs are none of our business, and an empty one of ours isn't either", () => {
+  test('settings of other programs are ignored, and so are empty ones', () => {
     const others = [
-      ...['PGHOST', 'HTTP_PROXY', 'API_KEY', 'LOG_FILE', 'LOGLEVEL', 'OTEL_SERVICE_NAME'],
-      ...['TEMPORAL_CLI_ADDRESS', 'TEMPORAL_CLI_AUTH', 'TEMPORAL_ENV', 'TEMPORAL_TLS_CLIENT_KEY_DATA'],
+      'PGHOST',
+      'HTTP_PROXY',
+      'API_KEY',
+      'LOG_FILE',
+      'LOGLEVEL',
+      'OTEL_SERVICE_NAME',
+      'TEMPORAL_CLI_ADDRESS',
+      'TEMPORAL_CLI_AUTH',
+      'TEMPORAL_ENV',
+      'TEMPORAL_TLS_CLIENT_KEY_DATA',
     ];
     const environment = Object.fromEntries(others.map((name) => [name, 'x']));
     expect(read({ ...environment, ESI_FOO: '' })).toEqual(read({}));
@@ -183,31 +194,34 @@ describe('unknown settings', () => {
 });
 
 test.each(['me@example.com', 'https://example.com/me', 'tool; Discord: someone', 'tool (EVE: Some Pilot)'])(
-  'a contact is accepted: %s',
+  'ESI_USER_AGENT accepts the contact "%s"',
   (agent) => {
     expect(readConfig({ ESI_USER_AGENT: agent }).ESI_USER_AGENT).toBe(agent);
   },
 );
 
-test('the callback is kept letter for letter, as EVE compares it', () => {
+test('ESI_CALLBACK_URL is not changed, because EVE compares it letter for letter', () => {
   for (const url of ['https://eve.example.com/~me/back-1_x.y/', 'http://localhost:8080/api/tokens/callback'])
     expect(read({ ESI_CALLBACK_URL: url }).ESI_CALLBACK_URL).toBe(url);
 });
 
-test('other machines may reach the page only with an API token', () => {
+test('HTTP_HOST beyond loopback needs API_TOKEN', () => {
   for (const host of ['127.0.0.1', '127.0.0.2', '::1', 'localhost'])
     expect(read({ HTTP_HOST: host })).toBeTruthy();
-  for (const host of ['0.0.0.0', '::', '192.168.1.4', '127.0.0.1.example.com']) refusal({ HTTP_HOST: host });
+  for (const host of ['0.0.0.0', '::', '192.168.1.4', '127.0.0.1.example.com'])
+    errorLines({ HTTP_HOST: host });
   expect(read({ HTTP_HOST: '0.0.0.0', API_TOKEN: '0123456789abcdef' }).HTTP_HOST).toBe('0.0.0.0');
 });
 
-test('a host is listened on without the brackets that addresses put it in', () => {
+test('HTTP_HOST loses the brackets of an IPv6 address', () => {
   expect(read({ HTTP_HOST: '[::1]' }).HTTP_HOST).toBe('::1');
   expect(read({ HTTP_HOST: '[::]', API_TOKEN: '0123456789abcdef' }).HTTP_HOST).toBe('::');
-  expect(refusal({ HTTP_HOST: '[::]' })[0]).toMatch(/^HTTP_HOST is "\[::\]"; accepted is a loopback address/);
+  expect(errorLines({ HTTP_HOST: '[::]' })[0]).toMatch(
+    /^HTTP_HOST="\[::\]" is not valid\. Use a loopback address/,
+  );
 });
 
-test('crons are what Temporal takes', () => {
+test('isCron accepts what Temporal accepts', () => {
   for (const good of ['0 2 * * 0', '*/15 0-6,12 1 jan-mar mon', '30 11 * * *'])
     expect(isCron(good)).toBe(true);
   for (const bad of [
@@ -230,29 +244,29 @@ describe('.env', () => {
   });
   afterEach(() => rm(dir, { recursive: true, force: true }));
 
-  test('lies beneath the environment', async () => {
+  test('.env is overridden by the environment', async () => {
     await writeFile(path.join(dir, '.env'), 'ESI_RATE_LIMIT=100\nPATH=/nowhere\n# a comment\n');
     const environment = readEnvironment(dir);
     expect(environment['ESI_RATE_LIMIT']).toBe('100');
     expect(environment['PATH']).toBe(process.env['PATH']);
   });
 
-  test('need not be there', () => {
+  test('.env may be missing', () => {
     expect(readEnvironment(dir)).toEqual({ ...process.env });
   });
 
-  test('that cannot be read is told', () => {
-    expect(() => readEnvironment('\0')).toThrow(/\.env cannot be read/);
+  test('an unreadable .env is an error', () => {
+    expect(() => readEnvironment('\0')).toThrow(/Could not read \.env/);
   });
 
   test('.env.example lists every setting, and no other', async () => {
     const text = await readFile(path.join(import.meta.dirname, '..', '..', '.env.example'), 'utf8');
     const names = [...text.matchAll(/^#?\s?([A-Z][A-Z0-9_]+)=/gm)].map(([, name]) => name ?? '');
-    expect(names.toSorted()).toEqual(SETTING_NAMES.toSorted());
+    expect(names.toSorted()).toEqual(Object.keys(settings).toSorted());
   });
 });
 
-test('a token key is 32 bytes in base64, and a bad one is refused without being shown', () => {
+test('TOKEN_ENCRYPTION_KEY is 32 bytes in base64, and a bad one is rejected without being shown', () => {
   const contact = { ESI_USER_AGENT: 'me@example.com' };
   const key = Buffer.alloc(32, 7).toString('base64');
   expect(readConfig({ ...contact, TOKEN_ENCRYPTION_KEY: `${key},${key}` }).TOKEN_ENCRYPTION_KEY).toBe(

@@ -1,9 +1,10 @@
 import { expect, test } from '@jest/globals';
-import { startBanner, withoutPassword } from '../../src/cli/banner.ts';
-import { table } from '../../src/cli/table.ts';
+import type { UpSummary } from '../../src/app/up.ts';
+import { formatBanner, hidePassword } from '../../src/cli/banner.ts';
+import { formatTable } from '../../src/cli/table.ts';
 
-test('columns are as wide as their widest cell, and numbers stand to the right', () => {
-  const text = table(
+test('formatTable makes columns as wide as their widest cell and aligns numbers to the right', () => {
+  const text = formatTable(
     ['target', 'rows', ''],
     [
       ['region/10000002', 418_148, 'late'],
@@ -18,33 +19,50 @@ test('columns are as wide as their widest cell, and numbers stand to the right',
   ]);
 });
 
-test('a table without rows is its heading', () => {
-  expect(table(['schedule', 'state'], [])).toBe('schedule  state\n--------  -----');
+test('formatTable without rows prints the heading', () => {
+  expect(formatTable(['schedule', 'state'], [])).toBe('schedule  state\n--------  -----');
 });
 
-test('an address is shown without its password', () => {
-  expect(withoutPassword('postgresql://eve:secret@127.0.0.1:5432/eve')).toBe(
+test('hidePassword masks the password of an address', () => {
+  expect(hidePassword('postgresql://eve:secret@127.0.0.1:5432/eve')).toBe(
     'postgresql://eve:***@127.0.0.1:5432/eve',
   );
-  expect(withoutPassword('postgresql://eve@db/eve')).toBe('postgresql://eve@db/eve');
+  expect(hidePassword('postgresql://eve@db/eve')).toBe('postgresql://eve@db/eve');
 });
 
-test('the first screen names every address, what is collected, and what is missing', () => {
-  const data = {
-    version: '1.2.3',
-    page: 'http://127.0.0.1:8080',
-    temporalUi: 'http://127.0.0.1:8233',
-    database: 'postgresql://eve:***@127.0.0.1/eve',
-    metrics: undefined,
+test('the banner shows every address, what is collected, and what is missing', () => {
+  const summary: UpSummary = {
+    endpoints: {
+      pid: 1,
+      http: 'http://127.0.0.1:8080',
+      temporalUi: null,
+      temporalAddress: '127.0.0.1:7233',
+      temporalNamespace: 'default',
+      databaseUrl: 'postgresql://eve:secret@127.0.0.1/eve',
+      metrics: null,
+    },
     esi: { ok: false, detail: 'connection refused' },
-    collecting: ['market-orders'],
-    demand: [],
+    schedules: [{ id: 'market-orders', description: 'Public market orders' }],
+    capacity: [{ collector: 'market-orders', fits: false, text: 'Too many pages.' }],
     missing: ['No SSO application.'],
   };
-  const text = startBanner(data);
-  for (const part of [data.page, data.temporalUi, data.database, ...data.collecting, ...data.missing])
-    expect(text).toContain(part);
-  expect(text).toMatch(/ESI +out of reach \(connection refused\)/);
-  expect(text).not.toContain('metrics');
-  expect(startBanner({ ...data, missing: [] })).not.toContain('Missing');
+  expect(formatBanner(summary).split('\n').slice(2)).toEqual([
+    '',
+    '  page        http://127.0.0.1:8080',
+    '  Temporal    127.0.0.1:7233 (namespace default)',
+    '  database    postgresql://eve:***@127.0.0.1/eve',
+    '  ESI         unreachable (connection refused)',
+    '',
+    'Collecting',
+    '  market-orders        Public market orders',
+    '',
+    'Capacity',
+    '  ! market-orders: Too many pages.',
+    '',
+    'Missing',
+    '  No SSO application.',
+    '',
+  ]);
+  const complete = formatBanner({ ...summary, missing: [], capacity: [] });
+  expect(complete).not.toMatch(/Missing|Capacity/);
 });

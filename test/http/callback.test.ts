@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { LoginReport } from '../../src/engine/owners/login-flow.ts';
 import { AppError } from '../../src/lib/errors.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { DESK, testApp } from './support.ts';
+import { NO_OWNERS, testApp } from './support.ts';
 
 const ME = 90000001;
 const logged: unknown[] = [];
@@ -11,19 +11,24 @@ const log = {
   error: (fields: object, message: string) => void logged.push({ ...fields, message }),
 };
 
-describe('the callback', () => {
+describe('the login callback', () => {
   const report: LoginReport = {
-    ...{ characterId: ME, name: 'Some <i>Pilot</i>', granted: [], missing: [], enabled: [], renewed: false },
+    characterId: ME,
+    name: 'Some <i>Pilot</i>',
+    granted: [],
+    missing: [],
+    enabled: [],
+    renewed: false,
     message: 'Some <i>Pilot</i> is logged in.',
   };
   const seen: unknown[] = [];
   const finishing = testApp({
-    desk: {
-      ...DESK,
+    owners: {
+      ...NO_OWNERS,
       async finishLogin(callback) {
         seen.push(callback);
         if (callback.code === 'later')
-          throw new AppError('EVE is away.', { code: 'SSO_UNREACHABLE', verdict: 'retry' });
+          throw new AppError('EVE does not respond.', { code: 'SSO_UNREACHABLE', verdict: 'retry' });
         if (callback.code === 'bug') throw new Error(`it holds ${callback.code}`);
         if (callback.error)
           throw new AppError('It was cancelled.', { code: 'LOGIN_DENIED', verdict: 'fail' });
@@ -34,7 +39,7 @@ describe('the callback', () => {
   });
   const visit = (path: string, accept = 'text/html,*/*') => finishing.request(path, { headers: { accept } });
 
-  test('is a page for people, under both addresses, and JSON for programs', async () => {
+  test('the callback responds with a page, under both paths, or with JSON', async () => {
     for (const path of ['/callback', '/api/tokens/callback']) {
       const page = await visit(`${path}?state=s&code=c`);
       expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=UTF-8']);
@@ -45,13 +50,13 @@ describe('the callback', () => {
     }
   });
 
-  test('is wherever the settings say', async () => {
+  test('the callback is served under the path of ESI_CALLBACK_URL', async () => {
     const login = { callbackUrl: 'http://localhost:8080/~me/back-1_x.y/', isSet: true };
-    const app = testApp({ login, desk: { ...DESK, finishLogin: async () => report } });
+    const app = testApp({ login, owners: { ...NO_OWNERS, finishLogin: async () => report } });
     expect((await app.request('/~me/back-1_x.y/?state=s&code=c')).status).toBe(200);
   });
 
-  test('tells what went wrong, and when to try again', async () => {
+  test('the callback says what went wrong, and when to try again', async () => {
     const denied = await visit('/callback?state=s&error=access_denied&error_description=x');
     expect([denied.status, await denied.text()]).toEqual([400, expect.stringContaining('It was cancelled.')]);
     const later = await visit('/callback?state=s&code=later');
@@ -65,22 +70,22 @@ describe('the callback', () => {
       const odd = await visit(`/callback?${query}`);
       expect([odd.status, await odd.text()]).toEqual([
         400,
-        expect.stringContaining('is not the end of a login'),
+        expect.stringContaining('is not the callback of a login'),
       ]);
     }
   });
 
-  test('does not spend a login on who only looks (HEAD)', async () => {
+  test('the callback does not complete a login on HEAD', async () => {
     seen.length = 0;
     for (const path of ['/callback?state=s&code=c', '/api/tokens/callback?state=s&state=t']) {
-      const look = await finishing.request(path, { method: 'HEAD' });
-      expect([look.status, look.headers.get('allow')]).toEqual([405, 'GET']);
-      expect(look.headers.get('referrer-policy')).toBe('no-referrer');
+      const response = await finishing.request(path, { method: 'HEAD' });
+      expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET']);
+      expect(response.headers.get('referrer-policy')).toBe('no-referrer');
     }
     expect(seen).toEqual([]);
   });
 
-  test('puts neither code nor state into the log', async () => {
+  test('the callback logs neither code nor state', async () => {
     logged.length = 0;
     const answer = await visit('/callback?state=sesame&code=bug');
     expect([answer.status, (await answer.text()).includes('it holds')]).toEqual([500, false]);

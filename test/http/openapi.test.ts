@@ -20,7 +20,7 @@ const description = async () => {
   return (await answer.json()) as Description;
 };
 
-test('openapi.json describes every route, and its errors', async () => {
+test('openapi.json describes every route and its errors', async () => {
   const { openapi, paths, components } = await description();
   expect(openapi).toBe('3.1.0');
   const described = Object.entries(paths).flatMap(([path, methods]) =>
@@ -46,7 +46,7 @@ test('openapi.json describes every route, and its errors', async () => {
   );
 });
 
-test('openapi.json tells bounds, defaults and forms as they are', async () => {
+test('openapi.json describes bounds, defaults and content types', async () => {
   const { paths, components } = await description();
   const limit = { name: 'limit', schema: { type: 'integer', minimum: 1, maximum: 1_000, default: 50 } };
   expect(paths['/api/runs']!['get']!.parameters?.[2]).toMatchObject(limit);

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { request as send } from 'node:http';
-import { type Listening, listen } from '../../src/http/server.ts';
+import { type Listening, listen } from '../../src/http/listen.ts';
 import { AppError } from '../../src/lib/errors.ts';
 import { readConfig } from '../../src/app/settings.ts';
-import { accessRules, callbackTrouble } from '../../src/app/http-sources.ts';
-import { ACCESS, DESK, testApp } from './support.ts';
+import { accessRules, describeCallbackMismatch } from '../../src/app/create-http-sources.ts';
+import { ACCESS, NO_OWNERS, testApp } from './support.ts';
 
 const TOKEN = 'a-token-of-many-letters';
 const PUBLIC = { ...ACCESS, token: TOKEN, isPublic: true };
@@ -14,7 +14,7 @@ const begun = {
   state: 'x',
   expiresAt: new Date(0),
 };
-const desk = { ...DESK, startLogin: async () => begun };
+const owners = { ...NO_OWNERS, startLogin: async () => begun };
 
 interface Answer {
   readonly status: number;
@@ -30,14 +30,14 @@ afterEach(async () => {
   server = undefined;
 });
 
-/** Over a real connection: what a client puts into Host and Origin arrives as it is. */
+/** Uses a real connection, so that Host and Origin arrive as the client sends them. */
 async function ask(
   path: string,
   headers: Record<string, string>,
   method = 'GET',
   access = ACCESS,
 ): Promise<Answer> {
-  server ??= await listen(testApp({ access, desk }).fetch, {
+  server ??= await listen(testApp({ access, owners }).fetch, {
     host: '127.0.0.1',
     port: 0,
     setting: 'HTTP_PORT',
@@ -58,7 +58,7 @@ async function ask(
   });
 }
 
-test('only under its own names, with any port', async () => {
+test('requests are served under known host names only, with any port', async () => {
   for (const host of ['localhost', 'LOCALHOST:99', '127.0.0.1:8080', '[::1]:8080', 'eve.example.com'])
     expect((await ask('/api/tokens', { host })).status).toBe(200);
   for (const host of [
@@ -74,7 +74,7 @@ test('only under its own names, with any port', async () => {
     }
 });
 
-test('pages of other sites change nothing and read nothing', async () => {
+test('requests from pages of other sites are rejected', async () => {
   const host = 'localhost:8080';
   for (const origin of ['http://localhost:8080', 'https://eve.example.com'])
     expect((await ask('/api/tokens', { host, origin })).status).toBe(200);
@@ -98,14 +98,14 @@ test('pages of other sites change nothing and read nothing', async () => {
     }
 });
 
-describe('with a token', () => {
-  const guarded = testApp({ access: PUBLIC, desk });
+describe('with API_TOKEN', () => {
+  const guarded = testApp({ access: PUBLIC, owners });
   const get = async (path: string, token?: string, method = 'GET') =>
     guarded.request(path, { method, headers: headersOf(token) });
 
-  test('everything but health and callback asks for it', async () => {
+  test('everything but health and callback requires API_TOKEN', async () => {
     expect((await get('/health')).status).toBe(200);
-    for (const path of ['/callback', '/api/tokens/callback']) expect((await get(path)).status).toBe(500); // reaches the desk
+    for (const path of ['/callback', '/api/tokens/callback']) expect((await get(path)).status).toBe(500); // reaches the owner service
     for (const path of ['/', '/api/status', '/api/tokens', '/api/openapi.json', '/api/nothing', '/nothing']) {
       for (const wrong of [undefined, 'another-token-altogether', TOKEN.slice(1)]) {
         const answer = await get(path, wrong);
@@ -119,7 +119,7 @@ describe('with a token', () => {
     expect((await get('/login', undefined, 'POST')).status).toBe(401);
   });
 
-  test('a browser may give it as a password for the page, and for nothing else', async () => {
+  test('API_TOKEN is accepted as password of the page, but not of the API', async () => {
     const basic = (password: string) => ({
       authorization: `Basic ${Buffer.from(`me:${password}`).toString('base64')}`,
     });
@@ -129,7 +129,7 @@ describe('with a token', () => {
     expect((await page(TOKEN, '/api/tokens')).status).toBe(400);
   });
 
-  test('and for other machines, any name will do with the token', async () => {
+  test('API_TOKEN allows other machines to use any host name', async () => {
     const host = 'collector.lan:8080';
     expect((await ask('/api/tokens', { host, ...headersOf(TOKEN) }, 'GET', PUBLIC)).status).toBe(200);
     expect((await ask('/api/tokens', { host, ...headersOf('wrong-token-altogether') })).status).toBe(401);
@@ -138,7 +138,7 @@ describe('with a token', () => {
   });
 });
 
-test('answers are not kept, guessed at or framed, and tell nobody their address', async () => {
+test('responses forbid caching, content sniffing and framing, and limit referrers', async () => {
   for (const path of ['/', '/health', '/api/tokens', '/nothing', '/style.css']) {
     const { headers } = await testApp().request(path);
     expect(headers.get('cache-control')).toBe('no-store');
@@ -150,8 +150,8 @@ test('answers are not kept, guessed at or framed, and tell nobody their address'
   expect(headers.get('referrer-policy')).toBe('no-referrer');
 });
 
-test('the button of the page leads to the login of EVE', async () => {
-  const answer = await testApp({ desk }).request('/login', {
+test('the button of the page redirects to the login of EVE', async () => {
+  const answer = await testApp({ owners }).request('/login', {
     method: 'POST',
     headers: { origin: 'http://localhost' },
   });
@@ -161,18 +161,20 @@ test('the button of the page leads to the login of EVE', async () => {
   );
 });
 
-test('a login that cannot begin is told to people on a page', async () => {
+test('a login that cannot start gives a page that says why', async () => {
   const away = async () => {
     throw new AppError('The login server does not answer.', { code: 'SSO_UNREACHABLE', verdict: 'retry' });
   };
-  const answer = await testApp({ desk: { ...DESK, startLogin: away } }).request('/login', { method: 'POST' });
+  const answer = await testApp({ owners: { ...NO_OWNERS, startLogin: away } }).request('/login', {
+    method: 'POST',
+  });
   expect([answer.status, answer.headers.get('content-type')]).toEqual([503, 'text/html; charset=UTF-8']);
   expect(await answer.text()).toContain(
     'The login server does not answer. Load this page again in a minute.',
   );
 });
 
-test('what the settings make of it', () => {
+test('accessRules follow the settings', () => {
   const read = (settings: Record<string, string>) =>
     accessRules(readConfig({ ESI_USER_AGENT: 'me@example.com', ...settings }));
   expect(read({})).toEqual({
@@ -188,10 +190,10 @@ test('what the settings make of it', () => {
   expect(read({ API_TOKEN: TOKEN }).isPublic).toBe(false);
 });
 
-test('a callback that leads elsewhere on this machine is told at the start', () => {
-  expect(callbackTrouble('http://localhost:8080/callback', 'http://127.0.0.1:8080')).toEqual([]);
-  expect(callbackTrouble('https://eve.example.com/callback', 'http://127.0.0.1:8080')).toEqual([]);
-  expect(callbackTrouble('http://localhost:8080/callback', 'http://127.0.0.1:9000')[0]).toMatch(
-    /ESI_CALLBACK_URL leads to port 8080, but the page is on 9000/,
+test('describeCallbackMismatch reports a callback URL that leads to another port', () => {
+  expect(describeCallbackMismatch('http://localhost:8080/callback', 'http://127.0.0.1:8080')).toEqual([]);
+  expect(describeCallbackMismatch('https://eve.example.com/callback', 'http://127.0.0.1:8080')).toEqual([]);
+  expect(describeCallbackMismatch('http://localhost:8080/callback', 'http://127.0.0.1:9000')[0]).toMatch(
+    /ESI_CALLBACK_URL leads to port 8080, but the page is on port 9000/,
   );
 });

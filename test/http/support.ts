@@ -5,13 +5,19 @@ import type { AccessRules } from '../../src/http/security.ts';
 import { createHttpApp } from '../../src/http/server.ts';
 import type { HttpSources, HttpStatus } from '../../src/http/http-sources.ts';
 
-const ok = { status: 'ok', detail: 'answers' } as const;
+const ok = { status: 'ok', detail: 'responds' } as const;
 export const HEALTHY: Health = {
   status: 'ok',
   checks: { database: ok, temporal: ok, esi: ok, progress: ok },
 };
 
-export const NOTHING: HttpStatus = { targets: [], paused: null, drifts: [], tokens: [], assignments: [] };
+export const EMPTY_STATUS: HttpStatus = {
+  targets: [],
+  paused: null,
+  drifts: [],
+  tokens: [],
+  assignments: [],
+};
 
 export const ACCESS: AccessRules = {
   token: undefined,
@@ -21,22 +27,27 @@ export const ACCESS: AccessRules = {
   ssoOrigin: 'https://login.eveonline.com',
 };
 
-const unused = () => Promise.reject(new Error('not part of this test'));
+const unused = () => Promise.reject(new Error('not used in this test'));
 
-/** A desk at which nobody has anything. */
-export const DESK: OwnerService = {
-  ...{ startLogin: unused, finishLogin: unused },
-  ...{ listTokens: async () => [], deleteToken: unused, enableToken: unused },
-  ...{ listAssignments: async () => [], createAssignment: unused },
-  ...{ updateAssignment: unused, deleteAssignment: unused },
+/** An owner service without logins and assignments. */
+export const NO_OWNERS: OwnerService = {
+  startLogin: unused,
+  finishLogin: unused,
+  listTokens: async () => [],
+  deleteToken: unused,
+  enableToken: unused,
+  listAssignments: async () => [],
+  createAssignment: unused,
+  updateAssignment: unused,
+  deleteAssignment: unused,
 };
 
-/** The app on sources that do nothing but what a test gives. */
+/** The HTTP app on the sources that a test gives, and empty ones otherwise. */
 export const testApp = (sources: Partial<HttpSources> = {}) =>
   createHttpApp({
     health: async () => HEALTHY,
-    status: async () => NOTHING,
-    desk: DESK,
+    status: async () => EMPTY_STATUS,
+    owners: NO_OWNERS,
     runs: { list: async () => [], start: unused },
     login: { callbackUrl: 'http://localhost:8080/callback', isSet: true },
     access: ACCESS,

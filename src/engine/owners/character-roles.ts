@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HOUR } from '../../lib/duration.ts';
 import { AppError } from '../../lib/errors.ts';
 import { updateRoles } from '../../store/owners/candidates.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
@@ -8,7 +9,7 @@ import { ROLES_ROUTE } from './login-rights.ts';
 const rolesShape = z.object({ roles: z.array(z.string()).optional() });
 
 /** Milliseconds: ESI caches roles for an hour, and states it; where it does not, they hold as long. */
-const DEFAULT_CACHE_TIME = 3_600_000;
+const DEFAULT_CACHE_TIME = HOUR;
 
 /**
  * Requests the roles of a character in its corporation, and stores them. Throws AppError and EsiError as any request

@@ -1,7 +1,7 @@
 import type { OwnerCollector } from '../../collectors/define.ts';
 import type { OwnerKind } from '../../collectors/targets.ts';
 import { factOf } from '../../esi/facts/routes.ts';
-import { parseDuration } from '../../lib/clock.ts';
+import { HOUR, MINUTE, parseDuration } from '../../lib/duration.ts';
 import { describeError } from '../../lib/errors.ts';
 import { FIRST_PLAYER_CORPORATION } from '../../store/owners/affiliations.ts';
 import { addAssignment, readMembership } from '../../store/owners/assignments.ts';
@@ -34,7 +34,7 @@ interface NewLogin {
 
 /** Minutes between two runs by the collector's own schedule. */
 export const minutesOf = (collector: OwnerCollector): number =>
-  Math.max(1, Math.round((parseDuration(collector.schedule.every) ?? 3_600_000) / 60_000));
+  Math.max(1, Math.round((parseDuration(collector.schedule.every) ?? HOUR) / MINUTE));
 
 /**
  * Assigns what a character's login makes possible, for itself and for its corporation. Existing assignments stay as they

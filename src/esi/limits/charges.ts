@@ -1,5 +1,6 @@
 import { LOW_PRIORITY } from '../facts/priorities.ts';
 import { type Route, routes } from '../facts/routes.ts';
+import { MINUTE } from '../../lib/duration.ts';
 import type { BucketLimit } from '../../lib/token-bucket.ts';
 
 /** A bucket that a request draws on: what it may cost at worst, and what an answer did cost. */
@@ -17,8 +18,6 @@ export interface ThrottleSettings {
   /** Absent: nothing spreads them. */
   readonly burst?: number;
 }
-
-const MINUTE = 60_000;
 
 /** ESI's prices. A 5xx and a 429 cost nothing; an answer that never came may have cost as much as any. */
 function groupCost(status: number | undefined): number {

@@ -1,11 +1,10 @@
+import { DAY, MINUTE } from '../../lib/duration.ts';
+
 /** Tranquility restarts daily at 11:00 UTC; static routes and market history roll until about 11:15. */
 const QUIET_FROM = 10 * 60 + 58;
 const QUIET_TO = 11 * 60 + 15;
 /** Before this minute even a server that answers is about to go. */
 const PROBE_FROM = 11 * 60 + 2;
-
-const MINUTE = 60_000;
-const DAY = 86_400_000;
 
 /** Around the downtime ESI refuses for a while what it will allow again; what is learnt then is not worth remembering. */
 const REFUSES_FROM = 10 * 60 + 55;

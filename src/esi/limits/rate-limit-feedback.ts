@@ -1,5 +1,6 @@
 import { type Headers, numberHeader, retryAfter } from '../classify-status.ts';
 import type { Charge } from './charges.ts';
+import { parseDuration } from '../../lib/duration.ts';
 import type { BucketSync } from '../../lib/token-bucket.ts';
 
 export type { Headers };
@@ -9,14 +10,12 @@ export type RateLimitFeedback = Pick<BucketSync, 'remaining' | 'limit' | 'hold'>
 /** The old error limit counts 100 errors a minute for the whole address; with this many left, its routes rest. */
 const ERRORS_IN_RESERVE = 25;
 
-const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 };
-
 /** `150/15m` as tokens and window; undefined when it is missing or nonsense. */
 export function readLimit(text: string | undefined): { tokens: number; windowMs: number } | undefined {
-  const match = /^(\d{1,7})\/(\d{1,4})([smh])$/.exec(text?.trim() ?? '');
+  const match = /^(\d{1,7})\/(\d{1,4}[smh])$/.exec(text?.trim() ?? '');
   if (!match) return undefined;
   const tokens = Number(match[1]);
-  const windowMs = Number(match[2]) * UNITS[match[3]!]!;
+  const windowMs = parseDuration(match[2]!)!;
   return tokens > 0 && windowMs > 0 ? { tokens, windowMs } : undefined;
 }
 

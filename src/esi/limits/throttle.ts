@@ -1,6 +1,5 @@
 import { TokenBucket } from 'limiter';
-
-const MINUTE = 60_000;
+import { MINUTE } from '../../lib/duration.ts';
 
 /**
  * Our own ceiling: at most `perMinute` requests in any minute, wherever it is laid, and at most `burst` at once.

@@ -1,4 +1,5 @@
 import { type Client, ScheduleNotFoundError } from '@temporalio/client';
+import { formatInterval } from '../../lib/format.ts';
 
 /** A schedule as Temporal has it. Times are ISO 8601. */
 export interface ScheduleState {
@@ -21,7 +22,7 @@ export async function listSchedules(client: Client, ids: readonly string[]): Pro
           id,
           paused: state.paused,
           note: state.note ?? '',
-          spec: interval ? `every ${interval.every / 1_000} s` : 'by calendar (UTC)',
+          spec: interval ? formatInterval(interval.every) : 'by calendar (UTC)',
           next: info.nextActionTimes[0]?.toISOString() ?? null,
           last: info.recentActions.at(-1)?.scheduledAt.toISOString() ?? null,
         };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ScheduleOptions } from '@temporalio/client';
 import type { AnyCollector, CronSetting, EnableSetting, ScheduleSpec } from '../../collectors/define.ts';
-import { parseDuration } from '../../lib/clock.ts';
+import { parseDuration } from '../../lib/duration.ts';
 
 /** The settings that the schedules depend on. */
 export interface ScheduleSettings {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { collectors } from '../../../src/collectors/index.ts';
 import { readConfig } from '../../../src/app/settings.ts';
-import { scheduleSettings } from '../../../src/app/create-app.ts';
+import { scheduleSettings } from '../../../src/app/derived-settings.ts';
 import { planSchedules, type ScheduleSettings } from '../../../src/temporal/schedules/plan-schedules.ts';
 import { reconcileSchedules } from '../../../src/temporal/schedules/reconcile-schedules.ts';
 import { type TestTemporal, testTemporal } from '../../support/temporal.ts';

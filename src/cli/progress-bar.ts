@@ -1,13 +1,13 @@
 import cliProgress from 'cli-progress';
 import type { RunProgress } from '../store/sets/run-progress.ts';
 
-/** Twice a second is smooth to the eye and nothing to the database. */
-const EVERY = 500;
+/** Twice a second looks smooth and is no load for the database (ms). */
+const REFRESH_INTERVAL = 500;
 
-/** Bars on a terminal's stderr, one per open run; nothing where nobody looks. */
+/** Shows a bar for each open run on stderr when that is a terminal, and nothing otherwise. */
 export function showProgress(read: () => Promise<readonly RunProgress[]>): { stop(): void } {
   if (!process.stderr.isTTY) return { stop: () => undefined };
-  const bars = new cliProgress.MultiBar(
+  const multiBar = new cliProgress.MultiBar(
     {
       format: '{target} [{bar}] {value} of {total}, {eta_formatted} left',
       stream: process.stderr,
@@ -16,21 +16,21 @@ export function showProgress(read: () => Promise<readonly RunProgress[]>): { sto
     },
     cliProgress.Presets.rect,
   );
-  const shown = new Map<string, cliProgress.SingleBar>();
-  const draw = async () => {
+  const bars = new Map<string, cliProgress.SingleBar>();
+  const refresh = async () => {
     for (const { target, done, total } of await read()) {
       if (total === 0) continue;
-      const bar = shown.get(target) ?? bars.create(total, 0, { target: target || 'set' });
-      shown.set(target, bar);
+      const bar = bars.get(target) ?? multiBar.create(total, 0, { target: target || 'set' });
+      bars.set(target, bar);
       bar.setTotal(total);
       bar.update(done);
     }
   };
-  const timer = setInterval(() => void draw().catch(() => undefined), EVERY);
+  const timer = setInterval(() => void refresh().catch(() => undefined), REFRESH_INTERVAL);
   return {
     stop() {
       clearInterval(timer);
-      bars.stop();
+      multiBar.stop();
     },
   };
 }

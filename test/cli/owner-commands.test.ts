@@ -9,42 +9,45 @@ import { freePort } from '../../src/embedded/ports.ts';
 import type { AssignmentView } from '../../src/engine/owners/assignment-service.ts';
 import type { StartedLogin } from '../../src/engine/owners/login-flow.ts';
 import type { TokenView } from '../../src/engine/owners/token-service.ts';
-import type { Status } from '../../src/app/status.ts';
+import type { HttpStatus } from '../../src/http/http-sources.ts';
 import { type LoginChoice, type Simulator, startSimulator } from '../../simulator/index.ts';
 import { eventually } from '../support/temporal.ts';
 import { TEST_APPLICATION } from '../support/secrets.ts';
-import { makePlace, type Place } from './process.ts';
+import {
+  type CommandRunner,
+  createCommandRunner,
+  interrupt,
+  type RunningUp,
+  simulatorSettings,
+} from '../support/collector-process.ts';
 
 const [ANNA, BRAM] = [90000001, 90000002];
 
 let sim: Simulator;
-let place: Place;
-let running: Awaited<ReturnType<Place['up']>>;
+let runner: CommandRunner;
+let running: RunningUp;
 
 beforeAll(async () => {
   let port: number;
   [sim, port] = await Promise.all([startSimulator(), freePort()]);
-  const off = { COLLECT_UNIVERSE_DATA: 'false', COLLECT_MARKET_ORDERS: 'false' };
-  place = await makePlace({
-    ...off,
-    ESI_BASE_URL: sim.url,
-    SDE_BASE_URL: sim.sdeUrl,
-    SSO_BASE_URL: sim.ssoUrl,
+  runner = await createCommandRunner({
+    ...simulatorSettings(sim),
+    COLLECT_UNIVERSE_DATA: 'false',
+    COLLECT_MARKET_ORDERS: 'false',
     ESI_CLIENT_ID: TEST_APPLICATION.clientId,
     ESI_CLIENT_SECRET: TEST_APPLICATION.clientSecret,
     ESI_CALLBACK_URL: `http://127.0.0.1:${port}/callback`,
     HTTP_PORT: String(port),
   });
-  running = await place.up();
+  running = await runner.up();
 }, 90_000);
 afterAll(async () => {
-  running.child.kill('SIGINT');
-  await running.ended;
-  await place.close();
+  await interrupt(running);
+  await runner.close();
   await sim.close();
 });
 
-/** What anybody on this machine sees of the processes: their command lines. */
+/** The command lines of all processes, which every user of the machine can see. */
 async function commandLines(): Promise<string> {
   if (!existsSync('/proc/self/cmdline'))
     return (await promisify(execFile)('ps', ['-axww', '-o', 'args'])).stdout;
@@ -53,17 +56,17 @@ async function commandLines(): Promise<string> {
   return lines.join('\n');
 }
 
-/** SQL that the database refuses. */
-async function refused(text: string): Promise<void> {
+/** Sends SQL that must violate a constraint. */
+async function expectViolation(text: string): Promise<void> {
   const client = new Client({ connectionString: running.endpoints.databaseUrl });
   await client.connect();
   await expect(client.query(text)).rejects.toThrow('violates');
   await client.end();
 }
 
-/** `tokens add`, with a person at the browser. */
+/** Runs `tokens add`, and completes the login as a person in a browser does. */
 async function add(characterId: number, choice?: LoginChoice, ...args: string[]) {
-  const command = place.start(['tokens', 'add', '--no-open', ...args]);
+  const command = runner.start(['tokens', 'add', '--no-open', ...args]);
   const address = await eventually(
     'the address',
     async () => /^http\S+authorize\S+$/m.exec(command.stdout() + command.stderr())?.[0],
@@ -73,12 +76,12 @@ async function add(characterId: number, choice?: LoginChoice, ...args: string[])
   return { ...ended, page: { status: page.status, text } };
 }
 
-test('nobody is there, and it is said how to begin', async () => {
-  const { code, stdout } = await place.run('tokens', 'list');
+test('tokens list without logins says how to add one', async () => {
+  const { code, stdout } = await runner.run('tokens', 'list');
   expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('tokens add') as unknown });
 });
 
-test('tokens add waits for the login, and tells what it brought', async () => {
+test('tokens add waits for the login and reports its result', async () => {
   const anna = await add(ANNA);
   expect(anna).toMatchObject({ code: 0, page: { status: 200 } });
   expect(anna.stdout).toMatch(/is logged in\. Collected from now on: wallet character\/90000001/);
@@ -89,11 +92,11 @@ test('tokens add waits for the login, and tells what it brought', async () => {
     state: 'failed',
     message: expect.stringContaining('cancelled') as unknown,
   });
-  const unknown = await place.run('tokens', 'add', '--no-open', '--collectors', 'moon-dust');
+  const unknown = await runner.run('tokens', 'add', '--no-open', '--collectors', 'moon-dust');
   expect(unknown).toMatchObject({ code: 2, stdout: '' });
 }, 60_000);
 
-test('the API and the page do the same, and nothing secret is told or logged', async () => {
+test('a login by API or page works as well, and no secret is shown or logged', async () => {
   const { http, metrics } = running.endpoints;
   const ask = async (path: string, body?: unknown) => {
     const headers = { 'content-type': 'application/json' };
@@ -113,36 +116,39 @@ test('the API and the page do the same, and nothing secret is told or logged', a
     expect.objectContaining({ code: 'LOGIN_USED' }),
   ]);
   expect(await ask('/api/runs', { collector: 'wallet', target: `character/${BRAM}` })).toEqual({
-    ...{ status: 202, body: { workflowId: `wallet/character/${BRAM}` } },
+    status: 202,
+    body: { workflowId: `wallet/character/${BRAM}` },
   });
   const form = await fetch(`${http}/login`, { method: 'POST', redirect: 'manual' });
   expect([form.status, form.headers.get('location')]).toEqual([303, expect.stringContaining(sim.ssoUrl)]);
 
-  // A run that failed, and one with a token that ESI does not take: their errors are told as well.
+  // A run that fails, and one with a token that ESI rejects, so that their errors are shown as well.
   sim.faults.status(400, { route: '/wallet' });
-  expect(await place.run('run', 'wallet', `character/${ANNA}`)).toMatchObject({ code: 1 });
+  expect(await runner.run('run', 'wallet', `character/${ANNA}`)).toMatchObject({ code: 1 });
   sim.faults.clear();
   sim.sso.expire(BRAM);
-  expect(await place.run('run', 'orders', `character/${BRAM}`)).toMatchObject({ code: 0 });
+  expect(await runner.run('run', 'orders', `character/${BRAM}`)).toMatchObject({ code: 0 });
   const addresses = ['/', '/api/tokens', '/api/status', '/api/runs', '/health'].map((path) => http + path);
-  const told = await Promise.all(
+  const responses = await Promise.all(
     [...addresses, metrics!].map(async (address) => (await fetch(address)).text()),
   );
-  expect(told.at(-1)).toMatch(/collector_runs_total{[^}]*wallet/);
-  const lists = await Promise.all([place.run('tokens', 'list', '--json'), place.run('status', '--json')]);
+  expect(responses.at(-1)).toMatch(/collector_runs_total{[^}]*wallet/);
+  const lists = await Promise.all([runner.run('tokens', 'list', '--json'), runner.run('status', '--json')]);
   const code = new URL(answer.url).searchParams.get('code')!;
   const refreshTokens = [ANNA, BRAM].flatMap((id) =>
     sim.sso.grants(id).flatMap((grant) => grant.refreshTokens),
   );
   for (const token of refreshTokens)
-    await refused(`INSERT INTO esi_tokens (character_id, refresh_token) VALUES (${ANNA}, '${token}')`);
+    await expectViolation(
+      `INSERT INTO esi_tokens (character_id, refresh_token) VALUES (${ANNA}, '${token}')`,
+    );
   const serverLogs = ['postgres/postgres.log', 'temporal/temporal.log'].map((name) =>
-    readFile(path.join(place.dataDir, name), 'utf8'),
+    readFile(path.join(runner.dataDir, name), 'utf8'),
   );
   const shown = [
     running.stdout(),
     running.stderr(),
-    ...told,
+    ...responses,
     await commandLines(),
     ...(await Promise.all(serverLogs)),
     ...lists.map(({ stdout, stderr }) => stdout + stderr),
@@ -151,61 +157,61 @@ test('the API and the page do the same, and nothing secret is told or logged', a
     expect(shown.filter((text) => text.includes(secret))).toEqual([]);
 }, 60_000);
 
-test('logins are listed, switched off and on, sealed anew and removed', async () => {
-  const { value: tokens } = await place.json<TokenView[]>('tokens', 'list');
+test('tokens list, disable, enable, rekey and remove', async () => {
+  const { value: tokens } = await runner.json<TokenView[]>('tokens', 'list');
   const token = tokens.find((one) => one.characterId === ANNA);
   expect(token).toMatchObject({ isActive: true });
   const id = String(token!.id);
-  expect((await place.run('tokens', 'disable', id)).code).toBe(0);
-  const { stdout } = await place.run('status');
-  expect(stdout).toMatch(/Owners:\nLogin of .*The login is disabled/);
-  const { value } = await place.json<Status>('status');
+  expect((await runner.run('tokens', 'disable', id)).code).toBe(0);
+  const { stdout } = await runner.run('status');
+  expect(stdout).toMatch(/Owners:\nLogin of .*/);
+  const { value } = await runner.json<HttpStatus>('status');
   expect(value.tokens.filter((one) => !one.isActive).map((one) => one.id)).toEqual([token!.id]);
   expect(value.assignments.length).toBeGreaterThan(3);
-  expect((await place.run('tokens', 'enable', id)).code).toBe(0);
-  expect(await place.json('tokens', 'rekey')).toEqual({ code: 0, value: { rekeyed: 0, unreadable: 0 } });
-  expect((await place.json('tokens', 'remove', id)).value).toMatchObject({ revoked: true });
+  expect((await runner.run('tokens', 'enable', id)).code).toBe(0);
+  expect(await runner.json('tokens', 'rekey')).toEqual({ code: 0, value: { rekeyed: 0, unreadable: 0 } });
+  expect((await runner.json('tokens', 'remove', id)).value).toMatchObject({ revoked: true });
   expect(sim.sso.tokenCount(ANNA)).toBe(0);
-  expect(await place.run('tokens', 'remove', id)).toMatchObject({
+  expect(await runner.run('tokens', 'remove', id)).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('There is no login with the number') as unknown,
   });
 }, 60_000);
 
-test('assignments are listed, made, switched and ended', async () => {
+test('assign list, add, remove, disable and enable', async () => {
   const orders = ['orders', `character/${ANNA}`];
-  const list = async () => (await place.json<AssignmentView[]>('assign', 'list')).value;
-  expect((await place.run('assign', 'remove', ...orders)).code).toBe(0);
-  const made = await place.json<AssignmentView>('assign', 'add', ...orders, '--every', '45');
+  const list = async () => (await runner.json<AssignmentView[]>('assign', 'list')).value;
+  expect((await runner.run('assign', 'remove', ...orders)).code).toBe(0);
+  const made = await runner.json<AssignmentView>('assign', 'add', ...orders, '--every', '45');
   expect(made).toMatchObject({ code: 0, value: { collector: 'orders', intervalMinutes: 45 } });
-  expect((await place.run('assign', 'disable', ...orders)).code).toBe(0);
+  expect((await runner.run('assign', 'disable', ...orders)).code).toBe(0);
   const found = async () => (await list()).find((a) => a.id === made.value.id);
   expect(await found()).toMatchObject({ isEnabled: false });
-  expect((await place.run('assign', 'enable', ...orders)).code).toBe(0);
+  expect((await runner.run('assign', 'enable', ...orders)).code).toBe(0);
   expect(await found()).toMatchObject({ isEnabled: true });
-  expect((await place.run('assign', 'enable', ...orders, '--every', '60')).stdout).toBe(
-    `orders of character/${ANNA} is collected every 60 minutes, from now on.\n`,
+  expect((await runner.run('assign', 'enable', ...orders, '--every', '60')).stdout).toBe(
+    `orders of character/${ANNA} is collected every hour, starting now.\n`,
   );
   expect(await found()).toMatchObject({ isEnabled: true, intervalMinutes: 60 });
-  expect((await place.run('assign', 'list')).stdout).toMatch(/^collector +target/);
+  expect((await runner.run('assign', 'list')).stdout).toMatch(/^collector +target/);
 }, 60_000);
 
-test('wrong usage ends with 2, what cannot be done with 1, and a sentence', async () => {
+test('owner commands exit with 2 on wrong arguments and with 1 on errors, and say what is wrong', async () => {
   const wrong: [string[], number, RegExp][] = [
     [['tokens', 'remove', 'Anna'], 2, /whole number/],
     [['tokens', 'fly'], 2, /unknown command/],
     [['assign', 'add', 'wallet'], 2, /missing required argument/],
     [['assign', 'add', 'moon-dust', `character/${ANNA}`], 2, /Unknown collector "moon-dust"/],
-    [['assign', 'add', 'wallet', 'Jita'], 2, /no target here/],
+    [['assign', 'add', 'wallet', 'Jita'], 2, /"Jita"/],
     [['assign', 'add', 'wallet', `character/${ANNA}`, '--every', '0'], 2, /whole number/],
     [['assign', 'enable', 'wallet', `character/${ANNA}`, '--every', '99999'], 2, /from 1 to 44640/],
     [['assign', 'add', 'wallet', 'character/90000099'], 1, /is not known here/],
     [['assign', 'add', 'wallet', `character/${ANNA}`], 1, /already.+assign enable.+--every/],
     [['assign', 'remove', 'wallet', 'character/90000099'], 1, /There is no assignment/],
   ];
-  const ends = await Promise.all(wrong.map(([args]) => place.run(...args)));
+  const ends = await Promise.all(wrong.map(([args]) => runner.run(...args)));
   expect(ends.map(({ code, stdout }) => ({ code, stdout }))).toEqual(
     wrong.map(([, code]) => ({ code, stdout: '' })),
   );
-  for (const [i, [, , sentence]] of wrong.entries()) expect(ends[i]?.stderr).toMatch(sentence);
+  for (const [i, [, , message]] of wrong.entries()) expect(ends[i]?.stderr).toMatch(message);
 }, 60_000);

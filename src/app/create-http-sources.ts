@@ -1,0 +1,55 @@
+import type { Client } from '@temporalio/client';
+import { createOwnerService } from '../engine/owners/owner-service.ts';
+import type { HttpSources } from '../http/http-sources.ts';
+import type { AccessRules } from '../http/security.ts';
+import { isLoopback } from '../lib/loopback.ts';
+import { listRuns } from '../store/sets/run-list.ts';
+import { startRuns } from '../temporal/start-runs.ts';
+import type { App } from './create-app.ts';
+import type { Config } from './settings.ts';
+
+/** Who may use the server, and under which host names. */
+export function accessRules(config: Config): AccessRules {
+  const callback = new URL(config.ESI_CALLBACK_URL);
+  const host = config.HTTP_HOST.includes(':') ? `[${config.HTTP_HOST}]` : config.HTTP_HOST;
+  return {
+    token: config.API_TOKEN,
+    hosts: ['localhost', '127.0.0.1', '[::1]', host, callback.hostname],
+    isPublic: config.API_TOKEN !== undefined && !isLoopback(config.HTTP_HOST),
+    origin: callback.origin,
+    ssoOrigin: new URL(config.SSO_BASE_URL).origin,
+  };
+}
+
+/** What the page and the API read and do, apart from health and status. */
+export function webSources(
+  config: Config,
+  app: App,
+  client: Client,
+): Pick<HttpSources, 'owners' | 'runs' | 'login' | 'access' | 'log'> {
+  return {
+    owners: createOwnerService(app),
+    runs: {
+      list: (query) => listRuns(app.db.pool, query),
+      async start(collector, target) {
+        const [run] = await startRuns(client, collector, target === undefined ? [] : [target]);
+        return { workflowId: run!.workflowId };
+      },
+    },
+    login: { callbackUrl: config.ESI_CALLBACK_URL, isSet: app.sso !== undefined },
+    access: accessRules(config),
+    log: app.log,
+  };
+}
+
+/** What to say when the callback URL leads to another port of this machine than the page's; empty otherwise. */
+export function describeCallbackMismatch(callbackUrl: string, http: string): string[] {
+  const callback = new URL(callbackUrl);
+  const page = new URL(http);
+  if (!isLoopback(callback.hostname) || callback.protocol !== 'http:' || callback.port === page.port)
+    return [];
+  return [
+    `ESI_CALLBACK_URL leads to port ${callback.port || '80'}, but the page is on port ${page.port}: logins cannot complete.`,
+    'Set HTTP_PORT or ESI_CALLBACK_URL (and the same callback URL at https://developers.eveonline.com).',
+  ];
+}

@@ -1,0 +1,30 @@
+import { type BucketView, viewBucket } from '../../lib/token-bucket-view.ts';
+import { readBuckets } from '../../store/limits/rate-limit-store.ts';
+import { type PrintingCommand, succeeded, withDatabase } from '../command.ts';
+import { formatTable } from '../table.ts';
+
+/** Shows every rate limit: limit, used, free, when the next tokens become free, and who spent what. */
+export const budgetCommand: PrintingCommand = (config, log) =>
+  withDatabase(config, log, async ({ db }) => {
+    const stored = await readBuckets(db);
+    const buckets = stored.map(({ bucket, state, now }) => viewBucket(bucket, state, now));
+    const rows = buckets.map((bucket) => [
+      bucket.bucket,
+      `${bucket.limit.toLocaleString('en')} in ${bucket.windowSeconds} s`,
+      bucket.used,
+      bucket.leased,
+      bucket.foreign,
+      bucket.free,
+      formatNextTokens(bucket),
+      Object.entries(bucket.spenders)
+        .map(([worker, tokens]) => `${worker} ${tokens.toLocaleString('en')}`)
+        .join(', '),
+    ]);
+    const headings = ['bucket', 'limit', 'used', 'leased', 'others', 'free', '', 'spent by'];
+    return succeeded(formatTable(headings, rows), buckets);
+  });
+
+function formatNextTokens({ held, nextAt }: BucketView): string {
+  if (held !== undefined) return `blocked: ${held}`;
+  return nextAt === undefined ? '' : `more at ${new Date(nextAt).toISOString().slice(11, 19)} UTC`;
+}

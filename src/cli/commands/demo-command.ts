@@ -1,0 +1,19 @@
+import { readEnvironment } from '../../app/settings.ts';
+import { runDemoOwners } from '../../demo/demo-owners.ts';
+import { startDemo } from '../../demo/demo.ts';
+import { loadSettings } from '../load-settings.ts';
+import { stopSignal } from '../process-io.ts';
+import { runUp } from './up-command.ts';
+
+/** Runs everything against the simulated ESI until Ctrl-C. Throws AppError NO_SIMULATOR. */
+export async function demoCommand(): Promise<void> {
+  const signal = stopSignal();
+  const demo = await startDemo(readEnvironment());
+  try {
+    const { config, log } = loadSettings(demo.environment);
+    void runDemoOwners(config, demo.simulator, log, signal);
+    await runUp(config, log, signal);
+  } finally {
+    await demo.simulator.close();
+  }
+}

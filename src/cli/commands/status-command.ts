@@ -1,0 +1,56 @@
+import { scheduleSettings } from '../../app/derived-settings.ts';
+import { currentStatus } from '../../app/status.ts';
+import type { AssignmentView } from '../../engine/owners/assignment-service.ts';
+import type { TokenView } from '../../engine/owners/token-service.ts';
+import type { HttpStatus } from '../../http/http-sources.ts';
+import { formatAge } from '../../lib/format.ts';
+import { type PrintingCommand, succeeded, withDatabase } from '../command.ts';
+import { formatTable } from '../table.ts';
+
+/** Shows what is collected, how fresh it is, and what is wrong. */
+export const statusCommand: PrintingCommand = (config, log) =>
+  withDatabase(config, log, async (context) => {
+    const status = await currentStatus(context, scheduleSettings(config));
+    return succeeded(formatStatus(status, new Date()), status);
+  });
+
+function formatStatus(status: HttpStatus, now: Date): string {
+  const rows = status.targets.map((t) => [
+    t.collector,
+    t.target,
+    t.state,
+    t.rows,
+    formatAge(t.readAt, now),
+    t.detail,
+  ]);
+  const sections = [formatTable(['collector', 'target', 'state', 'rows', 'updated', ''], rows)];
+  if (status.paused !== null)
+    sections.unshift(
+      `Paused: no requests are sent to ESI (reason: ${status.paused}). Run "eve-collector resume" to continue.`,
+    );
+  const problems = formatOwnerProblems(status.tokens, status.assignments);
+  if (problems.length > 0) sections.push(['Owners:', ...problems].join('\n'));
+  const drifts = status.drifts.map((d) => `${d.route}: ${d.drift}${d.adopted ? ' (adopted)' : ''}`);
+  if (drifts.length > 0)
+    sections.push(["ESI's limits differ from those of this release:", ...drifts].join('\n'));
+  return sections.join('\n\n');
+}
+
+/** Nobody reads more lines than these; the lists show all. */
+const MAX_PROBLEMS = 20;
+
+/** A line for each disabled login and for each assignment that is blocked or incomplete. */
+function formatOwnerProblems(
+  tokens: readonly TokenView[],
+  assignments: readonly AssignmentView[],
+): readonly string[] {
+  const disabled = tokens.filter((token) => !token.isActive);
+  const noted = assignments.filter((assignment) => assignment.isEnabled && assignment.note !== null);
+  const lines = [
+    ...disabled.map((t) => `Login of ${t.name || `character/${t.characterId}`}: ${t.reason ?? 'disabled'}`),
+    ...noted.map((a) => `${a.collector} of ${a.owner || a.target}: ${a.note ?? ''}`),
+  ];
+  const left = lines.length - MAX_PROBLEMS;
+  if (left <= 0) return lines;
+  return [...lines.slice(0, MAX_PROBLEMS), `… and ${left} more: run "tokens list" and "assign list".`];
+}

@@ -1,0 +1,18 @@
+/** Exit codes. */
+export const DONE = 0;
+export const FAILED = 1;
+export const WRONG_USAGE = 2;
+
+/** Writes to stdout, which is for the results of commands only. */
+export const printResult = (text: string) => void process.stdout.write(`${text}\n`);
+
+export const printError = (text: string) => void process.stderr.write(`${text}\n`);
+
+/** Aborts at the first Ctrl-C or SIGTERM. The second one ends the process at once. */
+export function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  const stop = () => (controller.signal.aborted ? process.exit(FAILED) : controller.abort());
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  return controller.signal;
+}

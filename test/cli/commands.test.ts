@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Finding } from '../../src/cli/commands/doctor-command.ts';
+import type { RunReport } from '../../src/cli/commands/run-command.ts';
+import type { HttpStatus } from '../../src/http/http-sources.ts';
+import type { ScheduleState } from '../../src/temporal/schedules/list-schedules.ts';
+import { type Simulator, startSimulator } from '../../simulator/index.ts';
+import {
+  type CommandRunner,
+  createCommandRunner,
+  interrupt,
+  type RunningUp,
+  SCHEDULES,
+  simulatorSettings,
+} from '../support/collector-process.ts';
+import { emptyDatabase } from '../support/database.ts';
+import { eventually, type TestTemporal, testTemporal } from '../support/temporal.ts';
+
+const LARGE = 'region/10000002';
+const SMALL = 'region/10000032';
+
+let sim: Simulator;
+let temporal: TestTemporal;
+let database: Awaited<ReturnType<typeof emptyDatabase>>;
+let runner: CommandRunner;
+let running: RunningUp;
+
+/** One `up` on existing servers, with an ESI that does not respond yet. */
+beforeAll(async () => {
+  [sim, temporal, database] = await Promise.all([
+    startSimulator({ regions: { 10000002: 150_000, 10000032: 800 } }),
+    testTemporal(),
+    emptyDatabase(),
+  ]);
+  sim.faults.down('reset');
+  runner = await createCommandRunner({
+    ...simulatorSettings(sim),
+    DATABASE_URL: database.url,
+    DATABASE_MAX_CONNECTIONS: '10',
+    DATABASE_MIN_CONNECTIONS: '0',
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: temporal.namespace,
+    MARKET_REGIONS: '10000032',
+  });
+  running = await runner.up();
+}, 90_000);
+afterAll(async () => {
+  await interrupt(running);
+  await runner.close();
+  await Promise.all([temporal.close(), database.drop(), sim.close()]);
+});
+
+const health = async () =>
+  (await (await fetch(`${running.endpoints.http}/health`)).json()) as { status: string };
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+test('up starts while ESI is unreachable, says so, and collects when ESI responds', async () => {
+  expect(running.stdout()).toMatch(/ESI +unreachable/);
+  expect(running.stdout()).toMatch(/Missing[^]*ESI is unreachable/);
+  expect(running.endpoints).toMatchObject({ databaseUrl: database.url, temporalUi: null });
+  expect(await health()).toMatchObject({ status: 'degraded', checks: { esi: { status: 'down' } } });
+  sim.faults.clear();
+  const readStatus = async () =>
+    (await (await fetch(`${running.endpoints.http}/api/status`)).json()) as HttpStatus;
+  await eventually('the first update', async () => {
+    const { targets } = await readStatus();
+    return targets.find((t) => t.target === SMALL)?.state === 'ok';
+  });
+  expect(running.child.exitCode).toBeNull();
+}, 60_000);
+
+test('status and schedules print tables, and JSON with --json', async () => {
+  const [status, schedules, text] = await Promise.all([
+    runner.json<HttpStatus>('status'),
+    runner.json<ScheduleState[]>('schedules'),
+    runner.run('status'),
+  ]);
+  expect(status).toMatchObject({ code: 0, value: { paused: null } });
+  expect(status.value.targets.map((t) => t.target)).toEqual(['', SMALL, '']);
+  expect(schedules.code).toBe(0);
+  expect(schedules.value.map(({ id }) => id).toSorted()).toEqual(SCHEDULES.toSorted());
+  for (const { next } of schedules.value) expect(Date.parse(next!)).toBeGreaterThan(Date.now() - 10_000);
+  expect(text.stdout).toMatch(/^collector .*\n-+ .*\nuniverse /);
+});
+
+test('doctor reports each check, and migrate reports an up-to-date database', async () => {
+  const [doctor, migrate] = await Promise.all([
+    runner.json<Finding[]>('doctor'),
+    runner.json<{ applied: string[] }>('migrate'),
+  ]);
+  expect(doctor.code).toBe(0);
+  const states = Object.fromEntries(doctor.value.map(({ check, status }) => [check, status]));
+  expect(states).toMatchObject({ settings: 'ok', database: 'ok', temporal: 'ok', 'ESI and clock': 'ok' });
+  for (const { status, advice } of doctor.value) if (status !== 'ok') expect(advice).toBeTruthy();
+  expect(migrate).toEqual({ code: 0, value: { applied: [] } });
+});
+
+test('run waits for the end of the run and reports its result', async () => {
+  const [one, unknown] = await Promise.all([
+    runner.json<RunReport[]>('run', 'market-orders', SMALL),
+    runner.json<RunReport[]>('run', 'market-orders', 'region/10000099'),
+  ]);
+  expect(one).toMatchObject({ code: 0, value: [{ workflowId: `market-orders/${SMALL}` }] });
+  expect(unknown.code).toBe(1);
+  expect(unknown.value[0]?.error).toMatch(/^ESI refused .*\(404\)\.$/);
+  const again = await runner.run('run', 'market-orders', SMALL);
+  expect(again).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(
+      /: Already up to date\. ESI's next update is at .*\d\d:\d\d UTC\.\n$/,
+    ) as unknown,
+  });
+});
+
+test('a command with wrong arguments exits with 2 and says what is wrong', async () => {
+  const wrong: [string[], RegExp][] = [
+    [['fly'], /unknown command 'fly'/],
+    [['run'], /missing required argument 'collector'/],
+    [['run', 'moon-dust'], /There is no collector "moon-dust"/],
+    [['run', 'market-prices', SMALL], /market-prices takes no target/],
+    [['run', 'market-orders', 'Jita'], /"Jita".*region\/10000002/],
+    [['status', '--jsno'], /unknown option/],
+  ];
+  const ends = await Promise.all(wrong.map(([args]) => runner.run(...args)));
+  expect(ends.map(({ code, stdout }) => ({ code, stdout }))).toEqual(
+    wrong.map(() => ({ code: 2, stdout: '' })),
+  );
+  for (const [i, [, message]] of wrong.entries()) expect(ends[i]?.stderr).toMatch(message);
+});
+
+test('a command with settings that are not valid exits with 2 and a line for each, and starts nothing', async () => {
+  const bad = { HTTP_PORT: 'x', ESI_USERAGENT: 'y', DATA_DIR: `${runner.dataDir}-2` };
+  const { code, stdout, stderr } = await runner.start(['up'], bad).ended;
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr.trim().split('\n')).toEqual([
+    'Unknown setting ESI_USERAGENT. Did you mean ESI_USER_AGENT?',
+    'HTTP_PORT="x" is not valid. Use a whole number from 0 to 65535.',
+  ]);
+});
+
+test('pause stops all requests within two seconds, and resume continues', async () => {
+  const count = () => sim.requests().length;
+  const waitForRequests = (from: number) => eventually('requests', async () => count() > from + 5, 30_000);
+  expect((await runner.json<RunReport[]>('run', 'market-orders', LARGE, '--no-wait')).value).toEqual([
+    { workflowId: `market-orders/${LARGE}` },
+  ]);
+  await waitForRequests(count());
+  expect(await runner.json('pause', '--reason', 'repairs')).toEqual({
+    code: 0,
+    value: { paused: true, reason: 'repairs' },
+  });
+  await sleep(2_000);
+  const paused = count();
+  expect((await runner.run('status')).stdout).toMatch(/^Paused: .*\(reason: repairs\)/);
+  expect(await health()).toMatchObject({
+    status: 'degraded',
+    checks: { progress: { detail: 'paused: repairs' } },
+  });
+  await sleep(2_000);
+  expect(count()).toBe(paused);
+  expect((await runner.json('resume')).value).toEqual({ paused: false, reason: null });
+  await waitForRequests(paused);
+  expect(sim.offences()).toEqual([]);
+}, 90_000);
