@@ -1,5 +1,5 @@
-// Builds what runs: the Prisma client, dist/, and the workflow bundle. Skips each step whose inputs are older than
-// its output, so `npm start` costs nothing when nothing changed.
+// Builds the Prisma client, dist/, and the workflow bundle. A step whose inputs are older than its output is skipped, so that
+// `npm start` takes no time when nothing changed.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
 
-/** Newest modification time below the given files and folders, in milliseconds. */
+/** The newest modification time of the given files and folders, in milliseconds. */
 function newest(paths) {
   let time = 0;
   for (const p of paths) {
@@ -27,7 +27,7 @@ function run(command, args, env = {}) {
   });
   if (result.status !== 0) {
     process.stderr.write(`${result.stdout}${result.stderr}`);
-    process.stderr.write(`build: ${path.basename(command)} failed; nothing was started\n`);
+    process.stderr.write(`build: ${path.basename(command)} failed, nothing was started\n`);
     process.exit(1);
   }
 }
@@ -43,7 +43,7 @@ async function step(name, inputs, work) {
 
 const common = ['package-lock.json', 'scripts/build.mjs'];
 
-// The schema engine is a native download that `generate` does not need: naming any file keeps Prisma from fetching it.
+// `generate` does not need the schema engine, a native download: naming any existing file keeps Prisma from fetching it.
 await step('prisma', ['prisma/schema.prisma', 'prisma.config.ts', ...common], () => {
   run('node_modules/prisma/build/index.js', ['generate'], {
     PRISMA_SCHEMA_ENGINE_BINARY: path.resolve('package.json'),
@@ -52,7 +52,7 @@ await step('prisma', ['prisma/schema.prisma', 'prisma.config.ts', ...common], ()
 });
 
 if (!process.argv.includes('--generate-only')) {
-  const sources = ['src', 'simulator', 'bench', 'tsconfig.json', 'tsconfig.build.json', ...common];
+  const sources = ['src', 'simulator', 'bench', 'scripts', 'tsconfig.json', 'tsconfig.build.json', ...common];
   await step('tsc', sources, () => {
     rmSync('dist/src', { recursive: true, force: true });
     run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.build.json']);

@@ -14,6 +14,9 @@ const text = (accepted: string, accepts: (value: string) => boolean) =>
 /** Any text. */
 export const anyText = z.string().min(1).meta({ accepted: 'any text' });
 
+/** A file or folder. */
+export const filePath = anyText.meta({ accepted: 'a path' });
+
 /** One of the given words. */
 export function oneOf<const W extends readonly [string, ...string[]]>(...words: W) {
   const accepted = `one of ${words.join(', ')}`;
@@ -51,7 +54,9 @@ function hasNoCredentials(value: string): boolean {
 }
 
 /** A web address that is safe to log. */
-export const webAddress = url('http:', 'https:').refine(hasNoCredentials, WITHOUT_CREDENTIALS);
+export const webAddress = url('http:', 'https:')
+  .refine(hasNoCredentials, WITHOUT_CREDENTIALS)
+  .meta({ accepted: 'an address that begins with http:// or https://, without user and password' });
 
 /** `host:port` of a server. */
 export const hostAndPort = text('host:port', (value) => /^[^\s/:]+:\d+$/.test(value));

@@ -54,20 +54,20 @@ export const settings = {
   TEMPORAL_TLS: types.boolean
     .optional()
     .describe('TLS to the Temporal server. Unset: on when an API key or another TLS setting is set.'),
-  TEMPORAL_TLS_CLIENT_CERT_PATH: types.anyText
+  TEMPORAL_TLS_CLIENT_CERT_PATH: types.filePath
     .optional()
     .describe('File of the client certificate for mTLS.'),
-  TEMPORAL_TLS_CLIENT_KEY_PATH: types.anyText.optional().describe('File of the client key for mTLS.'),
-  TEMPORAL_TLS_SERVER_CA_CERT_PATH: types.anyText
+  TEMPORAL_TLS_CLIENT_KEY_PATH: types.filePath.optional().describe('File of the client key for mTLS.'),
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: types.filePath
     .optional()
     .describe("File of the CA that signed the Temporal server's certificate."),
   TEMPORAL_TLS_SERVER_NAME: types.anyText
     .optional()
     .describe("Name in the Temporal server's certificate, where it differs from the address."),
-  TEMPORAL_CLI_PATH: types.anyText
+  TEMPORAL_CLI_PATH: types.filePath
     .optional()
     .describe('An existing `temporal` executable for the embedded server.'),
-  DATA_DIR: types.anyText
+  DATA_DIR: types.filePath
     .default('./data')
     .transform((dir) => path.resolve(dir))
     .describe('Folder of the embedded servers, downloads, the encryption key and `endpoints.json`.'),
