@@ -103,15 +103,15 @@ test('tokens add waits for the login and reports its result', async () => {
 
 test('a login by API or page works as well, and no secret is shown or logged', async () => {
   const { http, metrics } = running.endpoints;
-  const ask = async (path: string, body?: unknown) => {
+  const send = async (path: string, body?: unknown) => {
     const headers = { 'content-type': 'application/json' };
     const init = body === undefined ? {} : { method: 'POST', headers, body: JSON.stringify(body) };
     const answer = await fetch(`${http}${path}`, init);
     return { status: answer.status, body: await answer.json() };
   };
-  const begun = await ask('/api/tokens/register', { collectors: ['wallet'] });
-  const { url, state } = begun.body as StartedLogin;
-  expect(begun).toMatchObject({ status: 200, body: { expiresAt: expect.any(String) as unknown } });
+  const started = await send('/api/tokens/register', { collectors: ['wallet'] });
+  const { url, state } = started.body as StartedLogin;
+  expect(started).toMatchObject({ status: 200, body: { expiresAt: expect.any(String) as unknown } });
   const accept = { accept: 'application/json' };
   const answer = await fetch(sim.sso.loginUrl(url, BRAM), { headers: accept });
   expect(await answer.json()).toMatchObject({ characterId: BRAM, enabled: [`wallet character/${BRAM}`] });
@@ -120,7 +120,7 @@ test('a login by API or page works as well, and no secret is shown or logged', a
     400,
     expect.objectContaining({ code: 'LOGIN_USED' }),
   ]);
-  expect(await ask('/api/runs', { collector: 'wallet', target: `character/${BRAM}` })).toEqual({
+  expect(await send('/api/runs', { collector: 'wallet', target: `character/${BRAM}` })).toEqual({
     status: 202,
     body: { workflowId: `wallet/character/${BRAM}` },
   });

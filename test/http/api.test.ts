@@ -42,18 +42,18 @@ beforeAll(async () => {
 });
 afterAll(() => owners.close());
 
-interface Answer {
+interface Reply {
   readonly status: number;
   readonly type: string;
   readonly body: unknown;
 }
 
-async function ask(
+async function send(
   method: string,
   path: string,
   body?: unknown,
   headers: Record<string, string> = {},
-): Promise<Answer> {
+): Promise<Reply> {
   const answer = await app.request(path, {
     method,
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
@@ -67,7 +67,7 @@ async function ask(
 
 /** Sends a request that must fail; checks that the response is RFC 9457 problem details, and gives them. */
 async function problemFor(method: string, path: string, body?: unknown, headers?: Record<string, string>) {
-  const answer = await ask(method, path, body, headers);
+  const answer = await send(method, path, body, headers);
   expect(answer.type).toBe('application/problem+json');
   const problem = answer.body as Record<string, unknown>;
   expect(problem).toMatchObject({ type: 'about:blank', status: answer.status });
@@ -78,18 +78,21 @@ async function problemFor(method: string, path: string, body?: unknown, headers?
 
 describe('assignments', () => {
   test('assignments are created, listed, changed and deleted', async () => {
-    const created = await ask('POST', '/api/assignments', { collector: 'wallet', target: `character/${ME}` });
+    const created = await send('POST', '/api/assignments', {
+      collector: 'wallet',
+      target: `character/${ME}`,
+    });
     expect(created).toMatchObject({ status: 201, body: { owner: 'Some Pilot', isEnabled: true } });
     const { id } = created.body as { id: number };
     const change = { isEnabled: false, intervalMinutes: 45 };
-    expect(await ask('PATCH', `/api/assignments/${id}`, change)).toMatchObject({
+    expect(await send('PATCH', `/api/assignments/${id}`, change)).toMatchObject({
       status: 200,
       body: { id, ...change },
     });
-    const listed = await ask('GET', '/api/assignments');
+    const listed = await send('GET', '/api/assignments');
     expect(listed).toMatchObject({ status: 200, body: [{ id, ...change }] });
-    expect(await ask('DELETE', `/api/assignments/${id}`)).toMatchObject({ status: 204, body: '' });
-    expect((await ask('GET', '/api/assignments')).body).toEqual([]);
+    expect(await send('DELETE', `/api/assignments/${id}`)).toMatchObject({ status: 204, body: '' });
+    expect((await send('GET', '/api/assignments')).body).toEqual([]);
     expect(await problemFor('DELETE', `/api/assignments/${id}`)).toMatchObject({
       status: 404,
       code: 'UNKNOWN_ASSIGNMENT',
@@ -153,16 +156,16 @@ describe('tokens', () => {
       owner_hash: SECRETS[2],
       scopes: 'esi-a.read.v1',
     });
-    expect(await ask('GET', '/api/tokens')).toMatchObject({
+    expect(await send('GET', '/api/tokens')).toMatchObject({
       status: 200,
       body: [{ id, characterId: ME, name: 'Some Pilot', scopes: ['esi-a.read.v1'], isActive: true }],
     });
     const isActive = async () => (await owners.token(id))['is_active'];
-    expect((await ask('PUT', `/api/tokens/${id}/enable`, { enabled: false })).status).toBe(204);
+    expect((await send('PUT', `/api/tokens/${id}/enable`, { enabled: false })).status).toBe(204);
     expect(await isActive()).toBe(false);
-    expect((await ask('PUT', `/api/tokens/${id}/enable`)).status).toBe(204);
+    expect((await send('PUT', `/api/tokens/${id}/enable`)).status).toBe(204);
     expect(await isActive()).toBe(true);
-    expect((await ask('PUT', `/api/tokens/${id}/enable`, {})).status).toBe(204);
+    expect((await send('PUT', `/api/tokens/${id}/enable`, {})).status).toBe(204);
     expect(await problemFor('PUT', `/api/tokens/${id}/enable`, { enabled: 'no' })).toMatchObject({
       status: 422,
     });
@@ -171,12 +174,12 @@ describe('tokens', () => {
       status: 409,
       code: 'TOKEN_UNUSABLE',
     });
-    expect((await ask('DELETE', `/api/tokens/${id}`)).status).toBe(204);
+    expect((await send('DELETE', `/api/tokens/${id}`)).status).toBe(204);
     expect(await problemFor('DELETE', `/api/tokens/${id}`)).toMatchObject({
       status: 404,
       code: 'UNKNOWN_TOKEN',
     });
-    expect((await ask('GET', '/api/tokens')).body).toEqual([]);
+    expect((await send('GET', '/api/tokens')).body).toEqual([]);
   });
 
   test('a login without an SSO application fails and says what to set', async () => {
@@ -199,7 +202,7 @@ describe('runs', () => {
               ('assets', 'character/1', '', '2026-11-20T14:05Z', NULL, NULL, 0),
               ('wallet', 'character/2', 'balance', '2026-11-20T14:06Z', '2026-11-20T14:07Z', 'failed', 0)`,
     );
-    const all = (await ask('GET', '/api/runs')).body as Record<string, unknown>[];
+    const all = (await send('GET', '/api/runs')).body as Record<string, unknown>[];
     expect(all.map((run) => run['target'])).toEqual(['character/2', 'character/1', 'character/1']);
     expect(all[2]).toMatchObject({
       collector: 'wallet',
@@ -207,8 +210,8 @@ describe('runs', () => {
       outcome: 'published',
       rowsRead: 7,
     });
-    expect((await ask('GET', '/api/runs?collector=wallet&target=character/1')).body).toHaveLength(1);
-    expect((await ask('GET', '/api/runs?limit=2')).body).toHaveLength(2);
+    expect((await send('GET', '/api/runs?collector=wallet&target=character/1')).body).toHaveLength(1);
+    expect((await send('GET', '/api/runs?limit=2')).body).toHaveLength(2);
     for (const limit of ['0', '1001', 'x', '-1'])
       expect(await problemFor('GET', `/api/runs?limit=${limit}`)).toMatchObject({ status: 422 });
     for (const query of ['collector=%00', 'target=character/1%00'])
@@ -217,7 +220,7 @@ describe('runs', () => {
 
   test('POST /api/runs starts a run', async () => {
     expect(
-      await ask('POST', '/api/runs', { collector: 'market-orders', target: 'region/10000002' }),
+      await send('POST', '/api/runs', { collector: 'market-orders', target: 'region/10000002' }),
     ).toMatchObject({
       status: 202,
       body: { workflowId: 'market-orders/region/10000002' },

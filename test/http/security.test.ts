@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { request as send } from 'node:http';
+import { request as httpRequest } from 'node:http';
 import { type Listening, listen } from '../../src/http/listen.ts';
 import { AppError } from '../../src/lib/errors.ts';
 import { readConfig } from '../../src/app/settings.ts';
@@ -9,14 +9,14 @@ import { ACCESS, NO_OWNERS, testApp } from './support.ts';
 const TOKEN = 'a-token-of-many-letters';
 const PUBLIC = { ...ACCESS, token: TOKEN, isPublic: true };
 
-const begun = {
+const started = {
   url: 'https://login.eveonline.com/v2/oauth/authorize?state=x',
   state: 'x',
   expiresAt: new Date(0),
 };
-const owners = { ...NO_OWNERS, startLogin: async () => begun };
+const owners = { ...NO_OWNERS, startLogin: async () => started };
 
-interface Answer {
+interface Reply {
   readonly status: number;
   readonly type: string;
   readonly body: Record<string, unknown>;
@@ -31,12 +31,12 @@ afterEach(async () => {
 });
 
 /** Uses a real connection, so that Host and Origin arrive as the client sends them. */
-async function ask(
+async function request(
   path: string,
   headers: Record<string, string>,
   method = 'GET',
   access = ACCESS,
-): Promise<Answer> {
+): Promise<Reply> {
   server ??= await listen(testApp({ access, owners }).fetch, {
     host: '127.0.0.1',
     port: 0,
@@ -44,7 +44,7 @@ async function ask(
   });
   const { port } = new URL(server.url);
   return new Promise((resolve, reject) => {
-    const sent = send({ host: '127.0.0.1', port, path, method, headers }, (response) => {
+    const sent = httpRequest({ host: '127.0.0.1', port, path, method, headers }, (response) => {
       let text = '';
       response.on('data', (chunk) => (text += String(chunk)));
       response.on('end', () => {
@@ -60,7 +60,7 @@ async function ask(
 
 test('requests are served under known host names only, with any port', async () => {
   for (const host of ['localhost', 'LOCALHOST:99', '127.0.0.1:8080', '[::1]:8080', 'eve.example.com'])
-    expect((await ask('/api/tokens', { host })).status).toBe(200);
+    expect((await request('/api/tokens', { host })).status).toBe(200);
   for (const host of [
     'evil.example.com',
     '127.0.0.1.evil.example.com:8080',
@@ -68,7 +68,7 @@ test('requests are served under known host names only, with any port', async () 
     'localhost.evil.com',
   ])
     for (const path of ['/', '/health', '/api/tokens', '/callback?state=x']) {
-      const { status, type, body } = await ask(path, { host });
+      const { status, type, body } = await request(path, { host });
       expect({ status, type }).toEqual({ status: 421, type: 'application/problem+json' });
       expect(body).toMatchObject({ title: 'Misdirected Request', code: 'FOREIGN_HOST' });
     }
@@ -77,7 +77,7 @@ test('requests are served under known host names only, with any port', async () 
 test('requests from pages of other sites are rejected', async () => {
   const host = 'localhost:8080';
   for (const origin of ['http://localhost:8080', 'https://eve.example.com'])
-    expect((await ask('/api/tokens', { host, origin })).status).toBe(200);
+    expect((await request('/api/tokens', { host, origin })).status).toBe(200);
   for (const origin of [
     'https://evil.example.com',
     'http://localhost:8081',
@@ -92,7 +92,7 @@ test('requests from pages of other sites are rejected', async () => {
       ['DELETE', '/api/tokens/1'],
       ['GET', '/api/tokens'],
     ] as const) {
-      const { status, body } = await ask(path, { host, origin }, method);
+      const { status, body } = await request(path, { host, origin }, method);
       expect({ origin, status }).toEqual({ origin, status: 403 });
       expect(body['code']).toBe('FOREIGN_ORIGIN');
     }
@@ -131,10 +131,10 @@ describe('with API_TOKEN', () => {
 
   test('API_TOKEN allows other machines to use any host name', async () => {
     const host = 'collector.lan:8080';
-    expect((await ask('/api/tokens', { host, ...headersOf(TOKEN) }, 'GET', PUBLIC)).status).toBe(200);
-    expect((await ask('/api/tokens', { host, ...headersOf('wrong-token-altogether') })).status).toBe(401);
-    for (const path of ['/health', '/style.css']) expect((await ask(path, { host })).status).toBe(200);
-    expect((await ask('/callback?state=x', { host })).status).toBe(421);
+    expect((await request('/api/tokens', { host, ...headersOf(TOKEN) }, 'GET', PUBLIC)).status).toBe(200);
+    expect((await request('/api/tokens', { host, ...headersOf('wrong-token-altogether') })).status).toBe(401);
+    for (const path of ['/health', '/style.css']) expect((await request(path, { host })).status).toBe(200);
+    expect((await request('/callback?state=x', { host })).status).toBe(421);
   });
 });
 
@@ -155,22 +155,22 @@ test('the button of the page redirects to the login of EVE', async () => {
     method: 'POST',
     headers: { origin: 'http://localhost' },
   });
-  expect([answer.status, answer.headers.get('location')]).toEqual([303, begun.url]);
+  expect([answer.status, answer.headers.get('location')]).toEqual([303, started.url]);
   expect(answer.headers.get('content-security-policy')).toContain(
     "form-action 'self' https://login.eveonline.com",
   );
 });
 
 test('a login that cannot start gives a page that says why', async () => {
-  const away = async () => {
-    throw new AppError('The login server does not answer.', { code: 'SSO_UNREACHABLE', verdict: 'retry' });
+  const unreachable = async () => {
+    throw new AppError('The login server does not respond.', { code: 'SSO_UNREACHABLE', verdict: 'retry' });
   };
-  const answer = await testApp({ owners: { ...NO_OWNERS, startLogin: away } }).request('/login', {
+  const answer = await testApp({ owners: { ...NO_OWNERS, startLogin: unreachable } }).request('/login', {
     method: 'POST',
   });
   expect([answer.status, answer.headers.get('content-type')]).toEqual([503, 'text/html; charset=UTF-8']);
   expect(await answer.text()).toContain(
-    'The login server does not answer. Load this page again in a minute.',
+    'The login server does not respond. Load this page again in a minute.',
   );
 });
 
