@@ -60,19 +60,17 @@ function settingsPage(): string {
 }
 
 function resourceRows(collector: AnyCollector): string[][] {
-  if (!('parts' in collector)) return [];
-  return collector.parts.flatMap((part) => {
-    const routes = [part.route as Route, ...(part.details ?? []).map((detail) => detail.route)];
+  if (!('resources' in collector)) return [];
+  return collector.resources.map((resource) => {
+    const routes = [resource.route as Route, ...(resource.enrichments ?? []).map(({ route }) => route)];
     const scopes = new Set(routes.flatMap((route) => factOf(route).scope ?? []));
     const roles = new Set(routes.flatMap((route) => factOf(route).roles ?? []));
     return [
-      [
-        `\`${collector.name}\``,
-        part.for,
-        part.part || 'all',
-        [...scopes].map((scope) => `\`${scope}\``).join(', '),
-        [...roles].map((role) => role.replaceAll('_', ' ')).join(' or ') || '–',
-      ],
+      `\`${collector.name}\``,
+      resource.for,
+      resource.name || 'all',
+      [...scopes].map((scope) => `\`${scope}\``).join(', '),
+      [...roles].map((role) => role.replaceAll('_', ' ')).join(' or ') || '–',
     ];
   });
 }
