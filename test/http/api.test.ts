@@ -4,11 +4,10 @@ import { createAssignment } from '../../src/engine/owners/assignment-service.ts'
 import { createOwnerService } from '../../src/engine/owners/owner-service.ts';
 import { checkTarget } from '../../src/engine/list-targets.ts';
 import { findCollector } from '../../src/collectors/index.ts';
-import { silentLog } from '../../src/lib/log.ts';
 import { rejectInput } from '../../src/http/problem.ts';
 import { listRuns } from '../../src/store/sets/run-list.ts';
 import { type TestOwners, testOwners } from '../engine/owners/support.ts';
-import { testApp } from './support.ts';
+import { recordingLog, testApp } from './support.ts';
 
 const ME = 90000001;
 const CORPORATION = 98000001;
@@ -16,11 +15,7 @@ const SECRETS = ['a-refresh-token-in-plaintext', 'an-access-token-in-plaintext',
 
 let owners: TestOwners;
 let app: ReturnType<typeof testApp>;
-const logged: unknown[] = [];
-const log = {
-  ...silentLog,
-  error: (fields: object, message: string) => void logged.push({ ...fields, message }),
-};
+const { errors: logged, log } = recordingLog();
 
 beforeAll(async () => {
   owners = await testOwners();

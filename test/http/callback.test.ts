@@ -1,15 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import type { LoginReport } from '../../src/engine/owners/login-flow.ts';
 import { AppError } from '../../src/lib/errors.ts';
-import { silentLog } from '../../src/lib/log.ts';
-import { NO_OWNERS, testApp } from './support.ts';
+import { NO_OWNERS, recordingLog, testApp } from './support.ts';
 
 const ME = 90000001;
-const logged: unknown[] = [];
-const log = {
-  ...silentLog,
-  error: (fields: object, message: string) => void logged.push({ ...fields, message }),
-};
+const { errors: logged, log } = recordingLog();
 
 describe('the login callback', () => {
   const report: LoginReport = {

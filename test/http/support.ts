@@ -1,5 +1,5 @@
 import type { OwnerService } from '../../src/engine/owners/owner-service.ts';
-import { silentLog } from '../../src/lib/log.ts';
+import { type Log, silentLog } from '../../src/lib/log.ts';
 import type { Health } from '../../src/http/health.ts';
 import type { AccessRules } from '../../src/http/security.ts';
 import { createHttpApp } from '../../src/http/server.ts';
@@ -41,6 +41,16 @@ export const NO_OWNERS: OwnerService = {
   updateAssignment: unused,
   deleteAssignment: unused,
 };
+
+/** A log that records its errors, as fields with their message. */
+export function recordingLog() {
+  const errors: object[] = [];
+  const log: Log = {
+    ...silentLog,
+    error: (fields, message) => void errors.push({ ...fields, message }),
+  };
+  return { errors, log };
+}
 
 /** The HTTP app on the sources that a test gives, and empty ones otherwise. */
 export const testApp = (sources: Partial<HttpSources> = {}) =>
