@@ -118,7 +118,8 @@ describe('layers', () => {
     const allowed = ['@temporalio/workflow', '@temporalio/common'];
     expect(packages.map(({ from }) => from).filter((from) => !allowed.includes(from))).toEqual([]);
     // Workflow code is bundled and must be deterministic: nothing else may get into the bundle.
-    const isBundled = (name: string) => name.startsWith('temporal/workflows/') || WORKFLOW_CODE.includes(name);
+    const isBundled = (name: string) =>
+      name.startsWith('temporal/workflows/') || WORKFLOW_CODE.includes(name);
     const wrong = edges.filter(
       ({ file, target, typesOnly }) => isBundled(file.name) && !typesOnly && !isBundled(target),
     );

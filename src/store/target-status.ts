@@ -161,8 +161,7 @@ function judge(
 ): Pick<TargetStatus, 'state' | 'detail'> {
   const { readAt, lastOutcome, lastError, running } = base;
   if (lastOutcome === 'failed') return { state: 'failing', detail: lastError ?? 'the last run failed' };
-  if (lastOutcome === 'refused')
-    return { state: 'refused', detail: lastError ?? 'the last set is suspect' };
+  if (lastOutcome === 'refused') return { state: 'refused', detail: lastError ?? 'the last set is suspect' };
   if (lastOutcome === 'torn') {
     return {
       state: 'torn',
@@ -176,7 +175,10 @@ function judge(
   }
   const age = now.getTime() - Date.parse(readAt);
   if (every !== undefined && age > LATE_AFTER * every) {
-    return { state: 'late', detail: `the last update was ${Math.round(age / 60_000).toLocaleString('en')} minutes ago` };
+    return {
+      state: 'late',
+      detail: `the last update was ${Math.round(age / 60_000).toLocaleString('en')} minutes ago`,
+    };
   }
   return { state: 'ok', detail: running ? `updating${progress}` : '' };
 }
