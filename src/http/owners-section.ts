@@ -46,13 +46,22 @@ function loginCell({ target, token }: Owner) {
   return html`<td class="failing">disabled: ${token.reason}</td>`;
 }
 
-function assignmentLine(assignment: AssignmentView, now: Date) {
-  const { collector, isEnabled, lastCollectedAt, note } = assignment;
-  const state = isEnabled ? (note === null ? 'ok' : 'blocked') : 'off';
+function assignmentLine(assignment: AssignmentView, note: string | undefined, now: Date) {
+  const { collector, isEnabled, lastCollectedAt } = assignment;
+  const state = isEnabled ? (assignment.note === null ? 'ok' : 'blocked') : 'off';
   const age = isEnabled ? formatAge(lastCollectedAt, now) : 'disabled';
-  return html`<div class="${state}">
-    ${collector}: ${age}${isEnabled && note !== null ? html` (${note})` : ''}
-  </div>`;
+  return html`<div class="${state}">${collector}: ${age}${note === undefined ? '' : html` (${note})`}</div>`;
+}
+
+/** The assignments of an owner. A reason that blocks several of them, or is that of the login, is shown once. */
+function assignmentLines({ token, assignments }: Owner, now: Date) {
+  const shown = new Set(token?.isActive === false ? [token.reason] : []);
+  return assignments.map((assignment) => {
+    const { isEnabled, note } = assignment;
+    const isNew = isEnabled && note !== null && !shown.has(note);
+    shown.add(note);
+    return assignmentLine(assignment, isNew ? note : undefined, now);
+  });
 }
 
 function ownerRow(owner: Owner, now: Date) {
@@ -60,7 +69,7 @@ function ownerRow(owner: Owner, now: Date) {
     <td>${owner.name}</td>
     <td>${owner.target}</td>
     ${loginCell(owner)}
-    <td>${owner.assignments.map((assignment) => assignmentLine(assignment, now))}</td>
+    <td>${assignmentLines(owner, now)}</td>
   </tr>`;
 }
 

@@ -32,7 +32,7 @@ function targetRows(targets: readonly TargetStatus[], now: Date) {
         <td class="${t.state}">${t.state}</td>
         <td class="n">${t.rows.toLocaleString('en')}</td>
         <td>${formatAge(t.readAt, now)}</td>
-        <td>${t.detail}</td>
+        <td>${t.state === 'blocked' ? 'see below' : t.detail}</td>
       </tr>`,
   );
 }

@@ -131,7 +131,11 @@ test('the page shows owners, what is wrong with their logins, and how to add one
   const status = async () => ({
     ...EMPTY_STATUS,
     tokens: [PILOT, { ...PILOT, characterId: 90000002, name: 'Other', isActive: true }],
-    assignments: [WALLET, { ...WALLET, target: 'character/90000003', isEnabled: false, owner: 'Third' }],
+    assignments: [
+      WALLET,
+      { ...WALLET, collector: 'assets' },
+      { ...WALLET, target: 'character/90000003', isEnabled: false, owner: 'Third' },
+    ],
   });
   const text = await (await testApp({ status }).request('/')).text();
   for (const part of [
@@ -144,6 +148,7 @@ test('the page shows owners, what is wrong with their logins, and how to add one
     '<form method="post" action="/login">',
   ])
     expect(text).toContain(part);
+  expect(text.split('nobody has the role Accountant')).toHaveLength(2); // one reason is shown once
   const without = { callbackUrl: 'http://localhost:8080/callback', isSet: false };
   const page = await (await testApp({ login: without }).request('/')).text();
   expect(page).toContain('ESI_CLIENT_ID');

@@ -70,9 +70,17 @@ function formatReport({ error, result }: RunReport): string {
   return result === undefined ? 'started' : formatSummary(result);
 }
 
+/** Outcomes in words, where the two differ. */
+const OUTCOME_TEXTS: Readonly<Record<string, string>> = {
+  'not-due': 'already up to date',
+  'already-running': 'already running',
+};
+
 function formatSummary(summary: RunSummary | SweepSummary): string {
   if ('outcomes' in summary) {
-    const outcomes = Object.entries(summary.outcomes).map(([outcome, n]) => `${n} ${outcome}`);
+    const outcomes = Object.entries(summary.outcomes).map(
+      ([outcome, n]) => `${n} ${OUTCOME_TEXTS[outcome] ?? outcome}`,
+    );
     return `${summary.targets} targets: ${outcomes.join(', ')}`;
   }
   const { outcome, inserted, changed = 0, removed = 0, detail } = summary;

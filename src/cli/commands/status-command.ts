@@ -21,7 +21,7 @@ function formatStatus(status: HttpStatus, now: Date): string {
     t.state,
     t.rows,
     formatAge(t.readAt, now),
-    t.detail,
+    t.state === 'blocked' ? 'see Owners' : t.detail, // one reason may block many targets
   ]);
   const sections = [formatTable(['collector', 'target', 'state', 'rows', 'updated', ''], rows)];
   if (status.paused !== null)
@@ -39,17 +39,23 @@ function formatStatus(status: HttpStatus, now: Date): string {
 /** Nobody reads more lines than these; the lists show all. */
 const MAX_PROBLEMS = 20;
 
-/** A line for each disabled login and for each assignment that is blocked or incomplete. */
+/** A line for each reason that an owner's login or assignments are not collected, with what it concerns. */
 function formatOwnerProblems(
   tokens: readonly TokenView[],
   assignments: readonly AssignmentView[],
 ): readonly string[] {
   const disabled = tokens.filter((token) => !token.isActive);
   const noted = assignments.filter((assignment) => assignment.isEnabled && assignment.note !== null);
-  const lines = [
-    ...disabled.map((t) => `Login of ${t.name || `character/${t.characterId}`}: ${t.reason ?? 'disabled'}`),
-    ...noted.map((a) => `${a.collector} of ${a.owner || a.target}: ${a.note ?? ''}`),
-  ];
+  const problems = [
+    ...disabled.map((t) => [t.name || `character/${t.characterId}`, t.reason ?? 'disabled', 'login']),
+    ...noted.map((a) => [a.owner || a.target, a.note ?? '', a.collector]),
+  ] as const;
+  const subjects = new Map<string, string[]>();
+  for (const [owner, reason, subject] of problems) {
+    const line = `${owner}: ${reason}`;
+    subjects.set(line, [...(subjects.get(line) ?? []), subject!]);
+  }
+  const lines = [...subjects].map(([line, list]) => `${line} (${list.join(', ')})`);
   const left = lines.length - MAX_PROBLEMS;
   if (left <= 0) return lines;
   return [...lines.slice(0, MAX_PROBLEMS), `… and ${left} more: run "tokens list" and "assign list".`];
