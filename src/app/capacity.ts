@@ -1,7 +1,7 @@
 import { HOUR, MINUTE } from '../lib/duration.ts';
 import { formatInterval } from '../lib/format.ts';
 
-/** What is known or assumed of the work that the settings ask for. */
+/** What is known or assumed of the work that the settings require. */
 export interface CapacityInput {
   /** The configured regions. Pages of an order book and types with a history are estimated where undefined. */
   readonly regions: readonly {
@@ -38,7 +38,7 @@ const TYPICAL_PAGES: Readonly<Record<number, number>> = {
 /** The other 104 regions had 506 pages together. */
 const OTHER_PAGES = 506 / 104;
 
-/** Outside of The Forge a page of orders stands for about 45 types. */
+/** Outside of The Forge a page of orders has about 45 types. */
 const TYPES_PER_PAGE = 45;
 
 /** Types with a market in The Forge, the most of any region. */

@@ -44,7 +44,7 @@ async function readEndpoints(dataDir: string): Promise<Endpoints | undefined> {
   return isAlive(endpoints.pid) ? endpoints : undefined;
 }
 
-/** The servers that a command uses, and the rest when an `up` is running. */
+/** The servers that a command uses, and all other addresses while an `up` is running. */
 export type Reachable = Pick<Endpoints, 'databaseUrl' | 'temporalAddress' | 'temporalNamespace'> &
   Partial<Endpoints>;
 

@@ -103,7 +103,9 @@ export const settings = {
     ),
   ESI_COMPATIBILITY_DATE: types.day
     .default(COMPATIBILITY_DATE)
-    .describe('Version of ESI that requests ask for. The default is the one this release was built against.'),
+    .describe(
+      'Compatibility date that each request to ESI carries. The default is the one this release was built against.',
+    ),
   COLLECT_UNIVERSE_DATA: types.boolean.default(true).describe('Collect static data.'),
   COLLECT_MARKET_ORDERS: types.boolean
     .default(true)

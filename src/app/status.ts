@@ -20,7 +20,7 @@ import type { App } from './create-app.ts';
 /** The parts of the app that reading its state needs: neither ESI nor SSO. */
 export type StatusContext = Pick<App, 'db' | 'clock' | 'settings'>;
 
-/** The targets that the settings and the assignments ask for. */
+/** The targets that the settings and the assignments name. */
 async function wantedTargets(app: StatusContext, settings: ScheduleSettings): Promise<WantedTarget[]> {
   const wanted: WantedTarget[] = await assignedTargets(app);
   for (const collector of collectors) {
@@ -51,7 +51,7 @@ async function assignedTargets(app: StatusContext): Promise<WantedTarget[]> {
 /** The state of every target, and of the pause. */
 export type Progress = Pick<HttpStatus, 'targets' | 'paused'>;
 
-/** The state of every target that the settings and the assignments ask for. */
+/** The state of every target that the settings and the assignments name. */
 export async function currentProgress(app: StatusContext, settings: ScheduleSettings): Promise<Progress> {
   const [wanted, pause] = await Promise.all([wantedTargets(app, settings), readPause(app.db)]);
   return { targets: await readStatus(app.db, wanted, new Date()), paused: pause?.reason ?? null };
@@ -124,7 +124,7 @@ export interface EsiProbe {
 /** The start of `up` waits for ESI no longer than this (ms). */
 const PROBE_TIMEOUT = 3_000;
 
-/** Asks ESI for its status once. No request is sent while paused. */
+/** Requests ESI's status once. No request is sent while paused. */
 export async function probeEsi(app: Pick<App, 'esi'>): Promise<EsiProbe> {
   try {
     const { json } = await app.esi.get({ route: '/status', signal: AbortSignal.timeout(PROBE_TIMEOUT) });

@@ -119,7 +119,7 @@ function addTokens(program: Command): void {
   )
     .option(
       '--collectors <names>',
-      'ask only for what these need, e.g. wallet,assets (replaces the scopes of an earlier login)',
+      'request only the scopes that these need, e.g. wallet,assets (replaces the scopes of an earlier login)',
       parseNames,
     )
     .option('--no-open', 'do not open a browser')

@@ -56,7 +56,7 @@ const closed = {
 
 export const orders: OwnerCollector = {
   name: 'orders',
-  description: 'Market orders, open and closed, with filled, cancelled and expired ones told apart',
+  description: 'Market orders, open and closed, with their end: filled, cancelled or expired',
   schedule: { every: '10m' },
   resources: [
     defineResource({

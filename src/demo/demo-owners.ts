@@ -71,7 +71,7 @@ async function setUpOwners(
 
 /**
  * Logs the simulated characters in as soon as the product is running, and lets them trade and move assets until `signal` is
- * aborted. Never rejects: the demo goes on without owners.
+ * aborted. Never rejects: the demo continues without owners.
  */
 export async function runDemoOwners(
   config: Config,

@@ -35,7 +35,7 @@ export interface EngineSettings {
   readonly retention: Retention;
 }
 
-/** How a step reports that it is alive, and hears that it is cancelled. */
+/** How a step sends heartbeats, and is cancelled. */
 export interface StepContext {
   readonly signal?: AbortSignal;
   readonly heartbeat?: (detail?: unknown) => void;

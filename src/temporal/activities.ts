@@ -98,7 +98,7 @@ async function runActivity<T>(work: (step: StepContext) => Promise<T>): Promise<
 
 /**
  * The only place that turns a verdict into a Temporal failure: `wait` is retried after the time that the source stated
- * and is no fault, `fail` and `skip-target` are not retried, the rest follows the workflow's retry policy. Causes are left
+ * and is no fault, `fail` and `skip-target` are not retried, others follow the workflow's retry policy. Causes are left
  * out, because a driver may have put anything into them and a history is readable.
  */
 function toFailure(error: unknown): Error {

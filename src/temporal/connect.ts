@@ -3,7 +3,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { AppError, describeError } from '../lib/errors.ts';
 
-/** Where a Temporal server is, and what it asks of its clients. */
+/** Where a Temporal server is, and what it requires of its clients. */
 export interface TemporalOptions {
   readonly address: string;
   readonly namespace: string;

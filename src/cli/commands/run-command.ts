@@ -4,14 +4,14 @@ import type { RunSummary } from '../../engine/run/run-steps.ts';
 import { describeError } from '../../lib/errors.ts';
 import { readProgress } from '../../store/sets/run-progress.ts';
 import { startRuns } from '../../temporal/start-runs.ts';
-import type { SweepSummary } from '../../temporal/workflows/collect.ts';
+import type { TargetsSummary } from '../../temporal/workflows/collect.ts';
 import { type PrintingCommand, withDatabase, withTemporal } from '../command.ts';
 import { showProgress } from '../progress-bar.ts';
 
 /** What became of a run. Both are absent when nobody waited for its end. */
 export interface RunReport {
   readonly workflowId: string;
-  readonly result?: RunSummary | SweepSummary;
+  readonly result?: RunSummary | TargetsSummary;
   readonly error?: string;
 }
 
@@ -42,7 +42,7 @@ export const runCommand =
 async function waitForRun(run: WorkflowHandle): Promise<RunReport> {
   const { workflowId } = run;
   try {
-    return { workflowId, result: (await run.result()) as RunSummary | SweepSummary };
+    return { workflowId, result: (await run.result()) as RunSummary | TargetsSummary };
   } catch (error) {
     return { workflowId, error: describeError(innermostCause(error)) };
   }
@@ -59,7 +59,7 @@ function innermostCause(error: unknown): unknown {
   return cause;
 }
 
-/** Whether neither the run itself nor one of the targets of a sweep failed. */
+/** Whether neither the run itself nor, in a run over all targets, one of them failed. */
 function isOk({ error, result }: RunReport): boolean {
   const failed = result !== undefined && 'outcomes' in result ? (result.outcomes['failed'] ?? 0) : 0;
   return error === undefined && failed === 0;
@@ -76,7 +76,7 @@ const OUTCOME_TEXTS: Readonly<Record<string, string>> = {
   'already-running': 'already running',
 };
 
-function formatSummary(summary: RunSummary | SweepSummary): string {
+function formatSummary(summary: RunSummary | TargetsSummary): string {
   if ('outcomes' in summary) {
     const outcomes = Object.entries(summary.outcomes).map(
       ([outcome, n]) => `${n} ${OUTCOME_TEXTS[outcome] ?? outcome}`,

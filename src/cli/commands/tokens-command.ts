@@ -32,7 +32,7 @@ export const listTokensCommand: PrintingCommand = (config, log) =>
   });
 
 export interface AddTokenOptions {
-  /** Ask only for the scopes of these collectors. */
+  /** Requests only the scopes of these collectors. */
   readonly collectors?: readonly string[];
   /** Open the address in a browser, where a person is at a terminal. */
   readonly open: boolean;

@@ -131,7 +131,7 @@ export async function refreshNow(
 }
 
 /**
- * Refreshes a login, once at a time per character: whoever comes second waits, and finds a fresh token. What the SSO
+ * Refreshes a login, once at a time per character: a second caller waits, and finds a fresh token. What the SSO
  * returned is committed before it is used, because the SSO may have voided the old refresh token with its answer.
  */
 async function refresh(

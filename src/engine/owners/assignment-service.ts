@@ -48,7 +48,7 @@ const unknownAssignment = (what: string) =>
     `There is no assignment ${what}. "eve-collector assign list" shows all assignments.`,
   );
 
-/** Minutes: a month. Whoever wants to collect less often disables the assignment. */
+/** Minutes: a month. To collect less often, disable the assignment. */
 export const LONGEST_INTERVAL = 31 * 24 * 60;
 
 const view = ({ type, lastCollectedAt, nextCollectionAt, ...row }: AssignmentRow): AssignmentView => ({

@@ -25,7 +25,7 @@ const MAX_RUNS = 500;
 /** Characters of a note. */
 const MAX_NOTE_LENGTH = 2_000;
 
-/** Takes the assignments that are due: each is returned once, to whoever asks first. */
+/** Takes the assignments that are due: each is returned once, to the first caller. */
 export async function takeDueRuns(engine: EngineContext): Promise<DueRun[]> {
   const { pool } = engine.db;
   const now = new Date(engine.clock.now());

@@ -19,10 +19,10 @@ import { chooseCollectors, neededScopes } from './login-rights.ts';
 /** Milliseconds that a person has for the login: EVE's pages take a minute or two, a forgotten password more. */
 const LOGIN_LIFETIME = 10 * 60_000;
 
-/** Milliseconds that the result of a login is kept, for whoever returns late. */
+/** Milliseconds that the result of a login is kept, for a page that is opened late. */
 const RESULT_LIFETIME = 86_400_000;
 
-/** Where to send a person. The state in the address is a secret of whoever started the login. */
+/** Where to send a person. The state in the address is a secret of the person who started the login. */
 export interface StartedLogin {
   readonly url: string;
   readonly state: string;
@@ -43,7 +43,7 @@ export interface LoginReport {
   readonly message: string;
 }
 
-/** The state of a login, for whoever waits for it. */
+/** The state of a login, for the page or command that waits for it. */
 export interface LoginResult {
   readonly state: 'waiting' | 'done' | 'failed' | 'expired';
   readonly message: string;
@@ -124,7 +124,7 @@ function brokenLogin({ log }: EngineContext, error: unknown): AppError {
   );
 }
 
-/** The state of a login. Only whoever started it knows its state parameter. */
+/** The state of a login. Only the person who started it knows its state parameter. */
 export async function loginResult(
   engine: Pick<EngineContext, 'db' | 'clock'>,
   state: string,

@@ -6,7 +6,7 @@ import { decryptToken, type TokenKind, tokenContext } from './access-token.ts';
 /** EVE's tokens are some thousand characters of ASCII without blanks. */
 const TOKEN_TEXT = /^[\x21-\x7e]{8,8192}$/;
 
-/** Why a stored login cannot be used. The texts are constant, so that such a reason can be told from others. */
+/** Why a stored login cannot be used. The texts are constant, so that such a reason can be recognised. */
 const FAULTS = {
   EMPTY: 'The token is missing in the database row. Log the character in again.',
   NO_TOKEN: 'The stored token of this character is not a token of EVE. Log the character in again.',

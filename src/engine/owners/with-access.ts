@@ -3,6 +3,7 @@ import type { EsiAuth } from '../../esi/esi-request.ts';
 import { EsiError } from '../../esi/esi-error.ts';
 import { factOf, type Route } from '../../esi/facts/routes.ts';
 import { mayRefuseTemporarily } from '../../esi/limits/downtime.ts';
+import { formatTime } from '../../lib/format.ts';
 import { AppError, describeError } from '../../lib/errors.ts';
 import {
   type Candidate,
@@ -42,11 +43,11 @@ export async function withAccess<T>(
   const subject = `${target.kind}/${target.id} ${route}`;
   const owner = target.kind === 'character' ? { characterId: target.id } : { corporationId: target.id };
   const reasons: string[] = [];
-  let trouble: unknown; // of roles that cannot be read now; another character's may be
+  let roleError: unknown; // roles of one character cannot be read now; another's may be readable
   for (const candidate of await chooseCandidates(engine, owner, subject, step)) {
     const reason = await ineligibleReason(engine, candidate, route, step).catch((error: unknown) => {
       if (!mayAnswerLater(error)) throw error;
-      trouble ??= error;
+      roleError ??= error;
       return describeError(error);
     });
     if (reason !== undefined) {
@@ -61,14 +62,14 @@ export async function withAccess<T>(
       reasons.push(await denialReason(engine, candidate, subject, error));
     }
   }
-  throw trouble ?? noAccess(target, route, reasons);
+  throw roleError ?? noAccess(target, route, reasons);
 }
 
 const nameOf = ({ name, characterId }: Candidate): string => name || `character ${characterId}`;
 
 const hasFreshRoles = ({ rolesUntil }: Candidate, now: number): boolean => (rolesUntil?.getTime() ?? 0) > now;
 
-/** Whether ESI may answer when it is asked again. */
+/** Whether ESI may answer a retry. */
 const mayAnswerLater = (error: unknown): boolean =>
   error instanceof EsiError || (error instanceof AppError && error.code === 'ESI_BAD_SHAPE');
 
@@ -109,7 +110,7 @@ async function ineligibleReason(
   const missingScope = missingRight(route, { scopes });
   if (missingScope) return `${name} has not granted ${formatMissingRight(missingScope)}. Log in again.`;
   if (deniedUntil && deniedUntil.getTime() > now)
-    return `${name}: ${denial} (asked again at ${deniedUntil.toISOString()}).`;
+    return `${name}: ${denial} (requested again at ${formatTime(deniedUntil, new Date(now))}).`;
   if (factOf(route).roles === undefined) return undefined;
   try {
     const isFresh = hasFreshRoles(candidate, now);

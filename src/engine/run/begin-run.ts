@@ -53,7 +53,7 @@ export async function beginRun(
   };
 }
 
-/** A list that is paged backwards is read as a whole, and stands for one page. */
+/** A list that is paged backwards is read as a whole, and counts as one page. */
 async function readList(context: RunContext): Promise<number> {
   await readBackwards(context);
   return 1;

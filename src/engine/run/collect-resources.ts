@@ -21,7 +21,7 @@ interface ResourceEnd {
 /**
  * Collects the resources of an owner's collector one after another in one step: most are a page or an unchanged page,
  * and a step of a workflow costs more than they do. A resource of many pages is handed to the driver; afterwards this is
- * called again and finds what is done. A resource in trouble keeps no other from being collected. Throws the EsiError of
+ * called again and finds what is done. A resource that fails does not stop the others. Throws the EsiError of
  * a route that may answer when it is retried.
  */
 export async function collectResources(
@@ -69,7 +69,7 @@ async function beginResource(
 const BAD_DATA = /^22/;
 
 /**
- * The reason of an error that concerns one resource alone and that a retry does not mend. An answer of a bad shape is
+ * The reason of an error that concerns one resource alone and that a retry does not resolve. An answer of a bad shape is
  * one, since ESI gives the same until it expires. Undefined for all other errors.
  */
 function resourceFailure(error: unknown): string | undefined {
@@ -103,7 +103,7 @@ export async function isolateResourceFailure<T>(
   }
 }
 
-/** Ends a resource that cannot be collected now. Rethrows errors that a retry may mend. */
+/** Ends a resource that cannot be collected now. Rethrows errors that a retry may resolve. */
 async function failResource(engine: EngineContext, key: RunKey, error: unknown): Promise<RunSummary> {
   const detail = resourceFailure(error);
   if (detail === undefined) throw error;

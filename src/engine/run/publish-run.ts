@@ -29,7 +29,7 @@ export async function publishRun(context: RunContext, isLastAttempt: boolean): P
   const { engine, run, resource, spec, previous } = context;
   const { pool } = engine.db;
   const records = await readPageRecords(pool, run.runId);
-  // Read after the pages, because a twin that closes the run drops its pages with it.
+  // Read after the pages, because a concurrent step that closes the run drops its pages with it.
   const earlier = await readRunResult(pool, run.runId);
   if (earlier) return { state: 'done', summary: { ...earlier, runId: run.runId } };
   if (records.length === 0) return rereadAll(context);
@@ -151,7 +151,7 @@ async function planPublication(
   };
 }
 
-/** A twin has published another snapshot since pages answered 304: they are requested again with its ETags. */
+/** Another run has published a snapshot since pages answered 304: they are requested again with its ETags. */
 function rereadStalePages(
   context: RunContext,
   records: readonly PageRecord[],
@@ -184,7 +184,7 @@ async function rereadAll({ engine, run }: RunContext): Promise<Step> {
   return { state: 'read', run, pages: 1, chunks: [{ from: 1, to: 1 }] };
 }
 
-/** A twin of this step has done the work, or the run was ended and its worker did not hear of it. */
+/** A concurrent execution of this step has done the work, or the run was closed from outside. */
 async function closedElsewhere({ engine, run }: RunContext): Promise<Step> {
   const result = await readRunResult(engine.db.pool, run.runId);
   if (result && result.outcome !== 'failed')

@@ -22,7 +22,7 @@ export async function readBackwards(context: RunContext): Promise<number> {
     for (let page = records.length + 1; page <= MAX_PAGES; page++) {
       if (!(await readNext(context, auth, page))) return page - records.length;
     }
-    engine.log.warn({ ...run }, `the list has more than ${MAX_PAGES} pages; the rest is left out`);
+    engine.log.warn({ ...run }, `the list has more than ${MAX_PAGES} pages; the others are left out`);
     return MAX_PAGES - records.length;
   });
 }

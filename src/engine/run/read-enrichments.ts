@@ -131,7 +131,7 @@ async function requestBatch(
     );
   } catch (error) {
     step.signal?.throwIfAborted();
-    // A wait is passed on. Any other trouble concerns only some columns, and does not hold the snapshot up.
+    // A wait is passed on. Any other error concerns only some columns, and does not delay the snapshot.
     if (!(error instanceof AppError) || error.verdict === 'wait') throw error;
     if (!(error instanceof EsiError) && error.code !== 'NO_ACCESS') throw error;
     engine.log.warn(

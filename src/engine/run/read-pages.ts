@@ -18,7 +18,7 @@ const PAGES_PER_WRITE = 10;
 const NO_ROWS: ValidatedRows = { valid: [], rejected: [] };
 
 /**
- * Reads and stages the pages of a chunk that are not staged yet. Safe to repeat, and to run beside a twin. Returns the
+ * Reads and stages the pages of a chunk that are not staged yet. Safe to repeat, and to run twice at once. Returns the
  * number of pages read.
  */
 export async function readChunk(context: RunContext, chunk: Chunk): Promise<number> {
@@ -115,7 +115,7 @@ export async function readPage(
       pages: response.pages ?? (notModified ? (previous?.pages ?? 1) : 1),
       url: response.url,
       etag: notModified ? request.etag : response.etag,
-      // Without Last-Modified an answer stands for the moment it was given, in whole seconds like ESI's own.
+      // Without Last-Modified the moment of the answer counts, in whole seconds like ESI's own.
       lastModified: response.lastModified ?? new Date(Math.floor(engine.clock.now() / 1_000) * 1_000),
       expires: response.expires,
       notModified,

@@ -30,7 +30,7 @@ export function snapshotSpec(resource: AnyResource, key: ResourceKey): SnapshotS
     references: Object.entries((resource.references ?? {}) as Record<string, ReferenceKind>),
     enrichments,
     series: resource.series,
-    // A single page that answers 304 says all, and rows that are only inserted or updated stand in the table.
+    // A single page that answers 304 is the whole snapshot, and rows that are only inserted or updated are in the table.
     keepsStage: resource.change.policy === 'snapshot' && factOf(resource.route).paged,
   };
 }

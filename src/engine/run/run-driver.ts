@@ -1,8 +1,9 @@
 import { mapConcurrent } from '../../lib/concurrency.ts';
+import { formatTime } from '../../lib/format.ts';
 import type { Chunk, RunRef, RunSteps, RunSummary, Step } from './run-steps.ts';
 
 /**
- * Pages of a chunk: at 300 requests a minute a chunk of 20 takes 4 s alone and some 20 s beside others, and a sweep of
+ * Pages of a chunk: at 300 requests a minute a chunk of 20 takes 4 s alone and some 20 s beside others, and a run over
  * 1,700 pages takes 85 activities instead of 1,700.
  */
 export const CHUNK_SIZE = 20;
@@ -40,7 +41,7 @@ async function driveSteps(host: RunHost): Promise<RunSummary> {
   let step = await steps.begin();
   for (let attempt = 0; step.state !== 'done';) {
     if (step.state === 'wait') {
-      const until = formatTime(step.until);
+      const until = formatTime(new Date(step.until), new Date(host.now()));
       if (step.until - host.now() > host.maxWait)
         return { outcome: 'not-due', detail: `Already up to date. ESI's next update is at ${until}.` };
       host.show(`waiting until ${until}, when ESI has a newer snapshot`);
@@ -83,8 +84,6 @@ async function sleepUntil(host: RunHost, moment: number): Promise<void> {
 }
 
 /** `18:23 UTC` */
-const formatTime = (ms: number): string => `${new Date(ms).toISOString().slice(11, 16)} UTC`;
-
 function formatProgress({ done, total, detail }: Step & { state: 'continue' }): string {
   const counts = total === undefined ? [] : [`${done ?? 0} of ${total}`];
   return [...counts, ...(detail ? [detail] : [])].join(', ');

@@ -45,7 +45,7 @@ export type Step =
   /** The run is to be begun again, which continues it: a procedure or one resource has done a part of the work. */
   | { readonly state: 'continue'; readonly done?: number; readonly total?: number; readonly detail?: string };
 
-/** The steps of one run. Each can be repeated, and can run beside a twin without harm. */
+/** The steps of one run. Each can be repeated, and can run twice at once without harm. */
 export interface RunSteps {
   begin(): Promise<Step>;
   readChunk(run: RunRef, chunk: Chunk): Promise<unknown>;

@@ -13,7 +13,7 @@ export interface Candidate {
   readonly roles: readonly string[];
   /** Until when the roles are known; null: they have to be requested. */
   readonly rolesUntil: Date | null;
-  /** ESI denied the subject to this character, and is not asked again until then. */
+  /** ESI denied the subject to this character; it is not requested again until then. */
   readonly deniedUntil: Date | null;
   readonly denial: string | null;
 }
@@ -43,7 +43,7 @@ export async function readCandidates(
 }
 
 /**
- * Records that ESI denied a subject to a character. It is asked again after an hour, and after each further denial twice
+ * Records that ESI denied a subject to a character. It is requested again after an hour, and after each further denial twice
  * as late, up to a week: what is closed seldom opens.
  */
 export async function recordDenial(

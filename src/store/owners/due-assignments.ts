@@ -57,7 +57,7 @@ export interface CollectionRecord {
   readonly collector: string;
   readonly kind: OwnerKind;
   readonly ownerId: number;
-  /** Whether something was asked and answered. */
+  /** Whether something was requested and answered. */
   readonly isCollected: boolean;
   /** Before this nothing new can be had. */
   readonly notBefore: Date | undefined;

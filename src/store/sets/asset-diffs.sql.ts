@@ -18,13 +18,13 @@ export function insertAssetDiffs(spec: SnapshotSpec): string {
   return `INSERT INTO asset_diffs (${ownerColumn}, item_id, type_id, location_id, change_type, old_quantity, new_quantity,
            old_location_id, new_location_id, detected_at, previous_snapshot_at, current_snapshot_at, new_location_flag,
            new_name, valid_from, ${columnList(old)})
-    SELECT ${ownerId}, d.item_id, d.type_id, d.location_id, k.kind, b.quantity, CASE WHEN NOT d.gone THEN d.quantity END,
-           b.location_id, CASE WHEN NOT d.gone THEN d.location_id END, $3, $2, $1,
-           CASE WHEN NOT d.gone THEN d.location_flag END, CASE WHEN NOT d.gone THEN d.name END,
+    SELECT ${ownerId}, d.item_id, d.type_id, d.location_id, k.kind, b.quantity, CASE WHEN NOT d.absent THEN d.quantity END,
+           b.location_id, CASE WHEN NOT d.absent THEN d.location_id END, $3, $2, $1,
+           CASE WHEN NOT d.absent THEN d.location_flag END, CASE WHEN NOT d.absent THEN d.name END,
            CASE WHEN k.n = 1 THEN b.${spec.versionedAt} END, ${before.join(', ')}
       FROM diff d
       LEFT JOIN ${spec.table} b ON d.known AND b.item_id = d.item_id AND ${isOfTarget(spec, 'b')}
-     CROSS JOIN LATERAL unnest(CASE WHEN NOT d.known THEN ARRAY['ADDED'] WHEN d.gone THEN ARRAY['REMOVED'] ELSE
+     CROSS JOIN LATERAL unnest(CASE WHEN NOT d.known THEN ARRAY['ADDED'] WHEN d.absent THEN ARRAY['REMOVED'] ELSE
            array_remove(ARRAY[
              CASE WHEN ${changed(['quantity'])} THEN 'QUANTITY_CHANGED' END,
              CASE WHEN ${changed(['location_id'])} THEN 'LOCATION_CHANGED' END,

@@ -3,7 +3,7 @@ import { dataColumns, isOfTarget, type SnapshotSpec, stageTable } from './snapsh
 
 /**
  * The SQL of the change policies. Each works on `diff`, a temporary table of the rows that matter: new (`known` false),
- * changed, or absent (`gone`). Unchanged rows are read once, in one join, and never written or locked.
+ * changed, or absent. Unchanged rows are read once, in one join, and never written or locked.
  */
 
 /** Columns of the table's rows: those of the target, ESI's, and the moment from which the version is valid ($1). */
@@ -25,7 +25,7 @@ export const stagedOrStored = (spec: SnapshotSpec): string =>
 /** `snapshot`: staged rows against the rows of the target, in one pass. */
 export function snapshotDiff(spec: SnapshotSpec, runId: number): string {
   return `CREATE TEMP TABLE diff ON COMMIT DROP AS
-    SELECT ${columnList(spec.key)}, ${stagedOrStored(spec)}, s.page IS NULL AS gone, b.present IS NOT NULL AS known
+    SELECT ${columnList(spec.key)}, ${stagedOrStored(spec)}, s.page IS NULL AS absent, b.present IS NOT NULL AS known
       FROM ${stageTable(runId)} s
       FULL JOIN (SELECT ${columnList(spec.columns)}, true AS present FROM ${spec.table} b WHERE ${isOfTarget(spec, 'b')}) b
      USING (${columnList(spec.key)})
@@ -37,7 +37,7 @@ export function snapshotDiff(spec: SnapshotSpec, runId: number): string {
 export function changesDiff(spec: SnapshotSpec, runId: number): string {
   const data = dataColumns(spec);
   return `CREATE TEMP TABLE diff ON COMMIT DROP AS
-    SELECT ${columnList(spec.columns, 's.')}, false AS gone, l.present IS NOT NULL AS known
+    SELECT ${columnList(spec.columns, 's.')}, false AS absent, l.present IS NOT NULL AS known
       FROM ${stageTable(runId)} s
       LEFT JOIN LATERAL (SELECT ${columnList(data, 'v.')}, true AS present FROM ${spec.table} v
                           WHERE ${sameKey(spec.key, 'v', 's')} AND ${isOfTarget(spec, 'v')}
@@ -51,7 +51,7 @@ export const dayOf = (at: Date): string => at.toISOString().slice(0, 10);
 /** `daily`: staged rows against the rows of the same day. The day is a literal of our own making. */
 export function dailyDiff(spec: SnapshotSpec, runId: number, at: Date): string {
   return `CREATE TEMP TABLE diff ON COMMIT DROP AS
-    SELECT ${columnList(spec.columns, 's.')}, false AS gone, b.${spec.versionedAt} IS NOT NULL AS known
+    SELECT ${columnList(spec.columns, 's.')}, false AS absent, b.${spec.versionedAt} IS NOT NULL AS known
       FROM ${stageTable(runId)} s
       LEFT JOIN ${spec.table} b ON ${sameKey(spec.key, 'b', 's')} AND b."${spec.versionedAt}" = '${dayOf(at)}' AND ${isOfTarget(spec, 'b')}
      WHERE NOT s.rejected AND (b."${spec.versionedAt}" IS NULL OR ${differ(dataColumns(spec), 's', 'b')})`;
@@ -66,7 +66,7 @@ export function correctDay(spec: SnapshotSpec, at: Date): string {
 /** `append`: staged rows whose key the table does not hold yet. */
 export function appendDiff(spec: SnapshotSpec, runId: number): string {
   return `CREATE TEMP TABLE diff ON COMMIT DROP AS
-    SELECT ${columnList(spec.columns, 's.')}, false AS gone, false AS known FROM ${stageTable(runId)} s
+    SELECT ${columnList(spec.columns, 's.')}, false AS absent, false AS known FROM ${stageTable(runId)} s
      WHERE NOT s.rejected
        AND NOT EXISTS (SELECT FROM ${spec.table} b WHERE ${isOfTarget(spec, 'b')} AND ${sameKey(spec.key, 'b', 's')})`;
 }
@@ -74,7 +74,7 @@ export function appendDiff(spec: SnapshotSpec, runId: number): string {
 /** `upsert`: staged rows that are new, or differ from what the table holds. */
 export function upsertDiff(spec: SnapshotSpec, runId: number): string {
   return `CREATE TEMP TABLE diff ON COMMIT DROP AS
-    SELECT ${columnList(spec.columns, 's.')}, false AS gone, b.present IS NOT NULL AS known FROM ${stageTable(runId)} s
+    SELECT ${columnList(spec.columns, 's.')}, false AS absent, b.present IS NOT NULL AS known FROM ${stageTable(runId)} s
       LEFT JOIN (SELECT ${columnList(spec.columns)}, true AS present FROM ${spec.table} b WHERE ${isOfTarget(spec, 'b')}) b
         ON ${sameKey(spec.key, 'b', 's')}
      WHERE NOT s.rejected AND (b.present IS NULL OR ${differ(dataColumns(spec), 's', 'b')})`;
@@ -105,17 +105,17 @@ export function archiveVersions(spec: SnapshotSpec): string {
     .join(' ');
   return `INSERT INTO ${spec.change.versions} (${columnList(columns)}, valid_from, valid_to, ended_by)
     SELECT ${columnList(columns, 'b.')}, b."${spec.versionedAt}", $1,
-           CASE WHEN d.gone THEN 'closed' ${reasons} ELSE 'changed' END
+           CASE WHEN d.absent THEN 'closed' ${reasons} ELSE 'changed' END
       FROM diff d JOIN ${spec.table} b ON ${sameKey(spec.key, 'b', 'd')} WHERE d.known ON CONFLICT DO NOTHING`;
 }
 
 export function deleteAbsent(spec: SnapshotSpec): string {
-  return `DELETE FROM ${spec.table} b USING diff d WHERE d.gone AND ${sameKey(spec.key, 'b', 'd')} AND ${isOfTarget(spec, 'b')}`;
+  return `DELETE FROM ${spec.table} b USING diff d WHERE d.absent AND ${sameKey(spec.key, 'b', 'd')} AND ${isOfTarget(spec, 'b')}`;
 }
 
 export function updateChanged(spec: SnapshotSpec): string {
   return `UPDATE ${spec.table} b SET ${assignments(dataColumns(spec), 'd')}, "${spec.versionedAt}" = $1
-            FROM diff d WHERE d.known AND NOT d.gone AND ${sameKey(spec.key, 'b', 'd')} AND ${isOfTarget(spec, 'b')}`;
+            FROM diff d WHERE d.known AND NOT d.absent AND ${sameKey(spec.key, 'b', 'd')} AND ${isOfTarget(spec, 'b')}`;
 }
 
 /** Inserts the rows of `diff` that no other writer has inserted meanwhile. $1 is the moment of the snapshot. */

@@ -32,7 +32,7 @@ export interface MergeContext {
 export async function mergeSnapshot(context: MergeContext): Promise<PublishResult> {
   const { client, spec, plan, previous } = context;
   const { change } = spec;
-  // Rows that never change may stand on two pages, because one moved to the next page while they were read.
+  // Rows that never change may be on two pages, because one moved to the next page while they were read.
   if (plan.torn !== undefined || change.policy === 'append')
     await client.query(sql.deleteDuplicates(spec, plan.runId));
   if (change.policy === 'append' || change.policy === 'upsert') return mergeRows(context);
@@ -91,7 +91,7 @@ async function mergeAgainstTable(context: MergeContext, before: number): Promise
   const changed = (await client.query(sql.updateChanged(spec), [plan.at])).rowCount ?? 0;
   const inserted = (await client.query(sql.insertNew(spec), [plan.at])).rowCount ?? 0;
   const rows = before - removed + inserted;
-  // Every key of a complete snapshot now stands in the table once, so fewer rows than were staged mean a duplicate key.
+  // Every key of a complete snapshot is now in the table once, so fewer rows than were staged mean a duplicate key.
   // Where rejected rows or untrusted deletions blur that sum, the stage itself is searched, which takes longer.
   const sumHolds = plan.rejected === 0 && plan.trustDeletions;
   const hasDuplicate = sumHolds ? rows + foreign < plan.rows : await hasDuplicateKey(context);
@@ -176,8 +176,8 @@ async function mergeOpenList(context: MergeContext, openList: OpenList): Promise
 
 /** The number of absent rows in `diff`. Where deletions are not trusted they leave `diff`. */
 async function countAbsent({ client, plan }: MergeContext): Promise<number> {
-  if (!plan.trustDeletions) await client.query('DELETE FROM diff WHERE gone');
-  return countOf(client, 'SELECT count(*) AS rows FROM diff WHERE gone');
+  if (!plan.trustDeletions) await client.query('DELETE FROM diff WHERE absent');
+  return countOf(client, 'SELECT count(*) AS rows FROM diff WHERE absent');
 }
 
 async function hasDuplicateKey({ client, spec, plan }: MergeContext): Promise<boolean> {

@@ -7,7 +7,7 @@ import { dataColumns, isOfTarget, type SnapshotSpec, stageTable } from './snapsh
 
 /**
  * A list of rows in one state: a row that is absent has left it, a row that is listed again has returned. A row's end
- * stands against a list that is older than the answer that stated it (the two routes are cached separately), and against
+ * overrides a list that is older than the answer that stated it (the two routes are cached separately), and against
  * every list where ESI itself stated the end. The moment is a literal of our own making.
  */
 export function openListDiff(
@@ -19,7 +19,7 @@ export function openListDiff(
   const open = [state, ...inferred].map((one) => `'${one}'`).join(', ');
   const staged = `SELECT FROM ${stageTable(runId)} k WHERE ${sameKey(spec.key, 'k', 'b')}`;
   return `CREATE TEMP TABLE diff ON COMMIT DROP AS
-    SELECT ${columnList(spec.key)}, ${stagedOrStored(spec)}, s.page IS NULL AS gone, b.present IS NOT NULL AS known
+    SELECT ${columnList(spec.key)}, ${stagedOrStored(spec)}, s.page IS NULL AS absent, b.present IS NOT NULL AS known
       FROM ${stageTable(runId)} s
       FULL JOIN (SELECT ${columnList(spec.columns)}, b.state = '${state}' AND b.left_at IS NULL AS present,
                         b.state NOT IN (${open})
@@ -38,16 +38,16 @@ export function countListed(spec: SnapshotSpec, state: string): string {
            WHERE ${isOfTarget(spec, 'b')} AND b.state = '${state}' AND b.left_at IS NULL`;
 }
 
-/** Marks absent rows as gone from the list at $1. `state` is set where no answer can state their end any more. */
+/** Marks absent rows as having left the list at $1. `state` is set where no answer can state their end any more. */
 export function markLeft(spec: SnapshotSpec, state?: string): string {
   const known = state === undefined ? '' : `, state = '${state}'`;
-  return `UPDATE ${spec.table} b SET left_at = $1${known} FROM diff d WHERE d.gone AND ${sameKey(spec.key, 'b', 'd')} AND ${isOfTarget(spec, 'b')}`;
+  return `UPDATE ${spec.table} b SET left_at = $1${known} FROM diff d WHERE d.absent AND ${sameKey(spec.key, 'b', 'd')} AND ${isOfTarget(spec, 'b')}`;
 }
 
 /** Rows that have returned to the list, or have changed on it. */
 export function updateListed(spec: SnapshotSpec, state: string): string {
   return `UPDATE ${spec.table} b SET ${assignments(dataColumns(spec), 'd')}, "${spec.versionedAt}" = $1, state = '${state}', left_at = NULL
-            FROM diff d WHERE d.known AND NOT d.gone AND ${sameKey(spec.key, 'b', 'd')} AND ${isOfTarget(spec, 'b')}`;
+            FROM diff d WHERE d.known AND NOT d.absent AND ${sameKey(spec.key, 'b', 'd')} AND ${isOfTarget(spec, 'b')}`;
 }
 
 /**

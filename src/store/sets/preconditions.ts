@@ -11,7 +11,7 @@ export async function isRunOpen(client: PoolClient, runId: number): Promise<bool
   return rows.length > 0;
 }
 
-/** Whether the pages that answered 304 are those of the published snapshot: a twin may have published another since. */
+/** Whether the pages that answered 304 are those of the published snapshot: another run may have published one since. */
 export async function isBasedOn(
   client: PoolClient,
   plan: { readonly runId: number; readonly notModified: readonly number[] },

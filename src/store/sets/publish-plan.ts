@@ -11,7 +11,7 @@ export interface LossGuard {
 /** A staged snapshot as it is to be published. */
 export interface PublishPlan {
   readonly runId: number;
-  /** Last-Modified of the snapshot: the moment it stands for. */
+  /** Last-Modified of the snapshot: the moment that it shows. */
   readonly at: Date;
   readonly expires: Date | undefined;
   readonly pages: number;
@@ -30,7 +30,7 @@ export interface PublishPlan {
   readonly now: Date;
 }
 
-/** What a publication did, in rows. `rows` is the size of the snapshot as it now stands. */
+/** What a publication did, in rows. `rows` is the size of the published snapshot. */
 export interface Merged {
   readonly state: 'published' | 'unchanged';
   readonly inserted: number;
@@ -45,7 +45,7 @@ export type NotPublished =
   | { readonly state: 'superseded' }
   /** Pages answered 304 to ETags of another snapshot than the published one. */
   | { readonly state: 'stale' }
-  /** The run was closed, by a twin of this step or from outside. */
+  /** The run was closed, by a concurrent execution of this step or from outside. */
   | { readonly state: 'closed' }
   /** The rows lack what other routes have to say of them. */
   | { readonly state: 'not-enriched' }

@@ -54,7 +54,7 @@ async function publish(
   return mergeSnapshot({ client, spec, plan, previous });
 }
 
-/** Bookkeeping: ETags become valid with the rows they stand for, the run is closed, the stage before is dropped. */
+/** Bookkeeping: ETags become valid with their rows, the run is closed, the stage before is dropped. */
 async function finishPublication(
   client: PoolClient,
   spec: SnapshotSpec,
@@ -74,7 +74,7 @@ async function finishPublication(
   // What a torn snapshot did not show was kept, so a 304 would confirm what ESI never said: every page is read again.
   if (plan.torn !== undefined)
     await client.query('UPDATE stage.pages SET etag = NULL WHERE run_id = $1', [plan.runId]);
-  // Twins that page backwards may have requested the same page under two numbers.
+  // Concurrent steps that page backwards may have requested the same page under two numbers.
   await client.query(
     `INSERT INTO esi_cache (url, etag, updated_at)
      SELECT DISTINCT ON (url) url, etag, $2::timestamptz FROM stage.pages WHERE run_id = $1 AND etag IS NOT NULL

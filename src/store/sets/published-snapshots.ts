@@ -81,7 +81,7 @@ export async function writePublishedSnapshot(
   );
 }
 
-/** Records a rejected snapshot: what the next one has to confirm, and when ESI may be asked again. */
+/** Records a rejected snapshot: what the next one has to confirm, and when ESI may be requested again. */
 export async function writeSuspect(
   db: Queryable,
   key: ResourceKey,

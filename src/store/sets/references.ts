@@ -14,7 +14,7 @@ const isMissing = (table: string, key: string, id: string, and = '') =>
 const isNoStation = (id: string) => isMissing('stations', 'station_id', id);
 const isNoStructure = (id: string) => isMissing('structures', 'structure_id', id);
 
-/** Conditions that an id is unknown. Each EXISTS stands by itself, so that the planner turns it into a join. */
+/** Conditions that an id is unknown. Each EXISTS is a condition of its own, so that the planner turns it into a join. */
 const IS_UNKNOWN: Record<ReferenceKind, (id: string, spec: SnapshotSpec, runId: number) => string> = {
   types: (id) => isMissing('types', 'type_id', id),
   systems: (id) => isMissing('systems', 'system_id', id),

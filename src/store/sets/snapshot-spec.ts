@@ -26,11 +26,11 @@ export interface SnapshotSpec extends ResourceKey {
   readonly references: readonly (readonly [column: string, kind: ReferenceKind])[];
   readonly enrichments: readonly Enrichment[];
   readonly series: Series | undefined;
-  /** The staged rows outlive the publication, because later pages that answer 304 stand for them. */
+  /** The staged rows outlive the publication, because later pages that answer 304 refer to them. */
   readonly keepsStage: boolean;
 }
 
-/** The unlogged table of a run's rows until they are published, and of the rows that pages answering 304 stand for. */
+/** The unlogged table of a run's rows until they are published, and of the rows that pages answering 304 refer to. */
 export const stageTable = (runId: number): string => `stage.r${runId}`;
 
 /** The columns that may change while the key stays. */

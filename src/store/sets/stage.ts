@@ -49,7 +49,7 @@ export async function createStage(db: Queryable, spec: SnapshotSpec, runId: numb
 
 /**
  * Drops the stages that killed runs of this target left behind: of closed runs that are not the published snapshot's.
- * Only the last three days are searched, a tenth of the work of searching all runs; the daily maintenance does the rest.
+ * Only the last three days are searched, a tenth of the work of searching all runs; the daily maintenance searches the others.
  */
 export async function dropOldStages(pool: Pool, spec: SnapshotSpec, runId: number): Promise<void> {
   const { rows } = await pool.query<{ run_id: number }>(
@@ -100,7 +100,7 @@ export function encodePage(
 }
 
 /**
- * Stages pages in one transaction. A page that is staged already stays as it is, so that a repeated activity, or a twin
+ * Stages pages in one transaction. A page that is staged already stays as it is, so that a repeated activity, or one
  * that was believed dead, changes nothing.
  */
 export async function stagePages(
@@ -200,8 +200,8 @@ export async function dropPages(db: Database, runId: number, pages: readonly num
   await db.transaction(async (client) => {
     await dropEnrichments(client, runId); // the new rows have to be enriched as well
     const { rows } = await client.query<{ requests: number | null }>(
-      `WITH gone AS (DELETE FROM stage.pages WHERE run_id = $1 AND page = ANY($2) RETURNING requests)
-       SELECT sum(requests)::int AS requests FROM gone`,
+      `WITH dropped AS (DELETE FROM stage.pages WHERE run_id = $1 AND page = ANY($2) RETURNING requests)
+       SELECT sum(requests)::int AS requests FROM dropped`,
       [runId, pages],
     );
     if (await hasStage(client, runId))

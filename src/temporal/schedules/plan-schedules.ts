@@ -43,7 +43,7 @@ function timing(
   settings: ScheduleSettings,
 ): Pick<WantedSchedule, 'spec' | 'policies'> {
   const { schedule } = collector;
-  // A sweep skips targets whose run is under way, so sweeps may overlap and one slow region stops no other. With a single
+  // A run over all targets skips those that are running, so such runs may overlap and a slow region delays no other. With a single
   // target a second run would find nothing to do.
   const overlap = 'for' in collector && collector.for ? ('ALLOW_ALL' as const) : ('SKIP' as const);
   if ('cronSetting' in schedule) {

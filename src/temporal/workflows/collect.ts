@@ -23,7 +23,7 @@ export interface CollectInput {
 }
 
 /** What became of the runs of several targets. */
-export interface SweepSummary {
+export interface TargetsSummary {
   readonly targets: number;
   readonly outcomes: Readonly<Record<string, number>>;
 }
@@ -41,7 +41,7 @@ export const businessId = (collector: string, target: string) =>
  * Collects one target, or all targets of a collector. The run of a target always has its business id, so that it cannot
  * run twice at once: a workflow that was started under another id starts it as a child.
  */
-export async function collect(input: CollectInput): Promise<RunSummary | SweepSummary> {
+export async function collect(input: CollectInput): Promise<RunSummary | TargetsSummary> {
   if (typeof input?.collector !== 'string') {
     throw ApplicationFailure.nonRetryable(
       'Invalid input. Use {"collector": "market-orders", "target": "region/10000002"}.',
@@ -58,7 +58,7 @@ export async function collect(input: CollectInput): Promise<RunSummary | SweepSu
   if (only !== undefined && workflowInfo().workflowId === businessId(input.collector, only)) {
     return runInWorkflow(input.collector, only, input.waitUntilDue ?? false);
   }
-  return sweep(input, targets);
+  return collectTargets(input, targets);
 }
 
 function isStale({ staleAfter }: CollectInput): boolean {
@@ -67,7 +67,7 @@ function isStale({ staleAfter }: CollectInput): boolean {
   return workflowInfo().startTime.getTime() - scheduled.getTime() > staleAfter;
 }
 
-async function sweep(input: CollectInput, targets: readonly string[]): Promise<SweepSummary> {
+async function collectTargets(input: CollectInput, targets: readonly string[]): Promise<TargetsSummary> {
   const outcomes: Record<string, number> = {};
   let lastError = '';
   await mapConcurrent(targets, TARGET_CONCURRENCY, async (target) => {
@@ -80,8 +80,8 @@ async function sweep(input: CollectInput, targets: readonly string[]): Promise<S
     }
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   });
-  // The children were cancelled with the sweep; by now they have closed their runs and ended.
-  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('The sweep was cancelled.');
+  // The children were cancelled as well; by now they have closed their runs.
+  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('The run was cancelled.');
   if (targets.length > 0 && outcomes['failed'] === targets.length)
     throw ApplicationFailure.nonRetryable(lastError, 'ALL_FAILED');
   return { targets: targets.length, outcomes };
@@ -97,7 +97,7 @@ async function startChild({ collector, waitUntilDue }: CollectInput, target: str
       workflowId,
       args,
       staticSummary: workflowId,
-      parentClosePolicy: 'REQUEST_CANCEL', // the runs of a sweep that ends early still close their rows in collection_runs
+      parentClosePolicy: 'REQUEST_CANCEL', // children that are cancelled still close their rows in collection_runs
     });
     return 'outcome' in summary ? summary.outcome : 'published';
   } catch (error) {
