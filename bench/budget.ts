@@ -35,7 +35,7 @@ async function simulated(): Promise<{ lines: Line[]; bounds: Bound[] }> {
         route,
         cost,
         forMs,
-        ceiling: LIFTED,
+        throttle: LIFTED,
       });
       const share = arrivals.reduce((sum, a) => sum + a.tokens, 0) / (3 * tokens);
       const worst = worstWindow(arrivals, windowMs);

@@ -1,6 +1,6 @@
 import { silentLog } from '../../src/lib/log.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { forgetIdleBuckets, postgresRateLimitStore } from '../../src/store/limits/rate-limit-store.ts';
+import { deleteIdleBuckets, postgresRateLimitStore } from '../../src/store/limits/rate-limit-store.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { median, rounded } from './report.ts';
 import type { Measured } from './measured.ts';
@@ -24,7 +24,7 @@ export async function measureAdmission(servers: BenchServers): Promise<Measured>
       `INSERT INTO esi_buckets (bucket, state, updated_at)
        SELECT 'group' || g || '/user' || u,
               jsonb_build_object('slots', jsonb_build_array(jsonb_build_array(extract(epoch FROM now()) * 1000, 20, 'w')),
-                                 'leases', '{}'::jsonb, 'foreign', 0, 'foreignAt', 0), now()
+                                 'leases', '{}'::jsonb, 'externalUsage', 0, 'externalUsageAt', 0), now()
          FROM generate_series(1, $1::int) u, generate_series(1, $2::int) g`,
       [USERS, GROUPS],
     );
@@ -35,8 +35,8 @@ export async function measureAdmission(servers: BenchServers): Promise<Measured>
     for (let i = 0; i < 2 * ROUNDS; i++) {
       const bucket = `group${(i % GROUPS) + 1}/user${((i * 7_919) % USERS) + 1}`; // a prime spreads the users
       const started = performance.now();
-      const exchange = { worker: 'bench', spent: [[5, 2]] as const, inFlight: 0, want: 5 };
-      await ledger.exchange([{ bucket, limit: LIMIT, exchange }]);
+      const sync = { worker: 'bench', spent: [[5, 2]] as const, inFlight: 0, want: 5 };
+      await ledger.sync([{ bucket, limit: LIMIT, sync }]);
       if (i >= ROUNDS) times.push(performance.now() - started);
     }
     const grown = (process.memoryUsage().rss - heapBefore) / 2 ** 20;
@@ -45,7 +45,7 @@ export async function measureAdmission(servers: BenchServers): Promise<Measured>
     );
     await db.pool.query(`UPDATE esi_buckets SET updated_at = now() - interval '1 day'`);
     let forgotten = 0;
-    for (let n = await forgetIdleBuckets(db); n > 0; n = await forgetIdleBuckets(db)) forgotten += n;
+    for (let n = await deleteIdleBuckets(db); n > 0; n = await deleteIdleBuckets(db)) forgotten += n;
     const ms = rounded(median(times));
     const what = `an exchange with ${(USERS * GROUPS).toLocaleString('en')} buckets`;
     return {

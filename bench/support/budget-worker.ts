@@ -15,17 +15,17 @@ const TYPES = [34, 35, 36, 37, 38, 39, 40];
 
 const order = JSON.parse(process.argv[2] ?? '{}') as RealTimeOrder;
 const db = openDatabase({ url: order.databaseUrl, maxConnections: 5, minConnections: 1, log: silentLog });
-const budget = new SharedRateLimiter({
+const rateLimiter = new SharedRateLimiter({
   store: postgresRateLimitStore(db),
   worker: `worker ${process.pid}`,
-  ceiling: { perMinute: 1_000_000 },
+  throttle: { perMinute: 1_000_000 },
   clock: systemClock,
   log: silentLog,
 });
 const esi = new EsiClient({
   baseUrl: order.esiUrl,
   userAgent: 'eve-collector-bench (bench@example.com)',
-  budget,
+  rateLimiter,
   clock: systemClock,
   log: silentLog,
   downtime: false,
@@ -49,6 +49,6 @@ async function lane(n: number): Promise<void> {
 }
 
 await Promise.all(Array.from({ length: LANES }, (_, n) => lane(n)));
-await budget.close();
+await rateLimiter.close();
 await esi.close();
 await db.close();

@@ -12,7 +12,7 @@ const CEILING = { perMinute: 300, burst: 50 };
 /** From us to ESI and back, as it is measured from Europe: what makes requests of one minute not be of one moment. */
 const ROUND_TRIP = 150;
 
-/** As the budget itself reports: twice a second. */
+/** As the rate limiter itself reports: twice a second. */
 const REPORT_EVERY = 500;
 
 /**
@@ -41,14 +41,14 @@ function ledgerAt(db: Database, clock: DayClock): RateLimitStore {
 }
 
 /**
- * The product's budget on the PostgreSQL ledger, in virtual time. Left out is the pacer of the process, whose clock is
+ * The product's rate limiter on the PostgreSQL ledger, in virtual time. Left out is the pacer of the process, whose clock is
  * real; the ledger holds the same ceiling.
  */
 export function dayBudget(db: Database, clock: DayClock): RateLimiter {
-  const budget = new SharedRateLimiter({
+  const rateLimiter = new SharedRateLimiter({
     store: ledgerAt(db, clock),
     worker: 'bench',
-    ceiling: CEILING,
+    throttle: CEILING,
     clock: clock.aside,
     log: silentLog,
   });
@@ -58,18 +58,18 @@ export function dayBudget(db: Database, clock: DayClock): RateLimiter {
     reporting = true;
     await clock.aside.sleep(REPORT_EVERY);
     reporting = false;
-    budget['report'](); // what its timer does: that one is real, and would come hours of the day too late
+    rateLimiter['report'](); // what its timer does: that one is real, and would come hours of the day too late
   };
   const ended = (admission: Admission): Admission => ({
-    settle: (...how) => (admission.settle(...how), void reportLater()),
+    complete: (...how) => (admission.complete(...how), void reportLater()),
     cancel: () => (admission.cancel(), void reportLater()),
   });
   return {
     async admit(request: AdmitRequest) {
-      const admission = await clock.waiting(() => budget.admit(request));
+      const admission = await clock.waiting(() => rateLimiter.admit(request));
       await clock.sleep(ROUND_TRIP);
       return ended(admission);
     },
-    close: () => budget.close(),
+    close: () => rateLimiter.close(),
   };
 }

@@ -68,7 +68,7 @@ export async function withDay<T>(options: DayOptions, work: (app: DayHouse) => P
   const esi = new EsiClient({
     baseUrl: esiUrl,
     userAgent: AGENT,
-    budget,
+    rateLimiter: budget,
     clock,
     log: silentLog,
     downtime: false, // as the product does with a simulated ESI on this machine

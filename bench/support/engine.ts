@@ -81,7 +81,7 @@ export function benchEngine(options: BenchEngineOptions): BenchEngine {
   const esi = new EsiClient({
     baseUrl: options.esiUrl,
     userAgent: AGENT,
-    budget: unlimited,
+    rateLimiter: unlimited,
     clock,
     log: silentLog,
     observe: metrics.request,

@@ -45,12 +45,12 @@ export async function measureLedgerCost(servers: BenchServers): Promise<Measured
   const url = servers.databaseUrl('cost');
   await migrate(url, new Date());
   const db = openDatabase({ url, maxConnections: 10, minConnections: 1, log: silentLog });
-  const ceiling = { perMinute: 1_000_000 };
+  const throttle = { perMinute: 1_000_000 };
   const ledger = () =>
     new SharedRateLimiter({
       store: postgresRateLimitStore(db),
       worker: `bench ${Math.random()}`,
-      ceiling,
+      throttle,
       clock: systemClock,
       log: silentLog,
     });
@@ -58,17 +58,17 @@ export async function measureLedgerCost(servers: BenchServers): Promise<Measured
   try {
     for (let round = 0; round <= ROUNDS; round++) {
       for (const kind of ['without', 'with'] as const) {
-        const budget = kind === 'with' ? ledger() : unlimited;
+        const rateLimiter = kind === 'with' ? ledger() : unlimited;
         const esi = new EsiClient({
           baseUrl: simulator.url,
           userAgent: AGENT,
-          budget,
+          rateLimiter,
           clock: systemClock,
           log: silentLog,
         });
         const seconds = await sweep(esi);
         if (round > 0) times[kind].push(seconds); // the first warms up
-        await budget.close();
+        await rateLimiter.close();
         await esi.close();
         await db.pool.query('DELETE FROM esi_buckets'); // the bucket of 12,000 holds ten sweeps
       }

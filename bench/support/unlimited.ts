@@ -2,6 +2,6 @@ import type { RateLimiter } from '../../src/esi/limits/admission.ts';
 
 /** Lets everything through at once: what a sweep costs without any budget. */
 export const unlimited: RateLimiter = {
-  admit: async () => ({ settle: () => undefined, cancel: () => undefined }),
+  admit: async () => ({ complete: () => undefined, cancel: () => undefined }),
   close: async () => undefined,
 };

@@ -40,12 +40,12 @@ export async function createApp(config: Config, databaseUrl: string, log: Log): 
   const clock = systemClock;
   const db = openDatabase({ ...databaseOptions(config, databaseUrl, log), observe: metrics.query });
   addRateLimitMetrics(metrics.registry, db);
-  const limiter = createRateLimiter(config, db, clock, log);
+  const rateLimiter = createRateLimiter(config, db, clock, log);
   const esi = new EsiClient({
     baseUrl: config.ESI_BASE_URL,
     userAgent: config.ESI_USER_AGENT,
     compatibilityDate: config.ESI_COMPATIBILITY_DATE,
-    budget: limiter,
+    rateLimiter,
     clock,
     log,
     paused: createPauseReader(db, clock),
@@ -70,7 +70,7 @@ export async function createApp(config: Config, databaseUrl: string, log: Log): 
     sso,
     async close() {
       await Promise.allSettled([esi.close(), sde.close(), sso?.close()]);
-      await limiter.close();
+      await rateLimiter.close();
       await db.close();
     },
   };
@@ -92,13 +92,13 @@ function createSso(config: Config, log: Log): SsoClient | undefined {
 
 /** Limits in the database, which all workers share, and a throttle for this process. */
 function createRateLimiter(config: Config, db: Database, clock: Clock, log: Log): SharedRateLimiter {
-  const ceiling = { perMinute: config.ESI_RATE_LIMIT, burst: config.ESI_BURST_LIMIT };
+  const throttle = { perMinute: config.ESI_RATE_LIMIT, burst: config.ESI_BURST_LIMIT };
   return new SharedRateLimiter({
     store: postgresRateLimitStore(db),
     // Containers start with the same host name and pid each time; the random part keeps leases of earlier starts apart.
     worker: `${hostname()}:${process.pid}:${randomUUID().slice(0, 4)}`,
-    ceiling,
-    pacer: new Throttle(ceiling),
+    throttle,
+    pacer: new Throttle(throttle),
     stricter: createStricterReader(db, clock),
     clock,
     log,

@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
+import { HIDDEN_LIMIT_PREFIX } from '../esi/limits/charges.ts';
 import { viewBucket } from '../lib/token-bucket-view.ts';
 import { readBuckets } from '../store/limits/rate-limit-store.ts';
 import type { Database } from '../store/database.ts';
@@ -32,11 +33,11 @@ interface Sums {
 async function sumGroups(db: Pick<Database, 'pool'>): Promise<Map<string, Sums>> {
   const groups = new Map<string, Sums>();
   for (const { bucket, state, now } of await readBuckets(db)) {
-    const [group = bucket] = bucket.startsWith('hidden ') ? [bucket] : bucket.split('/');
+    const [group = bucket] = bucket.startsWith(HIDDEN_LIMIT_PREFIX) ? [bucket] : bucket.split('/');
     const view = viewBucket(bucket, state, now);
     const sums = groups.get(group) ?? { limit: 0, used: 0, leased: 0, free: 0 };
     sums.limit += view.limit;
-    sums.used += view.used + view.foreign;
+    sums.used += view.used + view.externalUsage;
     sums.leased += view.leased;
     sums.free += view.free;
     groups.set(group, sums);

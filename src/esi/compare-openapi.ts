@@ -1,56 +1,42 @@
 import { z } from 'zod';
-import { factOf, type Route, type RouteFact, routes } from './facts/routes.ts';
+import { parseDuration, SECOND } from '../lib/duration.ts';
+import { factOf, type Route, routes } from './facts/routes.ts';
 
-/** What ESI's description says of one of our routes, and how that differs from what we shipped with. */
+/** A route as ESI's description has it, and how that differs from the shipped facts. */
 export interface RouteCheck {
   readonly route: Route;
   readonly group: string | undefined;
   readonly tokens: number | undefined;
   readonly windowSeconds: number | undefined;
   readonly cacheSeconds: number | undefined;
-  /** In words; undefined where nothing differs. */
+  /** The differences, for display; undefined where there are none. */
   readonly drift: string | undefined;
-  /** Stricter than shipped. */
+  /** Whether the rate limit is stricter than the shipped one. */
   readonly stricter: boolean;
 }
 
-const operation = z.record(z.string(), z.unknown()).optional();
+const operation = z
+  .looseObject({ 'x-cache-age': z.unknown(), 'x-rate-limit': z.unknown() })
+  .partial()
+  .optional();
 const description = z.object({ paths: z.record(z.string(), z.object({ get: operation, post: operation })) });
 const rateLimit = z.object({
   group: z.string(),
   'max-tokens': z.int().positive(),
-  'window-size': z.string(),
+  'window-size': z.string().regex(/^\d{1,5}[smh]$/),
 });
 
-const UNITS: Record<string, number> = { s: 1, m: 60, h: 3_600 };
-
-function seconds(text: string): number | undefined {
-  const match = /^(\d{1,5})([smh])$/.exec(text);
-  return match ? Number(match[1]) * UNITS[match[2]!]! : undefined;
-}
-
-/** Compares a description with the shipped facts, route by route. Throws ZodError when it is no description at all. */
+/** Compares a description with the shipped facts, route by route. Throws ZodError when it is not a description. */
 export function checkRoutes(json: unknown): RouteCheck[] {
   const { paths } = description.parse(json);
   return (Object.keys(routes) as Route[])
     .filter((route) => !route.startsWith('/meta/'))
-    .map((route) => {
-      const found = factOf(route).method === 'POST' ? paths[route]?.post : paths[route]?.get;
-      return withCacheDrift(checkRoute(route, found));
-    });
+    .map((route) =>
+      checkRoute(route, factOf(route).method === 'POST' ? paths[route]?.post : paths[route]?.get),
+    );
 }
 
-/** The cache's time is ESI's to say with each answer; a difference is told, since it changes how often asking pays. */
-function withCacheDrift(check: RouteCheck): RouteCheck {
-  const shipped = (routes[check.route] as RouteFact).cacheSeconds;
-  const { cacheSeconds: found, drift } = check;
-  if (shipped === undefined || found === undefined || shipped === found) return check;
-  const words = `cached for ${found} s instead of ${shipped} s`;
-  return { ...check, drift: drift === undefined ? words : `${drift}; ${words}` };
-}
-
-function checkRoute(route: Route, operation: Record<string, unknown> | undefined): RouteCheck {
-  const shipped = (routes[route] as RouteFact).group;
+function checkRoute(route: Route, found: z.infer<typeof operation>): RouteCheck {
   const none = {
     route,
     group: undefined,
@@ -58,26 +44,44 @@ function checkRoute(route: Route, operation: Record<string, unknown> | undefined
     windowSeconds: undefined,
     cacheSeconds: undefined,
   };
-  if (!operation) return { ...none, drift: "the route is missing in ESI's description", stricter: false };
-  const age = operation['x-cache-age'];
+  if (!found) return { ...none, drift: "the route is missing in ESI's description", stricter: false };
+  const age = found['x-cache-age'];
   const cacheSeconds = typeof age === 'number' ? age : undefined;
-  const parsed = rateLimit.safeParse(operation['x-rate-limit']);
-  const windowSeconds = parsed.success ? seconds(parsed.data['window-size']) : undefined;
-  if (!parsed.success || windowSeconds === undefined) {
-    const drift = shipped ? `the bucket ${shipped.name} is gone: the error limit counts` : undefined;
-    return { ...none, cacheSeconds, drift, stricter: false };
+  const { drift, stricter, ...limit } = compareLimit(route, found['x-rate-limit']);
+  const drifts = [drift, compareCache(route, cacheSeconds)].filter((text) => text !== undefined);
+  return { ...none, ...limit, cacheSeconds, drift: drifts.join('; ') || undefined, stricter };
+}
+
+/** Each answer says how long it is cached. A difference is reported because it changes how often a request pays. */
+function compareCache(route: Route, found: number | undefined): string | undefined {
+  const shipped = factOf(route).cacheSeconds;
+  if (shipped === undefined || found === undefined || shipped === found) return undefined;
+  return `cached for ${found} s instead of ${shipped} s`;
+}
+
+type LimitCheck = Pick<RouteCheck, 'drift' | 'stricter'> &
+  Partial<Pick<RouteCheck, 'group' | 'tokens' | 'windowSeconds'>>;
+
+function compareLimit(route: Route, json: unknown): LimitCheck {
+  const shipped = factOf(route).group;
+  const { data } = rateLimit.safeParse(json);
+  if (!data) {
+    const drift = shipped ? `the group ${shipped.name} was removed: the error limit applies` : undefined;
+    return { drift, stricter: false };
   }
-  const found = { group: parsed.data.group, tokens: parsed.data['max-tokens'], windowSeconds };
-  const words = `${found.group} ${found.tokens}/${parsed.data['window-size']}`;
-  if (!shipped) return { route, ...found, cacheSeconds, drift: `a bucket is new: ${words}`, stricter: true };
-  const same =
+  const windowSeconds = parseDuration(data['window-size'])! / SECOND;
+  const found = { group: data.group, tokens: data['max-tokens'], windowSeconds };
+  const text = `${found.group} ${found.tokens}/${data['window-size']}`;
+  if (!shipped) return { ...found, drift: `the group ${text} is new`, stricter: true };
+  const isSame =
     shipped.name === found.group &&
     shipped.tokens === found.tokens &&
     shipped.windowSeconds === windowSeconds;
-  const stricter =
-    found.tokens < shipped.tokens || found.tokens / windowSeconds < shipped.tokens / shipped.windowSeconds;
-  const drift = same
-    ? undefined
-    : `shipped ${shipped.name} ${shipped.tokens}/${shipped.windowSeconds / 60}m, ESI says ${words}`;
-  return { route, ...found, cacheSeconds, drift, stricter };
+  if (isSame) return { ...found, drift: undefined, stricter: false };
+  return {
+    ...found,
+    drift: `ESI has ${text} instead of ${shipped.name} ${shipped.tokens}/${shipped.windowSeconds / 60}m`,
+    stricter:
+      found.tokens < shipped.tokens || found.tokens / windowSeconds < shipped.tokens / shipped.windowSeconds,
+  };
 }

@@ -1,6 +1,6 @@
 import { AppError, type Verdict } from '../lib/errors.ts';
 
-/** A request that brought no usable answer. `requests`: how many were sent for it, so that none goes uncounted. */
+/** A request without a usable answer. `requests` is the number of requests that were sent for it. */
 export class EsiError extends AppError {
   readonly status: number | undefined;
   requests = 0;

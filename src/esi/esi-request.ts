@@ -1,13 +1,13 @@
 import { COMPATIBILITY_DATE, type Route, fillPath } from './facts/routes.ts';
 import type { Freshness } from './freshness.ts';
 
-/** Whose token goes with a request. What is secret in it stays in the closure. */
+/** The login that authorizes a request. Its token stays in the closure. */
 export interface EsiAuth {
-  /** The bucket's user: `application:character`. */
+  /** The user of its rate limits: `application:character`. */
   readonly user: string;
-  /** An access token that is good for the moment. Throws AppError when there is none to be had. */
+  /** Returns a valid access token. Throws AppError when there is none. */
   token(): Promise<string>;
-  /** ESI did not take the token (401): the next one is another. */
+  /** Replaces the token after ESI rejected it (401). */
   renew(): Promise<void>;
 }
 
@@ -17,35 +17,35 @@ export interface EsiRequest {
   readonly query?: Readonly<Record<string, string>>;
   /** Makes the request conditional; the answer may then be a 304 without a body. */
   readonly etag?: string | undefined;
-  /** 1 (a person waits) to 5 (backfill); 3 when nothing is said. */
+  /** 1 (interactive) to 5 (backfill). Default 3. */
   readonly priority?: number;
-  /** Whose token is sent, and whose bucket it draws on; the address's where nothing is said. */
+  /** Whose token is sent and whose rate limits apply; undefined: those of the IP address. */
   readonly auth?: EsiAuth | undefined;
-  /** Ids: the body of a POST route. */
+  /** The body of a POST route. */
   readonly ids?: readonly number[];
   readonly signal?: AbortSignal | undefined;
-  /** Called before each try and every few seconds of waiting: a sign of life for whoever watches. */
+  /** Called before each attempt and every few seconds while the request waits. */
   readonly heartbeat?: (() => void) | undefined;
 }
 
 export interface EsiResponse extends Freshness {
   readonly status: 200 | 304;
-  /** Path and query: what an ETag belongs to. */
+  /** Path and query, to which an ETag belongs. */
   readonly url: string;
   /** Undefined with 304. */
   readonly json: unknown;
   readonly etag: string | undefined;
-  /** How many requests it took. */
+  /** Requests sent for this answer. */
   readonly requests: number;
 }
 
-/** Path and query of a request: what an ETag belongs to. */
+/** Path and query of a request, to which an ETag belongs. */
 export function requestUrl(request: Pick<EsiRequest, 'route' | 'params' | 'query'>): string {
   const query = new URLSearchParams(request.query).toString();
   return fillPath(request.route, request.params ?? {}) + (query === '' ? '' : `?${query}`);
 }
 
-/** Method, headers and body as ESI wants them. Throws AppError when there is no token to be had. */
+/** Method, headers and body of a request. Throws AppError when there is no token. */
 export async function messageOf(
   { etag, auth, ids }: EsiRequest,
   { userAgent, compatibilityDate = COMPATIBILITY_DATE }: { userAgent: string; compatibilityDate?: string },

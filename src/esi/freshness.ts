@@ -1,48 +1,51 @@
+import { DAY, MINUTE } from '../lib/duration.ts';
 import { header, type Headers, numberHeader } from './classify-status.ts';
 import { EsiError } from './esi-error.ts';
 
-/** ESI holds nothing longer than a day; a later `Expires` is a fault, and believing it would end a series. */
-const LONGEST_LIFE = 24 * 3_600_000;
+/** ESI caches nothing for longer than a day. A later `Expires` is an error, and obeying it would end a series. */
+const MAX_LIFETIME = DAY;
 
-/** Servers of one cluster may differ by so much; what was modified later than that has not happened yet. */
-const AHEAD = 5 * 60_000;
+/** Clocks of ESI's servers may differ by this much. A later Last-Modified is an error. */
+const MAX_CLOCK_SKEW = 5 * MINUTE;
 
-/** The largest region had 411 pages in 2026; ten times that is a fault, and each page beyond the last costs an error. */
-const MOST_PAGES = 4_000;
+/** The largest region had 411 pages in 2026. Ten times that is an error, and each page beyond the last costs one. */
+const MAX_PAGES = 4_000;
 
+/** Age and extent of an answer. */
 export interface Freshness {
   readonly lastModified: Date | undefined;
-  /** On our clock: ESI's `Expires` less its `Date`, so that a clock gone wrong does not ask too early. */
+  /** On our clock: `Expires` minus `Date`, so that a wrong local clock does not cause early requests. */
   readonly expires: Date | undefined;
   readonly pages: number | undefined;
 }
 
-/** What the headers of an answer say of its age and extent. Throws EsiError (worth another try) at an absurd X-Pages. */
+/** Reads age and extent from the headers of an answer. Throws EsiError `retry` when X-Pages is implausible. */
 export function readFreshness(headers: Headers, now: number, path: string): Freshness {
-  const theirs = dateHeader(headers, 'date');
-  const end = dateHeader(headers, 'expires');
-  const left = end === undefined ? undefined : end - (theirs ?? now);
+  const serverNow = dateHeader(headers, 'date') ?? now;
+  const expires = dateHeader(headers, 'expires');
   const modified = dateHeader(headers, 'last-modified');
-  const isToCome = modified !== undefined && modified > (theirs ?? now) + AHEAD;
+  // A snapshot "modified" in the future would count as newer than every later one.
+  const isInFuture = modified !== undefined && modified > serverNow + MAX_CLOCK_SKEW;
   return {
-    // A set "modified" in the future would pass for newer than every later one.
-    lastModified: modified === undefined || isToCome ? undefined : new Date(modified),
-    expires: left === undefined ? undefined : new Date(now + Math.min(Math.max(0, left), LONGEST_LIFE)),
+    lastModified: modified === undefined || isInFuture ? undefined : new Date(modified),
+    expires:
+      expires === undefined
+        ? undefined
+        : new Date(now + Math.min(Math.max(0, expires - serverNow), MAX_LIFETIME)),
     pages: readPages(headers, path),
   };
 }
 
 function readPages(headers: Headers, path: string): number | undefined {
   const pages = numberHeader(headers, 'x-pages');
-  if (pages === undefined || pages <= MOST_PAGES) return pages === 0 ? 1 : pages;
-  throw new EsiError(`ESI speaks of ${pages} pages for ${path}; that is not believed.`, {
+  if (pages === undefined || pages <= MAX_PAGES) return pages === 0 ? 1 : pages;
+  throw new EsiError(`ESI reports ${pages.toLocaleString('en')} pages for ${path}, which is implausible.`, {
     code: 'ESI_BAD_SHAPE',
     verdict: 'retry',
   });
 }
 
 function dateHeader(headers: Headers, name: string): number | undefined {
-  const text = header(headers, name);
-  const time = text === undefined ? Number.NaN : Date.parse(text);
+  const time = Date.parse(header(headers, name) ?? '');
   return Number.isNaN(time) ? undefined : time;
 }

@@ -3,18 +3,18 @@ import { gunzip } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import { EsiError } from './esi-error.ts';
 
-/** The largest known answer is 2 MB (industry/systems); sixteen times that is no answer but a fault. */
+/** The largest known answer has 2 MB (industry/systems). Sixteen times that is an error. */
 export const MAX_BODY = 32 * 1024 * 1024;
 
-const inflate = promisify(gunzip);
+const gunzipAsync = promisify(gunzip);
 
 /**
- * A page of a thousand orders unpacks to 240 KB. Node's own pieces of 16 KB would make sixteen trips to a thread and back
- * of it, and a copy to join them: a third more of the processor's time.
+ * Bytes that zlib decompresses at once. A page of a thousand orders decompresses to 240 KB; Node's default of 16 KB would
+ * take sixteen trips to a thread and back and a copy to join them, which is a third more CPU time.
  */
-const PIECE = 256 * 1024;
+const CHUNK_SIZE = 256 * 1024;
 
-const nonsense = (message: string, cause?: unknown) =>
+const badBody = (message: string, cause?: unknown) =>
   new EsiError(message, { code: 'ESI_BAD_BODY', verdict: 'retry', cause });
 
 async function readBounded(
@@ -27,22 +27,22 @@ async function readBounded(
   for await (const chunk of body as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > maxBytes)
-      throw nonsense(`ESI's answer to ${path} is larger than ${maxBytes >> 20} MB; it is not read.`);
+      throw badBody(`ESI's answer to ${path} is larger than ${maxBytes >> 20} MB and was not read.`);
     chunks.push(chunk);
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
 }
 
-/** NaN and Infinity are no JSON, though some encoders write them: null in their place lets the row be judged alone. */
-function withoutNonNumbers(text: string): string {
-  return text.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:NaN|Infinity)/g, (found) =>
-    found.startsWith('"') ? found : 'null',
+/** Replaces NaN and Infinity by null. They are not JSON, but some encoders write them; null invalidates one row only. */
+function replaceNonNumbers(text: string): string {
+  return text.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:NaN|Infinity)/g, (match) =>
+    match.startsWith('"') ? match : 'null',
   );
 }
 
 /**
- * The JSON of an answer. Throws EsiError ESI_BAD_BODY (worth another try) when the body is too large, cut, not JSON
- * (ESI's load balancer answers in HTML or plain text at times), or announced as something else.
+ * Reads the JSON of an answer. Throws EsiError ESI_BAD_BODY (`retry`) when the body is too large, cut off, not JSON
+ * (ESI's load balancer sometimes answers in HTML or plain text), or not encoded as announced.
  */
 export async function readJson(
   answer: Dispatcher.ResponseData,
@@ -50,26 +50,25 @@ export async function readJson(
   maxBytes = MAX_BODY,
 ): Promise<unknown> {
   const raw = await readBounded(answer.body, path, maxBytes);
-  const zipped = answer.headers['content-encoding'] === 'gzip';
-  let text: string;
+  const isZipped = answer.headers['content-encoding'] === 'gzip';
+  let body: Buffer;
   try {
-    text = (zipped ? await inflate(raw, { maxOutputLength: maxBytes, chunkSize: PIECE }) : raw).toString(
-      'utf8',
-    );
+    body = isZipped ? await gunzipAsync(raw, { maxOutputLength: maxBytes, chunkSize: CHUNK_SIZE }) : raw;
   } catch (error) {
-    throw nonsense(
-      `ESI's answer to ${path} cannot be unpacked or is larger than ${maxBytes >> 20} MB.`,
+    throw badBody(
+      `ESI's answer to ${path} cannot be decompressed or is larger than ${maxBytes >> 20} MB.`,
       error,
     );
   }
+  const text = body.toString('utf8');
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
     try {
-      return JSON.parse(withoutNonNumbers(text)) as unknown;
+      return JSON.parse(replaceNonNumbers(text)) as unknown;
     } catch {
-      const kind = /^\s*</.test(text) ? 'a web page' : 'no JSON';
-      throw nonsense(`ESI answered ${path} with ${kind} instead of data.`, error);
+      const found = /^\s*</.test(text) ? 'a web page' : 'text that is not JSON';
+      throw badBody(`ESI answered ${path} with ${found} instead of data.`, error);
     }
   }
 }

@@ -6,19 +6,21 @@ import { Agent, interceptors, request as send } from 'undici';
 import type { Clock } from '../lib/clock.ts';
 import { AppError, describeError } from '../lib/errors.ts';
 
-/** The archive had some 90 MB in 2026; ten times that is a fault, and would fill a disk. */
+/** The archive had about 90 MB in 2026. Ten times that is an error and would fill a disk. */
 const MAX_ARCHIVE = 1_000 * 1024 * 1024;
 
-const TRIES = 3;
+const MAX_ATTEMPTS = 3;
 
+/** The newest build of the static data export. */
 export interface SdeLatest {
   readonly build: number;
 }
 
+/** Client of the static data export. */
 export interface SdeClient {
-  /** Number of the newest build. Throws AppError SDE_UNREACHABLE. */
+  /** Returns the newest build. Throws AppError SDE_UNREACHABLE. */
   latest(signal?: AbortSignal): Promise<SdeLatest>;
-  /** Path of the archive of a build, downloaded unless it is there already; older archives go. */
+  /** Returns the path of the archive of a build, which is downloaded if needed. Older archives are deleted. */
   download(build: number, signal?: AbortSignal, heartbeat?: (detail: unknown) => void): Promise<string>;
   close(): Promise<void>;
 }
@@ -26,11 +28,12 @@ export interface SdeClient {
 export interface SdeOptions {
   readonly baseUrl: string;
   readonly userAgent: string;
+  /** Folder of the downloaded archives. */
   readonly dir: string;
   readonly clock: Clock;
 }
 
-/** Client of the official Static Data Export: a line of JSON that names the build, and a zip of JSON Lines. */
+/** Creates a client of the official static data export: a JSON line that names the build, and a zip of JSON Lines. */
 export function createSdeClient(options: SdeOptions): SdeClient {
   const agent = new Agent({
     connections: 2,
@@ -41,7 +44,7 @@ export function createSdeClient(options: SdeOptions): SdeClient {
   const dispatcher = agent.compose(interceptors.redirect({ maxRedirections: 3 }));
 
   async function get(url: string, signal: AbortSignal | undefined) {
-    // A bare client was answered 404 by the archive's host.
+    // The archive's host answers 404 to clients without these headers.
     const headers = { 'user-agent': options.userAgent, accept: '*/*' };
     const answer = await send(options.baseUrl + url, { dispatcher, headers, signal: signal ?? null });
     if (answer.statusCode === 200) return answer.body;
@@ -49,22 +52,22 @@ export function createSdeClient(options: SdeOptions): SdeClient {
     throw new Error(`status ${answer.statusCode}`);
   }
 
-  async function tries<T>(what: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    for (let n = 1; ; n++) {
+  async function retry<T>(file: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
       try {
         return await work();
       } catch (error) {
         signal?.throwIfAborted();
-        if (n >= TRIES) throw unreachable(what, error);
-        await options.clock.sleep(500 * 2 ** n, signal);
+        if (attempt >= MAX_ATTEMPTS) throw unreachable(file, error);
+        await options.clock.sleep(500 * 2 ** attempt, signal);
       }
     }
   }
 
   return {
     latest: (signal) =>
-      tries('latest.jsonl', signal, async () =>
-        readLatest(await (await get('/tranquility/latest.jsonl', signal)).text()),
+      retry('latest.jsonl', signal, async () =>
+        parseLatest(await (await get('/tranquility/latest.jsonl', signal)).text()),
       ),
     async download(build, signal, heartbeat) {
       await mkdir(options.dir, { recursive: true });
@@ -72,16 +75,16 @@ export function createSdeClient(options: SdeOptions): SdeClient {
       const file = path.join(options.dir, name);
       if (await stat(file).catch(() => undefined)) return file;
       const url = `/tranquility/eve-online-static-data-${build}-jsonl.zip`;
-      await tries(name, signal, async () => save(await get(url, signal), file, heartbeat));
-      await dropOthers(options.dir, name);
+      await retry(name, signal, async () => saveArchive(await get(url, signal), file, heartbeat));
+      await deleteOthers(options.dir, name);
       return file;
     },
     close: () => agent.destroy(),
   };
 }
 
-/** Writes a body beside `file` and renames it: a file that is there is whole. */
-async function save(
+/** Writes a body beside `file` and renames it, so that an existing file is always complete. */
+async function saveArchive(
   body: AsyncIterable<Buffer>,
   file: string,
   heartbeat?: (detail: unknown) => void,
@@ -100,26 +103,23 @@ async function save(
   await rename(part, file);
 }
 
-function readLatest(text: string): SdeLatest {
+function parseLatest(text: string): SdeLatest {
   for (const line of text.split('\n')) {
     if (line.trim() === '') continue;
-    const record = JSON.parse(line) as { _key?: unknown; buildNumber?: unknown };
-    if (record._key === 'sde' && Number.isSafeInteger(record.buildNumber)) {
-      return { build: record.buildNumber as number };
-    }
+    const { _key, buildNumber } = JSON.parse(line) as { _key?: unknown; buildNumber?: unknown };
+    if (_key === 'sde' && Number.isSafeInteger(buildNumber)) return { build: buildNumber as number };
   }
   throw new Error('it names no build');
 }
 
-/** Archives of earlier builds, and parts that a kill left behind. */
-async function dropOthers(dir: string, keep: string): Promise<void> {
-  for (const name of await readdir(dir)) {
-    if (name.startsWith('sde-') && name !== keep) await rm(path.join(dir, name), { force: true });
-  }
+/** Deletes archives of earlier builds, and partial downloads of killed processes. */
+async function deleteOthers(dir: string, current: string): Promise<void> {
+  for (const name of await readdir(dir))
+    if (name.startsWith('sde-') && name !== current) await rm(path.join(dir, name), { force: true });
 }
 
-function unreachable(what: string, error: unknown): AppError {
-  return new AppError(`The static data export could not be had (${what}): ${describeError(error)}.`, {
+function unreachable(file: string, error: unknown): AppError {
+  return new AppError(`Could not download the static data export (${file}): ${describeError(error)}.`, {
     code: 'SDE_UNREACHABLE',
     verdict: 'retry',
     cause: error,

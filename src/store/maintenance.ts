@@ -1,5 +1,5 @@
 import type { Database } from './database.ts';
-import { forgetIdleBuckets } from './limits/rate-limit-store.ts';
+import { deleteIdleBuckets } from './limits/rate-limit-store.ts';
 import { dropPartitionsBefore, ensurePartitions } from './partitions.ts';
 
 /** How long each series is kept, in milliseconds; undefined: for ever. */
@@ -22,7 +22,7 @@ export async function maintain(
 ): Promise<{ dropped: string[] }> {
   const before = (ms: number) => new Date(now.getTime() - ms);
   await ensurePartitions(db.pool, now);
-  await forgetIdleBuckets(db);
+  await deleteIdleBuckets(db);
   await closeForgottenRuns(db, now);
   await dropForgottenStages(db);
   await forgetEtags(db, now);

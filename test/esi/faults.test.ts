@@ -25,8 +25,8 @@ afterEach(async () => {
 /** A second installation on the same address, with a ledger of its own. */
 function another(): EsiClient {
   const { clock, sim } = esi;
-  const budget = testRateLimiter(clock);
-  const client = new EsiClient({ baseUrl: sim.url, userAgent: AGENT, budget, clock, log: silentLog });
+  const rateLimiter = testRateLimiter(clock);
+  const client = new EsiClient({ baseUrl: sim.url, userAgent: AGENT, rateLimiter, clock, log: silentLog });
   others.push(client);
   return client;
 }

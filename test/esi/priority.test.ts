@@ -12,23 +12,27 @@ const STATUS = '/status';
 const MINUTE = 60_000;
 
 /** Budgets on one ledger, on a clock that moves when everybody sleeps. */
-function start(ceiling: ThrottleSettings) {
+function start(throttle: ThrottleSettings) {
   const clock = virtualClock();
   const store = memoryRateLimitStore(() => clock.now());
   const worker = (name: string) =>
-    new SharedRateLimiter({ store, worker: name, ceiling, clock, log: silentLog });
+    new SharedRateLimiter({ store, worker: name, throttle, clock, log: silentLog });
   return { clock, worker };
 }
 
 /** Asks until `until`, as often as it is let. Returns a counter of answers. */
-function hammer(budget: SharedRateLimiter, request: AdmitRequest, clock: ReturnType<typeof virtualClock>) {
+function hammer(
+  rateLimiter: SharedRateLimiter,
+  request: AdmitRequest,
+  clock: ReturnType<typeof virtualClock>,
+) {
   const count = { answers: 0, refused: 0 };
   const lane = async () => {
     for (;;) {
       try {
-        const admission = await budget.admit(request);
+        const admission = await rateLimiter.admit(request);
         await clock.sleep(100);
-        admission.settle(200);
+        admission.complete(200);
         count.answers++;
       } catch (error) {
         if (!(error instanceof EsiError)) throw error;
@@ -43,11 +47,11 @@ function hammer(budget: SharedRateLimiter, request: AdmitRequest, clock: ReturnT
 
 test('a person goes before sweeps, sweeps before backfills, whoever came first', async () => {
   const { clock, worker } = start({ perMinute: 60, burst: 1 });
-  const budget = worker('a');
+  const rateLimiter = worker('a');
   const order: number[] = [];
   for (const priority of [5, 3, 5, 1, 3, 1, 5]) {
-    void budget.admit({ route: PRICES, priority }).then((admission) => {
-      admission.settle(200);
+    void rateLimiter.admit({ route: PRICES, priority }).then((admission) => {
+      admission.complete(200);
       return order.push(priority);
     });
   }
@@ -69,14 +73,15 @@ test('a backfill on other workers leaves a fifth of the ceiling to the current d
 
 test('hundreds that wait for a full bucket do not hold up a request of another', async () => {
   const { clock, worker } = start({ perMinute: 1_000_000 });
-  const budget = worker('a');
-  for (let spent = 0; spent + 5 <= 600; spent += 5) (await budget.admit({ route: STATUS })).settle(404);
+  const rateLimiter = worker('a');
+  for (let spent = 0; spent + 5 <= 600; spent += 5)
+    (await rateLimiter.admit({ route: STATUS })).complete(404);
   const stop = new AbortController();
   const patient = Array.from({ length: 250 }, () =>
-    budget.admit({ route: STATUS, priority: 1, signal: stop.signal }).catch(() => 'away'),
+    rateLimiter.admit({ route: STATUS, priority: 1, signal: stop.signal }).catch(() => 'away'),
   );
   let left = false;
-  void budget.admit({ route: PRICES, priority: 3 }).then(() => (left = true));
+  void rateLimiter.admit({ route: PRICES, priority: 3 }).then(() => (left = true));
   await clock.runUntil(clock.now() + 2_000);
   expect(left).toBe(true);
   stop.abort();
@@ -85,15 +90,15 @@ test('hundreds that wait for a full bucket do not hold up a request of another',
 
 test('a cancelled wait ends at once, and what was leased for it serves others', async () => {
   const { clock, worker } = start({ perMinute: 60, burst: 1 });
-  const budget = worker('a');
+  const rateLimiter = worker('a');
   const stop = new AbortController();
-  const cancelled = budget
+  const cancelled = rateLimiter
     .admit({ route: PRICES, signal: stop.signal })
     .catch((error: Error) => error.message);
   stop.abort(new Error('enough'));
   expect(await cancelled).toBe('enough');
-  const next = budget.admit({ route: PRICES });
+  const next = rateLimiter.admit({ route: PRICES });
   await clock.runUntil(clock.now() + 3_000);
-  (await next).settle(200);
-  await expect(budget.admit({ route: PRICES, signal: stop.signal })).rejects.toThrow('enough');
+  (await next).complete(200);
+  await expect(rateLimiter.admit({ route: PRICES, signal: stop.signal })).rejects.toThrow('enough');
 });

@@ -47,12 +47,12 @@ describe('an answer that never comes', () => {
   /** Replaces the client's timeouts, which are 15 s. */
   function withTimeout(headers: number): EsiClient {
     const { clock, sim } = esi;
-    const budget = testRateLimiter(clock);
+    const rateLimiter = testRateLimiter(clock);
     const timeouts = { headers };
     impatient = new EsiClient({
       baseUrl: sim.url,
       userAgent: AGENT,
-      budget,
+      rateLimiter,
       clock,
       timeouts,
       log: silentLog,

@@ -45,7 +45,7 @@ export async function testEngine(
     const esi = new EsiClient({
       baseUrl: sim.url,
       userAgent: AGENT,
-      budget: testRateLimiter(clock),
+      rateLimiter: testRateLimiter(clock),
       clock,
       log: silentLog,
       ...options.client,

@@ -35,7 +35,7 @@ export async function testEsi(
   const client = new EsiClient({
     baseUrl: sim.url,
     userAgent: AGENT,
-    budget: testRateLimiter(clock),
+    rateLimiter: testRateLimiter(clock),
     clock,
     log: silentLog,
     ...options.client,

@@ -1,17 +1,22 @@
-import { type BucketState, emptyBucket, exchange, type RateLimitStore } from '../../src/lib/token-bucket.ts';
+import {
+  type BucketState,
+  emptyBucket,
+  type RateLimitStore,
+  syncBucket,
+} from '../../src/lib/token-bucket.ts';
 
-/** Keeps buckets in memory: for one process, and where time is simulated. */
+/** Stores buckets in memory, for one process and simulated time. */
 export function memoryRateLimitStore(
   now: () => number,
 ): RateLimitStore & { readonly buckets: Map<string, BucketState> } {
   const buckets = new Map<string, BucketState>();
   return {
     buckets,
-    async exchange(asks) {
-      return asks.map(({ bucket, limit, exchange: ask }) => {
+    async sync(requests) {
+      return requests.map(({ bucket, limit, sync }) => {
         const state = buckets.get(bucket) ?? emptyBucket();
         buckets.set(bucket, state);
-        return exchange(state, limit, ask, now());
+        return syncBucket(state, limit, sync, now());
       });
     },
   };

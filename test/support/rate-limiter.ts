@@ -5,11 +5,11 @@ import { silentLog } from '../../src/lib/log.ts';
 
 /** ESI's limits as they are, our own ceiling lifted, kept in memory. */
 export function testRateLimiter(clock: Clock): SharedRateLimiter {
-  const ceiling = { perMinute: 1_000_000 };
+  const throttle = { perMinute: 1_000_000 };
   return new SharedRateLimiter({
     store: memoryRateLimitStore(() => clock.now()),
     worker: 'test',
-    ceiling,
+    throttle,
     clock,
     log: silentLog,
   });

@@ -17,7 +17,7 @@ export interface SaturateOptions {
   /** Tokens that each answer (a 200) costs. */
   readonly cost: number;
   readonly forMs: number;
-  readonly ceiling: RateLimiterOptions['ceiling'];
+  readonly throttle: RateLimiterOptions['throttle'];
 }
 
 /** Requests that each worker would like to have under way. */
@@ -46,14 +46,14 @@ export async function saturateRateLimiter(clock: VirtualClock, options: Saturate
   const end = clock.now() + options.forMs;
   let seed = 7;
   const random = () => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647; // Lehmer's generator
-  const lane = async (budget: SharedRateLimiter) => {
+  const lane = async (rateLimiter: SharedRateLimiter) => {
     while (clock.now() < end) {
       try {
-        const admission = await budget.admit({ route: options.route });
+        const admission = await rateLimiter.admit({ route: options.route });
         await clock.sleep(random() * ONE_WAY);
         arrivals.push({ at: clock.now(), tokens: options.cost });
         await clock.sleep(random() * ONE_WAY);
-        admission.settle(200);
+        admission.complete(200);
       } catch (error) {
         if (!(error instanceof EsiError)) throw error;
         await clock.sleep(error.retryAfter ?? 0);
@@ -61,9 +61,15 @@ export async function saturateRateLimiter(clock: VirtualClock, options: Saturate
     }
   };
   for (let w = 0; w < options.workers; w++) {
-    const { ceiling } = options;
-    const budget = new SharedRateLimiter({ store, worker: `worker ${w}`, ceiling, clock, log: silentLog });
-    for (let n = 0; n < LANES; n++) void lane(budget);
+    const { throttle } = options;
+    const rateLimiter = new SharedRateLimiter({
+      store,
+      worker: `worker ${w}`,
+      throttle,
+      clock,
+      log: silentLog,
+    });
+    for (let n = 0; n < LANES; n++) void lane(rateLimiter);
   }
   await clock.runUntil(end);
   return arrivals.filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at);

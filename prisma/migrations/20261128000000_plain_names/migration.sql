@@ -30,3 +30,24 @@ CREATE UNLOGGED TABLE "stage"."enrichment_attempts" (
     "attempt" UUID NOT NULL DEFAULT gen_random_uuid(),
     "is_complete" BOOLEAN NOT NULL DEFAULT false
 );
+
+-- Buckets of the rate limiter, and the keys of their state, take the names that people and the code use for them.
+UPDATE "esi_buckets" SET "state" = jsonb_strip_nulls(jsonb_build_object(
+    'slots', "state" -> 'slots',
+    'leases', "state" -> 'leases',
+    'blocked', CASE WHEN "state" ? 'held'
+        THEN jsonb_build_object('until', "state" #> '{held,until}', 'reason', "state" #> '{held,why}') END,
+    'externalUsage', "state" -> 'foreign',
+    'externalUsageAt', "state" -> 'foreignAt',
+    'stricterLimit', "state" -> 'strict',
+    'limit', "state" -> 'limit',
+    'burst', CASE WHEN "state" ? 'drip'
+        THEN jsonb_build_object('tokens', "state" #> '{drip,content}', 'at', "state" #> '{drip,at}') END
+));
+UPDATE "esi_buckets" SET "bucket" = CASE "bucket"
+        WHEN 'errors' THEN 'error limit'
+        WHEN 'ceiling' THEN 'ESI_RATE_LIMIT'
+        WHEN 'ceiling for backfills' THEN 'ESI_RATE_LIMIT (backfill share)'
+        ELSE replace("bucket", 'hidden /', 'hidden limit /')
+    END
+    WHERE "bucket" IN ('errors', 'ceiling', 'ceiling for backfills') OR "bucket" LIKE 'hidden /%';

@@ -13,7 +13,7 @@ export const budgetCommand: PrintingCommand = (config, log) =>
       `${bucket.limit.toLocaleString('en')} in ${bucket.windowSeconds} s`,
       bucket.used,
       bucket.leased,
-      bucket.foreign,
+      bucket.externalUsage,
       bucket.free,
       formatNextTokens(bucket),
       Object.entries(bucket.spenders)
@@ -24,7 +24,7 @@ export const budgetCommand: PrintingCommand = (config, log) =>
     return succeeded(formatTable(headings, rows), buckets);
   });
 
-function formatNextTokens({ held, nextAt }: BucketView): string {
-  if (held !== undefined) return `blocked: ${held}`;
+function formatNextTokens({ blocked, nextAt }: BucketView): string {
+  if (blocked !== undefined) return `blocked: ${blocked}`;
   return nextAt === undefined ? '' : `more at ${new Date(nextAt).toISOString().slice(11, 19)} UTC`;
 }

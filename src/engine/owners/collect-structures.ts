@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { mayRefuseTemporarily } from '../../esi/limits/downtime.ts';
+import { mayDenyTemporarily } from '../../esi/limits/downtime.ts';
 import { EsiError } from '../../esi/esi-error.ts';
 import { stripUnstorable } from '../../lib/text.ts';
 import { factOf } from '../../esi/facts/routes.ts';
@@ -125,7 +125,7 @@ async function askFor(
       await countRequests(pool, runId, error.requests);
       if (error.status === undefined || error.status >= 500) return touchStructure(pool, structureId, now());
       counts.refused++;
-      if (mayRefuseTemporarily(engine.clock.now())) return;
+      if (mayDenyTemporarily(engine.clock.now())) return;
       const reason = `ESI refused it (${error.status})`;
       await recordDenial(pool, { characterId, subject, reason }, now());
     }

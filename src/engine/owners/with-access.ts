@@ -2,7 +2,7 @@ import type { Target } from '../../collectors/targets.ts';
 import type { EsiAuth } from '../../esi/esi-request.ts';
 import { EsiError } from '../../esi/esi-error.ts';
 import { factOf, type Route } from '../../esi/facts/routes.ts';
-import { mayRefuseTemporarily } from '../../esi/limits/downtime.ts';
+import { mayDenyTemporarily } from '../../esi/limits/downtime.ts';
 import { formatTime } from '../../lib/format.ts';
 import { AppError, describeError } from '../../lib/errors.ts';
 import {
@@ -138,7 +138,7 @@ async function denialReason(
   if (!(error instanceof EsiError) || (error.status !== 403 && error.status !== 401)) throw error;
   const reason = `ESI denied access (${error.status})`;
   const now = engine.clock.now();
-  if (mayRefuseTemporarily(now)) return `${name}: ${reason}, which it does around the daily downtime.`;
+  if (mayDenyTemporarily(now)) return `${name}: ${reason}, which it does around the daily downtime.`;
   await recordDenial(engine.db.pool, { characterId, subject, reason }, new Date(now));
   await expireRoles(engine.db.pool, characterId);
   return `${name}: ${reason}.`;

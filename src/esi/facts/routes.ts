@@ -1,23 +1,23 @@
 /**
- * What ESI's description says of the routes we ask: paging and rate group (compatibility date below). Routes without
- * a group count against the old error limit of 100 errors a minute.
+ * Facts about a route from ESI's OpenAPI description, at the compatibility date below. Routes without a group count
+ * against the old error limit of 100 errors a minute.
  */
 export interface RouteFact {
   /** Answers in numbered pages with the total in `X-Pages`. */
   readonly paged: boolean;
-  /** How long ESI caches an answer, in seconds; absent where it expires daily at 11:05 UTC or is not cached. */
+  /** Seconds for which ESI caches an answer; absent where it expires daily at 11:05 UTC or is not cached. */
   readonly cacheSeconds?: number;
-  /** Token bucket: tokens per floating window; a 2xx costs 2, a 3xx 1, a 4xx 5, a 429 or 5xx nothing. */
+  /** Token bucket: tokens per sliding window. A 2xx costs 2, a 3xx 1, a 4xx 5, a 429 or 5xx nothing. */
   readonly group?: { readonly name: string; readonly tokens: number; readonly windowSeconds: number };
-  /** A limit that the game server holds and no header announces: requests a minute from one address. */
+  /** Requests a minute per IP address: a limit inside the game server that no header announces. */
   readonly perMinute?: number;
-  /** GET where nothing is said. A POST carries up to 1000 ids and is never cached. */
+  /** Default GET. A POST carries up to 1000 ids and is never cached. */
   readonly method?: 'POST';
-  /** Pages go backwards by id: the field of a row that `from_id` names. The row of that id is given again. */
+  /** Pages go backwards by id: the field of a row that `from_id` refers to. The row with that id is returned again. */
   readonly fromId?: string;
-  /** What a token must have been granted. */
+  /** The scope that a token needs. */
   readonly scope?: string;
-  /** Roles of the character in its corporation, any of which opens the route. */
+  /** Roles in the corporation, of which the character needs one. */
   readonly roles?: readonly string[];
 }
 
@@ -29,7 +29,7 @@ const WINDOW = 900;
 
 const group = (name: string, tokens: number) => ({ name, tokens, windowSeconds: WINDOW });
 
-/** Groups of the owners' routes; each character of each application has such buckets of its own. */
+/** Groups of the owners' routes. Each character of each application has its own buckets. */
 const CHAR_WALLET = { group: group('char-wallet', 150), scope: 'esi-wallet.read_character_wallet.v1' };
 const CORP_WALLET = {
   group: group('corp-wallet', 300),
@@ -49,28 +49,28 @@ export const routes = {
   '/status': {
     paged: false,
     cacheSeconds: 30,
-    group: { name: 'status', tokens: 600, windowSeconds: WINDOW },
+    group: group('status', 600),
   },
   '/markets/{region_id}/orders': {
     paged: true,
     cacheSeconds: 300,
-    group: { name: 'market-order', tokens: 12_000, windowSeconds: WINDOW },
+    group: group('market-order', 12_000),
   },
-  // CCP reopened this route in May 2023 with 300 requests a minute per address, and answers 429 or 500 beyond.
+  // CCP reopened this route in May 2023 with 300 requests a minute per IP address, and answers 429 or 500 beyond.
   '/markets/{region_id}/history': { paged: false, perMinute: 300 },
   '/markets/{region_id}/types': { paged: true, cacheSeconds: 600 },
   '/markets/prices': { paged: false, cacheSeconds: 3_600 },
   '/industry/systems': {
     paged: false,
     cacheSeconds: 3_600,
-    group: { name: 'industry', tokens: 150, windowSeconds: WINDOW },
+    group: group('industry', 150),
   },
   '/industry/facilities': {
     paged: false,
     cacheSeconds: 3_600,
-    group: { name: 'industry', tokens: 150, windowSeconds: WINDOW },
+    group: group('industry', 150),
   },
-  '/meta/openapi.json': { paged: false, group: { name: 'meta', tokens: 150, windowSeconds: WINDOW } },
+  '/meta/openapi.json': { paged: false, group: group('meta', 150) },
   '/markets/groups': { paged: false },
   '/markets/groups/{market_group_id}': { paged: false },
   '/universe/categories': { paged: false },
@@ -160,10 +160,10 @@ export type PathParam<R extends string> = R extends `${string}{${infer P}}${infe
   ? P | PathParam<Rest>
   : never;
 
-/** What is known of a route, in the type that all share. */
+/** The facts about a route, in their common type. */
 export const factOf = (route: Route): RouteFact => routes[route];
 
-/** `/markets/{region_id}/orders` and `{ region_id: 10000002 }` to `/markets/10000002/orders`. */
+/** Fills the parameters into a path: `/markets/{region_id}/orders` becomes `/markets/10000002/orders`. */
 export function fillPath(route: Route, params: Readonly<Record<string, number | string>>): string {
   return route.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(params[name]));
 }

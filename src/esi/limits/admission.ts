@@ -1,29 +1,30 @@
+import type { Headers } from '../classify-status.ts';
 import type { Route } from '../facts/routes.ts';
-import type { Headers } from './rate-limit-feedback.ts';
 
+/** A request to be admitted. */
 export interface AdmitRequest {
   readonly route: Route;
-  /** Whose bucket: `ip`, or the application and character of a token. */
+  /** Whose bucket it counts against: `ip` (default), or the application and character of a token. */
   readonly user?: string;
-  /** 1 (a person waits) to 5 (backfill), as Temporal counts; 3 when nothing is said. */
+  /** 1 (interactive) to 5 (backfill), as in Temporal. Default 3. */
   readonly priority?: number;
   readonly signal?: AbortSignal | undefined;
-  /** Called while it waits. */
+  /** Called while the request waits. */
   readonly heartbeat?: (() => void) | undefined;
 }
 
-/** Leave for one request. Tell it how the request ended, whatever happened. */
+/** Permission to send one request. Exactly one of its methods must be called, however the request ends. */
 export interface Admission {
-  /** `status` undefined: no answer came. */
-  settle(status: number | undefined, headers?: Headers): void;
-  /** The request was not sent after all. */
+  /** Accounts for the request. `status` is undefined when no answer came. */
+  complete(status: number | undefined, headers?: Headers): void;
+  /** Returns all tokens, because the request was not sent. */
   cancel(): void;
 }
 
-/** Who is asked before a request leaves. */
+/** Admits requests within ESI's limits and our own. */
 export interface RateLimiter {
-  /** Resolves when the request may leave; throws EsiError `wait` when that takes longer than it is worth standing by. */
+  /** Resolves when the request may be sent. Throws EsiError `wait` when that takes longer than a worker should wait. */
   admit(request: AdmitRequest): Promise<Admission>;
-  /** Accounts for everything and gives back what is leased. */
+  /** Accounts for all usage and returns all leases. */
   close(): Promise<void>;
 }

@@ -1,25 +1,36 @@
-import { LOW_PRIORITY } from '../facts/priorities.ts';
-import { type Route, routes } from '../facts/routes.ts';
 import { MINUTE } from '../../lib/duration.ts';
 import type { BucketLimit } from '../../lib/token-bucket.ts';
+import { LOW_PRIORITY } from '../facts/priorities.ts';
+import { factOf, type Route } from '../facts/routes.ts';
 
-/** A bucket that a request draws on: what it may cost at worst, and what an answer did cost. */
+/** The bucket of the old error limit, of routes without a rate group. */
+export const ERROR_BUCKET = 'error limit';
+
+/** The bucket of our own limit on all requests. It has the name of its setting, because people see it. */
+export const THROTTLE_BUCKET = 'ESI_RATE_LIMIT';
+
+/** How the names of buckets of hidden limits begin. */
+export const HIDDEN_LIMIT_PREFIX = 'hidden limit ';
+
+/** What a request costs in one bucket. */
 export interface Charge {
-  /** Key of the ledger: group or limit, and the user it counts for. */
+  /** Key of the bucket: group or limit, and the user that it counts for. */
   readonly bucket: string;
   readonly limit: BucketLimit;
+  /** Tokens at worst, which are reserved before the request is sent. */
   readonly worst: number;
-  /** Tokens of an answer's status; `undefined`: no answer came. */
+  /** Tokens by the status of the answer; undefined: no answer came. */
   readonly cost: (status: number | undefined) => number;
 }
 
+/** Our own limit on all requests to ESI. */
 export interface ThrottleSettings {
   readonly perMinute: number;
-  /** Absent: nothing spreads them. */
+  /** Requests at once; undefined: they are not spread. */
   readonly burst?: number;
 }
 
-/** ESI's prices. A 5xx and a 429 cost nothing; an answer that never came may have cost as much as any. */
+/** ESI's prices. A 5xx and a 429 cost nothing; a missing answer may have cost as much as any. */
 function groupCost(status: number | undefined): number {
   if (status === undefined) return 5;
   if (status === 429 || status >= 500) return 0;
@@ -27,38 +38,38 @@ function groupCost(status: number | undefined): number {
   return status >= 300 ? 1 : 2;
 }
 
-/** The old limit counts errors alone: a hundred a minute close ESI for the address. We stop with a quarter in reserve. */
-const ERRORS: BucketLimit = { tokens: 75, windowMs: MINUTE };
+/** The old limit counts errors only: 100 a minute block the IP address. A quarter stays in reserve. */
+const ERROR_LIMIT: BucketLimit = { tokens: 75, windowMs: MINUTE };
+
+const errorCost = (status: number | undefined) => (status === undefined || status >= 400 ? 1 : 0);
+
+const requestCost = () => 1;
 
 /** Requests at once against a hidden limit. */
 const HIDDEN_BURST = 20;
 
-/** Backfills leave a fifth of our ceiling to the current data, whatever happens. */
-const LOW_SHARE = 0.8;
+/** Backfills leave a fifth of our own limit to the current data. */
+const BACKFILL_SHARE = 0.8;
 
-/** A limit of a route's group that ESI's own description gives, stricter than the shipped one. */
+/** A limit of a route's group from ESI's description, stricter than the shipped one. */
 export interface StricterLimit {
   readonly name: string;
   readonly tokens: number;
   readonly windowSeconds: number;
 }
 
-/** The buckets that a request draws on: ESI's group or error limit, a hidden limit where there is one, and our ceiling. */
+/** What a request costs: in ESI's group or error limit, in our own limit, and in a hidden limit where there is one. */
 export function chargesFor(
   route: Route,
   user: string,
   priority: number,
-  ceiling: ThrottleSettings,
+  throttle: ThrottleSettings,
   stricter?: StricterLimit,
 ): Charge[] {
-  const fact = routes[route] as {
-    group?: { name: string; tokens: number; windowSeconds: number };
-    perMinute?: number;
-  };
-  const { perMinute } = fact;
+  const fact = factOf(route);
   const group = stricter ?? fact.group;
-  const one = () => 1;
-  const draws: Charge[] = [
+  const ownLimit = { tokens: throttle.perMinute, windowMs: MINUTE };
+  const charges: Charge[] = [
     group
       ? {
           bucket: `${group.name}/${user}`,
@@ -66,31 +77,23 @@ export function chargesFor(
           worst: 5,
           cost: groupCost,
         }
-      : {
-          bucket: 'errors',
-          limit: ERRORS,
-          worst: 1,
-          cost: (status) => (status === undefined || status >= 400 ? 1 : 0),
-        },
+      : { bucket: ERROR_BUCKET, limit: ERROR_LIMIT, worst: 1, cost: errorCost },
     {
-      bucket: 'ceiling',
-      limit: {
-        tokens: ceiling.perMinute,
-        windowMs: MINUTE,
-        ...(ceiling.burst === undefined ? {} : { burst: ceiling.burst }),
-      },
+      bucket: THROTTLE_BUCKET,
+      limit: throttle.burst === undefined ? ownLimit : { ...ownLimit, burst: throttle.burst },
       worst: 1,
-      cost: one,
+      cost: requestCost,
     },
   ];
-  if (perMinute !== undefined) {
-    // Nobody tells how it counts, so the minute is spent evenly.
-    const limit = { tokens: perMinute, windowMs: MINUTE, burst: HIDDEN_BURST };
-    draws.push({ bucket: `hidden ${route}`, limit, worst: 1, cost: one });
+  if (fact.perMinute !== undefined) {
+    // How ESI counts is not published, so the minute is spent evenly.
+    const limit = { tokens: fact.perMinute, windowMs: MINUTE, burst: HIDDEN_BURST };
+    charges.push({ bucket: HIDDEN_LIMIT_PREFIX + route, limit, worst: 1, cost: requestCost });
   }
   if (priority >= LOW_PRIORITY) {
-    const tokens = Math.max(1, Math.floor(ceiling.perMinute * LOW_SHARE));
-    draws.push({ bucket: 'ceiling for backfills', limit: { tokens, windowMs: MINUTE }, worst: 1, cost: one });
+    const tokens = Math.max(1, Math.floor(throttle.perMinute * BACKFILL_SHARE));
+    const bucket = `${THROTTLE_BUCKET} (backfill share)`;
+    charges.push({ bucket, limit: { tokens, windowMs: MINUTE }, worst: 1, cost: requestCost });
   }
-  return draws;
+  return charges;
 }

@@ -1,36 +1,35 @@
-import { DAY, MINUTE } from '../../lib/duration.ts';
+import { DAY, HOUR, MINUTE } from '../../lib/duration.ts';
 
-/** Tranquility restarts daily at 11:00 UTC; static routes and market history roll until about 11:15. */
-const QUIET_FROM = 10 * 60 + 58;
-const QUIET_TO = 11 * 60 + 15;
-/** Before this minute even a server that answers is about to go. */
-const PROBE_FROM = 11 * 60 + 2;
+/** Times of the UTC day. Tranquility restarts at 11:00; static routes and market history are updated until about 11:15. */
+const QUIET_FROM = 10 * HOUR + 58 * MINUTE;
+const QUIET_TO = 11 * HOUR + 15 * MINUTE;
+/** Before this time even a server that answers is about to shut down. */
+const PROBE_FROM = 11 * HOUR + 2 * MINUTE;
+const RESTART = 11 * HOUR;
 
-/** Around the downtime ESI refuses for a while what it will allow again; what is learnt then is not worth remembering. */
-const REFUSES_FROM = 10 * 60 + 55;
-const REFUSES_TO = 11 * 60 + 30;
+/** Around the downtime ESI denies temporarily what it allows otherwise, so denials in this time are not recorded. */
+const DENIES_FROM = 10 * HOUR + 55 * MINUTE;
+const DENIES_TO = 11 * HOUR + 30 * MINUTE;
 
-/** Whether a refusal (403, 404) at `now` (ms) may be one of the daily downtime alone. */
-export function mayRefuseTemporarily(now: number): boolean {
-  const minute = (now % DAY) / MINUTE;
-  return minute >= REFUSES_FROM && minute < REFUSES_TO;
+/** Whether a denial (403, 404) at `now` (ms) may be caused by the daily downtime only. */
+export function mayDenyTemporarily(now: number): boolean {
+  const time = now % DAY;
+  return time >= DENIES_FROM && time < DENIES_TO;
 }
 
-/** How the daily downtime bears on a request at `now` (ms): `open`, `closed`, or `probe` (ask /status first). */
+/** The phase of the daily downtime at `now` (ms) and its end. In `probe`, /status tells whether the server is back. */
 export function downtimePhase(now: number): { phase: 'open' | 'closed' | 'probe'; until: number } {
-  const midnight = Math.floor(now / DAY) * DAY;
-  const minute = (now - midnight) / MINUTE;
-  const at = (m: number) => midnight + m * MINUTE;
-  if (minute < QUIET_FROM || minute >= QUIET_TO) return { phase: 'open', until: now };
-  if (minute < PROBE_FROM) return { phase: 'closed', until: at(PROBE_FROM) };
-  return { phase: 'probe', until: at(QUIET_TO) };
+  const time = now % DAY;
+  const midnight = now - time;
+  if (time < QUIET_FROM || time >= QUIET_TO) return { phase: 'open', until: now };
+  if (time < PROBE_FROM) return { phase: 'closed', until: midnight + PROBE_FROM };
+  return { phase: 'probe', until: midnight + QUIET_TO };
 }
 
-/** Whether a /status body read in the `probe` phase says that today's restart is over and everybody may come. */
-export function serverIsBack(status: unknown, now: number): boolean {
+/** Whether a /status body of the `probe` phase shows that today's restart is over and everybody may log in. */
+export function isServerBack(status: unknown, now: number): boolean {
   if (typeof status !== 'object' || status === null) return false;
   const { start_time: started, vip } = status as { start_time?: unknown; vip?: unknown };
   if (vip === true || typeof started !== 'string') return false;
-  const midnight = Math.floor(now / DAY) * DAY;
-  return Date.parse(started) >= midnight + 11 * 60 * MINUTE;
+  return Date.parse(started) >= now - (now % DAY) + RESTART;
 }

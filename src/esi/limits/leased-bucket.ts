@@ -1,30 +1,32 @@
 import type { BucketLimit, BucketSync, Grant } from '../../lib/token-bucket.ts';
+import type { RateLimitFeedback } from './rate-limit-feedback.ts';
 
-/** A lease is used up to here, and no further: a margin before others take it as spent. */
+/** A lease is used for this long only, which leaves a margin before others count it as spent. */
 const USABLE_MS = 10_000;
 
-/** Spending is told, unused tokens given back and leases renewed after so long. */
+/** After this time usage is reported, unused tokens are returned and leases renewed. */
 const REPORT_AFTER = 400;
 
-/** What this process holds of a bucket: granted tokens, tokens that requests under way may cost, and unreported spending. */
+/** This process's lease of a bucket: tokens at hand, tokens of requests in flight, and usage not reported yet. */
 export class LeasedBucket {
   readonly bucket: string;
   readonly limit: BucketLimit;
-  /** What one request may cost at worst. */
+  /** The worst cost of one request. */
   readonly unit: number;
-  /** Tokens that waiting requests may cost at worst. */
+  /** The worst cost of all waiting requests. */
   wanted = 0;
+  /** When more tokens can be granted (ms). */
   retryAt = 0;
-  why = '';
-  private tradedAt = 0;
-  private pool = 0;
+  /** Why there are no tokens. */
+  reason = '';
+  private syncedAt = 0;
+  private available = 0;
   private usableUntil = 0;
   private inFlight = 0;
-  private spent: [at: number, tokens: number][] = [];
-  private heldUntil = 0;
-  /** A hold that the ledger has not heard of. */
-  private untoldHold = false;
-  private news: Pick<BucketSync, 'remaining' | 'limit'> = {};
+  private unreported: [at: number, tokens: number][] = [];
+  private blockedUntil = 0;
+  private hasUnreportedBlock = false;
+  private feedback: Omit<RateLimitFeedback, 'block'> = {};
 
   constructor(bucket: string, limit: BucketLimit, unit: number) {
     this.bucket = bucket;
@@ -32,80 +34,87 @@ export class LeasedBucket {
     this.unit = unit;
   }
 
-  /** Whether `worst` tokens are at hand now. */
+  /** Whether `worst` tokens can be reserved now. */
   has(worst: number, now: number): boolean {
-    return this.pool >= worst && now < this.usableUntil && now >= this.heldUntil;
+    return this.available >= worst && now < this.usableUntil && now >= this.blockedUntil;
   }
 
-  take(worst: number): void {
-    this.pool -= worst;
+  reserve(worst: number): void {
+    this.available -= worst;
     this.inFlight += worst;
   }
 
-  /** A request has ended: `cost` of its `worst` is spent, the rest is at hand again. */
-  settle(worst: number, cost: number, now: number): void {
+  /** Ends a request: `cost` of its reserved `worst` tokens is spent, the rest is available again. */
+  complete(worst: number, cost: number, now: number): void {
     this.inFlight -= worst;
-    this.pool += worst - cost;
-    if (cost > 0) this.spent.push([now, cost]);
+    this.available += worst - cost;
+    if (cost > 0) this.unreported.push([now, cost]);
   }
 
-  /** What an answer's headers say. A hold stops the requests that wait here at once; others learn of it by the ledger. */
-  hear({ hold, ...news }: Pick<BucketSync, 'remaining' | 'limit' | 'hold'>, now: number): void {
-    this.news = { ...this.news, ...news };
-    if (!hold || now + hold.forMs <= this.heldUntil) return;
-    this.heldUntil = now + hold.forMs;
-    this.retryAt = Math.max(this.retryAt, this.heldUntil);
-    this.why = hold.why;
-    this.untoldHold = true;
+  /** Applies an answer's headers. A block stops requests of this process at once, and others after the next sync. */
+  applyFeedback({ block, ...counts }: RateLimitFeedback, now: number): void {
+    this.feedback = { ...this.feedback, ...counts };
+    if (!block || now + block.forMs <= this.blockedUntil) return;
+    this.blockedUntil = now + block.forMs;
+    this.retryAt = Math.max(this.retryAt, this.blockedUntil);
+    this.reason = block.reason;
+    this.hasUnreportedBlock = true;
   }
 
-  /** Something is under way or untold: the ledger has to hear of it soon. */
-  get busy(): boolean {
-    return this.inFlight > 0 || this.spent.length > 0 || this.pool > 0 || this.untoldHold;
+  /** Whether the store has to be synced soon: tokens are leased or in flight, or usage or a block is not reported. */
+  get isActive(): boolean {
+    return this.inFlight > 0 || this.unreported.length > 0 || this.available > 0 || this.hasUnreportedBlock;
   }
 
   get isEmpty(): boolean {
-    return !this.busy && this.wanted === 0 && this.retryAt === 0;
+    return !this.isActive && this.wanted === 0 && this.retryAt === 0;
   }
 
-  /** Whether an exchange is worth it now: tokens are wanted and may be had, a hold is to be told, or a report is due. */
-  hasBusiness(now: number): boolean {
-    if (this.untoldHold) return true;
-    if (this.wanted > this.pool && this.retryAt <= now) return true;
-    return this.busy && now - this.tradedAt >= REPORT_AFTER;
+  /** Whether a sync is due: a block is not reported, wanted tokens may be free, or usage has waited long enough. */
+  needsSync(now: number): boolean {
+    if (this.hasUnreportedBlock) return true;
+    if (this.wanted > this.available && this.retryAt <= now) return true;
+    return this.isActive && now - this.syncedAt >= REPORT_AFTER;
   }
 
-  /** Draws up the next exchange; what it reports is forgotten here, and comes back by `restore` if it fails. */
-  draft(worker: string, now: number): { ask: BucketSync; restore: () => void } {
-    const { spent, news, untoldHold, unit } = this;
-    const left = this.heldUntil - now;
-    const hold = untoldHold && left > 0 ? { hold: { forMs: left, why: this.why } } : {};
-    const merged = new Map<number, number>();
-    for (const [at, tokens] of spent) merged.set(now - at, (merged.get(now - at) ?? 0) + tokens);
-    const { inFlight, wanted: want } = this;
-    const ask = { worker, spent: [...merged], inFlight, want, unit, ...news, ...hold };
-    this.spent = [];
-    this.news = {};
-    this.untoldHold = false;
-    this.pool = 0; // given back with the exchange, and granted anew as far as it is wanted
+  /** Prepares the next sync and clears what it reports. `restore` puts that back when the sync fails. */
+  prepareSync(worker: string, now: number): { sync: BucketSync; restore: () => void } {
+    const { unreported, feedback, hasUnreportedBlock } = this;
+    const blockedFor = this.blockedUntil - now;
+    const spent = new Map<number, number>();
+    for (const [at, tokens] of unreported) spent.set(now - at, (spent.get(now - at) ?? 0) + tokens);
+    const sync = {
+      worker,
+      spent: [...spent],
+      inFlight: this.inFlight,
+      want: this.wanted,
+      unit: this.unit,
+      ...feedback,
+      block: hasUnreportedBlock && blockedFor > 0 ? { forMs: blockedFor, reason: this.reason } : undefined,
+    };
+    this.unreported = [];
+    this.feedback = {};
+    this.hasUnreportedBlock = false;
+    this.available = 0; // returned by the sync, and granted again as far as it is wanted
     return {
-      ask,
+      sync,
       restore: () => {
-        this.spent = [...spent, ...this.spent];
-        this.news = { ...news, ...this.news };
-        this.untoldHold ||= untoldHold;
+        this.unreported = [...unreported, ...this.unreported];
+        this.feedback = { ...feedback, ...this.feedback };
+        this.hasUnreportedBlock ||= hasUnreportedBlock;
       },
     };
   }
 
-  receive(grant: Grant, askedAt: number): void {
-    this.tradedAt = askedAt;
-    this.pool += grant.tokens;
-    this.usableUntil = askedAt + USABLE_MS;
+  /** Applies the answer to a sync that was sent at `sentAt`. */
+  applyGrant(grant: Grant, sentAt: number): void {
+    this.syncedAt = sentAt;
+    this.available += grant.tokens;
+    this.usableUntil = sentAt + USABLE_MS;
     this.retryAt = Math.max(
-      this.heldUntil > askedAt ? this.heldUntil : 0,
-      grant.retryMs > 0 ? askedAt + grant.retryMs : 0,
+      this.blockedUntil > sentAt ? this.blockedUntil : 0,
+      grant.retryMs > 0 ? sentAt + grant.retryMs : 0,
     );
-    if (grant.retryMs > 0) this.why = grant.why;
+    if (grant.retryMs > 0) this.reason = grant.reason;
   }
 }

@@ -1,66 +1,61 @@
-import { type Headers, numberHeader, retryAfter } from '../classify-status.ts';
-import type { Charge } from './charges.ts';
 import { parseDuration } from '../../lib/duration.ts';
-import type { BucketSync } from '../../lib/token-bucket.ts';
+import type { BucketSync, WindowLimit } from '../../lib/token-bucket.ts';
+import { header, type Headers, numberHeader, retryAfter } from '../classify-status.ts';
+import { type Charge, ERROR_BUCKET, HIDDEN_LIMIT_PREFIX, THROTTLE_BUCKET } from './charges.ts';
 
-export type { Headers };
+/** What an answer reports about one bucket. */
+export type RateLimitFeedback = Pick<BucketSync, 'remaining' | 'limit' | 'block'>;
 
-export type RateLimitFeedback = Pick<BucketSync, 'remaining' | 'limit' | 'hold'>;
-
-/** The old error limit counts 100 errors a minute for the whole address; with this many left, its routes rest. */
+/** The old error limit counts 100 errors a minute per IP address. With fewer left than this, its routes are blocked. */
 const ERRORS_IN_RESERVE = 25;
 
-/** `150/15m` as tokens and window; undefined when it is missing or nonsense. */
-export function readLimit(text: string | undefined): { tokens: number; windowMs: number } | undefined {
+/** Reads `150/15m` as tokens and window; undefined when it is missing or malformed. */
+export function readLimit(text: string | undefined): WindowLimit | undefined {
   const match = /^(\d{1,7})\/(\d{1,4}[smh])$/.exec(text?.trim() ?? '');
-  if (!match) return undefined;
-  const tokens = Number(match[1]);
-  const windowMs = parseDuration(match[2]!)!;
+  const tokens = Number(match?.[1] ?? 0);
+  const windowMs = parseDuration(match?.[2] ?? '') ?? 0;
   return tokens > 0 && windowMs > 0 ? { tokens, windowMs } : undefined;
 }
 
 /**
- * What an answer says of the buckets that its request drew on. Wrong headers say nothing: a remainder above the limit,
- * a limit that cannot be read, a wait of more than an hour.
+ * Reads what an answer reports about the buckets that its request was charged to. Malformed headers are ignored: a
+ * remainder above the limit, an unreadable limit, a wait of more than an hour.
  */
 export function readFeedback(
-  draws: readonly Charge[],
+  charges: readonly Charge[],
   status: number | undefined,
   headers: Headers,
-): { bucket: string; news: RateLimitFeedback }[] {
-  const [first] = draws;
+): { bucket: string; feedback: RateLimitFeedback }[] {
+  const [first] = charges;
   if (!first) return [];
-  const found: { bucket: string; news: RateLimitFeedback }[] = [];
-  const raw = headers['x-ratelimit-limit'];
-  const limit = readLimit(Array.isArray(raw) ? raw[0] : raw);
+  const found: { bucket: string; feedback: RateLimitFeedback }[] = [];
+  const isGrouped = first.bucket !== ERROR_BUCKET;
+  const limit = readLimit(header(headers, 'x-ratelimit-limit'));
   const remaining = numberHeader(headers, 'x-ratelimit-remaining');
-  const grouped = first.bucket !== 'errors';
-  if (grouped && limit) {
-    const counted = remaining !== undefined && remaining <= limit.tokens ? { remaining } : {};
-    found.push({ bucket: first.bucket, news: { limit, ...counted } });
+  if (isGrouped && limit) {
+    const isPlausible = remaining !== undefined && remaining <= limit.tokens;
+    found.push({ bucket: first.bucket, feedback: isPlausible ? { limit, remaining } : { limit } });
   }
+  const block = (bucket: string, resetHeader: string, reason: string) =>
+    found.push({ bucket, feedback: { block: { forMs: retryAfter(headers, resetHeader), reason } } });
   if (status === 429) {
-    const hold = { forMs: retryAfter(headers, 'retry-after'), why: 'ESI says this is too fast (429)' };
-    // Without a bucket it is a limiter of its own, in the game server: the hidden limit's bucket when there is one.
-    const bucket = grouped
-      ? first.bucket
-      : (draws.find((d) => d.bucket.startsWith('hidden '))?.bucket ?? 'errors');
-    found.push({ bucket, news: { hold } });
+    // Without a group it is a limit inside the game server: the hidden limit where the route has one.
+    const hidden = charges.find(({ bucket }) => bucket.startsWith(HIDDEN_LIMIT_PREFIX));
+    const bucket = isGrouped ? first.bucket : (hidden?.bucket ?? ERROR_BUCKET);
+    block(bucket, 'retry-after', 'ESI reports too many requests (429)');
   }
-  if (status === 420) {
-    const hold = {
-      forMs: retryAfter(headers, 'x-esi-error-limit-reset'),
-      why: 'ESI has had too many errors from this address (420)',
-    };
-    found.push({ bucket: 'ceiling', news: { hold } });
-  }
+  if (status === 420)
+    block(
+      THROTTLE_BUCKET,
+      'x-esi-error-limit-reset',
+      'ESI reports too many errors from this IP address (420)',
+    );
   const left = numberHeader(headers, 'x-esi-error-limit-remain');
-  if (!grouped && left !== undefined && left < ERRORS_IN_RESERVE) {
-    const hold = {
-      forMs: retryAfter(headers, 'x-esi-error-limit-reset'),
-      why: `only ${left} errors are left of ESI's hundred a minute`,
-    };
-    found.push({ bucket: 'errors', news: { hold } });
-  }
+  if (!isGrouped && left !== undefined && left < ERRORS_IN_RESERVE)
+    block(
+      ERROR_BUCKET,
+      'x-esi-error-limit-reset',
+      `only ${left} of ESI's 100 errors per minute are left for this IP address`,
+    );
   return found;
 }

@@ -1,46 +1,49 @@
 import type { Clock } from '../../lib/clock.ts';
 import { describeError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import type { Admission, AdmitRequest, RateLimiter } from './admission.ts';
-import { type ThrottleSettings, type Charge, chargesFor, type StricterLimit } from './charges.ts';
-import { EsiError } from '../esi-error.ts';
-import { type Headers, readFeedback } from './rate-limit-feedback.ts';
 import type { RateLimitStore } from '../../lib/token-bucket.ts';
+import type { Headers } from '../classify-status.ts';
+import { EsiError } from '../esi-error.ts';
+import { NORMAL_PRIORITY } from '../facts/priorities.ts';
+import type { Admission, AdmitRequest, RateLimiter } from './admission.ts';
+import { type Charge, chargesFor, type StricterLimit, type ThrottleSettings } from './charges.ts';
 import { LeasedBucket } from './leased-bucket.ts';
+import { readFeedback } from './rate-limit-feedback.ts';
 import { RequestQueue } from './request-queue.ts';
 
 export interface RateLimiterOptions {
   readonly store: RateLimitStore;
-  /** Distinguishes processes in the ledger. */
+  /** Identifies this process in the store. */
   readonly worker: string;
-  readonly ceiling: ThrottleSettings;
+  /** Our own limit on all requests, shared by all workers. */
+  readonly throttle: ThrottleSettings;
   readonly clock: Clock;
   readonly log: Log;
-  /** Stricter limits that ESI's own description gave, by route. */
+  /** Stricter limits from ESI's description, by route. */
   readonly stricter?: () => ReadonlyMap<string, StricterLimit>;
-  /** Paces this process besides: 0, or the milliseconds after which to ask again. */
+  /** Paces this process in addition: returns 0, or the milliseconds after which to try again. */
   readonly pacer?: { take(): number };
 }
 
-/** Waits up to this are sat out; longer ones go back to the caller, who holds no slot meanwhile. */
-const PATIENCE = 20_000;
-/** Requests that one exchange asks for: two seconds of the fastest reading seen. */
-const ASKED_AT_ONCE = 200;
-/** Spending is told after so long at the latest, so that the ledger and other workers know. */
+/** Shorter waits are waited out. For longer ones the caller gets an error, so that it holds no activity slot meanwhile. */
+const MAX_WAIT = 20_000;
+/** Requests that one sync wants tokens for: two seconds of the fastest reading measured. */
+const MAX_WANTED = 200;
+/** Usage is reported after this time at the latest, so that other workers know of it. */
 const REPORT_EVERY = 500;
-/** The longest nap: a pause, a hold lifted early or another's return are seen then, and a sign of life is given. */
-const NAP = 1_000;
-/** A ledger that cannot be reached or makes no sense is asked again after this; until then nothing leaves. */
-const LEDGER_RETRY = 1_000;
+/** The longest sleep, after which blocks that ended early and returned leases are noticed, and heartbeats are sent. */
+const MAX_SLEEP = 1_000;
+/** A store that is unreachable or fails is tried again after this time. Nothing is sent meanwhile. */
+const STORE_RETRY = 1_000;
 
 /**
- * Admits requests against the shared ledger. Leases tokens in batches, so that a request costs no round trip; hands them
- * out by priority, and lets requests of other buckets pass one whose bucket is empty.
+ * Rate limiter on a store that all workers share. Tokens are leased in batches, so that a request costs no round trip,
+ * and given to requests by priority. A request whose bucket is empty does not block requests of other buckets.
  */
 export class SharedRateLimiter implements RateLimiter {
   private readonly options: RateLimiterOptions;
-  private readonly purses = new Map<string, LeasedBucket>();
-  private readonly line = new RequestQueue();
+  private readonly buckets = new Map<string, LeasedBucket>();
+  private readonly queue = new RequestQueue();
   private running: Promise<void> | undefined;
   private reportTimer: NodeJS.Timeout | undefined;
   private closed = false;
@@ -51,25 +54,20 @@ export class SharedRateLimiter implements RateLimiter {
 
   async admit(request: AdmitRequest): Promise<Admission> {
     request.signal?.throwIfAborted();
-    const { route, user = 'ip', priority = 3 } = request;
-    const draws = chargesFor(
-      route,
-      user,
-      priority,
-      this.options.ceiling,
-      this.options.stricter?.().get(route),
-    );
-    const turn = this.line.join(request, draws, priority);
+    const { route, user = 'ip', priority = NORMAL_PRIORITY } = request;
+    const { throttle, stricter } = this.options;
+    const charges = chargesFor(route, user, priority, throttle, stricter?.().get(route));
+    const admitted = this.queue.enqueue(request, charges, priority);
     this.start();
-    await turn;
-    let open = true;
-    const once = (end: () => void) => {
-      if (open) end();
-      open = false;
+    await admitted;
+    let isOpen = true;
+    const end = (cost: (charge: Charge) => number, status?: number, headers: Headers = {}) => {
+      if (isOpen) this.complete(charges, cost, status, headers);
+      isOpen = false;
     };
     return {
-      settle: (status, headers = {}) => once(() => this.settle(draws, status, headers)),
-      cancel: () => once(() => this.giveBack(draws)),
+      complete: (status, headers) => end((charge) => charge.cost(status), status, headers),
+      cancel: () => end(() => 0),
     };
   }
 
@@ -77,20 +75,19 @@ export class SharedRateLimiter implements RateLimiter {
     this.closed = true;
     clearTimeout(this.reportTimer);
     await this.running;
-    await this.trade([...this.purses.values()]).catch(() => undefined); // a lease that is not given back runs out
+    await this.sync([...this.buckets.values()]);
   }
 
-  private settle(draws: readonly Charge[], status: number | undefined, headers: Headers): void {
+  private complete(
+    charges: readonly Charge[],
+    cost: (charge: Charge) => number,
+    status: number | undefined,
+    headers: Headers,
+  ): void {
     const now = this.options.clock.now();
-    for (const { bucket, worst, cost } of draws) this.purse(bucket).settle(worst, cost(status), now);
-    for (const { bucket, news } of readFeedback(draws, status, headers)) {
-      this.purse(bucket).hear(news, now);
-    }
-    this.reportLater();
-  }
-
-  private giveBack(draws: readonly Charge[]): void {
-    for (const { bucket, worst } of draws) this.purse(bucket).settle(worst, 0, this.options.clock.now());
+    for (const charge of charges) this.bucketOf(charge).complete(charge.worst, cost(charge), now);
+    for (const { bucket, feedback } of readFeedback(charges, status, headers))
+      this.buckets.get(bucket)?.applyFeedback(feedback, now);
     this.reportLater();
   }
 
@@ -101,124 +98,121 @@ export class SharedRateLimiter implements RateLimiter {
   }
 
   private reportLater(): void {
-    const busy = [...this.purses.values()].some((purse) => purse.busy);
-    if (busy && !this.closed) this.reportTimer ??= setTimeout(() => this.report(), REPORT_EVERY).unref();
-  }
-
-  private purse(bucket: string): LeasedBucket {
-    const purse = this.purses.get(bucket);
-    if (!purse) throw new Error(`no purse for ${bucket}`);
-    return purse;
+    const isActive = [...this.buckets.values()].some((bucket) => bucket.isActive);
+    if (isActive && !this.closed) this.reportTimer ??= setTimeout(() => this.report(), REPORT_EVERY).unref();
   }
 
   private start(): void {
-    this.running ??= this.work()
+    this.running ??= this.run()
       .catch((error: unknown) => {
-        this.options.log.error({ error: describeError(error) }, 'the budget stumbled');
-        return this.options.clock.sleep(LEDGER_RETRY);
+        this.options.log.error({ error: describeError(error) }, 'the rate limiter failed and is restarted');
+        return this.options.clock.sleep(STORE_RETRY);
       })
       .finally(() => {
         this.running = undefined;
-        if (!this.line.isEmpty) this.start();
+        if (!this.queue.isEmpty) this.start();
       });
   }
 
-  /** Serves those who wait until nobody does: hands out what is at hand, trades for more, naps when there is none. */
-  private async work(): Promise<void> {
+  /** Admits queued requests until none is left: gives out the leased tokens, syncs for more, sleeps when there are none. */
+  private async run(): Promise<void> {
     do {
-      const nap = this.serve();
-      const purses = [...this.purses.values()].filter((purse) => purse.hasBusiness(this.options.clock.now()));
-      if (purses.length > 0) {
-        const ok = await this.trade(purses);
-        if (!ok) await this.nap(LEDGER_RETRY);
-      } else if (!this.line.isEmpty) {
-        await this.nap(Math.max(1, Math.min(nap, NAP)));
+      const sleep = this.admitQueued();
+      const due = [...this.buckets.values()].filter((bucket) => bucket.needsSync(this.options.clock.now()));
+      if (due.length > 0) {
+        const isSynced = await this.sync(due);
+        if (!isSynced) await this.sleep(STORE_RETRY);
+      } else if (!this.queue.isEmpty) {
+        await this.sleep(Math.max(1, Math.min(sleep, MAX_SLEEP)));
       }
-      this.sendAwayPatientless();
-    } while (!this.line.isEmpty);
-    this.reportLater(); // what those who left did not use is given back
+      this.rejectLongWaits();
+    } while (!this.queue.isEmpty);
+    this.reportLater(); // returns what rejected and aborted requests did not use
   }
 
-  private async nap(ms: number): Promise<void> {
-    this.line.giveSignsOfLife();
+  private async sleep(ms: number): Promise<void> {
+    this.queue.heartbeat();
     await this.options.clock.sleep(ms);
   }
 
-  /** Lets go whoever can be served, and reckons what the others need. Returns ms until a purse may be asked again. */
-  private serve(): number {
+  /** Admits the requests that have tokens and sums up what the others want. Returns the ms until more can be granted. */
+  private admitQueued(): number {
     const now = this.options.clock.now();
-    for (const purse of this.purses.values()) purse.wanted = 0;
-    let nap = NAP;
-    let asked = 0;
-    this.line.keep((waiter) => {
-      const purses = waiter.draws.map((draw) => ({ draw, purse: this.purseFor(draw) }));
-      const closed = purses.filter(({ draw, purse }) => !purse.has(draw.worst, now));
-      const pace = closed.length === 0 ? (this.options.pacer?.take() ?? 0) : 0;
-      if (closed.length === 0 && pace === 0) {
-        for (const { draw, purse } of purses) purse.take(draw.worst);
-        waiter.admit();
+    for (const bucket of this.buckets.values()) bucket.wanted = 0;
+    let sleep = MAX_SLEEP;
+    let wanted = 0;
+    this.queue.retain((entry) => {
+      const empty = this.emptyBuckets(entry.charges, now);
+      const pace = empty.length === 0 ? (this.options.pacer?.take() ?? 0) : 0;
+      if (empty.length === 0 && pace === 0) {
+        for (const charge of entry.charges) this.bucketOf(charge).reserve(charge.worst);
+        entry.admit();
         return false;
       }
-      const times = closed.map(({ purse }) => purse.retryAt).filter((at) => at > now);
-      if (pace > 0) nap = Math.min(nap, pace);
-      else if (times.length > 0) nap = Math.min(nap, ...times.map((at) => at - now));
-      else if (asked++ < ASKED_AT_ONCE) for (const { draw, purse } of purses) purse.wanted += draw.worst;
+      const waits = empty.map((bucket) => bucket.retryAt - now).filter((ms) => ms > 0);
+      if (pace > 0) sleep = Math.min(sleep, pace);
+      else if (waits.length > 0) sleep = Math.min(sleep, ...waits);
+      else if (wanted++ < MAX_WANTED)
+        for (const charge of entry.charges) this.bucketOf(charge).wanted += charge.worst;
       return true;
     });
-    return nap;
+    return sleep;
   }
 
-  private purseFor({ bucket, limit, worst }: Charge): LeasedBucket {
-    const known = this.purses.get(bucket);
+  /** The buckets that cannot cover their charge now. */
+  private emptyBuckets(charges: readonly Charge[], now: number): LeasedBucket[] {
+    return charges
+      .filter((charge) => !this.bucketOf(charge).has(charge.worst, now))
+      .map((charge) => this.bucketOf(charge));
+  }
+
+  private bucketOf({ bucket, limit, worst }: Charge): LeasedBucket {
+    const known = this.buckets.get(bucket);
     if (known) return known;
-    const purse = new LeasedBucket(bucket, limit, worst);
-    this.purses.set(bucket, purse);
-    return purse;
+    const leased = new LeasedBucket(bucket, limit, worst);
+    this.buckets.set(bucket, leased);
+    return leased;
   }
 
-  /** One exchange with the ledger for all these purses. False when the ledger could not be reached. */
-  private async trade(purses: readonly LeasedBucket[]): Promise<boolean> {
+  /** Syncs buckets with the store. Returns false when the store cannot be reached; leases then run out by themselves. */
+  private async sync(buckets: readonly LeasedBucket[]): Promise<boolean> {
     const { store, worker, clock, log } = this.options;
-    const askedAt = clock.now();
-    const drafts = purses.map((purse) => ({ purse, ...purse.draft(worker, askedAt) }));
+    const sentAt = clock.now();
+    const prepared = buckets.map((bucket) => ({ bucket, ...bucket.prepareSync(worker, sentAt) }));
     try {
-      const grants = await store.exchange(
-        drafts.map(({ purse, ask }) => ({ bucket: purse.bucket, limit: purse.limit, exchange: ask })),
+      const grants = await store.sync(
+        prepared.map(({ bucket, sync }) => ({ bucket: bucket.bucket, limit: bucket.limit, sync })),
       );
-      drafts.forEach(({ purse }, i) => purse.receive(grants[i]!, askedAt));
-      for (const [bucket, purse] of this.purses) if (purse.isEmpty) this.purses.delete(bucket);
+      prepared.forEach(({ bucket }, i) => bucket.applyGrant(grants[i]!, sentAt));
+      for (const [name, bucket] of this.buckets) if (bucket.isEmpty) this.buckets.delete(name);
       return true;
     } catch (error) {
-      for (const { restore } of drafts) restore();
+      for (const { restore } of prepared) restore();
       log.warn(
         { error: describeError(error) },
-        'the ledger of budgets cannot be reached; nothing is sent meanwhile',
+        'the rate limits cannot be read from the database; no requests are sent to ESI until they can',
       );
       return false;
     }
   }
 
-  /** Long waits go back: the caller gives its slot away and comes again. */
-  private sendAwayPatientless(): void {
+  /** Rejects requests that would wait too long: the caller gives up its activity slot and tries again later. */
+  private rejectLongWaits(): void {
     const now = this.options.clock.now();
-    this.line.keep((waiter) => {
-      const closed = waiter.draws
-        .map((draw) => this.purseFor(draw))
-        .filter((purse, i) => !purse.has(waiter.draws[i]!.worst, now));
-      const worst = closed.toSorted((a, b) => b.retryAt - a.retryAt)[0];
-      if (worst === undefined || worst.retryAt - now <= PATIENCE) return true;
-      waiter.refuse(longWait(worst, now));
+    this.queue.retain((entry) => {
+      const [last] = this.emptyBuckets(entry.charges, now).toSorted((a, b) => b.retryAt - a.retryAt);
+      if (last === undefined || last.retryAt - now <= MAX_WAIT) return true;
+      entry.reject(longWait(last, now));
       return false;
     });
   }
 }
 
-function longWait(purse: LeasedBucket, now: number): EsiError {
-  const retryAfter = purse.retryAt - now;
-  const until = new Date(purse.retryAt).toISOString().slice(11, 19);
-  return new EsiError(`Waits until ${until} UTC (${purse.bucket}): ${purse.why}.`, {
+function longWait({ bucket, reason, retryAt }: LeasedBucket, now: number): EsiError {
+  const until = new Date(retryAt).toISOString().slice(11, 19);
+  return new EsiError(`Waiting until ${until} UTC for ${bucket}: ${reason}.`, {
     code: 'ESI_WAIT',
     verdict: 'wait',
-    retryAfter,
+    retryAfter: retryAt - now,
   });
 }

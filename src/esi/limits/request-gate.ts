@@ -1,27 +1,27 @@
 import type { Clock } from '../../lib/clock.ts';
-import type { Route } from '../facts/routes.ts';
-import { downtimePhase, serverIsBack } from './downtime.ts';
 import { EsiError } from '../esi-error.ts';
+import type { Route } from '../facts/routes.ts';
+import { downtimePhase, isServerBack } from './downtime.ts';
 
 export interface RequestGateOptions {
   readonly clock: Clock;
-  /** Says why nothing may be sent now (an operator's pause), or undefined. */
+  /** Returns the reason of the operator's pause, or undefined. */
   readonly paused: (() => Promise<string | undefined>) | undefined;
   /** Whether this ESI has EVE's daily downtime. */
   readonly downtime: boolean;
-  /** Asks for /status. */
+  /** Requests /status and returns its body. */
   readonly probe: () => Promise<unknown>;
 }
 
-/** How soon a paused request looks again. */
-const PAUSE_LOOK = 10_000;
+/** A paused request is tried again after this time. */
+const PAUSE_RETRY = 10_000;
 /** ESI caches /status for 30 s. */
 const STATUS_CACHE = 30_000;
 
-/** Keeps requests back while an operator has paused them, and during EVE's daily downtime. */
+/** Stops requests while the operator has paused them, and during EVE's daily downtime. */
 export class RequestGate {
   private readonly options: RequestGateOptions;
-  private statusProbe: { at: number; back: Promise<boolean> } | undefined;
+  private lastProbe: { at: number; isBack: Promise<boolean> } | undefined;
 
   constructor(options: RequestGateOptions) {
     this.options = options;
@@ -29,31 +29,34 @@ export class RequestGate {
 
   /** Throws EsiError `wait` when nothing may be sent now. */
   async assertOpen(route: Route): Promise<void> {
-    const paused = await this.options.paused?.();
-    if (paused !== undefined) {
-      throw waiting(`Paused by the operator (${paused}); "eve-collector resume" goes on.`, PAUSE_LOOK);
-    }
+    const reason = await this.options.paused?.();
+    if (reason !== undefined)
+      throw waiting(
+        `Paused: no requests are sent to ESI (reason: ${reason}). Run "eve-collector resume" to continue.`,
+        PAUSE_RETRY,
+      );
     if (this.options.downtime) await this.checkDowntime(route);
   }
 
   private async checkDowntime(route: Route): Promise<void> {
-    const { phase, until } = downtimePhase(this.options.clock.now());
+    const now = this.options.clock.now();
+    const { phase, until } = downtimePhase(now);
     if (phase === 'open' || route === '/status') return;
     if (phase === 'probe' && (await this.isBack())) return;
-    const wait = phase === 'closed' ? until - this.options.clock.now() : STATUS_CACHE;
-    throw waiting('The daily downtime of EVE (11:00 UTC) is not over.', Math.max(wait, 1_000));
+    const wait = phase === 'closed' ? until - now : STATUS_CACHE;
+    throw waiting("EVE's daily downtime (11:00 UTC) is not over.", Math.max(wait, 1_000));
   }
 
   private isBack(): Promise<boolean> {
     const now = this.options.clock.now();
-    if (!this.statusProbe || now - this.statusProbe.at > STATUS_CACHE) {
-      const back = this.options.probe().then(
-        (status) => serverIsBack(status, now),
+    if (!this.lastProbe || now - this.lastProbe.at > STATUS_CACHE) {
+      const isBack = this.options.probe().then(
+        (status) => isServerBack(status, now),
         () => false,
       );
-      this.statusProbe = { at: now, back };
+      this.lastProbe = { at: now, isBack };
     }
-    return this.statusProbe.back;
+    return this.lastProbe.isBack;
   }
 }
 

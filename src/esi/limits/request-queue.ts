@@ -1,58 +1,64 @@
 import type { AdmitRequest } from './admission.ts';
 import type { Charge } from './charges.ts';
 
-/** A request that has not been admitted yet. */
-export interface Waiter {
+/** A request that is not admitted yet. */
+export interface QueuedRequest {
   readonly request: AdmitRequest;
-  readonly draws: readonly Charge[];
+  readonly charges: readonly Charge[];
   readonly priority: number;
   admit(): void;
-  refuse(error: unknown): void;
+  reject(error: unknown): void;
 }
 
-/** Requests that wait to be admitted: by priority, and among equals as they came. */
+/** Requests that wait for admission, by priority and then in order of arrival. */
 export class RequestQueue {
-  private waiters: Waiter[] = [];
+  private queued: QueuedRequest[] = [];
 
   get isEmpty(): boolean {
-    return this.waiters.length === 0;
+    return this.queued.length === 0;
   }
 
-  /** Resolves when the request is admitted; rejects when it is refused, or with its signal's reason. */
-  join(request: AdmitRequest, draws: readonly Charge[], priority: number): Promise<void> {
-    return new Promise((admit, refuse) => {
+  /** Resolves when the request is admitted. Rejects when it is rejected, or with the reason of its signal. */
+  enqueue(request: AdmitRequest, charges: readonly Charge[], priority: number): Promise<void> {
+    return new Promise((admit, reject) => {
       const onAbort = () => {
-        this.keep((w) => w !== waiter);
-        refuse(request.signal?.reason);
+        this.retain((other) => other !== entry);
+        reject(request.signal?.reason);
       };
-      const deaf = () => request.signal?.removeEventListener('abort', onAbort);
-      const waiter: Waiter = {
+      const stopListening = () => request.signal?.removeEventListener('abort', onAbort);
+      const entry: QueuedRequest = {
         request,
-        draws,
+        charges,
         priority,
-        admit: () => (deaf(), admit()),
-        refuse: (error) => (deaf(), refuse(error)),
+        admit() {
+          stopListening();
+          admit();
+        },
+        reject(error) {
+          stopListening();
+          reject(error);
+        },
       };
       request.signal?.addEventListener('abort', onAbort, { once: true });
-      const place = this.waiters.findIndex((w) => w.priority > priority);
-      this.waiters.splice(place < 0 ? this.waiters.length : place, 0, waiter);
+      const index = this.queued.findIndex((other) => other.priority > priority);
+      this.queued.splice(index < 0 ? this.queued.length : index, 0, entry);
     });
   }
 
-  /** Asks in turn who stays; whoever does not has been admitted or refused. Others may leave meanwhile: a sign aborts. */
-  keep(stays: (waiter: Waiter) => boolean): void {
-    const gone = new Set(this.waiters.filter((waiter) => !stays(waiter)));
-    this.waiters = this.waiters.filter((waiter) => !gone.has(waiter));
+  /** Retains the requests for which `stays` is true. A call of it may abort other requests, which leave as well. */
+  retain(stays: (entry: QueuedRequest) => boolean): void {
+    const removed = new Set(this.queued.filter((entry) => !stays(entry)));
+    this.queued = this.queued.filter((entry) => !removed.has(entry));
   }
 
-  /** A sign of life for each. One whose sign fails is refused with that, which is its own trouble: the others wait on. */
-  giveSignsOfLife(): void {
-    this.keep((waiter) => {
+  /** Heartbeats for each request. One whose heartbeat throws is rejected with that error; the others wait on. */
+  heartbeat(): void {
+    this.retain((entry) => {
       try {
-        waiter.request.heartbeat?.();
+        entry.request.heartbeat?.();
         return true;
       } catch (error) {
-        waiter.refuse(error);
+        entry.reject(error);
         return false;
       }
     });

@@ -2,29 +2,25 @@ import { TokenBucket } from 'limiter';
 import { MINUTE } from '../../lib/duration.ts';
 
 /**
- * Our own ceiling: at most `perMinute` requests in any minute, wherever it is laid, and at most `burst` at once.
- * `limiter`'s bucket spreads them; since a full bucket on top of a minute's drip would exceed the minute, the sent
- * requests of the last minute are counted too. The bucket starts empty, so restarts do not add up to bursts.
+ * Limits the requests of this process: at most `perMinute` in any minute, and at most `burst` at once. The bucket of
+ * `limiter` spreads them. A full bucket plus the refill of a minute would exceed the minute, so the requests sent in the
+ * last minute are counted as well. The bucket starts empty, so that restarts do not add up to bursts.
  */
 export class Throttle {
   private readonly bucket: TokenBucket;
   private readonly perMinute: number;
-  /** Send times of the last minute, oldest first, from `head` on. */
+  /** Times at which requests of the last minute were sent, oldest first, from index `head` on. */
   private sent: number[] = [];
   private head = 0;
 
-  constructor(options: { perMinute: number; burst: number }) {
-    this.perMinute = options.perMinute;
-    this.bucket = new TokenBucket({
-      bucketSize: options.burst,
-      tokensPerInterval: options.perMinute,
-      interval: 'minute',
-    });
+  constructor({ perMinute, burst }: { perMinute: number; burst: number }) {
+    this.perMinute = perMinute;
+    this.bucket = new TokenBucket({ bucketSize: burst, tokensPerInterval: perMinute, interval: 'minute' });
   }
 
-  /** Takes one request; returns 0, or the milliseconds after which to ask again. */
+  /** Takes one request. Returns 0, or the milliseconds after which to try again. */
   take(): number {
-    const now = performance.now(); // monotonic, as the bucket's own clock
+    const now = performance.now(); // monotonic, as the clock of the bucket
     while ((this.sent[this.head] ?? Infinity) <= now - MINUTE) this.head++;
     if (this.head > this.perMinute) {
       this.sent = this.sent.slice(this.head);

@@ -1,18 +1,21 @@
 import type { Clock } from '../../lib/clock.ts';
+import { MINUTE } from '../../lib/duration.ts';
 import type { Database } from '../database.ts';
 
-/** A route as ESI's description had it, for the table `esi_limits`. */
+/** A route as ESI's description has it, for the table `esi_limits`. */
 export interface LimitRow {
   readonly route: string;
   readonly group: string | undefined;
   readonly tokens: number | undefined;
   readonly windowSeconds: number | undefined;
   readonly cacheSeconds: number | undefined;
+  /** The difference from the shipped facts; undefined where there is none. */
   readonly drift: string | undefined;
+  /** Whether the limit is stricter than the shipped one. Stricter limits are adopted. */
   readonly stricter: boolean;
 }
 
-/** Replaces what is known of ESI's description. */
+/** Replaces the stored limits of ESI's description. */
 export async function writeLimits(
   db: Pick<Database, 'prisma'>,
   rows: readonly LimitRow[],
@@ -35,12 +38,12 @@ export async function writeLimits(
   ]);
 }
 
-/** When the description was last read; undefined: never. */
+/** When ESI's description was last read; undefined: never. */
 export async function readLimitsAge(db: Pick<Database, 'prisma'>): Promise<Date | undefined> {
   return (await db.prisma.esiLimit.findFirst({ select: { checked_at: true } }))?.checked_at;
 }
 
-/** What differs from the shipped facts, for people. */
+/** The differences from the shipped facts, for display. */
 export async function readDrifts(
   db: Pick<Database, 'prisma'>,
 ): Promise<{ route: string; drift: string; adopted: boolean }[]> {
@@ -51,10 +54,10 @@ export async function readDrifts(
   return rows.map(({ route, drift, adopted }) => ({ route, drift: drift ?? '', adopted }));
 }
 
-type Stricter = ReadonlyMap<string, { name: string; tokens: number; windowSeconds: number }>;
+type StricterLimits = ReadonlyMap<string, { name: string; tokens: number; windowSeconds: number }>;
 
-/** Stricter limits that are in force, by route. */
-async function readStricter(db: Pick<Database, 'prisma'>): Promise<Stricter> {
+/** The adopted limits, by route. */
+async function readStricterLimits(db: Pick<Database, 'prisma'>): Promise<StricterLimits> {
   const rows = await db.prisma.esiLimit.findMany({ where: { adopted: true } });
   return new Map(
     rows.map((row) => [
@@ -68,22 +71,20 @@ async function readStricter(db: Pick<Database, 'prisma'>): Promise<Stricter> {
   );
 }
 
-/** They change once a day; a minute is soon enough. */
-const FRESH = 60_000;
-
-/** Stricter limits for who cannot wait for the database: the last known, looked up anew behind the caller's back. */
+/** Creates a reader of the adopted limits that never waits: it returns the last known ones and refreshes them later. */
 export function createStricterReader(
   db: Pick<Database, 'prisma'>,
   clock: Pick<Clock, 'now'>,
-): () => Stricter {
-  let known: Stricter = new Map();
-  let at = -Infinity;
+): () => StricterLimits {
+  let known: StricterLimits = new Map();
+  let readAt = -Infinity;
   return () => {
-    if (clock.now() - at > FRESH) {
-      at = clock.now();
-      // A database that is away stops requests by itself; until it is back the last known limits stand.
-      void readStricter(db).then(
-        (found) => (known = found),
+    // The limits change once a day, so a minute is soon enough.
+    if (clock.now() - readAt > MINUTE) {
+      readAt = clock.now();
+      // Without the database no request is admitted anyway; until it is back the last known limits apply.
+      void readStricterLimits(db).then(
+        (limits) => (known = limits),
         () => undefined,
       );
     }

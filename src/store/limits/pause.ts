@@ -1,30 +1,34 @@
 import type { Clock } from '../../lib/clock.ts';
+import { SECOND } from '../../lib/duration.ts';
 import type { Database } from '../database.ts';
 
-type Queryable = Pick<Database, 'prisma'>;
+/** The pause is read at most this often, so that it reaches every worker within two seconds. */
+const MAX_AGE = SECOND;
 
-/** A pause reaches every worker within two seconds: each looks at most this old. */
-const FRESH = 1_000;
-
-/** The operator's pause, when there is one. */
-export async function readPause(db: Queryable): Promise<{ since: Date; reason: string } | undefined> {
+/** Reads the operator's pause; undefined when there is none. */
+export async function readPause(
+  db: Pick<Database, 'prisma'>,
+): Promise<{ since: Date; reason: string } | undefined> {
   const row = await db.prisma.esiControl.findUnique({ where: { id: 1 } });
   return row?.paused_at ? { since: row.paused_at, reason: row.reason ?? 'no reason given' } : undefined;
 }
 
-/** Stops every ESI request of every worker on this database, or lets them go on (`reason` undefined). */
-export async function writePause(db: Queryable, reason: string | undefined): Promise<void> {
+/** Pauses the ESI requests of all workers of this database, or resumes them when `reason` is undefined. */
+export async function writePause(db: Pick<Database, 'prisma'>, reason: string | undefined): Promise<void> {
   const pause = { paused_at: reason === undefined ? null : new Date(), reason: reason ?? null };
   await db.prisma.esiControl.upsert({ where: { id: 1 }, create: { id: 1, ...pause }, update: pause });
 }
 
-/** For the ESI client: why nothing may be sent, asked of the database at most once a second. */
-export function createPauseReader(db: Queryable, clock: Clock): () => Promise<string | undefined> {
-  let last: { at: number; answer: Promise<string | undefined> } | undefined;
+/** Creates the pause check of the ESI client, which returns the reason of a pause. */
+export function createPauseReader(
+  db: Pick<Database, 'prisma'>,
+  clock: Clock,
+): () => Promise<string | undefined> {
+  let last: { at: number; reason: Promise<string | undefined> } | undefined;
   return () => {
     const now = clock.now();
-    if (!last || now - last.at > FRESH)
-      last = { at: now, answer: readPause(db).then((pause) => pause?.reason) };
-    return last.answer;
+    if (!last || now - last.at > MAX_AGE)
+      last = { at: now, reason: readPause(db).then((pause) => pause?.reason) };
+    return last.reason;
   };
 }

@@ -2,33 +2,36 @@ import type { PoolClient } from 'pg';
 import {
   type BucketState,
   emptyBucket,
-  exchange,
   isIdle,
   type RateLimitStore,
+  syncBucket,
 } from '../../lib/token-bucket.ts';
 import type { Database } from '../database.ts';
 
-interface BucketRow {
-  bucket: string;
-  state: BucketState;
-  now: number;
+/** A bucket as stored, and the time of the database (ms). */
+export interface StoredBucket {
+  readonly bucket: string;
+  readonly state: BucketState;
+  readonly now: number;
 }
 
 /**
- * The ledger in Postgres: one row per bucket, exchanged under row locks taken in one order, on the database's clock, so
- * that it is exact over any number of workers whatever their clocks say. Committed before a token is handed out.
+ * Rate limits in PostgreSQL, one row per bucket. Rows are locked in one order and dated by the database's clock, so that
+ * the limits are exact over any number of workers, whatever their clocks say. A grant is committed before it is used.
  */
 export function postgresRateLimitStore(db: Database): RateLimitStore {
   return {
-    exchange: (asks) =>
+    sync: (requests) =>
       db.transaction(async (client) => {
         const rows = await lockBuckets(
           client,
-          asks.map((ask) => ask.bucket),
+          requests.map(({ bucket }) => bucket),
         );
         const now = Math.max(...rows.map((row) => row.now));
         const states = new Map(rows.map((row) => [row.bucket, row.state]));
-        const grants = asks.map((ask) => exchange(states.get(ask.bucket)!, ask.limit, ask.exchange, now));
+        const grants = requests.map(({ bucket, limit, sync }) =>
+          syncBucket(states.get(bucket)!, limit, sync, now),
+        );
         await client.query(
           `UPDATE esi_buckets b SET state = u.state, updated_at = now()
              FROM json_to_recordset($1) AS u (bucket text, state jsonb) WHERE b.bucket = u.bucket`,
@@ -39,11 +42,11 @@ export function postgresRateLimitStore(db: Database): RateLimitStore {
   };
 }
 
-/** Locks the rows, making those that are missing. The time is read after each lock was had. */
-async function lockBuckets(client: PoolClient, buckets: readonly string[]): Promise<BucketRow[]> {
+/** Locks the rows and inserts missing ones. The time is read after each row is locked. */
+async function lockBuckets(client: PoolClient, buckets: readonly string[]): Promise<StoredBucket[]> {
   const wanted = [...new Set(buckets)].toSorted();
   for (;;) {
-    const { rows } = await client.query<BucketRow>(
+    const { rows } = await client.query<StoredBucket>(
       `WITH locked AS MATERIALIZED
          (SELECT bucket, state FROM esi_buckets WHERE bucket = ANY($1) ORDER BY bucket FOR UPDATE)
        SELECT bucket, state, extract(epoch FROM clock_timestamp())::float8 * 1000 AS now FROM locked`,
@@ -57,30 +60,26 @@ async function lockBuckets(client: PoolClient, buckets: readonly string[]): Prom
   }
 }
 
-/** All buckets as they stand, for people and metrics. */
-export async function readBuckets(
-  db: Pick<Database, 'pool'>,
-): Promise<{ bucket: string; state: BucketState; now: number }[]> {
-  const { rows } = await db.pool.query<BucketRow>(
+/** All buckets, for display and metrics. */
+export async function readBuckets(db: Pick<Database, 'pool'>): Promise<StoredBucket[]> {
+  const { rows } = await db.pool.query<StoredBucket>(
     `SELECT bucket, state, extract(epoch FROM clock_timestamp())::float8 * 1000 AS now FROM esi_buckets ORDER BY bucket`,
   );
   return rows;
 }
 
-/** The longest window: a bucket that nobody has touched for twice as long has nothing to say. */
-const FORGOTTEN_AFTER = '30 minutes';
+/** Twice the longest window: usage and leases of a bucket that was not updated for this long have expired. */
+const IDLE_AFTER = '30 minutes';
 
-/** Lets go buckets that say nothing any more: users who left, routes no longer asked. Returns how many. */
-export async function forgetIdleBuckets(db: Database): Promise<number> {
+/** Deletes buckets of users and routes that are no longer requested. Returns how many. */
+export async function deleteIdleBuckets(db: Database): Promise<number> {
   return db.transaction(async (client) => {
-    const { rows } = await client.query<BucketRow>(
+    const { rows } = await client.query<StoredBucket>(
       `SELECT bucket, state, extract(epoch FROM now())::float8 * 1000 AS now FROM esi_buckets
-        WHERE updated_at < now() - interval '${FORGOTTEN_AFTER}' ORDER BY bucket LIMIT 10000 FOR UPDATE SKIP LOCKED`,
+        WHERE updated_at < now() - interval '${IDLE_AFTER}' ORDER BY bucket LIMIT 10000 FOR UPDATE SKIP LOCKED`,
     );
-    const idle = rows
-      .filter(({ state, now }) => isIdle({ ...state, slots: [], leases: {} }, now))
-      .map((row) => row.bucket);
-    await client.query(`DELETE FROM esi_buckets WHERE bucket = ANY($1)`, [idle]);
+    const idle = rows.filter(({ state, now }) => isIdle({ ...state, slots: [], leases: {} }, now));
+    await client.query(`DELETE FROM esi_buckets WHERE bucket = ANY($1)`, [idle.map((row) => row.bucket)]);
     return idle.length;
   });
 }

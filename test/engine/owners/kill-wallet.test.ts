@@ -155,11 +155,11 @@ test('what a killed run had read of a list is not mistaken for what is stored', 
 
 test('a wallet collected by two at once has each row, each balance and each gap once', async () => {
   await begin({ characters: [{ id: ANNA, transactions: 5_200, journal: 5_300 }, { id: BRAM }] });
-  const budget = testRateLimiter(engine.clock);
+  const rateLimiter = testRateLimiter(engine.clock);
   const both = (turn: number) =>
     Promise.all(
       ['one', 'two'].map((id) =>
-        drive(engineSteps(engine.restart({ budget }), keyOf('wallet', ME, `${id}-${turn}`, id))),
+        drive(engineSteps(engine.restart({ rateLimiter }), keyOf('wallet', ME, `${id}-${turn}`, id))),
       ),
     );
   for (let turn = 0; turn < 3; turn++) {

@@ -219,9 +219,9 @@ test('assets lose nothing by a database connection that breaks in the middle of 
 
 test('assets collected by two at once are one set, told once', async () => {
   await beginWith(2_300);
-  const budget = testRateLimiter(engine.clock);
+  const rateLimiter = testRateLimiter(engine.clock);
   const ends = await Promise.all(
-    ['one', 'two'].map((id) => drive(engineSteps(engine.restart({ budget }), keyOf('assets', ME, id, id)))),
+    ['one', 'two'].map((id) => drive(engineSteps(engine.restart({ rateLimiter }), keyOf('assets', ME, id, id)))),
   );
   expect(ends.map(({ outcome }) => outcome).toSorted()).toEqual(['published', 'unchanged']);
   await expectExact();

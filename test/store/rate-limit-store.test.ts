@@ -10,7 +10,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import type { Route } from '../../src/esi/facts/routes.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import {
-  forgetIdleBuckets,
+  deleteIdleBuckets,
   postgresRateLimitStore,
   readBuckets,
 } from '../../src/store/limits/rate-limit-store.ts';
@@ -37,19 +37,25 @@ function worker(
   perMinute = LIFTED,
   store: RateLimitStore = postgresRateLimitStore(db),
 ): SharedRateLimiter {
-  const ceiling = { perMinute };
-  const budget = new SharedRateLimiter({ store, worker: name, ceiling, clock: systemClock, log: silentLog });
-  closing.push(() => budget.close());
-  return budget;
+  const throttle = { perMinute };
+  const rateLimiter = new SharedRateLimiter({
+    store,
+    worker: name,
+    throttle,
+    clock: systemClock,
+    log: silentLog,
+  });
+  closing.push(() => rateLimiter.close());
+  return rateLimiter;
 }
 
 /** Asks again and again until a wait is too long; returns how many requests left. */
-async function hammer(budget: SharedRateLimiter, route: Route, status = 200): Promise<number> {
+async function hammer(rateLimiter: SharedRateLimiter, route: Route, status = 200): Promise<number> {
   for (let sent = 0; ; sent++) {
     try {
-      const admission = await budget.admit({ route });
+      const admission = await rateLimiter.admit({ route });
       await new Promise((resolve) => setImmediate(resolve)); // on its way
-      admission.settle(status);
+      admission.complete(status);
     } catch (error) {
       if (!(error instanceof EsiError)) throw error;
       expect(error).toMatchObject({ verdict: 'wait', retryAfter: expect.any(Number) });
@@ -60,17 +66,19 @@ async function hammer(budget: SharedRateLimiter, route: Route, status = 200): Pr
 
 const sum = (numbers: readonly number[]) => numbers.reduce((all, n) => all + n, 0);
 const lanes = (budgets: readonly SharedRateLimiter[], route: Route, each = 4) =>
-  Promise.all(budgets.flatMap((budget) => Array.from({ length: each }, () => hammer(budget, route))));
+  Promise.all(
+    budgets.flatMap((rateLimiter) => Array.from({ length: each }, () => hammer(rateLimiter, route))),
+  );
 
 async function view(bucket: string): Promise<BucketView> {
   const row = (await readBuckets(db)).find((found) => found.bucket === bucket);
   return viewBucket(bucket, row?.state ?? emptyBucket(), row?.now ?? 0);
 }
 
-test('three workers at once use a small bucket to the last whole request, and never beyond', async () => {
+test('three workers use a small bucket up to the last request and never exceed it', async () => {
   const budgets = ['a', 'b', 'c'].map((name) => worker(name));
   const sent = sum(await lanes(budgets, INDUSTRY));
-  await Promise.all(budgets.map((budget) => budget.close()));
+  await Promise.all(budgets.map((rateLimiter) => rateLimiter.close()));
   const { used, leased, spenders } = await view('industry/ip');
   expect(used).toBe(2 * sent);
   expect(leased).toBe(0);
@@ -79,13 +87,13 @@ test('three workers at once use a small bucket to the last whole request, and ne
   expect(sum(Object.values(spenders))).toBe(used);
 });
 
-test('three workers at once share one ceiling exactly', async () => {
+test('three workers share ESI_RATE_LIMIT exactly', async () => {
   const budgets = ['a', 'b', 'c'].map((name) => worker(name, 40));
   expect(sum(await lanes(budgets, PRICES))).toBe(40);
   expect(await hammer(worker('d', 40), PRICES)).toBe(0);
 });
 
-test('a restart does not forget what was spent', async () => {
+test('usage is stored across a restart', async () => {
   const before = worker('before', 10);
   expect(await hammer(before, PRICES)).toBe(10);
   await before.close();
@@ -94,27 +102,27 @@ test('a restart does not forget what was spent', async () => {
   expect(refused).toMatchObject({ verdict: 'wait' });
   expect((refused as EsiError).retryAfter).toBeGreaterThan(20_000);
   expect((refused as EsiError).retryAfter).toBeLessThanOrEqual(61_000); // the window and a slot
-  expect((await view('ceiling')).spenders).toEqual({ before: 10 });
+  expect((await view('throttle')).spenders).toEqual({ before: 10 });
 });
 
-test('what a worker held when it was killed is spent for the others, for a window after its lease', async () => {
+test('the lease of a killed worker counts as spent for one window after it ends', async () => {
   let killed = false;
   const real = postgresRateLimitStore(db);
   const never = new Promise<never>(() => undefined);
   const doomed = new SharedRateLimiter({
-    store: { exchange: (asks) => (killed ? never : real.exchange(asks)) },
+    store: { sync: (requests) => (killed ? never : real.sync(requests)) },
     worker: 'doomed',
-    ceiling: { perMinute: 10 },
+    throttle: { perMinute: 10 },
     clock: systemClock,
     log: silentLog,
   });
   for (let n = 0; n < 7; n++) await doomed.admit({ route: PRICES });
   killed = true;
   const heir = worker('heir', 10);
-  for (let n = 0; n < 3; n++) (await heir.admit({ route: PRICES })).settle(200);
+  for (let n = 0; n < 3; n++) (await heir.admit({ route: PRICES })).complete(200);
   const fourth = heir.admit({ route: PRICES }).catch((error: unknown) => error); // the lease may yet be given back
-  await eventually('all is taken', async () => (await view('ceiling')).used === 3);
-  expect(await view('ceiling')).toMatchObject({ leased: 7, free: 0 });
+  await eventually('all is taken', async () => (await view('throttle')).used === 3);
+  expect(await view('throttle')).toMatchObject({ leased: 7, free: 0 });
   // Its lease ends: fifteen seconds later.
   await db.pool.query(
     `UPDATE esi_buckets SET state = jsonb_set(state, '{leases,doomed,until}', to_jsonb($1::float8))`,
@@ -122,7 +130,7 @@ test('what a worker held when it was killed is spent for the others, for a windo
   );
   expect(await fourth).toMatchObject({ verdict: 'wait' });
   await heir.close();
-  expect(await view('ceiling')).toMatchObject({ used: 10, leased: 0, spenders: { doomed: 7, heir: 3 } });
+  expect(await view('throttle')).toMatchObject({ used: 10, leased: 0, spenders: { doomed: 7, heir: 3 } });
 });
 
 /** The database behind a port that can be closed. */
@@ -161,83 +169,85 @@ async function proxied() {
   return { behind, leave, comeBack: () => listen(port) };
 }
 
-test('while the database is away nothing leaves; what was under way is accounted for when it is back', async () => {
+test('without the database no request is admitted, and requests in flight are accounted for afterwards', async () => {
   const { behind, leave, comeBack } = await proxied();
-  const budget = worker('a', LIFTED, postgresRateLimitStore(behind));
+  const rateLimiter = worker('a', LIFTED, postgresRateLimitStore(behind));
   const underWay: Admission[] = [];
-  for (let n = 0; n < 4; n++) underWay.push(await budget.admit({ route: INDUSTRY }));
+  for (let n = 0; n < 4; n++) underWay.push(await rateLimiter.admit({ route: INDUSTRY }));
   await leave();
-  for (const admission of underWay) admission.settle(200);
+  for (const admission of underWay) admission.complete(200);
   let signs = 0;
   let left = false;
-  const waiting = budget.admit({ route: INDUSTRY, heartbeat: () => signs++ }).then((admission) => {
+  const waiting = rateLimiter.admit({ route: INDUSTRY, heartbeat: () => signs++ }).then((admission) => {
     left = true;
     return admission;
   });
   await eventually('two tries in vain', () => Promise.resolve(signs >= 2));
   expect(left).toBe(false);
   const stop = new AbortController();
-  const cancelled = budget.admit({ route: INDUSTRY, signal: stop.signal });
+  const cancelled = rateLimiter.admit({ route: INDUSTRY, signal: stop.signal });
   stop.abort(new Error('enough'));
   await expect(cancelled).rejects.toThrow('enough');
 
   await comeBack();
-  (await waiting).settle(404);
-  await budget.close();
+  (await waiting).complete(404);
+  await rateLimiter.close();
   expect(await view('industry/ip')).toMatchObject({ used: 4 * 2 + 5, leased: 0 });
-  expect(await view('ceiling')).toMatchObject({ used: 5, leased: 0 });
+  expect(await view('throttle')).toMatchObject({ used: 5, leased: 0 });
 });
 
-test('one whose sign of life fails is sent away alone, the others wait on', async () => {
+test('a waiting request whose heartbeat throws is rejected and the others wait on', async () => {
   const real = postgresRateLimitStore(db);
   let away = true;
-  const exchange: RateLimitStore['exchange'] = (asks) =>
-    away ? Promise.reject(new Error('away')) : real.exchange(asks);
-  const budget = worker('a', LIFTED, { exchange });
+  const sync: RateLimitStore['sync'] = (requests) =>
+    away ? Promise.reject(new Error('away')) : real.sync(requests);
+  const rateLimiter = worker('a', LIFTED, { sync });
   const heartbeat = () => {
     throw new Error('nobody watches');
   };
-  const other = budget.admit({ route: PRICES });
-  await expect(budget.admit({ route: PRICES, heartbeat })).rejects.toThrow('nobody watches');
+  const other = rateLimiter.admit({ route: PRICES });
+  await expect(rateLimiter.admit({ route: PRICES, heartbeat })).rejects.toThrow('nobody watches');
   away = false;
-  (await other).settle(200);
+  (await other).complete(200);
 });
 
-test('one that is given up in its own sign of life leaves the line, and costs nothing', async () => {
+test('a waiting request that is aborted in its heartbeat leaves the queue and costs nothing', async () => {
   const real = postgresRateLimitStore(db);
   let away = true;
-  const exchange: RateLimitStore['exchange'] = (asks) =>
-    away ? Promise.reject(new Error('away')) : real.exchange(asks);
-  const budget = worker('a', LIFTED, { exchange });
+  const sync: RateLimitStore['sync'] = (requests) =>
+    away ? Promise.reject(new Error('away')) : real.sync(requests);
+  const rateLimiter = worker('a', LIFTED, { sync });
   const stop = new AbortController();
   const heartbeat = () => stop.abort(new Error('killed'));
-  const other = budget.admit({ route: INDUSTRY });
-  await expect(budget.admit({ route: INDUSTRY, heartbeat, signal: stop.signal })).rejects.toThrow('killed');
+  const other = rateLimiter.admit({ route: INDUSTRY });
+  await expect(rateLimiter.admit({ route: INDUSTRY, heartbeat, signal: stop.signal })).rejects.toThrow(
+    'killed',
+  );
   away = false;
-  (await other).settle(200);
-  await budget.close();
+  (await other).complete(200);
+  await rateLimiter.close();
   expect(await view('industry/ip')).toMatchObject({ used: 2, leased: 0 });
 });
 
-test('a ledger that answers nonsense is asked again, but not at once', async () => {
+test('a rate limit store with an invalid answer is tried again after a second', async () => {
   const real = postgresRateLimitStore(db);
-  const asked: number[] = [];
-  const exchange: RateLimitStore['exchange'] = (asks) => {
-    asked.push(Date.now());
-    return asked.length === 1 ? Promise.resolve([]) : real.exchange(asks);
+  const syncedAt: number[] = [];
+  const sync: RateLimitStore['sync'] = (requests) => {
+    syncedAt.push(Date.now());
+    return syncedAt.length === 1 ? Promise.resolve([]) : real.sync(requests);
   };
-  (await worker('a', LIFTED, { exchange }).admit({ route: PRICES })).settle(200);
-  expect(asked[1]! - asked[0]!).toBeGreaterThanOrEqual(900); // a second, less what timers are early
+  (await worker('a', LIFTED, { sync }).admit({ route: PRICES })).complete(200);
+  expect(syncedAt[1]! - syncedAt[0]!).toBeGreaterThanOrEqual(900); // a second, less what timers are early
 });
 
-test('buckets that say nothing any more are forgotten, others stay', async () => {
+test('idle buckets are deleted and others stay', async () => {
   const long = new Date(Date.now() - 31 * 60_000);
   const old = { ...emptyBucket(), slots: [[long.getTime(), 5, 'a']] };
   const states = {
     idle: old,
     dead: { ...old, leases: { a: { tokens: 1, until: long.getTime() } } },
-    strict: { ...old, strict: { tokens: 1, windowMs: 3_600_000 } },
-    held: { ...old, held: { until: Date.now() + 600_000, why: 'x' } },
+    strict: { ...old, stricterLimit: { tokens: 1, windowMs: 3_600_000 } },
+    blocked: { ...old, blocked: { until: Date.now() + 600_000, reason: 'x' } },
     fresh: old,
   };
   for (const [bucket, state] of Object.entries(states))
@@ -246,7 +256,7 @@ test('buckets that say nothing any more are forgotten, others stay', async () =>
       state,
       bucket === 'fresh' ? new Date() : long,
     ]);
-  expect(await forgetIdleBuckets(db)).toBe(2);
-  expect((await readBuckets(db)).map(({ bucket }) => bucket)).toEqual(['fresh', 'held', 'strict']);
-  expect(await forgetIdleBuckets(db)).toBe(0);
+  expect(await deleteIdleBuckets(db)).toBe(2);
+  expect((await readBuckets(db)).map(({ bucket }) => bucket)).toEqual(['blocked', 'fresh', 'strict']);
+  expect(await deleteIdleBuckets(db)).toBe(0);
 });

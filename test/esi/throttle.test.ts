@@ -12,10 +12,10 @@ afterEach(() => {
 });
 
 /** Asks as fast as it is let, for so long. Returns when requests were let through. */
-function hammer(ceiling: Throttle, ms: number): number[] {
+function hammer(throttle: Throttle, ms: number): number[] {
   const sent: number[] = [];
   for (const end = time + ms; time < end;) {
-    const wait = ceiling.take();
+    const wait = throttle.take();
     if (wait === 0) sent.push(time);
     else time += wait;
   }
@@ -31,10 +31,10 @@ test.each([
   [60, 60],
   [7, 3],
 ])('at %d a minute and %d at once no minute ever has more', (perMinute, burst) => {
-  const ceiling = new Throttle({ perMinute, burst });
-  const sent = [...hammer(ceiling, 150_000)];
+  const throttle = new Throttle({ perMinute, burst });
+  const sent = [...hammer(throttle, 150_000)];
   time += 600_000; // a long rest fills the bucket
-  sent.push(...hammer(ceiling, 150_000));
+  sent.push(...hammer(throttle, 150_000));
   expect(most(sent, 60_000)).toBe(perMinute);
   expect(most(sent, 1)).toBe(burst); // after the rest, all at once and no more
   expect(sent.length).toBeGreaterThanOrEqual(perMinute * 4); // nor is much given away
@@ -43,8 +43,8 @@ test.each([
 test('a start has no burst: restarts do not add up', () => {
   let sent = 0;
   for (let restart = 0; restart < 20; restart++) {
-    const ceiling = new Throttle({ perMinute: 300, burst: 50 });
-    sent += hammer(ceiling, 1_000).length;
+    const throttle = new Throttle({ perMinute: 300, burst: 50 });
+    sent += hammer(throttle, 1_000).length;
   }
   expect(sent).toBeLessThanOrEqual(100); // twenty seconds' worth
 });

@@ -7,7 +7,7 @@ const LIFTED = { perMinute: 1_000_000 };
 
 for (const workers of [1, 3]) {
   test(`${workers} workers use a bucket of 600 in 15 minutes to the full and never beyond`, async () => {
-    const options = { workers, route: '/status', cost: 2, forMs: 45 * MINUTE, ceiling: LIFTED } as const;
+    const options = { workers, route: '/status', cost: 2, forMs: 45 * MINUTE, throttle: LIFTED } as const;
     const arrivals = await saturateRateLimiter(virtualClock(), options);
     expect(worstWindow(arrivals, 15 * MINUTE)).toBeLessThanOrEqual(600);
     const used = arrivals.reduce((sum, { tokens }) => sum + tokens, 0);
@@ -21,21 +21,21 @@ for (const workers of [1, 3]) {
       route,
       cost: 1,
       forMs: 3 * MINUTE,
-      ceiling: LIFTED,
+      throttle: LIFTED,
     });
     expect(worstWindow(arrivals, MINUTE)).toBeLessThanOrEqual(300);
     expect(arrivals.length).toBeGreaterThanOrEqual(0.95 * 3 * 300);
   });
 
   test(`${workers} workers keep our ceiling and its burst`, async () => {
-    const ceiling = { perMinute: 120, burst: 10 };
+    const throttle = { perMinute: 120, burst: 10 };
     const route = '/markets/{region_id}/orders';
     const arrivals = await saturateRateLimiter(virtualClock(), {
       workers,
       route,
       cost: 1,
       forMs: 5 * MINUTE,
-      ceiling,
+      throttle,
     });
     expect(worstWindow(arrivals, MINUTE)).toBeLessThanOrEqual(120);
     // The burst, what drips in the same second, and what was sent a second before and arrives now.
