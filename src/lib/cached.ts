@@ -1,31 +1,31 @@
 import type { Clock } from './clock.ts';
 
-/** A value from elsewhere that is kept for a while. */
+/** A value from elsewhere, cached for a time. */
 export interface CachedValue<T> {
-  /** The kept value, or a new one when it is too old. */
+  /** Returns the cached value, or loads a new one when it is too old. */
   get(): Promise<T>;
-  /** A new value; whoever asks while it is on its way gets the same one. A failure leaves the kept value in place. */
-  renew(): Promise<T>;
+  /** Loads a new value. Calls during a load get its result. After a failure the cached value remains. */
+  refresh(): Promise<T>;
 }
 
-/** Keeps what `load` brings for `maxAge` milliseconds, and never loads twice at once. */
-export function keep<T>(clock: Clock, maxAge: number, load: () => Promise<T>): CachedValue<T> {
-  let kept: { at: number; value: T } | undefined;
-  let coming: Promise<T> | undefined;
-  const fetchNew = async () => {
-    const at = clock.now(); // before loading: never taken for newer than it is
+/** Caches what `load` returns for `maxAge` milliseconds. At most one load runs at a time. */
+export function cached<T>(clock: Clock, maxAge: number, load: () => Promise<T>): CachedValue<T> {
+  let current: { loadedAt: number; value: T } | undefined;
+  let loading: Promise<T> | undefined;
+  const loadNew = async () => {
+    const loadedAt = clock.now(); // before loading, so that the value never counts as newer than it is
     const value = await load();
-    kept = { at, value };
+    current = { loadedAt, value };
     return value;
   };
-  const renew = () => {
-    coming ??= fetchNew().finally(() => {
-      coming = undefined;
+  const refresh = () => {
+    loading ??= loadNew().finally(() => {
+      loading = undefined;
     });
-    return coming;
+    return loading;
   };
   return {
-    renew,
-    get: async () => (kept && clock.now() - kept.at < maxAge ? kept.value : renew()),
+    refresh,
+    get: async () => (current && clock.now() - current.loadedAt < maxAge ? current.value : refresh()),
   };
 }

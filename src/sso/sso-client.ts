@@ -1,103 +1,107 @@
 import * as oauth from 'oauth4webapi';
+import { cached } from '../lib/cached.ts';
 import type { Clock } from '../lib/clock.ts';
+import { MINUTE } from '../lib/duration.ts';
 import { AppError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { isLoopback } from '../lib/loopback.ts';
-import { createJwkSet, type Identity, type VerifiedToken, verifyToken } from './verify-token.ts';
-import { keep } from '../lib/cached.ts';
-import { badStatus, ssoTrouble } from './sso-errors.ts';
-import { createSsoHttp, type SsoHttp, type SsoTimeouts } from './sso-http.ts';
-import { issuersOf, readMetadata, type SsoMetadata } from './sso-metadata.ts';
-import { createTokenEndpoint, type KeepToken } from './token-endpoint.ts';
+import { classifySsoStatus, ssoFailure } from './sso-errors.ts';
+import { createSsoHttp, type SsoTimeouts } from './sso-http.ts';
+import { issuersOf, parseMetadata, type SsoMetadata } from './sso-metadata.ts';
+import { createTokenEndpoint } from './token-endpoint.ts';
+import { createJwkSet, type VerifiedToken, verifyToken } from './verify-token.ts';
 
 export interface SsoOptions {
-  /** SSO_BASE_URL, without a slash at its end. */
+  /** SSO_BASE_URL, without a trailing slash. */
   readonly baseUrl: string;
   readonly clientId: string;
-  /** Without a secret we are a public client, and PKCE alone protects the login. */
+  /** Undefined: a public client, whose logins only PKCE protects. */
   readonly clientSecret?: string | undefined;
-  /** Exactly as it is registered with EVE. */
+  /** Exactly as registered with EVE. */
   readonly callbackUrl: string;
   readonly userAgent: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** Whether this SSO refuses good logins around EVE's daily downtime. Default: unless it is on this machine. */
+  /** Whether this SSO rejects valid logins around EVE's daily downtime. Default: unless it is on this machine. */
   readonly downtime?: boolean | undefined;
   /** Milliseconds; shorter in tests. */
   readonly timeouts?: SsoTimeouts;
 }
 
-/** Where to send a person, and what to remember until EVE sends the person back. State and verifier are secrets. */
+/** The address of a login, and what has to be stored until EVE redirects back. State and verifier are secrets. */
 export interface LoginStart {
   readonly url: string;
   readonly state: string;
   readonly verifier: string;
 }
 
-/** What a login or a refresh brought. The refresh token may be another than before: keep it before using anything. */
+/** The tokens of a login, verified. */
 export interface Grant extends VerifiedToken {
   readonly accessToken: string;
   readonly refreshToken: string;
 }
 
+/** The answer to a refresh, not verified yet. */
+export interface RefreshAnswer {
+  /**
+   * The new refresh token; undefined where the old one remains valid. Store it before anything else: the old one may be
+   * void, and an answer that fails its verification must not lose the new one.
+   */
+  readonly rotatedToken: string | undefined;
+  /** Verifies the answer. Throws AppError SSO_TROUBLE when it is invalid, and what `verify` throws. */
+  verify(): Promise<Grant>;
+}
+
 /**
- * EVE's login server. All throw AppError: SSO_UNREACHABLE and SSO_TROUBLE (`retry`, or `wait` with a time),
- * SSO_UNTRUSTED, SSO_BAD_CLIENT, SSO_BAD_SCOPE, BAD_TOKEN and LOGIN_DEAD (`fail`). No message holds a secret.
+ * Client of EVE's login server. All methods throw AppError: SSO_UNREACHABLE and SSO_TROUBLE (`retry`, or `wait` with a
+ * time), SSO_UNTRUSTED, SSO_BAD_CLIENT, SSO_BAD_SCOPE, BAD_TOKEN and LOGIN_DEAD (`fail`). No message contains a secret.
  */
 export interface SsoClient {
   readonly clientId: string;
-  /** What the SSO says of itself, kept for five minutes. */
+  /** The SSO's metadata, cached for five minutes. */
   metadata(): Promise<SsoMetadata>;
-  /** Scopes: at least one, since EVE gives no refresh token otherwise. */
+  /** Starts a login with at least one scope, because EVE issues no refresh token without. */
   startLogin(scopes: readonly string[]): Promise<LoginStart>;
-  /** Once per code, within five minutes of EVE's giving it. */
+  /** Completes a login. Works once per code, within five minutes after EVE issued it. */
   finishLogin(login: { readonly code: string; readonly verifier: string }): Promise<Grant>;
-  /**
-   * One at a time per character: two would race for a rotated token. `rotated` is called with a new refresh token before
-   * anything else can fail: the old one may be dead, and a grant that does not pass its checks must not take the new one
-   * with it. What it throws, `refresh` throws.
-   */
-  refresh(refreshToken: string, signal?: AbortSignal, rotated?: KeepToken): Promise<Grant>;
-  /** Ends the login at EVE; no error when it is dead already. */
+  /** Refreshes a login. One refresh at a time per character: two would compete for a rotated token. */
+  refresh(refreshToken: string, signal?: AbortSignal): Promise<RefreshAnswer>;
+  /** Revokes a login at EVE. No error when it is dead already. */
   revoke(refreshToken: string): Promise<void>;
-  /** Checks an access token that came from elsewhere. */
+  /** Verifies an access token from another source. */
   verify(accessToken: string): Promise<VerifiedToken>;
   close(): Promise<void>;
 }
 
-export type { Identity, SsoMetadata, VerifiedToken };
-
-/** Addresses of the SSO may change (facts d: "cache a few minutes"). */
-const METADATA_MAX_AGE = 5 * 60_000;
+/** Addresses of the SSO may change, so EVE recommends to cache them for a few minutes. */
+const METADATA_MAX_AGE = 5 * MINUTE;
 
 function checkBaseUrl(baseUrl: string): URL {
   const base = new URL(baseUrl);
   if (base.protocol === 'https:' || isLoopback(base.hostname)) return base;
   throw new AppError(
-    `SSO_BASE_URL is ${base.origin}; logins are sent over https only, except to this machine itself.`,
+    `SSO_BASE_URL="${base.origin}" is not safe. Use https, because logins are sent over http to this machine only.`,
     { code: 'SSO_UNTRUSTED', verdict: 'fail' },
   );
 }
 
-const noRefreshToken = () =>
-  ssoTrouble('EVE sent no refresh token, without which nothing can be collected. Begin the login anew.');
-
 function checkScopes(scopes: readonly string[]): void {
   if (scopes.length > 0 && scopes.every((scope) => /^[\w.-]+$/.test(scope))) return;
-  throw new AppError('A login needs the names of one or more scopes: without, EVE gives no refresh token.', {
+  throw new AppError('A login needs at least one scope, because EVE issues no refresh token without.', {
     code: 'SSO_BAD_SCOPE',
     verdict: 'fail',
   });
 }
 
-/** The address that a person logs in at, with PKCE (S256). State and verifier have 32 random bytes each. */
-async function startLogin(
-  as: SsoMetadata,
+/** Creates the address of a login with PKCE (S256). State and verifier have 32 random bytes each. */
+async function createLogin(
+  metadata: SsoMetadata,
   { clientId, callbackUrl }: SsoOptions,
   scopes: readonly string[],
 ): Promise<LoginStart> {
-  const [state, verifier] = [oauth.generateRandomState(), oauth.generateRandomCodeVerifier()];
-  const url = new URL(as.authorization_endpoint);
+  const state = oauth.generateRandomState();
+  const verifier = oauth.generateRandomCodeVerifier();
+  const url = new URL(metadata.authorization_endpoint);
   const query = {
     response_type: 'code',
     client_id: clientId,
@@ -111,62 +115,65 @@ async function startLogin(
   return { url: url.href, state, verifier };
 }
 
-/** What the SSO is trusted for: what it says of itself, and its keys. */
-function createTrust(options: SsoOptions, http: SsoHttp) {
+/** Creates the client. Nothing is sent yet. Throws AppError SSO_UNTRUSTED for http to another machine. */
+export function createSsoClient(options: SsoOptions): SsoClient {
   const { baseUrl, clientId, clock } = options;
-  const read = async (url: string) => {
+  const base = checkBaseUrl(baseUrl);
+  const http = createSsoHttp(options);
+  const get = async (url: string) => {
     const answer = await http.send(url);
-    if (answer.status !== 200) throw badStatus(answer, clock.now());
+    if (answer.status !== 200) throw classifySsoStatus(answer, clock.now());
     return answer.text;
   };
-  const metadata = keep(clock, METADATA_MAX_AGE, async () =>
-    readMetadata(await read(`${baseUrl}/.well-known/oauth-authorization-server`), baseUrl),
+  const metadata = cached(clock, METADATA_MAX_AGE, async () =>
+    parseMetadata(await get(`${baseUrl}/.well-known/oauth-authorization-server`), baseUrl),
   );
-  const keys = createJwkSet(clock, async () => read((await metadata.get()).jwks_uri));
-  return {
-    metadata: () => metadata.get(),
-    async verify(accessToken: string): Promise<VerifiedToken> {
-      const issuers = issuersOf(await metadata.get(), baseUrl);
-      return verifyToken(accessToken, { keys, issuers, clientId, clock });
-    },
-    /** All that a token is checked against is there before one is asked for: none comes that cannot be checked. */
-    async prepare(signal?: AbortSignal): Promise<SsoMetadata> {
-      const as = await metadata.get();
-      await keys.ready();
-      signal?.throwIfAborted();
-      return as;
-    },
+  const keys = createJwkSet(clock, async () => get((await metadata.get()).jwks_uri));
+  const endpoint = createTokenEndpoint({
+    ...options,
+    base,
+    http,
+    downtime: options.downtime ?? !isLoopback(base.hostname),
+    now: () => clock.now(),
+  });
+  const verify = async (accessToken: string) => {
+    const issuers = issuersOf(await metadata.get(), baseUrl);
+    return verifyToken(accessToken, { keys, issuers, clientId, clock });
   };
-}
-
-/** Makes the client; sends nothing before it is asked. Throws SSO_UNTRUSTED for http to another machine. */
-export function createSsoClient(options: SsoOptions): SsoClient {
-  const { clientId, clock } = options;
-  const base = checkBaseUrl(options.baseUrl);
-  const http = createSsoHttp(options);
-  const trust = createTrust(options, http);
-  const downtime = options.downtime ?? !isLoopback(base.hostname);
-  const endpoint = createTokenEndpoint({ ...options, base, http, downtime, now: () => clock.now() });
+  /** Loads what tokens are verified with before any is requested, so that none arrives that cannot be verified. */
+  const prepare = async () => {
+    const found = await metadata.get();
+    await keys.ready();
+    return found;
+  };
   return {
     clientId,
-    metadata: () => trust.metadata(),
+    metadata: () => metadata.get(),
     async startLogin(scopes) {
       checkScopes(scopes);
-      return startLogin(await trust.metadata(), options, scopes);
+      return createLogin(await metadata.get(), options, scopes);
     },
     async finishLogin({ code, verifier }) {
-      const { accessToken, refreshToken } = await endpoint.redeem(await trust.prepare(), code, verifier);
-      if (refreshToken === undefined) throw noRefreshToken();
-      return { ...(await trust.verify(accessToken)), accessToken, refreshToken };
+      const { accessToken, refreshToken } = await endpoint.redeem(await prepare(), code, verifier);
+      if (refreshToken === undefined)
+        throw ssoFailure('EVE sent no refresh token, which collecting needs. Please start again.');
+      return { ...(await verify(accessToken)), accessToken, refreshToken };
     },
-    async refresh(sent, signal, rotated) {
-      const as = await trust.prepare(signal);
-      // Once sent it is waited for: the answer may hold the only refresh token that is good from here on.
-      const { accessToken, refreshToken = sent } = await endpoint.refresh(as, sent, rotated);
-      return { ...(await trust.verify(accessToken)), accessToken, refreshToken };
+    async refresh(sent, signal) {
+      const found = await prepare();
+      signal?.throwIfAborted();
+      // Once sent, the answer is awaited: it may contain the only refresh token that is valid from now on.
+      const answer = await endpoint.refresh(found, sent);
+      return {
+        rotatedToken: answer.rotatedToken,
+        async verify() {
+          const { accessToken, refreshToken = sent } = await endpoint.readRefresh(found, answer);
+          return { ...(await verify(accessToken)), accessToken, refreshToken };
+        },
+      };
     },
-    revoke: async (refreshToken) => endpoint.revoke(await trust.metadata(), refreshToken),
-    verify: (accessToken) => trust.verify(accessToken),
+    revoke: async (refreshToken) => endpoint.revoke(await metadata.get(), refreshToken),
+    verify,
     close: () => http.close(),
   };
 }

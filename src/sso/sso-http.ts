@@ -2,12 +2,12 @@ import { Agent, type Dispatcher, request } from 'undici';
 import { AppError, describeError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { redactSecrets } from '../lib/redact.ts';
-import { type SsoAnswer, ssoTrouble } from './sso-errors.ts';
+import { type SsoAnswer, ssoFailure } from './sso-errors.ts';
 
 export interface SsoTimeouts {
-  /** Milliseconds until the connection stands. Default 5,000. */
+  /** Milliseconds to connect. Default 5,000. */
   readonly connect?: number;
-  /** Milliseconds from asking to the end of the answer. Default 15,000. */
+  /** Milliseconds from the request to the end of the answer. Default 15,000. */
   readonly answer?: number;
 }
 
@@ -18,28 +18,27 @@ export interface SsoHttpOptions {
   readonly timeouts?: SsoTimeouts | undefined;
 }
 
-export interface SsoCall {
+export interface SsoRequest {
   readonly method?: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  readonly signal?: AbortSignal | undefined;
 }
 
-/** Sends requests to the SSO. */
+/** HTTP client of the SSO. */
 export interface SsoHttp {
   /**
-   * The answer, whatever its status; redirects are not followed. Throws AppError `retry`: SSO_UNREACHABLE, or
-   * SSO_TROUBLE for an answer too large; the signal's reason when the caller gave up.
+   * Returns the answer, whatever its status. Redirects are not followed. Throws AppError `retry`: SSO_UNREACHABLE, or
+   * SSO_TROUBLE when the answer is too large.
    */
-  send(url: string, call?: SsoCall): Promise<SsoAnswer>;
+  send(url: string, request?: SsoRequest): Promise<SsoAnswer>;
   close(): Promise<void>;
 }
 
-/** As to ESI. */
+/** As for ESI. */
 const CONNECT_MS = 5_000;
-/** A person may be waiting, and a refresh holds a lock: longer than a slow answer of ESI, shorter than patience. */
+/** A person may be waiting and a refresh holds a lock, so it is only a little longer than a slow answer of ESI. */
 const ANSWER_MS = 15_000;
-/** The largest true answer, a token of a hundred scopes, has some 6 KB. */
+/** The largest known answer, a token with a hundred scopes, has about 6 KB. */
 const MAX_BODY = 64 * 1024;
 
 async function readText(body: Dispatcher.ResponseData['body']): Promise<string> {
@@ -48,34 +47,26 @@ async function readText(body: Dispatcher.ResponseData['body']): Promise<string> 
   for await (const chunk of body as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > MAX_BODY)
-      throw ssoTrouble(
-        `An answer of EVE's login server is larger than ${MAX_BODY >> 10} KB; it is not read.`,
+      throw ssoFailure(
+        `An answer of EVE's login server is larger than ${MAX_BODY >> 10} KB and was not read.`,
       );
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** A name with several addresses fails with one error for each, and no words of its own. */
+/** A host with several addresses fails with one error per address, and no message of its own. */
 function reasonOf(error: unknown): string {
   return redactSecrets(describeError((error as { errors?: readonly unknown[] }).errors?.[0] ?? error));
 }
 
-/** Causes are not kept: a parser's error holds what was received, and that may be a token. */
-function unreachable(baseUrl: string, why: string): AppError {
-  return new AppError(
-    `EVE's login server (${baseUrl}) cannot be reached: ${why}. Check the network of this machine and SSO_BASE_URL.`,
-    { code: 'SSO_UNREACHABLE', verdict: 'retry' },
-  );
-}
-
 export function createSsoHttp({ baseUrl, userAgent, log, timeouts }: SsoHttpOptions): SsoHttp {
   const answerMs = timeouts?.answer ?? ANSWER_MS;
-  // No kept connections: one that had died would leave open whether a refresh was done, and they are asked for rarely.
+  // Connections are not reused. Requests are rare, and a broken one would leave open whether a refresh was done.
   const agent = new Agent({ pipelining: 0, connect: { timeout: timeouts?.connect ?? CONNECT_MS } });
   return {
     close: () => agent.destroy(),
-    async send(url, { method = 'GET', headers, body, signal } = {}) {
+    async send(url, { method = 'GET', headers, body } = {}) {
       const timeout = AbortSignal.timeout(answerMs);
       try {
         const answer = await request(url, {
@@ -88,18 +79,23 @@ export function createSsoHttp({ baseUrl, userAgent, log, timeouts }: SsoHttpOpti
             'user-agent': userAgent,
           },
           body: body ?? null,
-          signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+          signal: timeout,
         });
         const text = await readText(answer.body);
-        const after = answer.headers['retry-after'];
+        const retryAfter = answer.headers['retry-after'];
         log.debug({ path: new URL(url).pathname, status: answer.statusCode }, 'the SSO answered');
-        return { status: answer.statusCode, text, retryAfter: Array.isArray(after) ? after[0] : after };
+        return {
+          status: answer.statusCode,
+          text,
+          retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
+        };
       } catch (error) {
-        signal?.throwIfAborted();
         if (error instanceof AppError) throw error;
-        throw unreachable(
-          baseUrl,
-          timeout.aborted ? `no answer within ${answerMs / 1_000} s` : reasonOf(error),
+        const reason = timeout.aborted ? `no answer within ${answerMs / 1_000} s` : reasonOf(error);
+        // Without the cause: a parser's error contains what was received, which may be a token.
+        throw new AppError(
+          `Could not reach EVE's login server (${baseUrl}): ${reason}. Check the network of this machine and SSO_BASE_URL.`,
+          { code: 'SSO_UNREACHABLE', verdict: 'retry' },
         );
       }
     },

@@ -1,40 +1,43 @@
 import { createLocalJWKSet, type CryptoKey, errors, type JWTHeaderParameters, jwtVerify } from 'jose';
 import { z } from 'zod';
+import { cached } from '../lib/cached.ts';
 import type { Clock } from '../lib/clock.ts';
+import { MINUTE, SECOND } from '../lib/duration.ts';
 import { AppError } from '../lib/errors.ts';
-import { keep } from '../lib/cached.ts';
-import { ssoTrouble } from './sso-errors.ts';
+import { parseJson, ssoFailure } from './sso-errors.ts';
 
-/** Whose token it is, as EVE signed it. */
+/** The character of a token, as EVE signed it. */
 export interface Identity {
   readonly characterId: number;
   readonly name: string;
-  /** Changes when the character goes to another account. */
+  /** Changes when the character moves to another account. */
   readonly ownerHash: string;
   readonly scopes: readonly string[];
 }
 
+/** The content of a valid access token. */
 export interface VerifiedToken {
   readonly identity: Identity;
   /** The token's own `exp`. */
   readonly expiresAt: Date;
 }
 
-/** Finds the key that a token says it was signed with. */
+/** The public keys of the SSO. */
 export interface JwkSet {
-  /** Makes sure that keys are there, so that no token comes that cannot be checked. */
+  /** Loads the keys unless they are cached. */
   ready(): Promise<unknown>;
+  /** Finds the key that a token names. Throws JWKSNoMatchingKey when there is none. */
   find(header: JWTHeaderParameters): Promise<CryptoKey>;
 }
 
-/** EVE signs with these two (facts d). Anything with a shared secret, or no signature at all, is a forgery. */
+/** EVE signs with these two. A token signed with a shared secret or not at all is forged. */
 const ALGORITHMS = ['RS256', 'ES256'];
-/** Keys that EVE withdraws are believed for no longer than this. */
-const KEYS_MAX_AGE = 10 * 60_000;
-/** An unknown key is looked for at once, but forged tokens must not make us hammer the SSO. */
-const SEARCH_PAUSE = 10_000;
-/** Clocks differ by seconds. A token lives for 20 minutes and is renewed a minute before: more would hide a fault. */
-const CLOCK_TOLERANCE_S = 30;
+/** Keys that EVE withdraws are accepted for this long at most. */
+const KEYS_MAX_AGE = 10 * MINUTE;
+/** The keys are loaded at once for an unknown key, but at most once in this time, because the token may be forged. */
+const RELOAD_COOLDOWN = 10 * SECOND;
+/** Seconds. Clocks differ by seconds; more would hide a fault, because a token lives for 20 minutes. */
+const CLOCK_TOLERANCE = 30;
 
 const keySet = z.object({ keys: z.array(z.looseObject({})) });
 const usableKey = z.looseObject({
@@ -49,73 +52,71 @@ const claims = z.object({
   owner: z.string().min(1),
   aud: z.array(z.string()),
   exp: z.int(),
-  /** A plain string when there is one scope, absent when there is none (facts d). */
+  /** A string for one scope, absent for none. */
   scp: z
     .union([z.array(z.string()), z.string().transform((text) => text.split(/\s+/).filter(Boolean))])
     .default([]),
 });
 
 const badToken = (reason: string) =>
-  new AppError(`The access token from EVE's login server ${reason}. It is not used.`, {
+  new AppError(`The access token from EVE's login server ${reason}. It was rejected.`, {
     code: 'BAD_TOKEN',
     verdict: 'fail',
   });
 
-function readKeys(text: string): ReturnType<typeof createLocalJWKSet> {
-  try {
-    // EVE's list says itself that it may hold keys of other kinds ("SkipUnresolvedJsonWebKeys").
-    const keys = keySet.parse(JSON.parse(text)).keys.flatMap((key) => usableKey.safeParse(key).data ?? []);
-    if (keys.length > 0) return createLocalJWKSet({ keys });
-  } catch {
-    // What is wrong with it does not help anybody.
-  }
-  throw ssoTrouble("The list of keys of EVE's login server is not understood.");
+function parseKeys(text: string): ReturnType<typeof createLocalJWKSet> {
+  // EVE announces that the list may hold keys of other kinds ("SkipUnresolvedJsonWebKeys").
+  const found = keySet.safeParse(parseJson(text)).data?.keys ?? [];
+  const keys = found.flatMap((key) => usableKey.safeParse(key).data ?? []);
+  if (keys.length > 0) return createLocalJWKSet({ keys });
+  throw ssoFailure("The list of keys of EVE's login server is invalid.");
 }
 
-/** The keys of the SSO; `load` brings the list (JWKS). Throws what `load` throws, and AppError SSO_TROUBLE. */
+/**
+ * Creates the set of the SSO's keys; `load` returns the list (JWKS). The remote set of jose is not used: its cache and
+ * cooldown run on the system clock, and it tries any key of the algorithm for a token that names none. Throws what
+ * `load` throws, and AppError SSO_TROUBLE when the list is invalid.
+ */
 export function createJwkSet(clock: Clock, load: () => Promise<string>): JwkSet {
-  const kept = keep(clock, KEYS_MAX_AGE, async () => readKeys(await load()));
-  let searched: { readonly at: number; readonly keys: ReturnType<typeof kept.renew> } | undefined;
-  const search = () => {
-    const now = clock.now();
-    // Whoever comes within the pause gets the same search, also while it is on its way and when it has failed.
-    if (!searched || now - searched.at >= SEARCH_PAUSE) searched = { at: now, keys: kept.renew() };
-    return searched.keys;
-  };
+  const keys = cached(clock, KEYS_MAX_AGE, async () => parseKeys(await load()));
+  let reload: { readonly at: number; readonly keys: ReturnType<typeof keys.refresh> } | undefined;
   return {
-    ready: () => kept.get(),
+    ready: () => keys.get(),
     async find(header) {
-      if (!header.kid) throw new errors.JWKSNoMatchingKey(); // jose would try any key of the algorithm
-      const known = await kept.get();
+      if (!header.kid) throw new errors.JWKSNoMatchingKey();
+      const known = await keys.get();
       try {
         return await known(header);
       } catch (error) {
         if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-        return (await search())(header);
       }
+      const now = clock.now();
+      // Calls within the cooldown get the same reload, also while it runs and when it has failed.
+      if (!reload || now - reload.at >= RELOAD_COOLDOWN) reload = { at: now, keys: keys.refresh() };
+      return (await reload.keys)(header);
     },
   };
 }
 
-const CLAIMS_IN_WORDS: Readonly<Record<string, string>> = {
-  iss: "was issued by somebody else than EVE's login server",
+const INVALID_CLAIMS: Readonly<Record<string, string>> = {
+  iss: "was not issued by EVE's login server",
   nbf: 'is not valid yet: check the clock of this machine',
-  exp: 'does not say until when it is valid',
+  exp: 'has no expiry',
 };
 
-/** Why jose did not accept a token, in words. */
+/** Why jose rejected a token. */
 function reasonOf(error: unknown): string {
-  if (error instanceof errors.JWTExpired) return 'has expired already: check the clock of this machine';
-  if (error instanceof errors.JWSSignatureVerificationFailed) return 'is forged: its signature does not fit';
+  if (error instanceof errors.JWTExpired) return 'has expired: check the clock of this machine';
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'is forged: its signature is wrong';
   if (error instanceof errors.JOSEAlgNotAllowed)
-    return 'is unsigned, or signed in a way that EVE does not use';
+    return 'is unsigned, or signed with an algorithm that EVE does not use';
   if (error instanceof errors.JWKSNoMatchingKey) return 'is signed with a key that EVE does not publish';
   if (error instanceof errors.JWTClaimValidationFailed)
-    return CLAIMS_IN_WORDS[error.claim] ?? 'says something that cannot be true';
-  return 'is no signed token (JWT)';
+    return INVALID_CLAIMS[error.claim] ?? 'has an invalid claim';
+  return 'is not a signed token (JWT)';
 }
 
-/** What a token is checked against. */
+/** What a token is verified against. */
 export interface TokenExpectation {
   readonly keys: JwkSet;
   readonly issuers: readonly string[];
@@ -124,8 +125,8 @@ export interface TokenExpectation {
 }
 
 /**
- * Checks signature, issuer, audience, expiry and shape of an access token. Throws AppError BAD_TOKEN with the reason,
- * and what fetching the keys throws.
+ * Verifies signature, issuer, audience, expiry and claims of an access token. Throws AppError BAD_TOKEN with the reason,
+ * and what loading the keys throws.
  */
 export async function verifyToken(token: string, expected: TokenExpectation): Promise<VerifiedToken> {
   const { keys, issuers, clientId, clock } = expected;
@@ -136,16 +137,16 @@ export async function verifyToken(token: string, expected: TokenExpectation): Pr
       issuer: [...issuers],
       requiredClaims: ['exp'],
       currentDate: new Date(clock.now()),
-      clockTolerance: CLOCK_TOLERANCE_S,
+      clockTolerance: CLOCK_TOLERANCE,
     }));
   } catch (error) {
     throw error instanceof AppError ? error : badToken(reasonOf(error));
   }
   const { data, error } = claims.safeParse(payload);
-  // The part's name only: its value may be anything.
-  if (!data) throw badToken(`has no proper "${String(error.issues[0]?.path[0] ?? 'payload')}"`);
+  // The name of the claim only, because its value may be anything.
+  if (!data) throw badToken(`has no valid "${String(error.issues[0]?.path[0] ?? 'payload')}"`);
   if (![clientId, 'EVE Online'].every((name) => data.aud.includes(name)))
-    throw badToken('was made for another application: check ESI_CLIENT_ID');
+    throw badToken('was issued to another application: check ESI_CLIENT_ID');
   return {
     identity: {
       characterId: Number(data.sub.slice('CHARACTER:EVE:'.length)),

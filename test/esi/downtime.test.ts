@@ -8,7 +8,7 @@ const start = async (at: string, ...rest: Parameters<typeof testEsi>) =>
   (esi = await testEsi({ start: `2026-11-20T${at}Z`, ...rest[0] }));
 const routes = () => esi.sim.requests().map((request) => request.route);
 
-test('before the restart nobody asks, and the caller hears when to come back', async () => {
+test('no request is sent before the restart, and the error says when to retry', async () => {
   const { client, clock, sim } = await start('10:57:59');
   expect(await client.get(PRICES)).toMatchObject({ status: 200 });
   clock.advance(1_000);
@@ -19,7 +19,7 @@ test('before the restart nobody asks, and the caller hears when to come back', a
   expect(sim.offences()).toEqual([]);
 });
 
-test('after it /status is asked, once in half a minute, until everybody may come', async () => {
+test('after the restart /status is requested once in 30 s until everybody may log in', async () => {
   const { client, clock, sim } = await start('11:02:30');
   sim.faults.vip();
   const both = [errorOf(client.get(FORGE_ORDERS)), errorOf(client.get(PRICES))];
@@ -39,7 +39,7 @@ test('after it /status is asked, once in half a minute, until everybody may come
   expect(sim.offences()).toEqual([]);
 });
 
-test('the probe keeps to a 420 like every request', async () => {
+test('a 420 blocks the probe of /status as well', async () => {
   const { client, clock, sim } = await start('10:57:50');
   sim.faults.status(420, { retryAfter: 60, times: 1 });
   await errorOf(client.get(PRICES));
@@ -52,7 +52,7 @@ test('the probe keeps to a 420 like every request', async () => {
   expect(sim.offences()).toEqual([]);
 });
 
-test('at 11:15 it is over, whatever /status says', async () => {
+test('the downtime is over at 11:15 whatever /status says', async () => {
   const { client, sim } = await start('11:15:00');
   sim.faults.vip();
   expect(await client.get(PRICES)).toMatchObject({ status: 200 });

@@ -22,7 +22,7 @@ afterEach(async () => {
   await esi.close();
 });
 
-/** A second installation on the same address, with a ledger of its own. */
+/** A second installation on the same address, with a rate limit store of its own. */
 function another(): EsiClient {
   const { clock, sim } = esi;
   const rateLimiter = testRateLimiter(clock);
@@ -52,48 +52,42 @@ test.each([
   [429, false],
   [420, true],
   [420, false],
-])(
-  'a %d in the middle of it, headers: %s, stops for as long as it says, or for a minute',
-  async (code, headers) => {
-    await esi.client.get(FORGE_ORDERS);
-    esi.sim.faults.status(code, { times: 1, headers });
-    const error = await errorOf(esi.client.get(PRICES));
-    expect(error).toMatchObject({ verdict: 'wait', retryAfter: 60_000 });
-    const elsewhere = esi.client.get(STATUS);
-    if (code === 420) expect(await errorOf(elsewhere)).toMatchObject({ verdict: 'wait', requests: 0 });
-    else expect(await elsewhere).toMatchObject({ status: 200 });
-    esi.clock.advance(59_000);
-    const before = esi.sim.requests().length;
-    expect((await esi.client.get(PRICES)).status).toBe(200); // the last second was sat out
-    expect(esi.clock.slept.length).toBeGreaterThan(0);
-    expect(esi.sim.requests()).toHaveLength(before + 1);
-    expect(esi.sim.offences()).toEqual([]);
-  },
-);
+])('a %d (headers: %s) blocks for as long as it says, or for a minute', async (code, headers) => {
+  await esi.client.get(FORGE_ORDERS);
+  esi.sim.faults.status(code, { times: 1, headers });
+  const error = await errorOf(esi.client.get(PRICES));
+  expect(error).toMatchObject({ verdict: 'wait', retryAfter: 60_000 });
+  const elsewhere = esi.client.get(STATUS);
+  if (code === 420) expect(await errorOf(elsewhere)).toMatchObject({ verdict: 'wait', requests: 0 });
+  else expect(await elsewhere).toMatchObject({ status: 200 });
+  esi.clock.advance(59_000);
+  const before = esi.sim.requests().length;
+  expect((await esi.client.get(PRICES)).status).toBe(200); // the last second was sat out
+  expect(esi.clock.slept.length).toBeGreaterThan(0);
+  expect(esi.sim.requests()).toHaveLength(before + 1);
+  expect(esi.sim.offences()).toEqual([]);
+});
 
 const HEADERS: Record<string, (faults: Faults) => void> = {
   'right limit headers': () => undefined,
   'no limit headers': (f) => f.limitHeaders('missing'),
-  'limit headers that are no numbers': (f) => f.limitHeaders('wrong'),
+  'limit headers that are not numbers': (f) => f.limitHeaders('wrong'),
   'limit headers below zero': (f) => f.limitHeaders('negative'),
-  'limit headers beyond all numbers': (f) => f.limitHeaders('huge'),
+  'limit headers that are huge': (f) => f.limitHeaders('huge'),
   'a clock ten minutes ahead': (f) => f.clockSkew(600_000),
   'a clock ten minutes behind': (f) => f.clockSkew(-600_000),
 };
 
-test.each(Object.entries(HEADERS))(
-  'with %s a bucket is used to the full and never beyond',
-  async (_, spoil) => {
-    spoil(esi.sim.faults);
-    expect(await drain()).toBe(298); // 596 of 600: the next may cost five
-    esi.clock.advance(QUARTER + 5_000); // a slot
-    expect(await drain()).toBe(298);
-    expect(line('status')).toMatchObject({ most: 596, refused: 0 });
-    expect(ignored()).toEqual([]);
-  },
-);
+test.each(Object.entries(HEADERS))('a bucket is used fully and never exceeded with %s', async (_, spoil) => {
+  spoil(esi.sim.faults);
+  expect(await drain()).toBe(298); // 596 of 600: the next may cost five
+  esi.clock.advance(QUARTER + 5_000); // a slot
+  expect(await drain()).toBe(298);
+  expect(line('status')).toMatchObject({ most: 596, refused: 0 });
+  expect(ignored()).toEqual([]);
+});
 
-test('a bucket that is suddenly smaller is believed with the next answer', async () => {
+test('a smaller bucket is adopted with the next answer', async () => {
   for (let n = 0; n < 10; n++) await esi.client.get(STATUS);
   esi.sim.world.setBucket('status', { tokens: 40 });
   await drain();
@@ -106,7 +100,7 @@ test('a bucket that is suddenly smaller is believed with the next answer', async
   expect(ignored()).toEqual([]);
 });
 
-test('what another program on the address spends is left to it', async () => {
+test('tokens that another program on the IP address spends are left to it', async () => {
   await esi.client.get(STATUS);
   esi.sim.world.spendElsewhere('status', 560);
   await drain();
@@ -120,7 +114,7 @@ test('what another program on the address spends is left to it', async () => {
   expect(await drain()).toBe(298);
 });
 
-test('errors that another program makes on the address bring the soft stop', async () => {
+test('errors of another program on the IP address block the routes of the error limit', async () => {
   esi.sim.world.spendElsewhere('errors', 80);
   await esi.client.get(PRICES);
   expect(await errorOf(esi.client.get(PRICES))).toMatchObject({ verdict: 'wait', requests: 0 });
@@ -129,7 +123,7 @@ test('errors that another program makes on the address bring the soft stop', asy
   expect(await esi.client.get(PRICES)).toMatchObject({ status: 200 });
 });
 
-test('two installations on one address share a bucket by what its headers say', async () => {
+test('two installations on one IP address share a bucket by its headers', async () => {
   const clients = [esi.client, another()];
   const open = new Set(clients);
   let sent = 0;
@@ -146,7 +140,7 @@ test('two installations on one address share a bucket by what its headers say', 
   expect(ignored()).toEqual([]);
 });
 
-test('two installations rest when together they meet the hidden limit', async () => {
+test('two installations are blocked when together they reach the hidden limit', async () => {
   const clients = [esi.client, another()];
   const ask = (client: EsiClient, typeId: number) =>
     client.get({

@@ -31,7 +31,7 @@ async function answering(headers: Record<string, string>, body = '[]'): Promise<
   return start({ client: { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}` } });
 }
 
-test('an answer brings rows, ETag, age, extent and the number of requests', async () => {
+test('an answer has rows, ETag, age, extent and the number of requests', async () => {
   const { client, sim } = await start();
   const { expires, lastModified, rows } = sim.world.snapshot(10000002);
   const answer = await client.get(FORGE_ORDERS);
@@ -41,7 +41,7 @@ test('an answer brings rows, ETag, age, extent and the number of requests', asyn
   expect(sim.offences()).toEqual([]);
 });
 
-test('requests say who asks, for which contract, and that they can take gzip', async () => {
+test('requests carry user agent, compatibility date and gzip support', async () => {
   const seen: IncomingMessage['headers'][] = [];
   const server = createServer((request, response) => {
     seen.push(request.headers);
@@ -76,7 +76,7 @@ test('a conditional request is answered 304 without a body', async () => {
   expect(sim.offences()).toEqual([]);
 });
 
-test('Expires is taken against the Date of the answer, so that a wrong clock does not ask too early', async () => {
+test('Expires is read relative to Date, so that a wrong local clock causes no early request', async () => {
   const { client, clock, sim } = await start();
   const left = sim.world.snapshot(10000002).expires.getTime() - clock.now();
   for (const skew of [600_000, -600_000]) {
@@ -86,7 +86,7 @@ test('Expires is taken against the Date of the answer, so that a wrong clock doe
   }
 });
 
-test('headers that cannot be true are not believed', async () => {
+test('implausible headers are ignored', async () => {
   const date = 'Fri, 20 Nov 2026 14:00:00 GMT';
   const never = await answering({ date, expires: 'Fri, 20 Nov 2099 14:00:00 GMT', 'last-modified': date });
   expect((await never.client.get(PRICES)).expires?.toISOString()).toBe('2026-11-21T14:00:00.000Z');
@@ -102,7 +102,7 @@ test('headers that cannot be true are not believed', async () => {
   });
 });
 
-test('the number NaN, which is no JSON, becomes null; the same letters in a text stay', async () => {
+test('NaN becomes null, and the same letters in a text stay', async () => {
   const { client, sim } = await start();
   sim.faults.rawBody('[{"price": NaN, "n": -Infinity, "range": "a: NaN, b"}, [NaN,Infinity]]');
   expect((await client.get(PRICES)).json).toEqual([
@@ -111,9 +111,9 @@ test('the number NaN, which is no JSON, becomes null; the same letters in a text
   ]);
 });
 
-test('health() tells what the last answers were like and sends nothing', async () => {
+test('health() describes the last answers and sends nothing', async () => {
   const { client, clock, sim } = await start();
-  expect(client.health()).toEqual({ status: 'unknown', detail: 'not asked yet' });
+  expect(client.health()).toEqual({ status: 'unknown', detail: 'no request yet' });
   expect(sim.requests()).toEqual([]);
   sim.faults.down('503');
   await errorOf(client.get(PRICES));
@@ -121,7 +121,7 @@ test('health() tells what the last answers were like and sends nothing', async (
   sim.faults.clear();
   clock.advance(1_000);
   await client.get(PRICES);
-  expect(client.health()).toEqual({ status: 'ok', detail: 'answers' });
+  expect(client.health()).toEqual({ status: 'ok', detail: 'responding' });
   sim.faults.html();
   clock.advance(3_600_000);
   await errorOf(client.get(PRICES));

@@ -8,19 +8,19 @@ afterEach(() => esi.close());
 const start = async (...args: Parameters<typeof testEsi>) => (esi = await testEsi(...args));
 const total = (ms: readonly number[]) => ms.reduce((sum, n) => sum + n, 0);
 
-test('a short Retry-After is sat out, with signs of life', async () => {
+test('a short Retry-After is waited out with heartbeats', async () => {
   const { client, clock, sim } = await start();
   sim.faults.status(429, { retryAfter: 15, times: 1 });
-  let pulses = 0;
-  const answer = await client.get({ ...FORGE_ORDERS, heartbeat: () => pulses++ });
+  let heartbeats = 0;
+  const answer = await client.get({ ...FORGE_ORDERS, heartbeat: () => heartbeats++ });
   expect(answer).toMatchObject({ status: 200, requests: 2 });
   expect(total(clock.slept)).toBe(15_000);
   expect(Math.max(...clock.slept)).toBeLessThanOrEqual(4_000);
-  expect(pulses).toBe(2 + clock.slept.length);
+  expect(heartbeats).toBe(2 + clock.slept.length);
   expect(sim.offences()).toEqual([]);
 });
 
-test('a long Retry-After goes back to the caller, and nobody asks that group meanwhile', async () => {
+test('a long Retry-After is returned to the caller and blocks the group meanwhile', async () => {
   const { client, clock, sim } = await start();
   sim.faults.status(429, { retryAfter: 300, times: 1 });
   const error = await errorOf(client.get(FORGE_ORDERS));
@@ -34,14 +34,14 @@ test('a long Retry-After goes back to the caller, and nobody asks that group mea
   expect(sim.offences()).toEqual([]);
 });
 
-test.each([['none'], ['soon'], [-5]])('a 429 whose Retry-After is %s is good for a minute', async (text) => {
+test.each([['none'], ['soon'], [-5]])('a 429 whose Retry-After is %s blocks for a minute', async (text) => {
   const { client, sim } = await start();
   sim.faults.status(429, { headers: false, times: 1, ...(text === 'none' ? {} : { retryAfter: text }) });
   expect(await errorOf(client.get(PRICES))).toMatchObject({ verdict: 'wait', retryAfter: 60_000 });
   expect(esi.statuses()).toEqual([429]);
 });
 
-test('an endless Retry-After is looked at again after an hour', async () => {
+test('a Retry-After of more than an hour blocks for an hour', async () => {
   const { client, clock, sim } = await start();
   sim.faults.status(429, { retryAfter: 999_999_999, times: 1 });
   expect(await errorOf(client.get(PRICES))).toMatchObject({ retryAfter: 3_600_000 });
@@ -50,7 +50,7 @@ test('an endless Retry-After is looked at again after an hour', async () => {
   expect(await client.get(PRICES)).toMatchObject({ status: 200 });
 });
 
-test('a 429 that says 0 seconds, again and again, is neither hammered nor waited on for ever', async () => {
+test('a repeated 429 with a Retry-After of 0 is retried after a second, three times at most', async () => {
   const { client, clock, sim } = await start();
   sim.faults.status(429, { retryAfter: 0 });
   expect(await errorOf(client.get(PRICES))).toMatchObject({ verdict: 'wait', status: 429, requests: 3 });
@@ -58,7 +58,7 @@ test('a 429 that says 0 seconds, again and again, is neither hammered nor waited
   expect(clock.slept).toEqual([1_000, 1_000]);
 });
 
-test('the hundredth error brings a 420, which stops every route until the minute is over', async () => {
+test('a 420 blocks every route until the minute is over', async () => {
   const { client, clock, sim } = await start();
   // Someone else at this address fails a hundred times.
   for (let i = 0; i < 100; i++)
@@ -74,7 +74,7 @@ test('the hundredth error brings a 420, which stops every route until the minute
   expect(sim.offences()).toEqual([]);
 });
 
-test('routes of the error limit rest when few errors are left, others go on', async () => {
+test('routes of the error limit are blocked when few errors are left, others are not', async () => {
   const { client, clock, sim } = await start();
   const type = (id: number) => ({ route: '/universe/types/{type_id}', params: { type_id: id } }) as const;
   let refused = 0;
@@ -87,7 +87,7 @@ test('routes of the error limit rest when few errors are left, others go on', as
   expect(sim.offences()).toEqual([]);
 });
 
-test('while paused nothing leaves', async () => {
+test('no request is sent while paused', async () => {
   let why: string | undefined = 'lunch';
   const { client, sim } = await start({ client: { paused: () => Promise.resolve(why) } });
   const error = await errorOf(client.get(PRICES));
@@ -98,7 +98,7 @@ test('while paused nothing leaves', async () => {
   expect(await client.get(PRICES)).toMatchObject({ status: 200 });
 });
 
-test('a pause that begins during a wait holds the next try back', async () => {
+test('a pause that begins during a retry stops the next attempt', async () => {
   let why: string | undefined;
   const { client, sim } = await start({ client: { paused: () => Promise.resolve(why) } });
   sim.faults.status(503);
@@ -114,7 +114,7 @@ test('a pause that begins during a wait holds the next try back', async () => {
   expect(sim.requests()).toHaveLength(1);
 });
 
-test('a cancelled wait ends at once', async () => {
+test('an aborted retry ends at once', async () => {
   // The first wait takes at least a minute, and so more than the test may.
   const { client, sim } = await start({
     client: { clock: systemClock, backoff: 60_000 },

@@ -11,7 +11,7 @@ const PRICES = '/markets/prices';
 const STATUS = '/status';
 const MINUTE = 60_000;
 
-/** Budgets on one ledger, on a clock that moves when everybody sleeps. */
+/** Rate limiters on one store, on a clock that moves when everybody sleeps. */
 function start(throttle: ThrottleSettings) {
   const clock = virtualClock();
   const store = memoryRateLimitStore(() => clock.now());
@@ -20,7 +20,7 @@ function start(throttle: ThrottleSettings) {
   return { clock, worker };
 }
 
-/** Asks until `until`, as often as it is let. Returns a counter of answers. */
+/** Sends requests one after another. Returns a counter of answers. */
 function hammer(
   rateLimiter: SharedRateLimiter,
   request: AdmitRequest,
@@ -45,7 +45,7 @@ function hammer(
   return count;
 }
 
-test('a person goes before sweeps, sweeps before backfills, whoever came first', async () => {
+test('requests are admitted by priority, not by arrival', async () => {
   const { clock, worker } = start({ perMinute: 60, burst: 1 });
   const rateLimiter = worker('a');
   const order: number[] = [];
@@ -59,7 +59,7 @@ test('a person goes before sweeps, sweeps before backfills, whoever came first',
   expect(order).toEqual([1, 1, 3, 3, 5, 5, 5]);
 });
 
-test('a backfill on other workers leaves a fifth of the ceiling to the current data', async () => {
+test('backfills on other workers leave a fifth of ESI_RATE_LIMIT to the current data', async () => {
   const { clock, worker } = start({ perMinute: 100 });
   const backfills = ['a', 'b'].map((name) => hammer(worker(name), { route: PRICES, priority: 5 }, clock));
   await clock.runUntil(clock.now() + MINUTE / 2);
@@ -71,7 +71,7 @@ test('a backfill on other workers leaves a fifth of the ceiling to the current d
   expect(sweep.answers).toBeGreaterThanOrEqual(20 - 2); // each of the others may hold one that it was granted
 });
 
-test('hundreds that wait for a full bucket do not hold up a request of another', async () => {
+test('hundreds of requests that wait for one bucket do not block a request of another', async () => {
   const { clock, worker } = start({ perMinute: 1_000_000 });
   const rateLimiter = worker('a');
   for (let spent = 0; spent + 5 <= 600; spent += 5)
@@ -88,7 +88,7 @@ test('hundreds that wait for a full bucket do not hold up a request of another',
   expect(new Set(await Promise.all(patient))).toEqual(new Set(['away']));
 });
 
-test('a cancelled wait ends at once, and what was leased for it serves others', async () => {
+test('an aborted request leaves the queue, and its tokens serve others', async () => {
   const { clock, worker } = start({ perMinute: 60, burst: 1 });
   const rateLimiter = worker('a');
   const stop = new AbortController();

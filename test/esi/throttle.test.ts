@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { Throttle } from '../../src/esi/limits/throttle.ts';
 
-/** Both the ceiling and `limiter` read this clock; it is ours here. */
+/** The throttle and `limiter` read this clock. */
 let time = 0;
 beforeEach(() => {
   time = 1_000_000;
@@ -11,7 +11,7 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-/** Asks as fast as it is let, for so long. Returns when requests were let through. */
+/** Takes requests as fast as possible for `ms`. Returns the times of the taken ones. */
 function hammer(throttle: Throttle, ms: number): number[] {
   const sent: number[] = [];
   for (const end = time + ms; time < end;) {
@@ -22,7 +22,7 @@ function hammer(throttle: Throttle, ms: number): number[] {
   return sent;
 }
 
-/** The most in any window of this length, wherever it is laid. */
+/** The most requests in any window of this length. */
 const most = (sent: readonly number[], window: number) =>
   Math.max(...sent.map((from) => sent.filter((t) => t >= from && t < from + window).length));
 
@@ -30,17 +30,17 @@ test.each([
   [300, 50],
   [60, 60],
   [7, 3],
-])('at %d a minute and %d at once no minute ever has more', (perMinute, burst) => {
+])('a throttle of %d requests a minute and %d at once never exceeds either', (perMinute, burst) => {
   const throttle = new Throttle({ perMinute, burst });
   const sent = [...hammer(throttle, 150_000)];
-  time += 600_000; // a long rest fills the bucket
+  time += 600_000; // a long pause fills the bucket
   sent.push(...hammer(throttle, 150_000));
   expect(most(sent, 60_000)).toBe(perMinute);
-  expect(most(sent, 1)).toBe(burst); // after the rest, all at once and no more
-  expect(sent.length).toBeGreaterThanOrEqual(perMinute * 4); // nor is much given away
+  expect(most(sent, 1)).toBe(burst); // after the pause
+  expect(sent.length).toBeGreaterThanOrEqual(perMinute * 4); // and uses most of it
 });
 
-test('a start has no burst: restarts do not add up', () => {
+test('a throttle starts without a burst, so that restarts do not add up', () => {
   let sent = 0;
   for (let restart = 0; restart < 20; restart++) {
     const throttle = new Throttle({ perMinute: 300, burst: 50 });

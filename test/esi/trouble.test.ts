@@ -26,7 +26,7 @@ const TRANSIENT: Record<string, [(faults: Faults, times: number) => void, string
   'a redirection': [(f, times) => f.status(302, { times }), 'ESI_UNEXPECTED'],
 };
 
-test.each(Object.entries(TRANSIENT))('%s is tried again', async (_, [spoil]) => {
+test.each(Object.entries(TRANSIENT))('%s is retried', async (_, [spoil]) => {
   spoil(esi.sim.faults, 2);
   expect(await esi.client.get(FORGE_ORDERS)).toMatchObject({ status: 200, requests: 3 });
   expect(esi.clock.slept).toHaveLength(2);
@@ -34,7 +34,7 @@ test.each(Object.entries(TRANSIENT))('%s is tried again', async (_, [spoil]) => 
   expect(esi.sim.offences()).toEqual([]);
 });
 
-test.each(Object.entries(TRANSIENT))('%s three times over is handed back', async (_, [spoil, code]) => {
+test.each(Object.entries(TRANSIENT))('%s three times is returned to the caller', async (_, [spoil, code]) => {
   spoil(esi.sim.faults, 9);
   const error = await errorOf(esi.client.get(FORGE_ORDERS));
   expect(error).toMatchObject({ verdict: 'retry', code, requests: 3 });
@@ -42,7 +42,7 @@ test.each(Object.entries(TRANSIENT))('%s three times over is handed back', async
   expect(esi.sim.requests()).toHaveLength(3);
 });
 
-describe('an answer that never comes', () => {
+describe('ESI timeouts', () => {
   let impatient: EsiClient;
   /** Replaces the client's timeouts, which are 15 s. */
   function withTimeout(headers: number): EsiClient {
@@ -61,14 +61,14 @@ describe('an answer that never comes', () => {
   }
   afterEach(() => impatient.close());
 
-  test('a request without an answer is tried again after its timeout', async () => {
+  test('a request without an answer is retried after its timeout', async () => {
     esi.sim.faults.hang({ times: 1 });
     // The second try has two seconds to be answered in.
     expect(await withTimeout(2_000).get(FORGE_ORDERS)).toMatchObject({ status: 200, requests: 2 });
     expect(esi.sim.offences()).toEqual([]);
   });
 
-  test('a request without an answer is given up after three tries', async () => {
+  test('a request without an answer is given up after three attempts', async () => {
     esi.sim.faults.hang();
     const error = await errorOf(withTimeout(10).get(FORGE_ORDERS));
     expect(error).toMatchObject({ verdict: 'retry', code: 'ESI_UNREACHABLE', requests: 3 });
@@ -76,14 +76,14 @@ describe('an answer that never comes', () => {
   });
 });
 
-test.each([400, 401, 403, 404, 422])('a %d is never repeated', async (status) => {
+test.each([400, 401, 403, 404, 422])('a %d is not retried', async (status) => {
   esi.sim.faults.status(status);
   expect(await errorOf(esi.client.get(FORGE_ORDERS))).toMatchObject({ verdict: 'fail', status, requests: 1 });
   expect(esi.statuses()).toEqual([status]);
   expect(esi.sim.offences()).toEqual([]);
 });
 
-test('ten failures in a row open the breaker, and half a minute later one good answer closes it', async () => {
+test('ten failures in a row open the breaker, and a good answer half a minute later closes it', async () => {
   esi.sim.faults.down('503');
   for (let i = 0; i < 3; i++)
     expect(await errorOf(esi.client.get(PRICES))).toMatchObject({ verdict: 'retry' });
@@ -109,7 +109,7 @@ test('ten failures in a row open the breaker, and half a minute later one good a
   expect(esi.sim.offences()).toEqual([]);
 });
 
-test('a caller who gives up does not count as trouble of ESI', async () => {
+test('an aborted request does not count as a failure of ESI', async () => {
   esi.sim.faults.hang();
   for (let i = 0; i < 12; i++) {
     const stop = new AbortController();

@@ -4,7 +4,7 @@ import { JWT } from '../sso/support.ts';
 
 const SEALED = 'v1.0a1b2c3d.QUFBQUFBQUFBQUFB.c2VjcmV0.MDEyMzQ1Njc4OWFiY2RlZg';
 
-test('tokens are masked wherever they stand in a text', () => {
+test('tokens are masked anywhere in a text', () => {
   const cases: Readonly<Record<string, string>> = {
     [`sent ${JWT}, and (${JWT})`]: 'sent [hidden], and ([hidden])',
     [`cut: ${JWT.slice(0, 30)}`]: 'cut: [hidden]',
@@ -24,7 +24,7 @@ test('tokens are masked wherever they stand in a text', () => {
   for (const [text, clean] of Object.entries(cases)) expect(redactSecrets(text)).toBe(clean);
 });
 
-test('plain text stays as it is', () => {
+test('text without secrets is unchanged', () => {
   const texts = [
     'The EVE SSO could not be reached: connect ECONNREFUSED 127.0.0.1:443',
     '{"code":"SSO_TROUBLE","state":"open","v1.2":"version v1.2.3"}',

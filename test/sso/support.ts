@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { AppError } from '../../src/lib/errors.ts';
+import type { Grant, SsoClient } from '../../src/sso/sso-client.ts';
 
 /** A text of a JWT's form, signed by nobody. */
 export const JWT = [
@@ -17,6 +18,18 @@ export async function errorOf(work: (() => unknown) | Promise<unknown>): Promise
     throw error;
   }
   throw new Error('an error was expected');
+}
+
+/** Refreshes a login as the engine does: stores a rotated token, and then verifies the answer. */
+export async function refresh(
+  sso: SsoClient,
+  sent: string,
+  signal?: AbortSignal,
+  store?: (rotatedToken: string) => void,
+): Promise<Grant> {
+  const { rotatedToken, verify } = await sso.refresh(sent, signal);
+  if (rotatedToken !== undefined) store?.(rotatedToken);
+  return verify();
 }
 
 /** Everything that a log could show of an error. */

@@ -7,11 +7,11 @@ import {
   JWKS,
   METADATA,
   type Signer,
-  type Stage,
+  type TestSso,
   signer,
   signWith,
-  startStage,
-} from './stage.ts';
+  startTestSso,
+} from './test-sso.ts';
 
 let [rsa, ec, stranger, next]: Signer[] = [];
 beforeAll(async () => {
@@ -21,20 +21,20 @@ beforeAll(async () => {
   next = await signer('ES256', 'the next key');
 });
 
-let stage: Stage;
+let server: TestSso;
 beforeEach(async () => {
-  stage = await startStage();
+  server = await startTestSso();
   publish(rsa!, ec!);
 });
-afterEach(() => stage.close());
+afterEach(() => server.close());
 
 function publish(...signers: Signer[]): void {
-  stage.lines[JWKS] = { body: { keys: signers.map(({ jwk }) => jwk), SkipUnresolvedJsonWebKeys: true } };
+  server.responses[JWKS] = { body: { keys: signers.map(({ jwk }) => jwk), SkipUnresolvedJsonWebKeys: true } };
 }
 
 /** The error of a token, which neither it nor its cause may repeat. */
 async function refusal(token: string) {
-  const error = await errorOf(stage.sso.verify(token));
+  const error = await errorOf(server.sso.verify(token));
   expect(error).toMatchObject({ code: 'BAD_TOKEN', verdict: 'fail' });
   for (const part of token.split('.').filter((each) => each.length > 3))
     expect(allOf(error)).not.toContain(part);
@@ -42,12 +42,12 @@ async function refusal(token: string) {
 }
 
 const claiming = async (claims: Record<string, unknown>) => refusal(await rsa!.sign(claims));
-const seconds = () => stage.clock.now() / 1_000;
+const seconds = () => server.clock.now() / 1_000;
 
-describe('a good token', () => {
-  test('signed with RS256 or ES256 says who it is', async () => {
+describe('valid access tokens', () => {
+  test('a token signed with RS256 or ES256 returns its identity', async () => {
     for (const { sign } of [rsa!, ec!])
-      expect(await stage.sso.verify(await sign())).toEqual({
+      expect(await server.sso.verify(await sign())).toEqual({
         identity: {
           characterId: 90000001,
           name: 'Some Bloke',
@@ -56,34 +56,34 @@ describe('a good token', () => {
         },
         expiresAt: new Date(CLAIMS.exp * 1_000),
       });
-    expect([stage.count(METADATA), stage.count(JWKS)]).toEqual([1, 1]);
+    expect([server.count(METADATA), server.count(JWKS)]).toEqual([1, 1]);
   });
 
-  test('has its scopes as a list, as a plain string, or not at all', async () => {
+  test('a token has its scopes as a list, as a string, or not at all', async () => {
     const scopes = async (claims: Record<string, unknown>) =>
-      (await stage.sso.verify(await rsa!.sign(claims))).identity.scopes;
+      (await server.sso.verify(await rsa!.sign(claims))).identity.scopes;
     expect(await scopes({ scp: 'esi-assets.read_assets.v1' })).toEqual(['esi-assets.read_assets.v1']);
     expect(await scopes({ scp: 'a.v1 b.v1' })).toEqual(['a.v1', 'b.v1']);
     expect(await scopes({ scp: undefined })).toEqual([]);
     expect(await scopes({ scp: '' })).toEqual([]);
   });
 
-  test('may have the issuer with a slash at its end', async () => {
-    expect(await stage.sso.verify(await rsa!.sign({ iss: 'login.eveonline.com/' }))).toBeDefined();
+  test('a token may have an issuer with a trailing slash', async () => {
+    expect(await server.sso.verify(await rsa!.sign({ iss: 'login.eveonline.com/' }))).toBeDefined();
   });
 
-  test('is good until half a minute after its end, as clocks differ', async () => {
+  test('a token is accepted until 30 s after its expiry, because clocks differ', async () => {
     const token = await rsa!.sign();
-    stage.clock.advance(1_200_000 + 29_000);
-    expect(await stage.sso.verify(token)).toBeDefined();
-    stage.clock.advance(1_000);
-    expect(await refusal(token)).toContain('has expired already: check the clock');
+    server.clock.advance(1_200_000 + 29_000);
+    expect(await server.sso.verify(token)).toBeDefined();
+    server.clock.advance(1_000);
+    expect(await refusal(token)).toContain('has expired: check the clock');
   });
 });
 
-describe('a bad token', () => {
-  test('of another issuer, also one of EVE when another server is asked', async () => {
-    stage.lines[METADATA] = { body: { ...document(), issuer: stage.url } };
+describe('invalid access tokens', () => {
+  test('a token of another issuer is rejected, also one of EVE at another SSO', async () => {
+    server.responses[METADATA] = { body: { ...document(), issuer: server.url } };
     for (const iss of [
       'https://login.evil.example',
       'login.eveonline.com',
@@ -91,38 +91,40 @@ describe('a bad token', () => {
       '',
       undefined,
     ])
-      expect(await claiming({ iss })).toContain("somebody else than EVE's login server");
+      expect(await claiming({ iss })).toContain("was not issued by EVE's login server");
   });
 
-  test('for another application, or not for EVE', async () => {
+  test('a token for another application, or not for EVE, is rejected', async () => {
     for (const aud of [['another', 'EVE Online'], [CLIENT_ID], [CLIENT_ID, 'EVE Offline'], []])
-      expect(await claiming({ aud })).toContain('for another application');
+      expect(await claiming({ aud })).toContain('to another application');
     for (const aud of [CLIENT_ID, undefined, 'EVE Online'])
-      expect(await claiming({ aud })).toContain('no proper "aud"');
+      expect(await claiming({ aud })).toContain('no valid "aud"');
   });
 
-  test('expired, not valid yet, or without an end', async () => {
+  test('a token that is expired, not valid yet, or without expiry is rejected', async () => {
     expect(await claiming({ exp: seconds() - 31 })).toContain('has expired');
     expect(await claiming({ nbf: seconds() + 31 })).toContain('not valid yet');
-    expect(await claiming({ exp: undefined })).toContain('does not say until when');
-    expect(await claiming({ exp: 1e300 })).toContain('no proper "exp"');
+    expect(await claiming({ exp: undefined })).toContain('has no expiry');
+    expect(await claiming({ exp: 1e300 })).toContain('no valid "exp"');
   });
 
-  test('forged: signed with another key under the same name, or changed after signing', async () => {
+  test('a token signed with another key of the same name, or changed after signing, is rejected', async () => {
     expect(await refusal(await stranger!.sign())).toContain('is forged');
     const [header, , signature] = (await rsa!.sign()).split('.');
     const payload = Buffer.from(JSON.stringify({ ...CLAIMS, sub: 'CHARACTER:EVE:1' })).toString('base64url');
     expect(await refusal([header, payload, signature].join('.'))).toContain('is forged');
   });
 
-  test('signed with the public key as a shared secret (HS256)', async () => {
+  test('a token signed with the public key as a shared secret (HS256) is rejected', async () => {
     const key = (await importJWK({ ...rsa!.jwk, ext: true }, 'RS256', { extractable: true })) as CryptoKey;
     const secret = new TextEncoder().encode(await exportSPKI(key));
     const header = { alg: 'HS256', kid: 'JWT-Signature-Key' };
-    expect(await refusal(await signWith(secret, {}, header))).toContain('is unsigned, or signed in a way');
+    expect(await refusal(await signWith(secret, {}, header))).toContain(
+      'is unsigned, or signed with an algorithm',
+    );
   });
 
-  test('unsigned (alg none), in any spelling', async () => {
+  test('an unsigned token (alg none) is rejected in any spelling', async () => {
     const payload = Buffer.from(JSON.stringify(CLAIMS)).toString('base64url');
     for (const alg of ['none', 'None', 'NONE']) {
       const header = Buffer.from(JSON.stringify({ alg, kid: 'JWT-Signature-Key' })).toString('base64url');
@@ -130,7 +132,7 @@ describe('a bad token', () => {
     }
   });
 
-  test('whose key has another algorithm, or that names no key', async () => {
+  test('a token whose key has another algorithm, or that names no key, is rejected', async () => {
     const { kid } = ec!.jwk;
     expect(await refusal(await rsa!.sign({}, { kid }))).toContain('a key that EVE does not publish');
     expect(await refusal(await rsa!.sign({}, { kid: undefined }))).toContain(
@@ -138,9 +140,9 @@ describe('a bad token', () => {
     );
   });
 
-  test('without an owner, a name, or a character', async () => {
-    for (const owner of ['', undefined, 7]) expect(await claiming({ owner })).toContain('no proper "owner"');
-    expect(await claiming({ name: '' })).toContain('no proper "name"');
+  test('a token without owner, name, or character is rejected', async () => {
+    for (const owner of ['', undefined, 7]) expect(await claiming({ owner })).toContain('no valid "owner"');
+    expect(await claiming({ name: '' })).toContain('no valid "name"');
     for (const sub of [
       '',
       'CORPORATION:EVE:1',
@@ -149,51 +151,51 @@ describe('a bad token', () => {
       'CHARACTER:EVE:1x',
       'x:CHARACTER:EVE:1',
     ])
-      expect(await claiming({ sub })).toContain('no proper "sub"');
-    expect(await claiming({ scp: [1] })).toContain('no proper "scp"');
+      expect(await claiming({ sub })).toContain('no valid "sub"');
+    expect(await claiming({ scp: [1] })).toContain('no valid "scp"');
   });
 
-  test('that is none', async () => {
+  test('a text that is not a token is rejected', async () => {
     for (const text of ['', 'abc', 'a.b.c', `${await rsa!.sign()}.x`])
-      expect(await refusal(text)).toContain('no signed token');
+      expect(await refusal(text)).toContain('not a signed token');
   });
 });
 
-describe('keys', () => {
-  test('that EVE has changed are found at once, also by several who look', async () => {
-    await stage.sso.verify(await rsa!.sign());
+describe('SSO keys', () => {
+  test('new keys are loaded at once, and once for several tokens', async () => {
+    await server.sso.verify(await rsa!.sign());
     publish(next!);
     const token = await next!.sign();
-    const verified = await Promise.all([1, 2, 3].map(() => stage.sso.verify(token)));
+    const verified = await Promise.all([1, 2, 3].map(() => server.sso.verify(token)));
     expect(verified).toHaveLength(3);
-    expect(stage.count(JWKS)).toBe(2);
+    expect(server.count(JWKS)).toBe(2);
   });
 
-  test('that EVE has withdrawn are not believed after ten minutes', async () => {
+  test('withdrawn keys are not accepted after ten minutes', async () => {
     const token = await rsa!.sign({ exp: seconds() + 3_600 });
-    await stage.sso.verify(token);
+    await server.sso.verify(token);
     publish(ec!);
-    stage.clock.advance(600_000);
+    server.clock.advance(600_000);
     expect(await refusal(token)).toContain('does not publish');
   });
 
-  test('that nobody knows are asked for once in ten seconds', async () => {
-    await stage.sso.verify(await rsa!.sign());
+  test('keys are loaded for unknown keys once in ten seconds', async () => {
+    await server.sso.verify(await rsa!.sign());
     const unknown = await next!.sign();
     for (let n = 0; n < 5; n++) await refusal(unknown);
     await Promise.all([1, 2, 3].map(() => refusal(unknown)));
-    expect(stage.count(JWKS)).toBe(2);
-    stage.clock.advance(10_000);
+    expect(server.count(JWKS)).toBe(2);
+    server.clock.advance(10_000);
     await refusal(unknown);
     await refusal(unknown);
-    expect(stage.count(JWKS)).toBe(3);
-    await stage.sso.verify(await rsa!.sign());
-    expect(stage.count(JWKS)).toBe(3);
+    expect(server.count(JWKS)).toBe(3);
+    await server.sso.verify(await rsa!.sign());
+    expect(server.count(JWKS)).toBe(3);
   });
 
-  test('that cannot be fetched are trouble, and no fault of the token', async () => {
-    stage.lines[JWKS] = { status: 503 };
-    expect(await errorOf(stage.sso.verify(await rsa!.sign()))).toMatchObject({
+  test('keys that cannot be loaded are a failure of the SSO, not of the token', async () => {
+    server.responses[JWKS] = { status: 503 };
+    expect(await errorOf(server.sso.verify(await rsa!.sign()))).toMatchObject({
       code: 'SSO_TROUBLE',
       verdict: 'retry',
     });
@@ -205,21 +207,21 @@ describe('keys', () => {
       [],
       '<html>',
     ]) {
-      stage.lines[JWKS] = { body };
-      const error = await errorOf(stage.sso.verify(await rsa!.sign()));
+      server.responses[JWKS] = { body };
+      const error = await errorOf(server.sso.verify(await rsa!.sign()));
       expect(error).toMatchObject({ code: 'SSO_TROUBLE', verdict: 'retry' });
     }
     publish(rsa!);
-    expect(await stage.sso.verify(await rsa!.sign())).toBeDefined();
+    expect(await server.sso.verify(await rsa!.sign())).toBeDefined();
   });
 
-  test('of kinds that we do not know are passed over', async () => {
+  test('keys of unknown kinds are ignored', async () => {
     const odd = [{ kty: 'OKP', crv: 'Ed25519', x: 'eA', kid: 'odd', alg: 'EdDSA' }, { future: true }];
-    stage.lines[JWKS] = { body: { keys: [...odd, rsa!.jwk] } };
-    expect(await stage.sso.verify(await rsa!.sign())).toBeDefined();
+    server.responses[JWKS] = { body: { keys: [...odd, rsa!.jwk] } };
+    expect(await server.sso.verify(await rsa!.sign())).toBeDefined();
   });
 });
 
 function document() {
-  return (stage.lines[METADATA] as { body: object }).body;
+  return (server.responses[METADATA] as { body: object }).body;
 }

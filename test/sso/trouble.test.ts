@@ -12,62 +12,63 @@ import {
   REVOKE,
   SECRET,
   type Signer,
-  type Stage,
+  type TestSso,
   TOKEN,
   failureOf,
   grantOf,
   signer,
-  startStage,
-} from './stage.ts';
+  startTestSso,
+} from './test-sso.ts';
+import { refresh } from './support.ts';
 
 let rsa: Signer;
 beforeAll(async () => {
   rsa = await signer('RS256', 'JWT-Signature-Key');
 });
 
-const stages: Stage[] = [];
+const servers: TestSso[] = [];
 afterEach(async () => {
-  for (const stage of stages.splice(0)) await stage.close();
+  for (const server of servers.splice(0)) await server.close();
 });
 
-async function open(...args: Parameters<typeof startStage>): Promise<Stage> {
-  const stage = await startStage(...args);
-  stages.push(stage);
-  stage.lines[JWKS] = { body: { keys: [rsa.jwk] } };
-  return stage;
+async function open(...args: Parameters<typeof startTestSso>): Promise<TestSso> {
+  const server = await startTestSso(...args);
+  servers.push(server);
+  server.responses[JWKS] = { body: { keys: [rsa.jwk] } };
+  return server;
 }
 
 const grant = () => grantOf(rsa);
 
-describe('requests', () => {
-  test('carry id and secret as Basic, a form, who asks, and nothing that is not needed', async () => {
-    const { sso, lines, asked } = await open();
-    lines[TOKEN] = { body: await grant() };
-    await sso.refresh(REFRESH_TOKEN);
-    const { headers, form } = asked.at(-1)!;
+describe('SSO requests', () => {
+  test('token requests carry Basic authentication, a form, the user agent, and nothing else', async () => {
+    const { sso, responses, received } = await open();
+    responses[TOKEN] = { body: await grant() };
+    await refresh(sso, REFRESH_TOKEN);
+    const { headers, form } = received.at(-1)!;
     expect(headers).toMatchObject({
       authorization: `Basic ${Buffer.from(`${CLIENT_ID}:${SECRET}`).toString('base64')}`,
       'content-type': 'application/x-www-form-urlencoded;charset=UTF-8',
       'user-agent': AGENT,
     });
     expect(form).toEqual({ grant_type: 'refresh_token', refresh_token: REFRESH_TOKEN });
-    for (const each of asked) expect(each.headers['user-agent']).toBe(AGENT);
+    for (const each of received) expect(each.headers['user-agent']).toBe(AGENT);
   });
 
-  test('encode what would not get through Basic otherwise', async () => {
-    const { sso, lines, asked } = await open({ clientSecret: 'a:b c%' });
-    lines[TOKEN] = { body: await grant() };
-    await sso.refresh(REFRESH_TOKEN);
-    const coded = asked.at(-1)!.headers.authorization!.slice('Basic '.length);
+  test('reserved characters of a secret are encoded', async () => {
+    const { sso, responses, received } = await open({ clientSecret: 'a:b c%' });
+    responses[TOKEN] = { body: await grant() };
+    await refresh(sso, REFRESH_TOKEN);
+    const coded = received.at(-1)!.headers.authorization!.slice('Basic '.length);
     expect(Buffer.from(coded, 'base64').toString()).toBe(`${CLIENT_ID}:a%3Ab%20c%25`);
   });
 
-  test('of a client without a secret carry its id in the form', async () => {
-    const { sso, lines, asked } = await open({ clientSecret: undefined });
-    lines[TOKEN] = { body: await grant() };
+  test('token requests of a public client carry its id in the form', async () => {
+    const { sso, responses, received } = await open({ clientSecret: undefined });
+    responses[TOKEN] = { body: await grant() };
     await sso.finishLogin(LOGIN);
-    expect(asked.at(-1)!.headers.authorization).toBeUndefined();
-    expect(asked.at(-1)!.form).toEqual({
+    expect(received.at(-1)!.headers.authorization).toBeUndefined();
+    expect(received.at(-1)!.form).toEqual({
       grant_type: 'authorization_code',
       client_id: CLIENT_ID,
       code: LOGIN.code,
@@ -76,19 +77,19 @@ describe('requests', () => {
     });
   });
 
-  test('to end a login say which kind of token it is, and a dead login is no error', async () => {
-    const { sso, lines, asked } = await open();
-    lines[REVOKE] = {};
+  test('a revocation names the type of token, and a dead login is no error', async () => {
+    const { sso, responses, received } = await open();
+    responses[REVOKE] = {};
     await sso.revoke(REFRESH_TOKEN);
-    expect(asked.at(-1)!.form).toEqual({ token: REFRESH_TOKEN, token_type_hint: 'refresh_token' });
-    lines[REVOKE] = { status: 400, body: { error: 'invalid_grant' } };
+    expect(received.at(-1)!.form).toEqual({ token: REFRESH_TOKEN, token_type_hint: 'refresh_token' });
+    responses[REVOKE] = { status: 400, body: { error: 'invalid_grant' } };
     await sso.revoke(REFRESH_TOKEN);
-    lines[REVOKE] = { status: 401, body: { error: 'invalid_client' } };
+    responses[REVOKE] = { status: 401, body: { error: 'invalid_client' } };
     expect((await failureOf(sso.revoke(REFRESH_TOKEN))).code).toBe('SSO_BAD_CLIENT');
   });
 });
 
-describe('a refusal', () => {
+describe('SSO rejections', () => {
   const refusals: [what: string, status: number, body: unknown, code: string][] = [
     [
       'a dead refresh token',
@@ -96,27 +97,32 @@ describe('a refusal', () => {
       { error: 'invalid_grant', error_description: 'Unable to migrate.' },
       'LOGIN_DEAD',
     ],
-    ['its older name', 400, { error: 'invalid_token' }, 'LOGIN_DEAD'],
-    ['its words', 400, { error: 'oops', error_description: 'The refresh token is expired.' }, 'LOGIN_DEAD'],
+    ['the older code of a dead token', 400, { error: 'invalid_token' }, 'LOGIN_DEAD'],
+    [
+      'the description of a dead token',
+      400,
+      { error: 'oops', error_description: 'The refresh token is expired.' },
+      'LOGIN_DEAD',
+    ],
     ['a wrong client', 401, { error: 'invalid_client' }, 'SSO_BAD_CLIENT'],
-    ['a wrong client in words of no JSON', 401, 'Unauthorized', 'SSO_BAD_CLIENT'],
+    ['a wrong client without JSON', 401, 'Unauthorized', 'SSO_BAD_CLIENT'],
     ['a removed scope', 400, { error: 'invalid_scope' }, 'SSO_BAD_SCOPE'],
   ];
-  test.each(refusals)('of %s is final', async (_, status, body, code) => {
-    const { sso, lines } = await open();
-    lines[TOKEN] = { status, body, headers: { 'www-authenticate': 'Basic realm="SSO"' } };
-    expect(await failureOf(sso.refresh(REFRESH_TOKEN))).toMatchObject({ code, verdict: 'fail' });
+  test.each(refusals)('a rejection for %s is final', async (_, status, body, code) => {
+    const { sso, responses } = await open();
+    responses[TOKEN] = { status, body, headers: { 'www-authenticate': 'Basic realm="SSO"' } };
+    expect(await failureOf(refresh(sso, REFRESH_TOKEN))).toMatchObject({ code, verdict: 'fail' });
   });
 
-  test('of a code speaks of the login, that of a refresh token of the character', async () => {
-    const { sso, lines } = await open();
-    lines[TOKEN] = { status: 400, body: { error: 'invalid_grant' } };
+  test('the message of a rejected code is about the login, that of a refresh token about the character', async () => {
+    const { sso, responses } = await open();
+    responses[TOKEN] = { status: 400, body: { error: 'invalid_grant' } };
     expect((await failureOf(sso.finishLogin(LOGIN))).message).toContain('five minutes');
-    expect((await failureOf(sso.refresh(REFRESH_TOKEN))).message).toContain('Log the character in again');
+    expect((await failureOf(refresh(sso, REFRESH_TOKEN))).message).toContain('Log the character in again');
   });
 
-  test('that is no refusal of OAuth is trouble', async () => {
-    const { sso, lines } = await open();
+  test('a 4xx without an OAuth error is worth a retry', async () => {
+    const { sso, responses } = await open();
     for (const [status, body] of [
       [400, '<html>Bad Request</html>'],
       [400, { error: 'invalid_request' }],
@@ -124,8 +130,8 @@ describe('a refusal', () => {
       [403, 'Attention Required! | Cloudflare'],
       [404, ''],
     ] as const) {
-      lines[TOKEN] = { status, body };
-      expect(await failureOf(sso.refresh(REFRESH_TOKEN))).toMatchObject({
+      responses[TOKEN] = { status, body };
+      expect(await failureOf(refresh(sso, REFRESH_TOKEN))).toMatchObject({
         code: 'SSO_TROUBLE',
         verdict: 'retry',
       });
@@ -133,9 +139,9 @@ describe('a refusal', () => {
   });
 });
 
-describe('an answer', () => {
-  test('of 5xx, 3xx, a web page, half a token or an odd kind is trouble worth another try', async () => {
-    const { sso, lines, asked, url } = await open();
+describe('SSO answers', () => {
+  test('an answer with 5xx, 3xx, a web page, half a token or another type is worth a retry', async () => {
+    const { sso, responses, received, url } = await open();
     const full = await grant();
     const answers = [
       { status: 500, body: { error: 'invalid_grant' } },
@@ -152,35 +158,35 @@ describe('an answer', () => {
       { body: { ...full, refresh_token: '' } },
     ];
     for (const answer of answers) {
-      lines[TOKEN] = answer;
-      expect(await failureOf(sso.refresh(REFRESH_TOKEN))).toMatchObject({
+      responses[TOKEN] = answer;
+      expect(await failureOf(refresh(sso, REFRESH_TOKEN))).toMatchObject({
         code: 'SSO_TROUBLE',
         verdict: 'retry',
       });
     }
-    expect(asked.some(({ path }) => path === '/elsewhere')).toBe(false);
+    expect(received.some(({ path }) => path === '/elsewhere')).toBe(false);
   });
 
-  test('of 429 says how long to wait', async () => {
-    const { sso, lines, clock } = await open();
+  test('a 429 says how long to wait', async () => {
+    const { sso, responses, clock } = await open();
     const waits = { '120': 120_000, '0': 1_000, '99999': 3_600_000, soon: 60_000 } as Record<string, number>;
     waits[new Date(clock.now() + 30_000).toUTCString()] = 30_000;
     for (const [text, retryAfter] of Object.entries(waits)) {
-      lines[TOKEN] = { status: 429, headers: { 'retry-after': text } };
-      const error = await failureOf(sso.refresh(REFRESH_TOKEN));
+      responses[TOKEN] = { status: 429, headers: { 'retry-after': text } };
+      const error = await failureOf(refresh(sso, REFRESH_TOKEN));
       expect(error).toMatchObject({ code: 'SSO_TROUBLE', verdict: 'wait', retryAfter });
     }
   });
 
-  test('larger than 64 KB is not read', async () => {
-    const { sso, lines } = await open();
-    lines[TOKEN] = { body: { ...(await grant()), padding: 'x'.repeat(70_000) } };
-    expect(await failureOf(sso.refresh(REFRESH_TOKEN))).toMatchObject({
+  test('an answer larger than 64 KB is not read', async () => {
+    const { sso, responses } = await open();
+    responses[TOKEN] = { body: { ...(await grant()), padding: 'x'.repeat(70_000) } };
+    expect(await failureOf(refresh(sso, REFRESH_TOKEN))).toMatchObject({
       code: 'SSO_TROUBLE',
       verdict: 'retry',
     });
     let gone: Promise<unknown> | undefined;
-    lines[TOKEN] = (response) => {
+    responses[TOKEN] = (response) => {
       const pour = () => {
         while (!response.destroyed && response.write('x'.repeat(16_384)));
         if (!response.destroyed) response.once('drain', pour);
@@ -188,54 +194,56 @@ describe('an answer', () => {
       gone = once(response, 'close');
       pour();
     };
-    expect((await failureOf(sso.refresh(REFRESH_TOKEN))).message).toContain('larger than 64 KB');
+    expect((await failureOf(refresh(sso, REFRESH_TOKEN))).message).toContain('larger than 64 KB');
     await gone; // the connection is closed, too
   });
 
-  test('that does not come, or stops on its way, is given up', async () => {
-    const { sso, lines } = await open({ timeouts: { answer: 150 } });
-    lines[TOKEN] = () => undefined;
-    const error = await failureOf(sso.refresh(REFRESH_TOKEN));
+  test('an answer that does not come, or stops half-way, is given up after the timeout', async () => {
+    const { sso, responses } = await open({ timeouts: { answer: 150 } });
+    responses[TOKEN] = () => undefined;
+    const error = await failureOf(refresh(sso, REFRESH_TOKEN));
     expect(error).toMatchObject({ code: 'SSO_UNREACHABLE', verdict: 'retry' });
     expect(error.message).toContain('no answer within 0.15 s');
-    lines[TOKEN] = (response) => void response.write(`{"refresh_token":"${NEW_TOKEN}",`);
-    expect(await failureOf(sso.refresh(REFRESH_TOKEN))).toMatchObject({ code: 'SSO_UNREACHABLE' });
-    lines[TOKEN] = (response) => response.destroy();
-    expect(await failureOf(sso.refresh(REFRESH_TOKEN))).toMatchObject({ code: 'SSO_UNREACHABLE' });
+    responses[TOKEN] = (response) => void response.write(`{"refresh_token":"${NEW_TOKEN}",`);
+    expect(await failureOf(refresh(sso, REFRESH_TOKEN))).toMatchObject({ code: 'SSO_UNREACHABLE' });
+    responses[TOKEN] = (response) => response.destroy();
+    expect(await failureOf(refresh(sso, REFRESH_TOKEN))).toMatchObject({ code: 'SSO_UNREACHABLE' });
   });
 
-  test('is waited for once it was asked for, as the old refresh token may be void; after a cancellation none is asked for', async () => {
-    const { sso, lines, count } = await open();
+  test('a sent refresh is awaited in spite of a cancellation, and none is sent after it', async () => {
+    const { sso, responses, count } = await open();
     const giveUp = new AbortController();
     const reason = new Error('the activity was cancelled');
     const body = JSON.stringify(await grant());
-    lines[TOKEN] = (response) => {
+    responses[TOKEN] = (response) => {
       giveUp.abort(reason);
       response.writeHead(200, { 'content-type': 'application/json' }).end(body);
     };
-    const kept: string[] = [];
-    const keep = async (token: string) => void kept.push(token);
-    expect(await sso.refresh(REFRESH_TOKEN, giveUp.signal, keep)).toMatchObject({ refreshToken: NEW_TOKEN });
-    expect(kept).toEqual([NEW_TOKEN]);
-    await expect(sso.refresh(NEW_TOKEN, giveUp.signal, keep)).rejects.toBe(reason);
+    const stored: string[] = [];
+    const store = (token: string) => void stored.push(token);
+    expect(await refresh(sso, REFRESH_TOKEN, giveUp.signal, store)).toMatchObject({
+      refreshToken: NEW_TOKEN,
+    });
+    expect(stored).toEqual([NEW_TOKEN]);
+    await expect(refresh(sso, NEW_TOKEN, giveUp.signal, store)).rejects.toBe(reason);
     expect(count(TOKEN)).toBe(1);
   });
 
-  test('without a new refresh token leaves the old one in force; a login needs one', async () => {
-    const { sso, lines } = await open();
-    lines[TOKEN] = { body: { ...(await grant()), refresh_token: undefined } };
-    expect((await sso.refresh(REFRESH_TOKEN)).refreshToken).toBe(REFRESH_TOKEN);
+  test('a refresh may come without a refresh token, a login may not', async () => {
+    const { sso, responses } = await open();
+    responses[TOKEN] = { body: { ...(await grant()), refresh_token: undefined } };
+    expect((await refresh(sso, REFRESH_TOKEN)).refreshToken).toBe(REFRESH_TOKEN);
     expect(await failureOf(sso.finishLogin(LOGIN))).toMatchObject({ code: 'SSO_TROUBLE' });
   });
 });
 
-test('a server that is not there cannot be reached', async () => {
+test('an SSO that does not listen is unreachable', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   await new Promise((resolve) => server.close(resolve));
   const { sso } = await open({ baseUrl });
-  const error = await failureOf(sso.refresh(REFRESH_TOKEN));
+  const error = await failureOf(refresh(sso, REFRESH_TOKEN));
   expect(error).toMatchObject({ code: 'SSO_UNREACHABLE', verdict: 'retry' });
   expect(error.message).toContain(baseUrl);
 });

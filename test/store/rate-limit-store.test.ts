@@ -102,7 +102,7 @@ test('usage is stored across a restart', async () => {
   expect(refused).toMatchObject({ verdict: 'wait' });
   expect((refused as EsiError).retryAfter).toBeGreaterThan(20_000);
   expect((refused as EsiError).retryAfter).toBeLessThanOrEqual(61_000); // the window and a slot
-  expect((await view('throttle')).spenders).toEqual({ before: 10 });
+  expect((await view('ESI_RATE_LIMIT')).spenders).toEqual({ before: 10 });
 });
 
 test('the lease of a killed worker counts as spent for one window after it ends', async () => {
@@ -121,8 +121,8 @@ test('the lease of a killed worker counts as spent for one window after it ends'
   const heir = worker('heir', 10);
   for (let n = 0; n < 3; n++) (await heir.admit({ route: PRICES })).complete(200);
   const fourth = heir.admit({ route: PRICES }).catch((error: unknown) => error); // the lease may yet be given back
-  await eventually('all is taken', async () => (await view('throttle')).used === 3);
-  expect(await view('throttle')).toMatchObject({ leased: 7, free: 0 });
+  await eventually('all is taken', async () => (await view('ESI_RATE_LIMIT')).used === 3);
+  expect(await view('ESI_RATE_LIMIT')).toMatchObject({ leased: 7, free: 0 });
   // Its lease ends: fifteen seconds later.
   await db.pool.query(
     `UPDATE esi_buckets SET state = jsonb_set(state, '{leases,doomed,until}', to_jsonb($1::float8))`,
@@ -130,7 +130,7 @@ test('the lease of a killed worker counts as spent for one window after it ends'
   );
   expect(await fourth).toMatchObject({ verdict: 'wait' });
   await heir.close();
-  expect(await view('throttle')).toMatchObject({ used: 10, leased: 0, spenders: { doomed: 7, heir: 3 } });
+  expect(await view('ESI_RATE_LIMIT')).toMatchObject({ used: 10, leased: 0, spenders: { doomed: 7, heir: 3 } });
 });
 
 /** The database behind a port that can be closed. */
@@ -193,7 +193,7 @@ test('without the database no request is admitted, and requests in flight are ac
   (await waiting).complete(404);
   await rateLimiter.close();
   expect(await view('industry/ip')).toMatchObject({ used: 4 * 2 + 5, leased: 0 });
-  expect(await view('throttle')).toMatchObject({ used: 5, leased: 0 });
+  expect(await view('ESI_RATE_LIMIT')).toMatchObject({ used: 5, leased: 0 });
 });
 
 test('a waiting request whose heartbeat throws is rejected and the others wait on', async () => {

@@ -184,9 +184,12 @@ async function requestRefresh(
 ): Promise<Grant> {
   const { cipher, db, sso } = engine;
   const plaintext = decryptToken(engine, characterId, 'refresh_token', refreshToken!);
-  const store = (rotated: string) =>
-    updateRefreshToken(db.pool, id, cipher.encrypt(rotated, tokenContext(characterId, 'refresh_token')));
-  return sso!.refresh(plaintext, step.signal, store);
+  const { rotatedToken, verify } = await sso!.refresh(plaintext, step.signal);
+  if (rotatedToken !== undefined) {
+    const encrypted = cipher.encrypt(rotatedToken, tokenContext(characterId, 'refresh_token'));
+    await updateRefreshToken(db.pool, id, encrypted);
+  }
+  return verify();
 }
 
 /** Why a grant does not belong to the login that was refreshed; undefined when it does. */

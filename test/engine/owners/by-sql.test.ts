@@ -199,9 +199,9 @@ test('a login that is deleted while it is refreshed is ended at EVE with what th
   const { sso } = context;
   let deleted: Promise<unknown> = Promise.resolve();
   const refresh: SsoClient['refresh'] = async (...given) => {
-    const grant = await sso!.refresh(...given);
+    const answer = await sso!.refresh(...given);
     deleted = deleteToken(engine.context, id);
-    return grant;
+    return answer;
   };
   const delayed = { ...context, sso: { ...sso!, refresh } };
   await collectTarget(delayed, { collector: 'assets', target: ME });

@@ -127,12 +127,11 @@ describe('a refresh', () => {
       tell();
       await gate;
     };
-    const refresh: SsoClient['refresh'] = async (sent, signal, rotated) => {
+    const refresh: SsoClient['refresh'] = async (sent, signal) => {
       if (where === 'before') await halt();
-      return sso.refresh(sent, signal, async (token) => {
-        if (where === 'after') await halt();
-        await rotated?.(token);
-      });
+      const answer = await sso.refresh(sent, signal);
+      if (where === 'after') await halt();
+      return answer;
     };
     const halted: EngineContext = { ...context, sso: { ...sso, refresh } };
     return { context: halted, reached, goOn };

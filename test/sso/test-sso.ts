@@ -13,27 +13,24 @@ export const AGENT = 'eve-collector-test (test@example.com)';
 export const ISSUER = 'login.eveonline.com';
 const CALLBACK = 'http://localhost:8080/callback';
 
-/** Answers a request: with a status and a text, or by hand. */
-export type Line = { status?: number; headers?: Record<string, string>; body?: unknown } | Play;
-type Play = (response: ServerResponse) => void;
+/** The response to a request: a status and a body, or a function that writes it. */
+export type ResponseTo = { status?: number; headers?: Record<string, string>; body?: unknown } | Respond;
+type Respond = (response: ServerResponse) => void;
 
-export interface Asked {
+export interface ReceivedRequest {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly form: Readonly<Record<string, string>>;
 }
 
-/**
- * A server in the SSO's place that answers as the test has it, also as no honest one would. What an honest one does is
- * the simulator's to say.
- */
-export interface Stage {
+/** A server in place of the SSO that responds as the test configures it. The simulator is the well-behaved SSO. */
+export interface TestSso {
   readonly url: string;
   readonly sso: SsoClient;
   readonly clock: TestClock;
-  /** What each path answers; the document and the keys are there from the start. */
-  readonly lines: Record<string, Line>;
-  readonly asked: Asked[];
+  /** Responses by path. Metadata and keys are configured from the start. */
+  readonly responses: Record<string, ResponseTo>;
+  readonly received: ReceivedRequest[];
   readonly count: (path: string) => number;
   close(): Promise<void>;
 }
@@ -43,7 +40,7 @@ export const JWKS = '/oauth/jwks';
 export const TOKEN = '/v2/oauth/token';
 export const REVOKE = '/v2/oauth/revoke';
 
-/** EVE's own document (facts d) at another address. */
+/** EVE's metadata at another address. */
 export function documentOf(url: string): Record<string, string> {
   return {
     issuer: ISSUER,
@@ -54,16 +51,16 @@ export function documentOf(url: string): Record<string, string> {
   };
 }
 
-export async function startStage(options: Partial<SsoOptions> = {}): Promise<Stage> {
-  const asked: Asked[] = [];
-  const lines: Record<string, Line> = {};
+export async function startTestSso(options: Partial<SsoOptions> = {}): Promise<TestSso> {
+  const received: ReceivedRequest[] = [];
+  const responses: Record<string, ResponseTo> = {};
   const server = createServer((request, response) => {
     void text(request).then((body) => {
-      const path = new URL(request.url!, 'http://stage').pathname;
-      asked.push({ path, headers: request.headers, form: Object.fromEntries(new URLSearchParams(body)) });
-      const line = lines[path] ?? { status: 404 };
-      if (typeof line === 'function') return line(response);
-      const { status = 200, headers = { 'content-type': 'application/json' }, body: answer = '' } = line;
+      const path = new URL(request.url!, 'http://sso').pathname;
+      received.push({ path, headers: request.headers, form: Object.fromEntries(new URLSearchParams(body)) });
+      const respond = responses[path] ?? { status: 404 };
+      if (typeof respond === 'function') return respond(response);
+      const { status = 200, headers = { 'content-type': 'application/json' }, body: answer = '' } = respond;
       return response
         .writeHead(status, headers)
         .end(typeof answer === 'string' ? answer : JSON.stringify(answer));
@@ -71,14 +68,18 @@ export async function startStage(options: Partial<SsoOptions> = {}): Promise<Sta
   }).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  lines[METADATA] = { body: documentOf(url) };
-  lines[JWKS] = { body: { keys: [] } };
+  responses[METADATA] = { body: documentOf(url) };
+  responses[JWKS] = { body: { keys: [] } };
   const clock = testClock();
   const identity = { clientId: CLIENT_ID, clientSecret: SECRET, callbackUrl: CALLBACK, userAgent: AGENT };
   const sso = createSsoClient({ baseUrl: url, ...identity, clock, log: silentLog, ...options });
   return {
-    ...{ url, sso, clock, lines, asked },
-    count: (path) => asked.filter((each) => each.path === path).length,
+    url,
+    sso,
+    clock,
+    responses,
+    received,
+    count: (path) => received.filter((each) => each.path === path).length,
     async close() {
       await sso.close();
       server.closeAllConnections();
@@ -94,7 +95,7 @@ export interface Signer {
   readonly sign: (claims?: Claims, header?: Record<string, unknown>) => Promise<string>;
 }
 
-/** The claims of EVE's tokens (facts d, recorded); they are valid for 20 minutes of the clock's start. */
+/** The claims of EVE's tokens (recorded); they are valid for 20 minutes of the clock's start. */
 export const CLAIMS = {
   scp: ['esi-wallet.read_character_wallet.v1', 'esi-assets.read_assets.v1'],
   jti: '998e12c7-3241-43c5-8355-2c48822e0a1b',
@@ -108,7 +109,7 @@ export const CLAIMS = {
   iss: ISSUER,
 };
 
-/** A key, and tokens signed with it. */
+/** A key that signs tokens. */
 export async function signer(alg: 'RS256' | 'ES256', kid: string): Promise<Signer> {
   const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
   return {
@@ -128,7 +129,7 @@ export function signWith(
 export const REFRESH_TOKEN = 'Rf+0refreshToken/0==';
 export const NEW_TOKEN = 'Rf+1rotatedToken/1==';
 
-/** What the SSO answers to a refresh, with another refresh token. */
+/** What the SSO responses to a refresh, with another refresh token. */
 export const grantOf = async ({ sign }: Signer, claims?: Claims) => ({
   access_token: await sign(claims),
   expires_in: 1199,
@@ -138,11 +139,11 @@ export const grantOf = async ({ sign }: Signer, claims?: Claims) => ({
 
 export const LOGIN = { code: 'theCode_0', verifier: 'theVerifier_0theVerifier_0theVerifier_0the0' };
 
-/** The error that something ends with, which must hold none of the secrets that were on the way. */
+/** The error that something ends with. It must not contain any of the secrets involved. */
 export async function failureOf(work: Promise<unknown>) {
   const error = await errorOf(work);
   const shown = allOf(error);
   for (const secret of [REFRESH_TOKEN, NEW_TOKEN, LOGIN.code, LOGIN.verifier, SECRET, 'eyJhbGci', 'Basic '])
-    if (shown.includes(secret)) throw new Error(`the error ${error.code} tells a secret`);
+    if (shown.includes(secret)) throw new Error(`the error ${error.code} contains a secret`);
   return error;
 }
