@@ -10,8 +10,8 @@ import {
   type StaticRow,
   type StaticTableName,
 } from '../src/store/universe/static-tables.ts';
-import { copyInto, encodeRows } from '../src/store/copy.ts';
-import { staticColumns, withFlag } from '../src/store/universe/static-rows.ts';
+import { copyInto } from '../src/store/copy.ts';
+import { encodeStaticRows, importColumns } from '../src/store/universe/static-rows.ts';
 import { makeTemplate, onCopy, walOf } from './support/databases.ts';
 import { benchEngine } from './support/engine.ts';
 import { median, rounded, timed, writeReport } from './support/report.ts';
@@ -102,9 +102,9 @@ async function copyRows(databaseUrl: string, file: string): Promise<{ rows: numb
     for (const table of STATIC_TABLE_NAMES) {
       const made: StaticRow[] = [];
       for await (const record of archive.records(SDE_SOURCES[table].file))
-        made.push(withFlag(SDE_SOURCES[table].toRow(record, names)));
-      const columns = staticColumns(table);
-      const text = encodeRows(columns, made);
+        made.push(SDE_SOURCES[table].toRow(record, names));
+      const columns = importColumns(table);
+      const text = encodeStaticRows(table, made);
       await client.query(`CREATE TABLE yardstick_${table} (LIKE ${table} INCLUDING ALL)`);
       const pool = client as unknown as pg.PoolClient;
       copy += (await timed(() => copyInto(pool, `yardstick_${table}`, columns, [text]))).seconds;

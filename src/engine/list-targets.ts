@@ -1,11 +1,12 @@
 import type { AnyCollector } from '../collectors/define.ts';
-import { AppError } from '../lib/errors.ts';
 import { parseTarget } from '../collectors/targets.ts';
+import { AppError } from '../lib/errors.ts';
 import { readEnabledAssignments } from '../store/owners/due-assignments.ts';
+import { readStaticIds } from '../store/universe/static-rows.ts';
 import type { EngineContext } from './engine-context.ts';
 import { targetKinds } from './run/resources.ts';
 
-/** The targets of a collector as configured now: `region/10000002`, or one empty target where it takes none. */
+/** Lists the configured targets of a collector: `region/10000002`, or one empty target where it takes none. */
 export async function listTargets(
   engine: Pick<EngineContext, 'db' | 'settings'>,
   collector: AnyCollector,
@@ -16,7 +17,7 @@ export async function listTargets(
   }
   if (collector.for !== 'region') return [''];
   const { marketRegions } = engine.settings;
-  const ids = marketRegions === 'all' ? await allRegions(engine) : marketRegions;
+  const ids = marketRegions === 'all' ? await readRegions(engine) : marketRegions;
   return ids.map((id) => `region/${id}`);
 }
 
@@ -30,13 +31,11 @@ export function checkTarget(collector: AnyCollector, target: string): void {
   }
 }
 
-async function allRegions(engine: Pick<EngineContext, 'db'>): Promise<number[]> {
-  const { rows } = await engine.db.pool.query<{ region_id: number }>(
-    `SELECT region_id FROM regions ORDER BY 1`,
-  );
-  if (rows.length > 0) return rows.map((row) => row.region_id);
+async function readRegions(engine: Pick<EngineContext, 'db'>): Promise<number[]> {
+  const ids = await readStaticIds(engine.db.pool, 'regions');
+  if (ids.length > 0) return ids;
   throw new AppError(
-    'The regions are not known yet: the universe has to be imported first. That begins by itself.',
+    'The universe is not imported yet. It is imported automatically; the run waits for it.',
     {
       code: 'NO_UNIVERSE',
       verdict: 'wait',

@@ -6,7 +6,7 @@ import { AppError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { classifySsoStatus, ssoFailure } from './sso-errors.ts';
-import { createSsoHttp, type SsoTimeouts } from './sso-http.ts';
+import { createSsoHttp, type SsoHttp, type SsoTimeouts } from './sso-http.ts';
 import { issuersOf, parseMetadata, type SsoMetadata } from './sso-metadata.ts';
 import { createTokenEndpoint } from './token-endpoint.ts';
 import { createJwkSet, type VerifiedToken, verifyToken } from './verify-token.ts';
@@ -49,7 +49,7 @@ export interface RefreshAnswer {
    */
   readonly rotatedToken: string | undefined;
   /** Verifies the answer. Throws AppError SSO_TROUBLE when it is invalid, and what `verify` throws. */
-  verify(): Promise<Grant>;
+  readonly verify: () => Promise<Grant>;
 }
 
 /**
@@ -115,11 +115,8 @@ async function createLogin(
   return { url: url.href, state, verifier };
 }
 
-/** Creates the client. Nothing is sent yet. Throws AppError SSO_UNTRUSTED for http to another machine. */
-export function createSsoClient(options: SsoOptions): SsoClient {
-  const { baseUrl, clientId, clock } = options;
-  const base = checkBaseUrl(baseUrl);
-  const http = createSsoHttp(options);
+/** What tokens are verified with: the SSO's metadata and keys. */
+function createVerifier({ baseUrl, clientId, clock }: SsoOptions, http: SsoHttp) {
   const get = async (url: string) => {
     const answer = await http.send(url);
     if (answer.status !== 200) throw classifySsoStatus(answer, clock.now());
@@ -129,29 +126,39 @@ export function createSsoClient(options: SsoOptions): SsoClient {
     parseMetadata(await get(`${baseUrl}/.well-known/oauth-authorization-server`), baseUrl),
   );
   const keys = createJwkSet(clock, async () => get((await metadata.get()).jwks_uri));
+  return {
+    metadata: () => metadata.get(),
+    /** Loads metadata and keys before a token is requested, so that none arrives that cannot be verified. */
+    prepare: async () => {
+      const found = await metadata.get();
+      await keys.ready();
+      return found;
+    },
+    verify: async (accessToken: string) => {
+      const issuers = issuersOf(await metadata.get(), baseUrl);
+      return verifyToken(accessToken, { keys, issuers, clientId, clock });
+    },
+  };
+}
+
+/** Creates the client. Nothing is sent yet. Throws AppError SSO_UNTRUSTED for http to another machine. */
+export function createSsoClient(options: SsoOptions): SsoClient {
+  const base = checkBaseUrl(options.baseUrl);
+  const http = createSsoHttp(options);
+  const { metadata, prepare, verify } = createVerifier(options, http);
   const endpoint = createTokenEndpoint({
     ...options,
     base,
     http,
     downtime: options.downtime ?? !isLoopback(base.hostname),
-    now: () => clock.now(),
+    now: () => options.clock.now(),
   });
-  const verify = async (accessToken: string) => {
-    const issuers = issuersOf(await metadata.get(), baseUrl);
-    return verifyToken(accessToken, { keys, issuers, clientId, clock });
-  };
-  /** Loads what tokens are verified with before any is requested, so that none arrives that cannot be verified. */
-  const prepare = async () => {
-    const found = await metadata.get();
-    await keys.ready();
-    return found;
-  };
   return {
-    clientId,
-    metadata: () => metadata.get(),
+    clientId: options.clientId,
+    metadata,
     async startLogin(scopes) {
       checkScopes(scopes);
-      return createLogin(await metadata.get(), options, scopes);
+      return createLogin(await metadata(), options, scopes);
     },
     async finishLogin({ code, verifier }) {
       const { accessToken, refreshToken } = await endpoint.redeem(await prepare(), code, verifier);
@@ -166,13 +173,13 @@ export function createSsoClient(options: SsoOptions): SsoClient {
       const answer = await endpoint.refresh(found, sent);
       return {
         rotatedToken: answer.rotatedToken,
-        async verify() {
+        verify: async () => {
           const { accessToken, refreshToken = sent } = await endpoint.readRefresh(found, answer);
           return { ...(await verify(accessToken)), accessToken, refreshToken };
         },
       };
     },
-    revoke: async (refreshToken) => endpoint.revoke(await metadata.get(), refreshToken),
+    revoke: async (refreshToken) => endpoint.revoke(await metadata(), refreshToken),
     verify,
     close: () => http.close(),
   };

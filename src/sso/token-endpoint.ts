@@ -65,12 +65,9 @@ async function readTokens(answer: Promise<oauth.TokenEndpointResponse>): Promise
 /** EVE's refresh tokens are longer than 16 characters. A word such as "null" must not replace a valid one. */
 const rotation = z.object({ refresh_token: z.string().regex(/^[!-~]{16,4096}$/) });
 
-export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoint {
-  const { base, clientId, clientSecret, callbackUrl, http, downtime, now } = options;
-  const client: oauth.Client = { client_id: clientId };
-  const auth = clientSecret ? secretBasic(clientSecret) : oauth.None();
-  /** Lets the library send through our HTTP client, and turns rejections into our errors before the library reads them. */
-  const requestOptions = (operation: SsoOperation) => ({
+/** Lets the library send through our HTTP client, and turns rejections into our errors before the library reads them. */
+function requestOptions({ base, http, downtime, now }: TokenEndpointOptions, operation: SsoOperation) {
+  return {
     [oauth.allowInsecureRequests]: base.protocol === 'http:',
     [oauth.customFetch]: async (url: string, init: oauth.CustomFetchOptions<'POST', URLSearchParams>) => {
       const { headers, method, body } = init;
@@ -78,7 +75,14 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
       if (answer.status !== 200) throw classifyRejection(answer, { operation, now: now(), downtime });
       return new Response(answer.text, { headers: { 'content-type': 'application/json' } });
     },
-  });
+  };
+}
+
+export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoint {
+  const { clientId, clientSecret, callbackUrl } = options;
+  const client: oauth.Client = { client_id: clientId };
+  const auth = clientSecret ? secretBasic(clientSecret) : oauth.None();
+  const optionsFor = (operation: SsoOperation) => requestOptions(options, operation);
   return {
     async redeem(metadata, code, verifier) {
       const query = new URLSearchParams({ code }); // the state was checked where the login is stored
@@ -90,7 +94,7 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
         checked,
         callbackUrl,
         verifier,
-        requestOptions('login'),
+        optionsFor('login'),
       );
       return readTokens(oauth.processAuthorizationCodeResponse(metadata, client, response));
     },
@@ -100,7 +104,7 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
         client,
         auth,
         refreshToken,
-        requestOptions('refresh'),
+        optionsFor('refresh'),
       );
       const json = parseJson(await response.clone().text());
       const received = rotation.safeParse(json).data?.refresh_token;
@@ -110,7 +114,7 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
       readTokens(oauth.processRefreshTokenResponse(metadata, client, response)),
     async revoke(metadata, refreshToken) {
       const revocation = {
-        ...requestOptions('revoke'),
+        ...optionsFor('revoke'),
         additionalParameters: { token_type_hint: 'refresh_token' },
       };
       try {

@@ -11,7 +11,7 @@ describe('lockDataDir', () => {
   });
   afterEach(() => folder.remove());
 
-  test('holds the folder until it is released', async () => {
+  test('lockDataDir locks the folder until it is released', async () => {
     const lock = await lockDataDir(folder.dir);
     await expect(lockDataDir(folder.dir)).rejects.toMatchObject({ code: 'DATA_DIR_IN_USE' });
     await lock.release();
@@ -19,7 +19,7 @@ describe('lockDataDir', () => {
     await (await lockDataDir(folder.dir)).release();
   });
 
-  test('refuses while another process holds it, naming that process, and takes over when it was killed', async () => {
+  test('lockDataDir fails while another process holds the lock, names that process, and succeeds after it was killed', async () => {
     const other = await startHolder('lock', folder.dir);
     await expect(lockDataDir(folder.dir)).rejects.toMatchObject({
       code: 'DATA_DIR_IN_USE',
@@ -29,7 +29,7 @@ describe('lockDataDir', () => {
     await (await lockDataDir(folder.dir)).release();
   });
 
-  test('is not held by a process id that was given to another program since', async () => {
+  test('lockDataDir ignores a lock whose process id belongs to another program now', async () => {
     // That process lives, but did not start at that time.
     await writeFile(join(folder.dir, `lock.${process.ppid}.boot-1`), '');
     const lock = await lockDataDir(folder.dir);
@@ -37,13 +37,13 @@ describe('lockDataDir', () => {
     await lock.release();
   });
 
-  test('says so when the folder cannot be made', async () => {
+  test('lockDataDir fails when the folder cannot be created', async () => {
     await writeFile(join(folder.dir, 'file'), '');
     const lock = lockDataDir(join(folder.dir, 'file'));
     await expect(lock).rejects.toMatchObject({ code: 'DATA_DIR_UNWRITABLE' });
   });
 
-  test('lets exactly one of several simultaneous starters in', async () => {
+  test('lockDataDir lets exactly one of several concurrent processes in', async () => {
     await writeFile(join(folder.dir, 'lock.999999999.boot-1'), ''); // left by a killed process
     const starters = await Promise.allSettled([1, 2, 3].map(() => startHolder('lock', folder.dir)));
     const inside = starters.filter((starter) => starter.status === 'fulfilled');

@@ -40,7 +40,7 @@ describe('startEmbeddedPostgres', () => {
     await folder.remove();
   });
 
-  test('keeps data, address and password over a restart', async () => {
+  test('embedded PostgreSQL retains data, address and password over a restart', async () => {
     const first = await start();
     await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
     await first.stop();
@@ -50,7 +50,7 @@ describe('startEmbeddedPostgres', () => {
     expect(await query(second.url, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
   });
 
-  test('orders text the same on every machine, listens on loopback only and keeps the password closed', async () => {
+  test('embedded PostgreSQL sorts text independently of the machine, listens on loopback only and protects the password file', async () => {
     const { url } = await start();
     const settings = ['listen_addresses', 'unix_socket_directories', 'synchronous_commit', 'server_encoding'];
     const list = settings.map((name) => `current_setting('${name}') AS ${name}`).join(', ');
@@ -68,7 +68,7 @@ describe('startEmbeddedPostgres', () => {
     await expect(query(url.replace(/:[^:@]+@/, ':wrong@'), 'SELECT 1')).rejects.toThrow(/password/);
   });
 
-  test('logs that a statement is refused, and neither its text nor its row: they may hold a token', async () => {
+  test('embedded PostgreSQL logs failed statements without their text and row, which may contain a token', async () => {
     await (await start()).stop();
     running.pop();
     await writeFile(join(dir, 'cluster', 'eve.conf'), ''); // a cluster of a version that had not thought of it
@@ -82,7 +82,7 @@ describe('startEmbeddedPostgres', () => {
     expect(told).not.toContain('a-token');
   });
 
-  test('takes over the server that a killed process left behind', async () => {
+  test('embedded PostgreSQL takes over the server that a killed process left running', async () => {
     const other = await startHolder<EmbeddedPostgres>('postgres', dir);
     await query(other.held.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
     const orphan = await postmaster();
@@ -94,7 +94,7 @@ describe('startEmbeddedPostgres', () => {
     expect(await query(url, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
   });
 
-  test('survives the kill -9 of the server itself', async () => {
+  test('embedded PostgreSQL survives kill -9 of the server', async () => {
     const first = await start();
     await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
     process.kill(await postmaster(), 'SIGKILL');
@@ -103,7 +103,7 @@ describe('startEmbeddedPostgres', () => {
     expect(await query(url, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
   });
 
-  test('does not get the Ctrl-C of the terminal', async () => {
+  test('embedded PostgreSQL does not receive the terminal’s Ctrl-C', async () => {
     const other = await startHolder<EmbeddedPostgres>('postgres', dir);
     await other.kill('SIGINT');
     await sleep(300); // a server that had got the signal would be gone by then
@@ -111,7 +111,7 @@ describe('startEmbeddedPostgres', () => {
     await start(); // takes it over, so that it ends with the test
   });
 
-  test('starts although the process id of its old server belongs to another program now', async () => {
+  test('embedded PostgreSQL starts when the process id of its old server belongs to another program', async () => {
     await (await start()).stop();
     running.pop();
     // Of the same user as the server, as PostgreSQL is content with another user's process.
@@ -128,7 +128,7 @@ describe('startEmbeddedPostgres', () => {
     }
   });
 
-  test('makes the cluster again when an earlier start was killed half way', async () => {
+  test('embedded PostgreSQL creates the cluster again after a start that was killed', async () => {
     await mkdir(join(dir, 'cluster.new-1-abc', 'base'), { recursive: true });
     await mkdir(join(dir, 'cluster'), { recursive: true });
     await writeFile(join(dir, 'cluster', 'PG_VERSION'), '18\n');
@@ -137,14 +137,14 @@ describe('startEmbeddedPostgres', () => {
     await expect(stat(join(dir, 'cluster.new-1-abc'))).rejects.toThrow();
   });
 
-  test('works in a folder that only its owner may enter, and leaves its mode alone', async () => {
+  test('embedded PostgreSQL works in a folder that only its owner may enter, and does not change its mode', async () => {
     await chmod(folder.dir, 0o700);
     const { url } = await start();
     expect(await query(url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     expect((await stat(folder.dir)).mode & 0o777).toBe(0o700);
   });
 
-  test('says whose fault it is when the named port is taken', async () => {
+  test('embedded PostgreSQL names the port that is taken', async () => {
     const { port } = await start();
     const second = startEmbeddedPostgres({
       dir: join(folder.dir, 'other'),

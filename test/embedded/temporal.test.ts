@@ -40,7 +40,7 @@ describe('findTemporalCli', () => {
   });
   afterEach(() => folder.remove());
 
-  test('says which setting names a CLI that does not exist or does not run', async () => {
+  test('findTemporalCli names the setting when its CLI does not exist or does not run', async () => {
     const find = (cliPath: string) => findTemporalCli({ cliPath, cacheDir: folder.dir, log: silentLog });
     await expect(find('/nowhere/temporal')).rejects.toMatchObject({
       code: 'TEMPORAL_CLI_PATH',
@@ -55,7 +55,7 @@ describe('findTemporalCli', () => {
     });
   });
 
-  test('takes one from the cache without a download', async () => {
+  test('findTemporalCli takes a CLI from the cache without a download', async () => {
     const cached = join(folder.dir, 'temporal-1.9.1', 'temporal');
     await mkdir(join(folder.dir, 'temporal-1.9.1'));
     await writeFile(cached, '#!/bin/sh\necho "temporal version 1.9.1 (Server 1.32.0)"\n', { mode: 0o755 });

@@ -28,7 +28,7 @@ const adopted = () =>
 const industry = (tokens: number, window_seconds: number) =>
   ['/industry/facilities', '/industry/systems'].map((route) => ({ route, tokens, window_seconds }));
 
-test('a description that says what we know changes nothing', async () => {
+test('an ESI description that equals the shipped facts changes nothing', async () => {
   expect(await check()).toEqual({ drifts: 0 });
   expect(warnings).toEqual([]);
   expect(await adopted()).toEqual([]);
@@ -48,26 +48,26 @@ test.each([
   ['fewer tokens', { tokens: 100 }, industry(100, 900)],
   ['a longer window', { windowSeconds: 3_600 }, industry(150, 3_600)],
   ['fewer tokens in a shorter window', { tokens: 50, windowSeconds: 60 }, industry(50, 60)],
-])('%s are stricter: adopted, and told', async (_, bucket, rows) => {
+])('%s in ESI’s description are adopted and logged', async (_, bucket, rows) => {
   engine.sim.world.setBucket('industry', bucket);
   expect(await check()).toEqual({ drifts: 2 });
   expect(await adopted()).toEqual(rows);
   expect(warnings).toHaveLength(2);
-  expect(warnings[0]).toContain('shipped industry 150/15m');
+  expect(warnings[0]).toContain('instead of industry 150/15m');
   expect(await readDrifts(engine.db)).toEqual([
     expect.objectContaining({ route: '/industry/facilities', adopted: true }),
     expect.objectContaining({ route: '/industry/systems', adopted: true }),
   ]);
 });
 
-test('a laxer limit is told and not adopted', async () => {
+test('a laxer limit in ESI’s description is logged and not adopted', async () => {
   engine.sim.world.setBucket('industry', { tokens: 9_000 });
   expect(await check()).toEqual({ drifts: 2 });
   expect(await adopted()).toEqual([]);
   expect(warnings).toHaveLength(2);
 });
 
-test('the next day’s description replaces what an earlier one said', async () => {
+test('the next day’s ESI description replaces the earlier one', async () => {
   engine.sim.world.setBucket('industry', { tokens: 100 });
   await check();
   engine.sim.world.setBucket('industry', { tokens: 150 });
@@ -76,22 +76,22 @@ test('the next day’s description replaces what an earlier one said', async () 
   expect(await adopted()).toEqual([]);
 });
 
-test('it is asked once a day', async () => {
-  const asked = () => engine.sim.requests().filter(({ route }) => route === DESCRIPTION).length;
+test('ESI’s description is requested once a day', async () => {
+  const requests = () => engine.sim.requests().filter(({ route }) => route === DESCRIPTION).length;
   await check();
   engine.clock.advance(21 * 3_600_000);
   expect(await check()).toBeUndefined();
-  expect(asked()).toBe(1);
+  expect(requests()).toBe(1);
   engine.clock.advance(3 * 3_600_000);
   expect(await check()).toEqual({ drifts: 0 });
-  expect(asked()).toBe(2);
+  expect(requests()).toBe(2);
 });
 
 test.each([
   ['"no"', '"no"'],
   ['no paths', '{"openapi": "3.1.0"}'],
-  ['paths that are none', '{"paths": [1]}'],
-])('a description of %s is refused plainly, and what was known stays', async (_, body) => {
+  ['invalid paths', '{"paths": [1]}'],
+])('an ESI description of %s is rejected, and the stored limits remain', async (_, body) => {
   engine.sim.world.setBucket('industry', { tokens: 100 });
   await check();
   engine.clock.advance(DAY);
@@ -99,12 +99,12 @@ test.each([
   await expect(check()).rejects.toMatchObject({
     code: 'ESI_BAD_SHAPE',
     verdict: 'fail',
-    message: expect.stringContaining('the shipped limits stay in force'),
+    message: expect.stringContaining('The shipped limits stay in force'),
   });
   expect(await adopted()).toEqual(industry(100, 900));
 });
 
-test('nonsense within a description costs its own route only', async () => {
+test('an invalid limit in ESI’s description affects its own route only', async () => {
   const limit = { group: 'industry', 'max-tokens': -5, 'window-size': 'soon' };
   const paths = { '/industry/systems': { get: { 'x-rate-limit': limit } } };
   engine.sim.faults.rawBody(JSON.stringify({ paths }), { route: DESCRIPTION });

@@ -39,14 +39,14 @@ const stored = async (date: string) =>
     ),
   );
 
-test('indices give a row for each system, activity and day, exact to the last digit', async () => {
+test('industry indices are stored per system, activity and day, exactly', async () => {
   expect(await collect()).toMatchObject({ outcome: 'published', inserted: shown().length, changed: 0 });
   expect(shown().length).toBeGreaterThan(50);
   expect(await stored('2026-11-20')).toEqual(shown());
   expect(engine.sim.requests()).toHaveLength(1);
 });
 
-test('a later set of the same day corrects its rows, one of the next day adds its own', async () => {
+test('industry indices of the same day are corrected, those of the next day are added', async () => {
   await collect();
   const first = shown();
   nextHour();
@@ -61,14 +61,14 @@ test('a later set of the same day corrects its rows, one of the next day adds it
   expect(await stored('2026-11-21')).toEqual(shown());
 });
 
-test('before the hour is over nobody asks', async () => {
+test('industry indices are not requested before they expire', async () => {
   await collect();
   engine.clock.advance(60_000);
   expect(await collect()).toMatchObject({ outcome: 'not-due' });
   expect(engine.sim.requests()).toHaveLength(1);
 });
 
-test('an index that cannot be costs one row, a system that is none costs itself', async () => {
+test('an invalid industry index rejects one row, an invalid system only itself', async () => {
   const [first, second, ...others] = engine.sim.world.industry.list().rows;
   const cost_indices = first!.cost_indices.map((index, i) =>
     i === 0 ? { ...index, cost_index: -1 } : index,
@@ -81,7 +81,7 @@ test('an index that cannot be costs one row, a system that is none costs itself'
   expect(await engine.db.rows('SELECT FROM rejected_rows')).toHaveLength(2);
 });
 
-test('facilities are kept as they stand: new ones come, closed ones go', async () => {
+test('industry facilities are inserted and deleted with their snapshot', async () => {
   const facilities = () => engine.db.rows('SELECT * FROM industry_facilities ORDER BY facility_id');
   const { outcome, inserted } = await engine.collect('industry-facilities');
   expect(outcome).toBe('published');

@@ -17,7 +17,7 @@ const collect = () => engine.collect('market-orders', FORGE);
 const row = async (table: string, key: string, id: number) =>
   (await engine.db.rows(`SELECT * FROM ${table} WHERE ${key} = $1`, [id]))[0];
 
-test('what the universe lacks is asked of ESI before the set is published', async () => {
+test('unknown ids are requested from ESI before the snapshot is published', async () => {
   const order = world().orders(FORGE_ID)[0]!;
   const type = world().types.get(order.type_id)!;
   const npc = world()
@@ -42,7 +42,7 @@ test('what the universe lacks is asked of ESI before the set is published', asyn
   await expectExactBook(engine);
 });
 
-test('what ESI does not know either becomes a marked placeholder, and the set is published', async () => {
+test('ids that ESI does not know become placeholders, and the snapshot is published', async () => {
   const order = world().orders(FORGE_ID)[0]!;
   world().forget('types', order.type_id);
   await engine.collect('universe');
@@ -63,7 +63,7 @@ test('what ESI does not know either becomes a marked placeholder, and the set is
   });
 });
 
-test('player structures get placeholders without a request', async () => {
+test('player structures become placeholders without a request', async () => {
   await engine.collect('universe');
   const system = world().orders(FORGE_ID)[0]!.system_id;
   world().addOrder(FORGE_ID, { location_id: 1_035_466_617_946, system_id: system });
@@ -78,7 +78,7 @@ test('player structures get placeholders without a request', async () => {
   });
 });
 
-test('without any universe the market is published all the same, for few requests', async () => {
+test('market orders are published with few requests when the universe was never imported', async () => {
   expect(await collect()).toMatchObject({ outcome: 'published', inserted: 2_500 });
   await expectExactBook(engine);
   // At most fifty ids of rows; a type or station may bring its parents along.
@@ -93,7 +93,7 @@ test('without any universe the market is published all the same, for few request
   expect(await engine.db.rows('SELECT FROM stations WHERE is_placeholder')).toEqual([]);
 });
 
-test('an order that ends does not wait for what nobody knows of it', async () => {
+test('a closed order does not wait for unknown ids', async () => {
   await engine.collect('universe');
   await collect();
   const gone = world().orders(FORGE_ID)[0]!;

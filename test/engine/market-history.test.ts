@@ -57,7 +57,7 @@ async function expectExact(): Promise<void> {
   expect(rows).toEqual(shown);
 }
 
-test('each type with a market is asked once in a day, and all of its days are stored to the last digit', async () => {
+test('market history of each type is requested once a day and all its days are stored exactly', async () => {
   const { world } = engine.sim;
   for (const id of tradable().slice(0, 2)) world.untradable.add(id);
   const refused = tradable().filter((id) => world.untradable.has(id));
@@ -82,14 +82,14 @@ test('each type with a market is asked once in a day, and all of its days are st
   expect(engine.sim.requests()).toHaveLength(before);
 });
 
-test('types of orders that were seen are asked, too, when ESI lists them no more', async () => {
+test('market history is requested for types of known orders that ESI does not list any more', async () => {
   await engine.collect('market-orders', TARGET);
   engine.sim.faults.rawBody('[]', { route: '/markets/{region_id}/types' });
   await collect();
   expect(sorted(asked())).toEqual(sorted(tradable()));
 });
 
-test('the next day brings the new day and late corrections, and touches nothing else', async () => {
+test('market history of the next day adds that day and corrections, and writes nothing else', async () => {
   const { world } = engine.sim;
   await collect();
   const [typeId] = tradable().filter((id) => world.history(METROPOLIS, id).length > 100);
@@ -107,7 +107,7 @@ test('the next day brings the new day and late corrections, and touches nothing 
   expect(row).toEqual({ volume: 27_939_708_190, average: 1.25 });
 });
 
-test('a pair that ESI rejects is asked ever more rarely, and like the others once ESI accepts it', async () => {
+test('a type whose market history ESI rejects is requested less and less often until ESI accepts it', async () => {
   const { world } = engine.sim;
   const odd = tradable()[0]!;
   world.untradable.add(odd);
@@ -122,7 +122,7 @@ test('a pair that ESI rejects is asked ever more rarely, and like the others onc
   expect(days).toEqual([0, 1, 3, 7, 8]); // after one day, two, four; then it was accepted
 });
 
-test('a run that was killed goes on where it stopped, and what it had stored was published', async () => {
+test('a killed market history run continues where it stopped, and its stored days are published', async () => {
   const stop = new AbortController();
   const heartbeat = (detail?: unknown) => {
     if (((detail as { done?: number } | undefined)?.done ?? 0) > 0) stop.abort(new Error('killed'));
@@ -143,7 +143,7 @@ test('a run that was killed goes on where it stopped, and what it had stored was
   await expectExact();
 });
 
-test('a run ends with the day of the history clock; the next begins with those that waited longest', async () => {
+test('a market history run ends at the rollover, and the next one begins with the types that waited longest', async () => {
   engine.clock.advance(Date.parse('2026-11-21T11:04:50Z') - engine.clock.now());
   expect(await collect()).toMatchObject({ outcome: 'published' });
   expect(asked().length).toBeLessThan(tradable().length);
@@ -153,7 +153,9 @@ test('a run ends with the day of the history clock; the next begins with those t
   ); // the day began while they were under way
   expect(await lastRun(engine, 'market-history')).toMatchObject({
     outcome: 'published',
-    error: expect.stringMatching(/^The day ended with \d+ of \d+ types not asked; the next run begins/),
+    error: expect.stringMatching(
+      /^The day ended before \d+ of \d+ types were requested\. The next run begins/,
+    ),
   });
   engine.sim.resetCounters();
   engine.clock.advance(600_000);
@@ -164,7 +166,7 @@ test('a run ends with the day of the history clock; the next begins with those t
   await expectExact();
 });
 
-test('the game server says too fast: what was had is kept, and a minute later it goes on', async () => {
+test('a 429 during market history stores what was fetched, and the run continues a minute later', async () => {
   engine.sim.faults.status(429, { route: HISTORY, headers: false, times: 1 });
   await expect(collect()).rejects.toMatchObject({ verdict: 'wait', retryAfter: expect.any(Number) });
   const first = asked();
@@ -175,7 +177,7 @@ test('the game server says too fast: what was had is kept, and a minute later it
   await expectExact();
 });
 
-test('where no type was answered the list is not asked again, and the error limit is kept', async () => {
+test('the types of a region are not listed again when none was answered, and the error limit is kept', async () => {
   engine.sim.faults.down('503', { route: HISTORY });
   await expect(collect()).rejects.toThrow();
   engine.clock.advance(120_000);
@@ -185,7 +187,7 @@ test('where no type was answered the list is not asked again, and the error limi
   expect(errors?.most).toBeLessThanOrEqual(75);
 });
 
-test('bad days cost a row each', async () => {
+test('invalid days of market history are rejected one by one', async () => {
   const id = tradable().find((type) => !engine.sim.world.untradable.has(type))!;
   const good = { average: 1, highest: 2, lowest: 1, order_count: 1, volume: 1 };
   const days = [

@@ -53,7 +53,7 @@ const BAD: Record<string, [patch: Record<string, unknown>, reason: RegExp]> = {
 };
 
 test.each(Object.entries(BAD))(
-  'a row with %s is rejected; the rest is published',
+  'a row with %s is rejected and the rest is published',
   async (_, [patch, reason]) => {
     const bad = orderAt(1_200);
     spoil(bad, (row) => ({ ...row, ...patch }));
@@ -70,7 +70,7 @@ test.each(Object.entries(BAD))(
   },
 );
 
-test('the bare NaN of a page costs one row, not the page', async () => {
+test('a NaN in a page rejects one row, not the page', async () => {
   const rows = world().snapshot(FORGE_ID).rows.slice(0, 3);
   const text = JSON.stringify(rows).replace(/"price":[\d.]+/, '"price":NaN');
   engine.sim.faults.rawBody(text, { route: '/markets/10000002/orders', times: 1 });
@@ -80,7 +80,7 @@ test('the bare NaN of a page costs one row, not the page', async () => {
   ]);
 });
 
-test('a live order whose row is bad keeps its version, also while its page answers 304', async () => {
+test('an open order whose row is invalid retains its version, also while its page answers 304', async () => {
   await collect();
   engine.nextSet();
   const bad = orderAt(1_200);
@@ -98,7 +98,7 @@ test.each([
   ['no order_id', { order_id: undefined }],
   ['an order_id beyond 2^53', { order_id: 2 ** 53 }],
 ])(
-  'with %s any order may be meant: nothing is taken for gone, also while the page answers 304',
+  'a row with %s may be any order, so no order is closed, also while the page answers 304',
   async (_, patch) => {
     await collect();
     engine.nextSet();
@@ -117,7 +117,7 @@ test.each([
   },
 );
 
-test('a new order whose row is bad does not make later sets seem torn', async () => {
+test('a new order whose row is invalid does not make later snapshots torn', async () => {
   const bad = orderAt(1_200);
   spoil(bad, (row) => ({ ...row, price: null }));
   await collect();
@@ -128,7 +128,7 @@ test('a new order whose row is bad does not make later sets seem torn', async ()
   }
 });
 
-test('unknown fields are ignored, unknown words are kept', async () => {
+test('unknown fields are ignored and unknown enum values are stored', async () => {
   const odd = orderAt(5);
   spoil(odd, (row) => ({ ...row, range: 'a quarter\tof\\the\ngalaxy', colour: 'blue', nested: { a: [1] } }));
   expect(await collect()).toMatchObject({ outcome: 'published', inserted: 2_500 });
@@ -138,7 +138,7 @@ test('unknown fields are ignored, unknown words are kept', async () => {
   expect(await rejected()).toEqual([]);
 });
 
-test('when a third of the rows is bad the whole set is not believed', async () => {
+test('a snapshot of which a third is invalid is refused', async () => {
   await collect();
   const before = await footprint(engine, 'market_orders_public');
   engine.nextSet();
@@ -156,14 +156,14 @@ test('when a third of the rows is bad the whole set is not believed', async () =
   expect(await collect()).toMatchObject({ outcome: 'unchanged' });
 });
 
-test('a row of megabytes is kept short', async () => {
+test('a rejected row of megabytes is stored in part', async () => {
   spoil(orderAt(0), (row) => ({ ...row, price: null, range: '😀'.repeat(500_000) }));
   await collect();
   const [row] = await engine.db.rows<{ n: number }>('SELECT length(row::text) AS n FROM rejected_rows');
   expect(row!.n).toBeLessThan(10_000);
 });
 
-test('an order that stands in the book of another region is rejected there', async () => {
+test('an order that belongs to another region is rejected', async () => {
   await collect();
   const stolen = orderAt(7);
   engine.sim.faults.mutateRows(

@@ -49,12 +49,12 @@ const series = (where: string, values: unknown[] = []) =>
     values,
   );
 
-test('the first set gives one row of right figures for each type', async () => {
+test('market_type_series has one row per type after the first snapshot', async () => {
   const types = [...new Set(orders().map((o) => o.type_id))].toSorted((a, b) => a - b);
   expect(await series('true')).toEqual(types.map((id) => figures(id, orders())));
 });
 
-test('later sets give rows for the types whose figures changed, and for no other', async () => {
+test('market_type_series has further rows only for types whose figures changed', async () => {
   const ofType = (id: number) => orders().filter((o) => o.type_id === id);
   const byType = [...new Set(orders().map((o) => o.type_id))].map(ofType);
   const crowd = byType.find((list) => list.filter((o) => !o.is_buy_order).length > 1)!;
@@ -76,7 +76,7 @@ test('later sets give rows for the types whose figures changed, and for no other
   expect(await series('observed_at = $1', [await nextSet()])).toEqual([figures(alone.type_id, orders())]);
 });
 
-test('the newest row of each type is what the book gives, after many sets', async () => {
+test('the newest market_type_series row of each type equals the book after many snapshots', async () => {
   world().setChurn(0.05, FORGE_ID);
   for (let set = 0; set < 6; set++) await nextSet();
   const newest = await engine.db.rows<{ type_id: number }>(
@@ -93,7 +93,7 @@ test('the newest row of each type is what the book gives, after many sets', asyn
   expect(wasted).toEqual([]);
 });
 
-test('market_order_events tells the life of an order: opened, price, volume, closed, and opened again', async () => {
+test('market_order_events has the events of an order: opened, price, volume, closed, opened again', async () => {
   const start = world().snapshot(FORGE_ID).lastModified;
   const { order_id, price, volume_total, volume_remain } = world().changeOrder(
     FORGE_ID,

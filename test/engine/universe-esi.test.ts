@@ -23,7 +23,7 @@ async function tables(columns = (name: (typeof STATIC_TABLE_NAMES)[number]) => S
   return all;
 }
 
-test('from ESI alone the same tables are filled as from the export', async () => {
+test('an import from ESI fills the same tables as the SDE', async () => {
   await start();
   await collect();
   const columns = (name: (typeof STATIC_TABLE_NAMES)[number]) =>
@@ -45,7 +45,7 @@ test('from ESI alone the same tables are filled as from the export', async () =>
   expect(await engine.db.rows(`SELECT FROM pg_class WHERE relname ~ '^r\\d+_'`)).toEqual([]);
 });
 
-test('the import from ESI goes on where it was aborted and asks nothing twice', async () => {
+test('an aborted import from ESI continues and requests nothing twice', async () => {
   await start({ settings: { universeSource: 'esi' } });
   const key = { collector: 'universe', target: '', workflowId: 'universe', workflowRunId: 'w1' };
   const stop = new AbortController();
@@ -81,7 +81,7 @@ test('the import from ESI goes on where it was aborted and asks nothing twice', 
   expect(paths.length).toBe(total - 150);
 });
 
-test('ids that ESI cannot answer become placeholders, also when they are all that is left', async () => {
+test('ids that ESI fails for become placeholders, also when only they are left', async () => {
   await start({ settings: { universeSource: 'esi' } });
   const last = [...world().types.keys()].toSorted((a, b) => b - a)[0]!; // types come last
   for (const id of world().types.keys()) if (id !== last) world().forget('types', id);
@@ -94,7 +94,7 @@ test('ids that ESI cannot answer become placeholders, also when they are all tha
   ]);
 });
 
-test('when ESI is away the import from it fails and leaves no rows, nor stages for ever', async () => {
+test('an import from an unavailable ESI fails and leaves neither rows nor staging tables', async () => {
   await start({ settings: { universeSource: 'esi' } });
   const target = { collector: 'universe', target: '' };
   const heartbeat = (detail: unknown) => {

@@ -30,7 +30,7 @@ const prints = async () => {
   return all;
 };
 
-test('the export fills every static table, names of stations included', async () => {
+test('the SDE fills every static table, including the names of stations', async () => {
   await start();
   expect(await collect()).toMatchObject({ outcome: 'published', changed: 0 });
   for (const [table, kind] of [
@@ -68,7 +68,7 @@ test('the export fills every static table, names of stations included', async ()
   ]);
 });
 
-test('the same build again touches no row and asks only what the newest build is', async () => {
+test('the same SDE build writes no row and is not downloaded again', async () => {
   await start();
   await collect();
   const before = await prints();
@@ -78,7 +78,7 @@ test('the same build again touches no row and asks only what the newest build is
   expect(await prints()).toEqual(before);
 });
 
-test('a new build writes only what changed, and keeps what it no longer has', async () => {
+test('a new SDE build writes only changed rows and retains removed ones', async () => {
   await start();
   await collect();
   const before = await prints();
@@ -102,7 +102,7 @@ test('a new build writes only what changed, and keeps what it no longer has', as
 });
 
 test.each(['truncate', 'html', 'reset'] as const)(
-  'an archive that fails (%s) is a plain error',
+  'an SDE download that fails (%s) is a retryable error',
   async (fault) => {
     await start();
     await collect();
@@ -111,7 +111,7 @@ test.each(['truncate', 'html', 'reset'] as const)(
     engine.sim.faults[fault]({ route: '-jsonl.zip' });
     await expect(collect()).rejects.toMatchObject({
       verdict: 'retry',
-      message: expect.stringMatching(/static data export (could not be had|cannot be read)/),
+      message: expect.stringMatching(/Could not (download|read) .*static data export/),
     });
     expect(await tables()).toEqual(before);
     expect(await lastRun(engine, 'universe')).toMatchObject({ outcome: 'failed' });
@@ -125,7 +125,7 @@ test.each([
   ['has broken data inside', (zip: Buffer) => Buffer.from(zip).fill(0xff, 4_000, 8_000)],
   ['lacks a file', () => makeZip([{ name: '_sde.jsonl', data: Buffer.from('{}\n') }])],
   ['holds no JSON', () => makeZip(names().map((name) => ({ name, data: Buffer.from('{"_key": 1,\n') })))],
-])('an archive on disk that %s is thrown away and had anew', async (_, spoil) => {
+])('an SDE archive on disk that %s is deleted and downloaded again', async (_, spoil) => {
   await start();
   await collect();
   const before = await tables();
@@ -143,7 +143,7 @@ const names = () =>
     .concat('npcStations', 'planetSchematics', 'npcCorporations', 'stationOperations')
     .map((name) => `${name}.jsonl`);
 
-test('an import that is killed in the middle leaves the old universe whole', async () => {
+test('an SDE import that is killed leaves the old universe complete', async () => {
   await start();
   await collect();
   const before = await tables();
@@ -162,7 +162,7 @@ test('an import that is killed in the middle leaves the old universe whole', asy
   expect(await collect()).toMatchObject({ outcome: 'published', changed: world().categories.size });
 });
 
-test('bad rows of the export are rejected one by one; too many of them stop it', async () => {
+test('invalid SDE rows are rejected one by one, and too many of them stop the import', async () => {
   await start();
   const some = [...world().types.values()];
   world().put('types', some[5]!.type_id, { ...some[5]!, portion_size: 0.5 });

@@ -19,7 +19,7 @@ async function roundTrip(type: string, values: readonly unknown[]): Promise<unkn
   });
 }
 
-test('texts come back as they were', async () => {
+test('COPY stores texts unchanged', async () => {
   const texts = [
     ...[
       '',
@@ -39,28 +39,28 @@ test('texts come back as they were', async () => {
   expect(await roundTrip('text', texts)).toEqual(texts);
 });
 
-test('what Postgres has no place for is left out or replaced, and stops nothing', async () => {
+test('COPY leaves out or replaces characters that PostgreSQL cannot hold', async () => {
   expect(await roundTrip('text', ['a\0b', '\0', 'half \ud83d'])).toEqual(['ab', '', 'half \ufffd']);
 });
 
-test('null, undefined and things that are no values become NULL', async () => {
+test('COPY stores null, undefined and objects as NULL', async () => {
   expect(await roundTrip('text', [null, undefined, {}, []])).toEqual([null, null, null, null]);
 });
 
-test('numbers come back to the last digit', async () => {
+test('COPY stores numbers exactly', async () => {
   const floats = [0, 0.1, 1 / 3, 1e-7, 5e-324, 1.7976931348623157e308, 123456789.01, -0.01, 1e21];
   expect(await roundTrip('float8', floats)).toEqual(floats);
   const ints = [0, -1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER];
   expect(await roundTrip('int8', ints)).toEqual(ints);
 });
 
-test('flags and moments come back', async () => {
+test('COPY stores booleans and dates', async () => {
   expect(await roundTrip('boolean', [true, false])).toEqual([true, false]);
   const moments = [new Date('2026-11-20T14:00:00.123Z'), new Date(0)];
   expect(await roundTrip('timestamptz', moments)).toEqual(moments);
 });
 
-test('lines of several chunks and a common tail make one table', async () => {
+test('COPY stores several chunks with common trailing values', async () => {
   await db.transaction(async (client) => {
     await client.query('CREATE TEMP TABLE tail (a int, b text, page int, rejected boolean) ON COMMIT DROP');
     function* chunks() {
@@ -73,7 +73,7 @@ test('lines of several chunks and a common tail make one table', async () => {
   });
 });
 
-test('a chunk that fails fails the statement, and leaves no row', async () => {
+test('COPY stores no row when a chunk fails', async () => {
   const work = db.transaction(async (client) => {
     await client.query('CREATE TABLE broken (a int)');
     function* chunks() {

@@ -20,7 +20,7 @@ const FOR_EVER = {
   rejected: undefined,
 };
 
-test('what no run works on and no set stands on goes, and nothing that is of use', async () => {
+test('maintenance drops only staging tables that neither an open run nor a published snapshot uses', async () => {
   const { pool } = engine.db;
   const [set] = await engine.db.rows<{ run_id: number }>(
     `SELECT run_id FROM published_sets WHERE collector = 'assets'`,

@@ -24,7 +24,7 @@ const write = (at: string) =>
     [at],
   );
 
-test('over New Year the months follow without a gap, each with its own instants', async () => {
+test('partitions over New Year have no gap and the right bounds', async () => {
   await ensurePartitions(db.pool, new Date('2026-12-31T23:59:59.999Z'));
   for (const table of ['market_type_series', 'market_order_changes'])
     expect(await months(table)).toEqual(['2026_06', '2026_07', '2026_08', '2026_12', '2027_01', '2027_02']);
@@ -33,19 +33,19 @@ test('over New Year the months follow without a gap, each with its own instants'
   await expect(write('2027-03-01T00:00:00Z')).rejects.toThrow(/no partition/);
 });
 
-test('the last day of January makes February, not March', async () => {
+test('partitions made on the last day of January include February', async () => {
   await ensurePartitions(db.pool, new Date('2027-01-31T12:00:00Z'));
   expect(await months()).toEqual(expect.arrayContaining(['2027_01', '2027_02', '2027_03']));
 });
 
-test('many callers at once, in and out of transactions, make each month once', async () => {
+test('concurrent calls create each partition once', async () => {
   const at = new Date('2027-05-05T00:00:00Z');
   const inside = () => db.transaction((client) => ensurePartitions(client, at));
   await Promise.all([inside(), ensurePartitions(db.pool, at), inside(), ensurePartitions(db.pool, at)]);
   expect(await months()).toEqual(['2026_06', '2026_07', '2026_08', '2027_05', '2027_06', '2027_07']);
 });
 
-test('a transaction that fails takes its partitions with it', async () => {
+test('a failed transaction creates no partition', async () => {
   const work = db.transaction(async (client) => {
     await ensurePartitions(client, new Date('2027-05-05T00:00:00Z'));
     throw new Error('no');
@@ -54,7 +54,7 @@ test('a transaction that fails takes its partitions with it', async () => {
   expect(await months()).toEqual(['2026_06', '2026_07', '2026_08']);
 });
 
-test('dropPartitionsBefore drops whole months that are over, and no other', async () => {
+test('dropPartitionsBefore drops only whole months that ended before', async () => {
   await ensurePartitions(db.pool, new Date('2026-12-01T00:00:00Z'));
   const dropped = await dropPartitionsBefore(db.pool, 'market_type_series', new Date('2026-08-01T00:00:00Z'));
   expect(dropped.toSorted()).toEqual(['market_type_series_2026_06', 'market_type_series_2026_07']);

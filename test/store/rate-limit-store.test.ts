@@ -130,7 +130,11 @@ test('the lease of a killed worker counts as spent for one window after it ends'
   );
   expect(await fourth).toMatchObject({ verdict: 'wait' });
   await heir.close();
-  expect(await view('ESI_RATE_LIMIT')).toMatchObject({ used: 10, leased: 0, spenders: { doomed: 7, heir: 3 } });
+  expect(await view('ESI_RATE_LIMIT')).toMatchObject({
+    used: 10,
+    leased: 0,
+    spenders: { doomed: 7, heir: 3 },
+  });
 });
 
 /** The database behind a port that can be closed. */

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { EsiError } from '../../esi/esi-error.ts';
-import { AppError } from '../../lib/errors.ts';
 import { LOW_PRIORITY } from '../../esi/facts/priorities.ts';
+import { allSettledOrThrow } from '../../lib/concurrency.ts';
+import { HOUR, MINUTE } from '../../lib/duration.ts';
+import { AppError } from '../../lib/errors.ts';
 import {
-  addToRun,
   countHistoryTypes,
   countRejectedTypes,
   type HistoryAnswer,
@@ -11,19 +12,22 @@ import {
   storeHistory,
 } from '../../store/history/market-history.ts';
 import { storeRejectedRows, type RejectedRow } from '../../store/sets/rejected-rows.ts';
+import { writeProgress } from '../../store/sets/run-progress.ts';
+import { addRunCounts } from '../../store/sets/runs.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
 import type { RunRef } from '../run/run-steps.ts';
+import { formatIssues } from '../run/validate-rows.ts';
 
-/** History rolls over at 11:05 UTC with the static routes. */
-export const ROLLS_AT = (11 * 60 + 5) * 60_000;
+/** Market history rolls over at 11:05 UTC, with the static routes. */
+export const ROLLOVER = 11 * HOUR + 5 * MINUTE;
 
-/** The day of the history clock: `2026-11-24` until 11:05 UTC of the 25th. */
-export const historyDay = (now: number) => new Date(now - ROLLS_AT).toISOString().slice(0, 10);
+/** The day of market history: `2026-11-24` until 11:05 UTC of the 25th. */
+export const historyDay = (now: number) => new Date(now - ROLLOVER).toISOString().slice(0, 10);
 
-/** Prices above are no prices; see market-orders. Volumes of a day reach 3e10. */
+/** Higher prices are errors, see market-orders. The volume of a day reaches 3e10. */
 const price = z.number().nonnegative().max(1e14);
 const day = z.object({
-  date: z.iso.date().refine((d) => d > '2003' && d < '2100', 'no day of EVE'), // it began in May 2003
+  date: z.iso.date().refine((date) => date > '2003' && date < '2100', 'not a day of EVE'), // which began in May 2003
   average: price,
   highest: price,
   lowest: price,
@@ -31,77 +35,72 @@ const day = z.object({
   volume: z.int().nonnegative(),
 });
 
-/** What became of a batch. */
+/** The results of a batch of types. */
 interface Batch {
   readonly answers: HistoryAnswer[];
-  /** Of the next day, which began while the batch was under way. */
-  readonly early: HistoryAnswer[];
+  /** Answers of the next day, which began during the batch. */
+  readonly nextDay: HistoryAnswer[];
   readonly rejected: RejectedRow[];
   readonly failures: { readonly typeId: number; readonly error: unknown }[];
   requests: number;
 }
 
-/** Asks for a batch and stores what came, also when some failed: nothing that was had is asked for again. */
+/** Fetches a batch of types and stores the answers, also when some fail, so that no answer is requested twice. */
 export async function fetchTypeHistories(
   engine: EngineContext,
   run: RunRef,
   regionId: number,
   today: string,
   types: readonly number[],
-  context: StepContext,
+  step: StepContext,
 ): Promise<void> {
-  const batch: Batch = { answers: [], early: [], rejected: [], failures: [], requests: 0 };
-  await Promise.all(types.map((typeId) => fetchTypeHistory(engine, regionId, today, typeId, batch, context)));
-  const { answers, early, rejected, failures, requests } = batch;
-  await doubtRejections(engine, regionId, answers);
-  // Where others were answered, a type that ESI cannot answer is at fault itself: it waits for tomorrow, and its days
-  // come then. Or it would be asked with every batch, and in the end fail the run.
-  if (answers.length > 0)
-    answers.push(...failures.filter(isItsOwn).map(({ typeId }) => ({ typeId, days: [] })));
-  const counts = await storeHistory(engine.db, regionId, today, answers);
-  if (early.length > 0) {
-    const more = await storeHistory(engine.db, regionId, historyDay(engine.clock.now()), early);
-    for (const name of ['read', 'inserted', 'changed'] as const) counts[name] += more[name];
-  }
-  await storeRejectedRows(engine.db.pool, run, run.runId, rejected, new Date(engine.clock.now()));
-  const { done, due } = await countHistoryTypes(engine.db.pool, regionId, today);
-  await addToRun(
-    engine.db.pool,
-    run.runId,
-    { ...counts, rejected: rejected.length, requests },
-    { done, total: done + due },
+  const { pool } = engine.db;
+  const batch: Batch = { answers: [], nextDay: [], rejected: [], failures: [], requests: 0 };
+  await allSettledOrThrow(
+    types.map((typeId) => fetchTypeHistory(engine, regionId, today, typeId, batch, step)),
   );
-  context.heartbeat?.({ done, total: done + due });
-  // A wait, or a batch of nothing but failures, is for the caller.
-  const wait = failures.find(({ error }) => !(error instanceof EsiError) || error.verdict === 'wait');
-  if (wait) throw wait.error;
-  if (answers.length + early.length === 0 && failures[0]) throw failures[0].error;
+  const { answers, nextDay, rejected, failures, requests } = batch;
+  await checkRejections(engine, regionId, answers);
+  // Where other types were answered, a type that ESI fails for is at fault itself. It counts as requested today and its
+  // days come tomorrow; otherwise it would be requested with every batch and finally fail the run.
+  if (answers.length > 0)
+    for (const { typeId } of failures.filter(isOfOneType)) answers.push({ typeId, days: [] });
+  const stored = [await storeHistory(engine.db, regionId, today, answers)];
+  if (nextDay.length > 0)
+    stored.push(await storeHistory(engine.db, regionId, historyDay(engine.clock.now()), nextDay));
+  await storeRejectedRows(pool, run, run.runId, rejected, new Date(engine.clock.now()));
+  for (const counts of stored) await addRunCounts(pool, run.runId, counts);
+  await addRunCounts(pool, run.runId, { rejected: rejected.length, requests });
+  const { done, due } = await countHistoryTypes(pool, regionId, today);
+  const progress = { done, total: done + due };
+  await writeProgress(pool, run.runId, progress);
+  step.heartbeat?.(progress);
+  // A wait, or a batch in which everything failed, is thrown to the caller.
+  const fatal = failures.find(({ error }) => !(error instanceof EsiError) || error.verdict === 'wait');
+  if (fatal) throw fatal.error;
+  if (answers.length + nextDay.length === 0 && failures[0]) throw failures[0].error;
 }
 
-/** So many types in a row are not all untradable by chance. */
-const REJECTED_TOGETHER = 3;
+/** This many rejected types in a row are not all untradable by chance. */
+const SUSPECT_REJECTIONS = 3;
 
-/** When every type of a batch is rejected that never was before, the route is at fault and not the types. */
-async function doubtRejections(
+/** When every type of a batch is rejected for the first time, the route is at fault and not the types. */
+async function checkRejections(
   engine: EngineContext,
   regionId: number,
   answers: readonly HistoryAnswer[],
 ): Promise<void> {
-  if (answers.length < REJECTED_TOGETHER || answers.some((answer) => answer.days !== undefined)) return;
-  const known = await countRejectedTypes(
-    engine.db.pool,
-    regionId,
-    answers.map((answer) => answer.typeId),
-  );
-  if (known > 0) return;
+  if (answers.length < SUSPECT_REJECTIONS || answers.some(({ days }) => days !== undefined)) return;
+  const typeIds = answers.map(({ typeId }) => typeId);
+  if ((await countRejectedTypes(engine.db.pool, regionId, typeIds)) > 0) return;
   throw new AppError(
-    `ESI rejects every type of region ${regionId}: that is not believed. The route may have changed, or the region has no market.`,
+    `ESI rejects every type of region ${regionId}. The route may have changed, or the region has no market.`,
     { code: 'ESI_REJECTS_ALL', verdict: 'fail' },
   );
 }
 
-/** An answer of the server's trouble with just this request. */
-function isItsOwn({ error }: Batch['failures'][number]): boolean {
+/** Whether the server failed for this request only. */
+function isOfOneType({ error }: Batch['failures'][number]): boolean {
   return error instanceof EsiError && error.verdict === 'retry' && error.status !== undefined;
 }
 
@@ -111,48 +110,42 @@ async function fetchTypeHistory(
   today: string,
   typeId: number,
   batch: Batch,
-  context: StepContext,
+  step: StepContext,
 ): Promise<void> {
   try {
     const answer = await engine.esi.get({
       route: '/markets/{region_id}/history',
       params: { region_id: regionId },
       query: { type_id: String(typeId) },
-      ...context,
+      ...step,
       priority: LOW_PRIORITY,
     });
     batch.requests += answer.requests;
-    const isEarly = answer.lastModified && historyDay(answer.lastModified.getTime()) > today;
-    const days = readDays(answer.json, typeId, batch.rejected);
-    (isEarly ? batch.early : batch.answers).push({ typeId, days });
+    const isOfNextDay = answer.lastModified && historyDay(answer.lastModified.getTime()) > today;
+    const days = validateDays(answer.json, typeId, batch.rejected);
+    (isOfNextDay ? batch.nextDay : batch.answers).push({ typeId, days });
   } catch (error) {
     if (error instanceof EsiError) batch.requests += error.requests;
-    // 400 and 404: not tradable, or a region without a market. It is remembered, and asked ever more rarely.
+    // 400 and 404: not tradable, or a region without a market. It is recorded and requested less and less often.
     const isRejected = error instanceof EsiError && (error.status === 400 || error.status === 404);
     if (isRejected) batch.answers.push({ typeId, days: undefined });
     else batch.failures.push({ typeId, error });
   }
 }
 
-function readDays(json: unknown, typeId: number, rejected: RejectedRow[]): HistoryDay[] {
+/** The valid days of an answer, the last one of each date. Others are added to `rejected`. */
+function validateDays(json: unknown, typeId: number, rejected: RejectedRow[]): HistoryDay[] {
+  const reject = (row: unknown, reason: string) =>
+    rejected.push({ row, reason: `type ${typeId}: ${reason}`, key: undefined });
   if (!Array.isArray(json)) {
-    rejected.push({ row: json, reason: `type ${typeId}: the answer is no list`, key: undefined });
+    reject(json, 'the answer is not a list');
     return [];
   }
   const days = new Map<string, HistoryDay>();
   for (const row of json as unknown[]) {
-    const parsed = day.safeParse(row);
-    if (parsed.success) days.set(parsed.data.date, parsed.data);
-    else
-      rejected.push({
-        row,
-        reason:
-          `type ${typeId}: ${parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join(', ')}`.slice(
-            0,
-            500,
-          ),
-        key: undefined,
-      });
+    const { data, error } = day.safeParse(row);
+    if (data) days.set(data.date, data);
+    else reject(row, formatIssues(error));
   }
   return [...days.values()];
 }

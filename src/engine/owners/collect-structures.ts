@@ -1,18 +1,10 @@
 import { z } from 'zod';
-import { mayDenyTemporarily } from '../../esi/limits/downtime.ts';
 import { EsiError } from '../../esi/esi-error.ts';
-import { stripUnstorable } from '../../lib/text.ts';
 import { factOf } from '../../esi/facts/routes.ts';
+import { mayDenyTemporarily } from '../../esi/limits/downtime.ts';
+import { DAY } from '../../lib/duration.ts';
+import { stripUnstorable } from '../../lib/text.ts';
 import { clearDenial, recordDenial } from '../../store/owners/candidates.ts';
-import { writePublishedSnapshot } from '../../store/sets/published-snapshots.ts';
-import {
-  closeAbandoned,
-  closeRun,
-  countRequests,
-  findRunResult,
-  openRun,
-  type RunKey,
-} from '../../store/sets/runs.ts';
 import {
   countPlaceholderStructures,
   readWantedStructures,
@@ -20,27 +12,30 @@ import {
   type WantedStructure,
   writeStructure,
 } from '../../store/owners/structures.ts';
+import { countRequests, type RunKey } from '../../store/sets/runs.ts';
+import { readRowState } from '../../store/universe/static-rows.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
-import type { Step } from '../run/run-steps.ts';
+import { closeProcedureRun, openProcedureRun, writeProcedureSnapshot } from '../run/procedure-run.ts';
+import type { RunRef, Step } from '../run/run-steps.ts';
 import { resolveIds } from '../universe/resolve-references.ts';
-import { isOfOneLogin } from './with-access.ts';
 import { esiAuth } from './access-token.ts';
+import { isOfOneLogin } from './with-access.ts';
 
 const ROUTE = '/universe/structures/{structure_id}';
 
 /**
- * Refusals in one run: each takes one of the hundred errors a minute that ESI allows this address for everything, and
- * may become a ban. What is left comes a quarter of an hour later.
+ * Denials in one run. Each is one of the 100 errors a minute that ESI allows this IP address for all routes, and too many
+ * may cause a ban. The rest is requested by the next run, a quarter of an hour later.
  */
-const MOST_REFUSALS = 10;
+const MAX_DENIALS = 10;
 
-/** Structures in one run. */
-const MOST = 200;
+/** Structures requested in one run. */
+const MAX_STRUCTURES = 200;
 
-/** A structure changes its name or owner seldom. */
-const STALE = 7 * 86_400_000;
+/** A structure rarely changes its name or owner, so it is requested again after this time. */
+const STALE_AFTER = 7 * DAY;
 
-const answer = z.object({
+const structureData = z.object({
   name: z.string(),
   owner_id: z.int().positive(),
   solar_system_id: z.int().positive(),
@@ -49,108 +44,108 @@ const answer = z.object({
 });
 
 /**
- * Asks for structures that live data named, each with a character that may see it. A refusal is remembered for the
- * character and the structure and costs nothing until it is worth asking again, ever more seldom; the placeholder stays
- * in the table meanwhile.
+ * Collects structures that live data refers to, each with a character that may have access. A denial is recorded for the
+ * character and the structure, and the request is repeated less and less often; the placeholder remains meanwhile.
  */
 export async function collectStructures(
   engine: EngineContext,
   key: RunKey,
-  context: StepContext,
+  step: StepContext,
 ): Promise<Step> {
   const { pool } = engine.db;
-  const earlier = await findRunResult(pool, key);
-  if (earlier) return { state: 'done', summary: earlier };
-  const started = new Date(engine.clock.now());
-  const runId = await openRun(pool, key, started);
-  await closeAbandoned(pool, key, runId, started);
-  const stale = new Date(started.getTime() - STALE);
-  const scope = factOf(ROUTE).scope!;
-  const wanted = engine.sso ? await readWantedStructures(pool, scope, started, stale, MOST) : [];
-  const counts = { found: 0, refused: 0 };
+  const opened = await openProcedureRun(engine, key);
+  if ('closed' in opened) return opened.closed;
+  const { run } = opened;
+  const started = engine.clock.now();
+  const wanted = engine.sso
+    ? await readWantedStructures(
+        pool,
+        factOf(ROUTE).scope!,
+        new Date(started),
+        new Date(started - STALE_AFTER),
+        MAX_STRUCTURES,
+      )
+    : [];
+  const counts = { found: 0, denied: 0 };
   for (const structure of wanted) {
-    if (counts.refused >= MOST_REFUSALS) break;
-    context.heartbeat?.({ structure: structure.structureId });
-    await askFor(engine, structure, runId, counts, context);
+    if (counts.denied >= MAX_DENIALS) break;
+    step.heartbeat?.({ structure: structure.structureId });
+    await fetchStructure(engine, structure, run, counts, step);
   }
-  const now = new Date(engine.clock.now());
-  const outcome = counts.found > 0 ? 'published' : 'unchanged';
-  const rows = await countPlaceholderStructures(pool);
-  const set = {
-    runId,
-    lastModified: now,
-    expires: undefined,
-    pages: 1,
-    rows: counts.found,
-    version: undefined,
-  };
-  await writePublishedSnapshot(pool, key, set, now);
-  await closeRun(pool, runId, { outcome, changed: counts.found, lastModified: now }, now);
-  engine.metrics.runFinished(key.collector, outcome, counts.found, now.getTime());
-  const detail =
-    rows > 0 ? { detail: `${rows} structures are not known by name: nobody here may see them` } : {};
-  return {
-    state: 'done',
-    summary: { outcome, runId, inserted: 0, changed: counts.found, removed: 0, ...detail },
-  };
+  const lastModified = new Date(engine.clock.now());
+  const rows = counts.found;
+  await writeProcedureSnapshot(pool, run, { lastModified, rows }, lastModified);
+  const unnamed = await countPlaceholderStructures(pool);
+  return closeProcedureRun(engine, run, {
+    outcome: rows > 0 ? 'published' : 'unchanged',
+    changed: rows,
+    rows,
+    lastModified,
+    detail:
+      unnamed > 0
+        ? `${unnamed.toLocaleString('en')} structures have no name, because no character has access to them`
+        : undefined,
+  });
 }
 
-/** Asks with one of the characters after another until one may see it; then, or after them, it is the next structure's turn. */
-async function askFor(
+/** Requests a structure with one character after another until one has access. */
+async function fetchStructure(
   engine: EngineContext,
   { structureId, characterIds }: WantedStructure,
-  runId: number,
-  counts: { found: number; refused: number },
-  context: StepContext,
+  run: RunRef,
+  counts: { found: number; denied: number },
+  step: StepContext,
 ): Promise<void> {
   const { pool } = engine.db;
   const subject = `structure/${structureId}`;
+  const now = () => new Date(engine.clock.now());
   for (const characterId of characterIds) {
-    if (counts.refused >= MOST_REFUSALS) return;
-    const now = () => new Date(engine.clock.now());
+    if (counts.denied >= MAX_DENIALS) return;
     try {
       const params = { structure_id: structureId };
-      const auth = esiAuth(engine, characterId, context);
-      const { json, requests } = await engine.esi.get({ route: ROUTE, params, auth, ...context });
-      await countRequests(pool, runId, requests);
-      await keep(engine, structureId, answer.parse(json), context);
+      const auth = esiAuth(engine, characterId, step);
+      const { json, requests } = await engine.esi.get({ route: ROUTE, params, auth, ...step });
+      await countRequests(pool, run.runId, requests);
+      await storeStructure(engine, structureId, structureData.parse(json), step);
       await clearDenial(pool, characterId, subject);
       counts.found++;
       return;
     } catch (error) {
-      context.signal?.throwIfAborted();
-      if (error instanceof z.ZodError) return touchStructure(pool, structureId, now());
-      if (isOfOneLogin(error)) continue; // it is lost meanwhile
+      step.signal?.throwIfAborted();
+      if (error instanceof z.ZodError) break;
+      if (isOfOneLogin(error)) continue; // the login was lost meanwhile
       if (!(error instanceof EsiError) || error.verdict === 'wait') throw error;
-      await countRequests(pool, runId, error.requests);
-      if (error.status === undefined || error.status >= 500) return touchStructure(pool, structureId, now());
-      counts.refused++;
+      await countRequests(pool, run.runId, error.requests);
+      if (error.status === undefined || error.status >= 500) break;
+      counts.denied++;
       if (mayDenyTemporarily(engine.clock.now())) return;
-      const reason = `ESI refused it (${error.status})`;
+      const reason = `ESI denied access (${error.status})`;
       await recordDenial(pool, { characterId, subject, reason }, now());
     }
   }
-  await touchStructure(pool, structureId, new Date(engine.clock.now()));
+  await touchStructure(pool, structureId, now());
 }
 
-async function keep(
+/** Stores a structure, with its system and type where these are unknown. */
+async function storeStructure(
   engine: EngineContext,
   structureId: number,
-  told: z.infer<typeof answer>,
-  context: StepContext,
+  data: z.infer<typeof structureData>,
+  step: StepContext,
 ): Promise<void> {
   const { pool } = engine.db;
-  const { rows } = await pool.query<{ system: boolean; type: boolean }>(
-    `SELECT EXISTS (SELECT FROM systems WHERE system_id = $1) AS system,
-            $2::bigint IS NULL OR EXISTS (SELECT FROM types WHERE type_id = $2) AS type`,
-    [told.solar_system_id, told.type_id ?? null],
-  );
-  if (!rows[0]!.system) await resolveIds(engine, 'systems', [told.solar_system_id], context);
-  if (!rows[0]!.type) await resolveIds(engine, 'types', [told.type_id!], context);
+  const { solar_system_id: systemId, type_id: typeId } = data;
+  if ((await readRowState(pool, 'systems', systemId)) === 'missing')
+    await resolveIds(engine, 'systems', [systemId], step);
+  if (typeId !== undefined && (await readRowState(pool, 'types', typeId)) === 'missing')
+    await resolveIds(engine, 'types', [typeId], step);
   const structure = {
     structureId,
-    ...{ name: stripUnstorable(told.name), ownerId: told.owner_id, systemId: told.solar_system_id },
-    ...{ typeId: told.type_id, position: told.position },
+    name: stripUnstorable(data.name),
+    ownerId: data.owner_id,
+    systemId,
+    typeId,
+    position: data.position,
   };
   await writeStructure(pool, structure, new Date(engine.clock.now()));
 }

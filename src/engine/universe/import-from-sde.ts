@@ -2,16 +2,27 @@ import { rm } from 'node:fs/promises';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { AppError } from '../../lib/errors.ts';
-import { STATIC_TABLE_NAMES, type StaticTableName } from '../../store/universe/static-tables.ts';
-import { copyInto, encodeRows } from '../../store/copy.ts';
+import { copyInto } from '../../store/copy.ts';
 import { storeRejectedRows, type RejectedRow } from '../../store/sets/rejected-rows.ts';
-import { createStaticStage, mergeStatic, staticColumns, withFlag } from '../../store/universe/static-rows.ts';
-import { suspectRejections } from '../run/check-snapshot.ts';
+import {
+  createStaticStage,
+  encodeStaticRows,
+  importColumns,
+  mergeStatic,
+} from '../../store/universe/static-rows.ts';
+import {
+  STATIC_TABLE_NAMES,
+  type StaticRow,
+  type StaticTableName,
+} from '../../store/universe/static-tables.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
+import { suspectRejections } from '../run/check-snapshot.ts';
 import type { RunRef } from '../run/run-steps.ts';
-import { broken, openArchive, type SdeArchive } from './sde-archive.ts';
+import { formatIssues } from '../run/validate-rows.ts';
+import { brokenArchive, openArchive, type SdeArchive } from './sde-archive.ts';
 import { readNames, SDE_SOURCES, type SdeNames } from './sde-static-rows.ts';
 
+/** Rows of an import. */
 export interface ImportCounts {
   read: number;
   rejected: number;
@@ -19,36 +30,44 @@ export interface ImportCounts {
   changed: number;
 }
 
-/** Lines that are encoded and sent together: large enough for COPY, small enough for memory. */
+/** Rows that are encoded and sent together: large enough for COPY, small enough for memory. */
 const BATCH = 2_000;
 
+/** What the import of each table needs. */
+interface SdeImport {
+  readonly engine: EngineContext;
+  readonly client: PoolClient;
+  readonly run: RunRef;
+  readonly archive: SdeArchive;
+  readonly names: SdeNames;
+  readonly step: StepContext;
+}
+
 /**
- * Imports an archive of the SDE into the static tables, within the caller's transaction: whoever reads meanwhile, or
- * after a kill, sees the old universe whole. Rows that fail validation are rejected one by one.
- * Throws AppError SDE_BROKEN when the archive cannot be read; it is removed, so that it is had anew.
+ * Imports an archive of the SDE into the static tables within the caller's transaction, so that other readers, and
+ * readers after a kill, see the old universe complete. Rows that fail validation are rejected one by one.
+ * Throws AppError SDE_BROKEN when the archive cannot be read. It is then deleted, so that it is downloaded again.
  */
 export async function importSde(
   engine: EngineContext,
   client: PoolClient,
   run: RunRef,
   file: string,
-  context: StepContext,
+  step: StepContext,
 ): Promise<ImportCounts> {
   const counts: ImportCounts = { read: 0, rejected: 0, inserted: 0, changed: 0 };
   let archive: SdeArchive | undefined;
   try {
     archive = await openArchive(file);
     const opened = archive;
-    const missing = STATIC_TABLE_NAMES.filter((table) => !opened.has(SDE_SOURCES[table].file));
-    if (missing.length > 0)
-      throw broken(new Error(`it has no ${missing.map((t) => SDE_SOURCES[t].file).join(', ')}`));
+    const files = STATIC_TABLE_NAMES.map((table) => SDE_SOURCES[table].file);
+    const missing = files.filter((name) => !opened.has(name));
+    if (missing.length > 0) throw brokenArchive(new Error(`it has no ${missing.join(', ')}`));
     const names = await readNames(archive);
     for (const table of STATIC_TABLE_NAMES) {
-      context.signal?.throwIfAborted();
-      context.heartbeat?.({ table });
-      const merged = await importTable(engine, client, run, archive, names, table, counts, context);
-      counts.inserted += merged.inserted;
-      counts.changed += merged.changed;
+      step.signal?.throwIfAborted();
+      step.heartbeat?.({ table });
+      await importTable({ engine, client, run, archive, names, step }, table, counts);
     }
     return counts;
   } catch (error) {
@@ -59,52 +78,42 @@ export async function importSde(
   }
 }
 
+/** Imports one table and adds to `counts`. */
 async function importTable(
-  engine: EngineContext,
-  client: PoolClient,
-  run: RunRef,
-  archive: SdeArchive,
-  names: SdeNames,
+  { engine, client, run, archive, names, step }: SdeImport,
   table: StaticTableName,
   counts: ImportCounts,
-  context: StepContext,
-) {
+): Promise<void> {
   const rejected: RejectedRow[] = [];
   let read = 0;
-  const source = SDE_SOURCES[table];
-  const { file } = source;
-  const columns = staticColumns(table);
-  async function* lines(): AsyncGenerator<string> {
-    let rows = [];
+  const { file, toRow } = SDE_SOURCES[table];
+  async function* batches(): AsyncGenerator<string> {
+    let rows: StaticRow[] = [];
     for await (const record of archive.records(file)) {
       read++;
       try {
-        rows.push(withFlag(source.toRow(record, names)));
+        rows.push(toRow(record, names));
       } catch (error) {
         if (!(error instanceof z.ZodError)) throw error;
-        rejected.push({ row: record, reason: `${file}: ${reason(error)}`, key: undefined });
+        rejected.push({ row: record, reason: `${file}: ${formatIssues(error)}`, key: undefined });
       }
       if (rows.length < BATCH) continue;
-      context.heartbeat?.({ table, rows: read });
-      yield encodeRows(columns, rows);
+      step.heartbeat?.({ table, rows: read });
+      yield encodeStaticRows(table, rows);
       rows = [];
     }
-    if (rows.length > 0) yield encodeRows(columns, rows);
+    yield encodeStaticRows(table, rows);
   }
   const stage = `sde_${table}`;
   await createStaticStage(client, table, stage);
-  await copyInto(client, stage, columns, lines());
-  const doubt = suspectRejections(read - rejected.length, rejected.length);
-  if (doubt !== undefined)
-    throw new AppError(`${file}: ${doubt}`, { code: 'SDE_BAD_SHAPE', verdict: 'fail' });
+  await copyInto(client, stage, importColumns(table), batches());
+  const reason = suspectRejections(read - rejected.length, rejected.length);
+  if (reason !== undefined)
+    throw new AppError(`${file}: ${reason}`, { code: 'SDE_BAD_SHAPE', verdict: 'fail' });
   await storeRejectedRows(client, run, run.runId, rejected, new Date(engine.clock.now()));
+  const { inserted, changed } = await mergeStatic(client, table, stage);
   counts.read += read;
   counts.rejected += rejected.length;
-  return mergeStatic(client, table, stage);
+  counts.inserted += inserted;
+  counts.changed += changed;
 }
-
-const reason = (error: z.ZodError) =>
-  error.issues
-    .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
-    .join(', ')
-    .slice(0, 500);

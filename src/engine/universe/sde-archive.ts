@@ -1,66 +1,57 @@
 import { createInterface } from 'node:readline';
-import yauzl from 'yauzl';
+import { type Entry, openPromise } from 'yauzl';
 import { AppError, describeError } from '../../lib/errors.ts';
 
+/** A downloaded archive of the static data export. */
 export interface SdeArchive {
-  /** Lines of `<name>.jsonl`, parsed; yields nothing when the archive has no such file. */
+  /** Yields the lines of `<name>.jsonl`, parsed. Yields nothing when the archive has no such file. */
   records(name: string): AsyncGenerator<Record<string, unknown>>;
   has(name: string): boolean;
   close(): void;
 }
 
-/** The archive is at fault, not we and not the database: it has to be had anew. */
-export function broken(error: unknown): AppError {
+/** The error of a broken archive, which has to be downloaded again. */
+export function brokenArchive(error: unknown): AppError {
   return new AppError(
-    `The archive of the static data export cannot be read (${describeError(error)}); it is downloaded again.`,
+    `Could not read the archive of the static data export (${describeError(error)}). It is downloaded again.`,
     { code: 'SDE_BROKEN', verdict: 'retry', cause: error },
   );
 }
 
-/** Opens a zip of JSON Lines without unpacking it. Throws AppError SDE_BROKEN when it is no zip or is cut, here or later. */
+/**
+ * Opens a zip of JSON Lines without unpacking it. Throws AppError SDE_BROKEN when it is not a zip or is cut off, also
+ * later while records are read.
+ */
 export async function openArchive(file: string): Promise<SdeArchive> {
-  const zip = await new Promise<yauzl.ZipFile>((resolve, reject) => {
-    yauzl.open(file, { lazyEntries: true, autoClose: false }, (error, opened) =>
-      error ? reject(broken(error)) : resolve(opened),
-    );
+  const zip = await openPromise(file, { lazyEntries: true, autoClose: false }).catch((error: unknown) => {
+    throw brokenArchive(error);
   });
-  const entries = await readEntries(zip).catch((error: unknown) => {
+  const entries = new Map<string, Entry>();
+  try {
+    for await (const entry of zip.eachEntry())
+      entries.set(entry.fileName.split('/').at(-1) ?? entry.fileName, entry);
+  } catch (error) {
     zip.close();
-    throw broken(error);
-  });
+    throw brokenArchive(error);
+  }
   return {
     has: (name) => entries.has(`${name}.jsonl`),
     close: () => zip.close(),
     async *records(name) {
       const entry = entries.get(`${name}.jsonl`);
       if (!entry) return;
-      const stream = await new Promise<NodeJS.ReadableStream>((resolve, reject) => {
-        zip.openReadStream(entry, (error, opened) => (error ? reject(broken(error)) : resolve(opened)));
-      });
-      // readline may end quietly when its input breaks off; the stream's own error must not be lost.
-      let cut: Error | undefined;
-      stream.on('error', (error: Error) => (cut = error));
       try {
+        const stream = await zip.openReadStreamPromise(entry);
+        // readline may end without an error when its input breaks off, so the stream's own error is recorded.
+        let streamError: Error | undefined;
+        stream.on('error', (error: Error) => (streamError = error));
         for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
           if (line !== '') yield JSON.parse(line) as Record<string, unknown>;
         }
-        if (cut) throw cut;
+        if (streamError) throw streamError;
       } catch (error) {
-        throw broken(error);
+        throw brokenArchive(error);
       }
     },
   };
-}
-
-function readEntries(zip: yauzl.ZipFile): Promise<Map<string, yauzl.Entry>> {
-  return new Promise((resolve, reject) => {
-    const entries = new Map<string, yauzl.Entry>();
-    zip.on('entry', (entry: yauzl.Entry) => {
-      entries.set(entry.fileName.split('/').at(-1) ?? entry.fileName, entry);
-      zip.readEntry();
-    });
-    zip.on('end', () => resolve(entries));
-    zip.on('error', reject);
-    zip.readEntry();
-  });
 }

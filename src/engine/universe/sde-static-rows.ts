@@ -1,14 +1,20 @@
 import { z } from 'zod';
-import type { StaticRow, StaticTableName } from '../../store/universe/static-tables.ts';
+import {
+  PLACEHOLDER_LABELS,
+  type StaticRow,
+  type StaticTableName,
+} from '../../store/universe/static-tables.ts';
+import { positionColumns } from './esi-static-rows.ts';
 import type { SdeArchive } from './sde-archive.ts';
 
-/** One file of the SDE and what becomes of its records. Records that do not fit throw ZodError. */
+/** One file of the SDE. */
 export interface SdeSource {
   readonly file: string;
+  /** Converts a record to a row. Throws ZodError. */
   readonly toRow: (record: unknown, names: SdeNames) => StaticRow;
 }
 
-/** Names that station names are made of, by id. */
+/** Names that station names consist of, by id. */
 export interface SdeNames {
   readonly systems: ReadonlyMap<number, string>;
   readonly corporations: ReadonlyMap<number, string>;
@@ -16,41 +22,75 @@ export interface SdeNames {
 }
 
 const id = z.int().nonnegative();
-const text = z.object({ en: z.string() }).transform((t) => t.en);
-const xyz = z.object({ x: z.number(), y: z.number(), z: z.number() }).optional();
-const spread = (p: z.infer<typeof xyz>) => ({ position_x: p?.x, position_y: p?.y, position_z: p?.z });
+const text = z.object({ en: z.string() }).transform((names) => names.en);
+const position = z.object({ x: z.number(), y: z.number(), z: z.number() }).optional();
 
-const category = z.object({ _key: id, name: text, published: z.boolean() });
-const group = z.object({ _key: id, categoryID: id, name: text, published: z.boolean() });
-const marketGroup = z.object({
-  _key: id,
-  parentGroupID: id.optional(),
-  name: text,
-  description: text.optional(),
-});
-const type = z.object({
-  _key: id,
-  groupID: id,
-  name: text,
-  description: text.optional(),
-  mass: z.number().optional(),
-  volume: z.number().optional(),
-  packagedVolume: z.number().optional(),
-  capacity: z.number().optional(),
-  portionSize: z.int().optional(),
-  published: z.boolean(),
-  marketGroupID: id.optional(),
-});
-const region = z.object({ _key: id, name: text, description: text.optional() });
-const constellation = z.object({ _key: id, name: text, regionID: id, position: xyz });
-const system = z.object({
-  _key: id,
-  name: text,
-  constellationID: id,
-  securityStatus: z.number().optional(),
-  starID: id.optional(),
-  position: xyz,
-});
+/** A converter by schema. */
+const by = (schema: z.ZodType<StaticRow>) => (record: unknown) => schema.parse(record);
+
+const category = z
+  .object({ _key: id, name: text, published: z.boolean() })
+  .transform(({ _key, ...row }) => ({ category_id: _key, ...row }));
+const group = z
+  .object({ _key: id, categoryID: id, name: text, published: z.boolean() })
+  .transform(({ _key, categoryID, ...row }) => ({ group_id: _key, category_id: categoryID, ...row }));
+const marketGroup = z
+  .object({ _key: id, parentGroupID: id.optional(), name: text, description: text.optional() })
+  .transform(({ _key, parentGroupID, ...row }) => ({
+    market_group_id: _key,
+    parent_group_id: parentGroupID,
+    ...row,
+  }));
+const type = z
+  .object({
+    _key: id,
+    groupID: id,
+    name: text,
+    description: text.optional(),
+    mass: z.number().optional(),
+    volume: z.number().optional(),
+    packagedVolume: z.number().optional(),
+    capacity: z.number().optional(),
+    portionSize: z.int().optional(),
+    published: z.boolean(),
+    marketGroupID: id.optional(),
+  })
+  .transform(({ _key, groupID, packagedVolume, portionSize, marketGroupID, ...row }) => ({
+    type_id: _key,
+    group_id: groupID,
+    packaged_volume: packagedVolume,
+    portion_size: portionSize,
+    market_group_id: marketGroupID,
+    ...row,
+  }));
+const region = z
+  .object({ _key: id, name: text, description: text.optional() })
+  .transform(({ _key, ...row }) => ({ region_id: _key, ...row }));
+const constellation = z
+  .object({ _key: id, name: text, regionID: id, position })
+  .transform(({ _key, name, regionID, position: at }) => ({
+    constellation_id: _key,
+    region_id: regionID,
+    name,
+    ...positionColumns(at),
+  }));
+const system = z
+  .object({
+    _key: id,
+    name: text,
+    constellationID: id,
+    securityStatus: z.number().optional(),
+    starID: id.optional(),
+    position,
+  })
+  .transform(({ _key, name, constellationID, securityStatus, starID, position: at }) => ({
+    system_id: _key,
+    constellation_id: constellationID,
+    name,
+    security_status: securityStatus,
+    star_id: starID,
+    ...positionColumns(at),
+  }));
 const station = z.object({
   _key: id,
   solarSystemID: id,
@@ -60,9 +100,11 @@ const station = z.object({
   useOperationName: z.boolean().optional(),
   celestialIndex: z.int().optional(),
   orbitIndex: z.int().optional(),
-  position: xyz,
+  position,
 });
-const schematic = z.object({ _key: id, name: text, cycleTime: z.int() });
+const schematic = z
+  .object({ _key: id, name: text, cycleTime: z.int() })
+  .transform(({ _key, name, cycleTime }) => ({ schematic_id: _key, name, cycle_time: cycleTime }));
 
 const ROMAN: readonly (readonly [number, string])[] = [
   [50, 'L'],
@@ -74,106 +116,57 @@ const ROMAN: readonly (readonly [number, string])[] = [
   [1, 'I'],
 ];
 
-/** 4 to IV: planets are numbered so in the names of stations. */
-export function roman(n: number): string {
-  let text = '';
-  for (const [value, letters] of ROMAN) for (; n >= value; n -= value) text += letters;
-  return text;
+/** Converts a number to Roman numerals, as planets have in the names of stations: 4 becomes IV. */
+function roman(n: number): string {
+  let left = n;
+  let numerals = '';
+  for (const [value, letters] of ROMAN) for (; left >= value; left -= value) numerals += letters;
+  return numerals;
 }
 
-/** `Jita IV - Moon 4 - Caldari Navy Assembly Plant`; undefined when a part is missing. The SDE stores no names. */
-export function stationName(s: z.infer<typeof station>, names: SdeNames): string | undefined {
-  const where = names.systems.get(s.solarSystemID);
+/**
+ * The name of a station, which the SDE does not contain: `Jita IV - Moon 4 - Caldari Navy Assembly Plant`. Undefined when
+ * a part is missing.
+ */
+function stationName(s: z.infer<typeof station>, names: SdeNames): string | undefined {
+  const systemName = names.systems.get(s.solarSystemID);
   const owner = names.corporations.get(s.ownerID ?? -1);
   const operation = s.useOperationName === false ? '' : names.operations.get(s.operationID ?? -1);
-  if (where === undefined || owner === undefined || operation === undefined) return undefined;
+  if (systemName === undefined || owner === undefined || operation === undefined) return undefined;
   const planet = s.celestialIndex === undefined ? '' : ` ${roman(s.celestialIndex)}`;
   const moon = s.orbitIndex === undefined ? '' : ` - Moon ${s.orbitIndex}`;
-  return `${where}${planet}${moon} - ${owner}${operation === '' ? '' : ` ${operation}`}`;
+  return `${systemName}${planet}${moon} - ${owner}${operation === '' ? '' : ` ${operation}`}`;
 }
 
 export const SDE_SOURCES: Readonly<Record<StaticTableName, SdeSource>> = {
-  categories: {
-    file: 'categories',
-    toRow: (record) => {
-      const { _key, ...row } = category.parse(record);
-      return { category_id: _key, ...row };
-    },
-  },
-  groups: {
-    file: 'groups',
-    toRow: (record) => {
-      const { _key, categoryID, ...row } = group.parse(record);
-      return { group_id: _key, category_id: categoryID, ...row };
-    },
-  },
-  market_groups: {
-    file: 'marketGroups',
-    toRow: (record) => {
-      const { _key, parentGroupID, name, description } = marketGroup.parse(record);
-      return { market_group_id: _key, parent_group_id: parentGroupID, name, description };
-    },
-  },
-  types: {
-    file: 'types',
-    toRow: (record) => {
-      const t = type.parse(record);
-      return {
-        ...{ type_id: t._key, name: t.name, description: t.description, group_id: t.groupID },
-        ...{ market_group_id: t.marketGroupID, volume: t.volume, capacity: t.capacity, mass: t.mass },
-        ...{ packaged_volume: t.packagedVolume, portion_size: t.portionSize, published: t.published },
-      };
-    },
-  },
-  regions: {
-    file: 'mapRegions',
-    toRow: (record) => {
-      const { _key, name, description } = region.parse(record);
-      return { region_id: _key, name, description };
-    },
-  },
-  constellations: {
-    file: 'mapConstellations',
-    toRow: (record) => {
-      const { _key, name, regionID, position } = constellation.parse(record);
-      return { constellation_id: _key, region_id: regionID, name, ...spread(position) };
-    },
-  },
-  systems: {
-    file: 'mapSolarSystems',
-    toRow: (record) => {
-      const s = system.parse(record);
-      return {
-        ...{ system_id: s._key, constellation_id: s.constellationID, name: s.name },
-        ...{ security_status: s.securityStatus, star_id: s.starID, ...spread(s.position) },
-      };
-    },
-  },
+  categories: { file: 'categories', toRow: by(category) },
+  groups: { file: 'groups', toRow: by(group) },
+  market_groups: { file: 'marketGroups', toRow: by(marketGroup) },
+  types: { file: 'types', toRow: by(type) },
+  regions: { file: 'mapRegions', toRow: by(region) },
+  constellations: { file: 'mapConstellations', toRow: by(constellation) },
+  systems: { file: 'mapSolarSystems', toRow: by(system) },
   stations: {
     file: 'npcStations',
     toRow: (record, names) => {
-      const s = station.parse(record);
-      const name = stationName(s, names);
+      const parsed = station.parse(record);
+      const { _key, solarSystemID, typeID, ownerID, position: at } = parsed;
+      const name = stationName(parsed, names);
       return {
-        ...{ station_id: s._key, system_id: s.solarSystemID, type_id: s.typeID, owner: s.ownerID },
-        ...{
-          name: name ?? `unknown station ${s._key}`,
-          is_placeholder: name === undefined,
-          ...spread(s.position),
-        },
+        station_id: _key,
+        system_id: solarSystemID,
+        type_id: typeID,
+        owner: ownerID,
+        name: name ?? `${PLACEHOLDER_LABELS.stations} ${_key}`,
+        is_placeholder: name === undefined,
+        ...positionColumns(at),
       };
     },
   },
-  schematics: {
-    file: 'planetSchematics',
-    toRow: (record) => {
-      const { _key, name, cycleTime } = schematic.parse(record);
-      return { schematic_id: _key, name, cycle_time: cycleTime };
-    },
-  },
+  schematics: { file: 'planetSchematics', toRow: by(schematic) },
 };
 
-/** Reads the names that station names need: some 9,000 short texts. */
+/** Reads the names that station names consist of: about 9,000 short texts. */
 export async function readNames(archive: SdeArchive): Promise<SdeNames> {
   const read = async (file: string, field: string) => {
     const shape = z.object({ _key: id, [field]: text });

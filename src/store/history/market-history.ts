@@ -1,11 +1,10 @@
-import type { Pool, PoolClient } from 'pg';
+import type { PoolClient } from 'pg';
 import { copyInto, encodeRows } from '../copy.ts';
-import type { Database } from '../database.ts';
+import type { Database, Queryable } from '../database.ts';
+import { assignments, columnList, differ } from '../sql-fragments.ts';
 import { ensureHistoryYears } from '../partitions.ts';
 
-type Queryable = Pick<Pool | PoolClient, 'query'>;
-
-/** A day of a type's history in a region, as ESI gives it. `date`: `2026-11-24`. */
+/** A day of a type's history in a region. `date` is like `2026-11-24`. */
 export interface HistoryDay {
   readonly date: string;
   readonly average: number;
@@ -15,18 +14,19 @@ export interface HistoryDay {
   readonly volume: number;
 }
 
-/** What became of one type that was asked for. */
+/** The answer for one type. */
 export interface HistoryAnswer {
   readonly typeId: number;
-  /** Undefined: ESI rejects the pair of region and type. */
+  /** Undefined: ESI rejected this type of this region. */
   readonly days: readonly HistoryDay[] | undefined;
 }
 
-const COLUMNS = ['type_id', 'date', 'average', 'highest', 'lowest', 'order_count', 'volume'];
+const DATA = ['average', 'highest', 'lowest', 'order_count', 'volume'];
+const COLUMNS = ['type_id', 'date', ...DATA];
 
 /**
- * Adds the types that have a market in a region: those of orders seen there, and those that ESI lists. Types that are
- * known to be unpublished or without a market group are left out: history rejects them.
+ * Adds the types that have a market in a region: those of known orders, and those that ESI lists. Types known to be
+ * unpublished or without a market group are left out, because the history route rejects them.
  */
 export async function addHistoryTypes(
   db: Queryable,
@@ -44,9 +44,10 @@ export async function addHistoryTypes(
   );
 }
 
-const DUE = `region_id = $1 AND (asked_day IS NULL OR asked_day < $2) AND (rest_until IS NULL OR rest_until <= $2)`;
+/** The condition that a type is to be requested for a day ($2). */
+const IS_DUE = `region_id = $1 AND (asked_day IS NULL OR asked_day < $2) AND (rest_until IS NULL OR rest_until <= $2)`;
 
-/** Types that are due for a day, those that waited longest first. */
+/** Types that are due for a day, those first that waited longest. */
 export async function readDueTypes(
   db: Queryable,
   regionId: number,
@@ -54,27 +55,27 @@ export async function readDueTypes(
   limit: number,
 ): Promise<number[]> {
   const { rows } = await db.query<{ type_id: number }>(
-    `SELECT type_id FROM market_history_types WHERE ${DUE} ORDER BY asked_day NULLS FIRST, type_id LIMIT $3`,
+    `SELECT type_id FROM market_history_types WHERE ${IS_DUE} ORDER BY asked_day NULLS FIRST, type_id LIMIT $3`,
     [regionId, day, limit],
   );
   return rows.map((row) => row.type_id);
 }
 
-/** How many types have been asked for this day, and how many are still due. */
+/** How many types were requested for a day, and how many are still due. */
 export async function countHistoryTypes(
   db: Queryable,
   regionId: number,
   day: string,
 ): Promise<{ done: number; due: number }> {
   const { rows } = await db.query<{ done: number; due: number }>(
-    `SELECT count(*) FILTER (WHERE asked_day = $2) AS done, count(*) FILTER (WHERE ${DUE}) AS due
+    `SELECT count(*) FILTER (WHERE asked_day = $2) AS done, count(*) FILTER (WHERE ${IS_DUE}) AS due
        FROM market_history_types WHERE region_id = $1`,
     [regionId, day],
   );
   return rows[0] ?? { done: 0, due: 0 };
 }
 
-/** Whether a run since then has had ESI's list of types: it stands for the day, also when no type was answered. */
+/** Whether a run since `since` listed the types of a target. The list counts for the whole day. */
 export async function wereTypesListed(db: Queryable, target: string, since: Date): Promise<boolean> {
   const { rowCount } = await db.query(
     `SELECT FROM collection_runs WHERE collector = 'market-history' AND target = $1 AND started_at >= $2
@@ -84,7 +85,7 @@ export async function wereTypesListed(db: Queryable, target: string, since: Date
   return (rowCount ?? 0) > 0;
 }
 
-/** How many of these types ESI has rejected before. */
+/** How many of these types ESI rejected before. */
 export async function countRejectedTypes(
   db: Queryable,
   regionId: number,
@@ -97,6 +98,7 @@ export async function countRejectedTypes(
   return rows[0]?.n ?? 0;
 }
 
+/** Days of a batch. */
 export interface HistoryCounts {
   read: number;
   inserted: number;
@@ -104,8 +106,9 @@ export interface HistoryCounts {
 }
 
 /**
- * Stores the answers of a batch in one transaction: new days and late corrections of old ones, equal days untouched;
- * and marks the types as asked for this day. A rejected pair rests 1, 2, 4 … and at most 30 days.
+ * Stores the answers of a batch in one transaction: new days and late corrections of old ones, while equal days stay
+ * untouched. Marks the types as requested for this day. A rejected type is not requested for 1, 2, 4 … and at most 30
+ * days.
  */
 export async function storeHistory(
   db: Database,
@@ -113,37 +116,34 @@ export async function storeHistory(
   day: string,
   answers: readonly HistoryAnswer[],
 ): Promise<HistoryCounts> {
-  const rows = answers.flatMap(({ typeId, days = [] }) => days.map((d) => ({ type_id: typeId, ...d })));
+  const rows = answers.flatMap(({ typeId, days = [] }) => days.map((row) => ({ type_id: typeId, ...row })));
   return db.transaction(async (client) => {
     await ensureHistoryYears(
       client,
       rows.map((row) => Number(row.date.slice(0, 4))),
     );
     await client.query(
-      `CREATE TEMP TABLE days ON COMMIT DROP AS SELECT ${COLUMNS.join(', ')} FROM market_history WITH NO DATA`,
+      `CREATE TEMP TABLE days ON COMMIT DROP AS SELECT ${columnList(COLUMNS)} FROM market_history WITH NO DATA`,
     );
     await copyInto(client, 'days', COLUMNS, [encodeRows(COLUMNS, rows)]);
     const { rows: counts } = await client.query<{ inserted: number; changed: number }>(
       `WITH diff AS (
          SELECT d.*, k.date IS NOT NULL AS known FROM days d
            LEFT JOIN market_history k ON k.region_id = $1 AND k.type_id = d.type_id AND k.date = d.date
-          WHERE (k.average, k.highest, k.lowest, k.order_count, k.volume) IS DISTINCT FROM
-                (d.average, d.highest, d.lowest, d.order_count, d.volume)),
+          WHERE ${differ(DATA, 'k', 'd')}),
        written AS (
-         INSERT INTO market_history (region_id, ${COLUMNS.join(', ')})
-         SELECT $1, ${COLUMNS.join(', ')} FROM diff
-         ON CONFLICT (region_id, type_id, date) DO UPDATE
-            SET average = excluded.average, highest = excluded.highest, lowest = excluded.lowest,
-                order_count = excluded.order_count, volume = excluded.volume)
+         INSERT INTO market_history (region_id, ${columnList(COLUMNS)})
+         SELECT $1, ${columnList(COLUMNS)} FROM diff
+         ON CONFLICT (region_id, type_id, date) DO UPDATE SET ${assignments(DATA, 'excluded')})
        SELECT count(*) FILTER (WHERE NOT known) AS inserted, count(*) FILTER (WHERE known) AS changed FROM diff`,
       [regionId],
     );
-    await markAsked(client, regionId, day, answers);
+    await markRequested(client, regionId, day, answers);
     return { read: rows.length, inserted: counts[0]?.inserted ?? 0, changed: counts[0]?.changed ?? 0 };
   });
 }
 
-async function markAsked(
+async function markRequested(
   client: PoolClient,
   regionId: number,
   day: string,
@@ -155,30 +155,6 @@ async function markAsked(
             rest_until = CASE WHEN a.rejected THEN $2::date + least(30, power(2, least(t.rejections, 5)))::int END
        FROM unnest($3::bigint[], $4::boolean[]) AS a (type_id, rejected)
       WHERE t.region_id = $1 AND t.type_id = a.type_id`,
-    [regionId, day, answers.map((a) => a.typeId), answers.map((a) => a.days === undefined)],
-  );
-}
-
-/** Adds to the numbers of a run that publishes as it goes. */
-export async function addToRun(
-  db: Queryable,
-  runId: number,
-  counts: HistoryCounts & { requests: number; rejected: number },
-  progress: { done: number; total: number },
-): Promise<void> {
-  await db.query(
-    `UPDATE collection_runs SET rows_read = rows_read + $2, rows_inserted = rows_inserted + $3,
-            rows_changed = rows_changed + $4, requests = requests + $5, rows_rejected = rows_rejected + $6,
-            progress_done = $7, progress_total = $8 WHERE run_id = $1`,
-    [
-      runId,
-      counts.read,
-      counts.inserted,
-      counts.changed,
-      counts.requests,
-      counts.rejected,
-      progress.done,
-      progress.total,
-    ],
+    [regionId, day, answers.map(({ typeId }) => typeId), answers.map(({ days }) => days === undefined)],
   );
 }

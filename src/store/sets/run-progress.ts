@@ -1,4 +1,4 @@
-import type { Database } from '../database.ts';
+import type { Database, Queryable } from '../database.ts';
 
 /** The progress of an open run: in pages, or in requests where a run works through a list of its own. */
 export interface RunProgress {
@@ -22,4 +22,17 @@ export async function readProgress(
     [collector, targets],
   );
   return rows;
+}
+
+/** Writes the progress of an open run that works through a list of its own. */
+export async function writeProgress(
+  db: Queryable,
+  runId: number,
+  { done, total }: Pick<RunProgress, 'done' | 'total'>,
+): Promise<void> {
+  await db.query('UPDATE collection_runs SET progress_done = $2, progress_total = $3 WHERE run_id = $1', [
+    runId,
+    done,
+    total,
+  ]);
 }

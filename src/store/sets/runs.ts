@@ -139,8 +139,29 @@ export async function readSourceAge(
 
 /** Counts requests that brought no page: failed ones, and those of pages that were read a second time. */
 export async function countRequests(db: Queryable, runId: number, requests: number): Promise<void> {
-  if (requests === 0) return;
-  await db.query(`UPDATE collection_runs SET requests = requests + $2 WHERE run_id = $1`, [runId, requests]);
+  if (requests > 0) await addRunCounts(db, runId, { requests });
+}
+
+/** Adds to the counts of an open run that has no staged pages. */
+export async function addRunCounts(
+  db: Queryable,
+  runId: number,
+  counts: {
+    pages?: number;
+    read?: number;
+    rejected?: number;
+    inserted?: number;
+    changed?: number;
+    requests?: number;
+  },
+): Promise<void> {
+  const { pages = 0, read = 0, rejected = 0, inserted = 0, changed = 0, requests = 0 } = counts;
+  await db.query(
+    `UPDATE collection_runs SET pages = pages + $2, rows_read = rows_read + $3, rows_rejected = rows_rejected + $4,
+            rows_inserted = rows_inserted + $5, rows_changed = rows_changed + $6, requests = requests + $7
+      WHERE run_id = $1`,
+    [runId, pages, read, rejected, inserted, changed, requests],
+  );
 }
 
 /** A closed run, in rows. */

@@ -1,111 +1,115 @@
-import type { Pool } from 'pg';
+import type { PoolClient } from 'pg';
 import { AppError } from '../../lib/errors.ts';
-import { STATIC_TABLE_NAMES, type StaticRow, type StaticTableName } from './static-tables.ts';
 import { copyInto, encodeRows } from '../copy.ts';
-import type { Database } from '../database.ts';
-import { type MergeCounts, mergeStatic, staticColumns, withFlag } from './static-rows.ts';
+import type { Database, Queryable } from '../database.ts';
+import { columnList } from '../sql-fragments.ts';
+import { encodeStaticRows, importColumns, type MergeCounts, mergeStatic } from './static-rows.ts';
+import { STATIC_TABLE_NAMES, type StaticRow, type StaticTableName } from './static-tables.ts';
 
-/** One detail to fetch. */
+/** A row of a static table that an import has to request. */
 export interface ImportItem {
   readonly table: StaticTableName;
   readonly id: number;
 }
 
-type Queryable = Pick<Pool, 'query'>;
-
-/** Unlogged, as all staging: a crash of the server begins the import anew. */
-const importItemsTable = (runId: number) => `stage.r${runId}_units`;
+/** The staging tables of an import are unlogged, so a crash of the database server restarts the import. */
+const itemsTable = (runId: number) => `stage.r${runId}_import_items`;
 const rowsTable = (runId: number, table: StaticTableName) => `stage.r${runId}_${table}`;
 
+/** Whether a run has listed its items. */
 export async function hasImportItems(db: Queryable, runId: number): Promise<boolean> {
   const { rows } = await db.query<{ found: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS found`, [
-    importItemsTable(runId),
+    itemsTable(runId),
   ]);
   return rows[0]?.found ?? false;
 }
 
+/** Creates the staging tables of an import with its items. */
 export async function createImportItems(
   db: Database,
   runId: number,
-  units: readonly ImportItem[],
+  items: readonly ImportItem[],
 ): Promise<void> {
   await db.transaction(async (client) => {
     await client.query(
-      `CREATE UNLOGGED TABLE ${importItemsTable(runId)} ("table" text, id bigint, done boolean NOT NULL DEFAULT false,
+      `CREATE UNLOGGED TABLE ${itemsTable(runId)} ("table" text, id bigint, done boolean NOT NULL DEFAULT false,
        PRIMARY KEY ("table", id))`,
     );
-    for (const table of STATIC_TABLE_NAMES) {
-      const columns = staticColumns(table).map((c) => `"${c}"`);
+    for (const table of STATIC_TABLE_NAMES)
       await client.query(
-        `CREATE UNLOGGED TABLE ${rowsTable(runId, table)} AS SELECT ${columns.join(', ')} FROM ${table} WITH NO DATA`,
+        `CREATE UNLOGGED TABLE ${rowsTable(runId, table)} AS
+         SELECT ${columnList(importColumns(table))} FROM ${table} WITH NO DATA`,
       );
-    }
-    const distinct = [...new Map(units.map((u) => [`${u.table}/${u.id}`, u])).values()];
-    await copyInto(
-      client,
-      importItemsTable(runId),
-      ['table', 'id'],
-      [encodeRows(['table', 'id'], distinct as unknown as Record<string, unknown>[])],
-    );
+    const distinct = [...new Map(items.map(({ table, id }) => [`${table}/${id}`, { table, id }])).values()];
+    await copyInto(client, itemsTable(runId), ['table', 'id'], [encodeRows(['table', 'id'], distinct)]);
   });
 }
 
+/** Adds items that became known during the import. */
 export async function addImportItems(
   db: Queryable,
   runId: number,
-  units: readonly ImportItem[],
+  items: readonly ImportItem[],
 ): Promise<void> {
-  if (units.length === 0) return;
+  if (items.length === 0) return;
   await db.query(
-    `INSERT INTO ${importItemsTable(runId)} ("table", id) SELECT * FROM unnest($1::text[], $2::bigint[]) ON CONFLICT DO NOTHING`,
-    [units.map((u) => u.table), units.map((u) => u.id)],
+    `INSERT INTO ${itemsTable(runId)} ("table", id) SELECT * FROM unnest($1::text[], $2::bigint[]) ON CONFLICT DO NOTHING`,
+    [items.map(({ table }) => table), items.map(({ id }) => id)],
   );
 }
 
-export async function takeImportItems(db: Queryable, runId: number, limit: number): Promise<ImportItem[]> {
+/** Reads items that are not done. */
+export async function readOpenImportItems(
+  db: Queryable,
+  runId: number,
+  limit: number,
+): Promise<ImportItem[]> {
   const { rows } = await db.query<ImportItem>(
-    `SELECT "table", id FROM ${importItemsTable(runId)} WHERE NOT done ORDER BY "table", id LIMIT $1`,
+    `SELECT "table", id FROM ${itemsTable(runId)} WHERE NOT done ORDER BY "table", id LIMIT $1`,
     [limit],
   );
   return rows;
 }
 
-/** Stages the rows of fetched units and marks these as done, in one transaction. Throws AppError TWIN. */
-export async function finishImportItems(
+/**
+ * Stages the rows of items and marks the items as done, in one transaction. Throws AppError TWIN when another process
+ * that was thought dead has done some of them; after the rollback the others are read again.
+ */
+export async function completeImportItems(
   db: Database,
   runId: number,
-  units: readonly ImportItem[],
+  items: readonly ImportItem[],
   rows: ReadonlyMap<StaticTableName, readonly StaticRow[]>,
 ): Promise<void> {
   await db.transaction(async (client) => {
     const { rowCount } = await client.query(
-      `UPDATE ${importItemsTable(runId)} u SET done = true FROM unnest($1::text[], $2::bigint[]) AS f ("table", id)
-        WHERE u."table" = f."table" AND u.id = f.id AND NOT u.done`,
-      [units.map((u) => u.table), units.map((u) => u.id)],
+      `UPDATE ${itemsTable(runId)} i SET done = true FROM unnest($1::text[], $2::bigint[]) AS f ("table", id)
+        WHERE i."table" = f."table" AND i.id = f.id AND NOT i.done`,
+      [items.map(({ table }) => table), items.map(({ id }) => id)],
     );
-    if (rowCount !== units.length) throw twin();
-    for (const [table, found] of rows) {
-      const columns = staticColumns(table);
-      await copyInto(client, rowsTable(runId, table), columns, [encodeRows(columns, found.map(withFlag))]);
-    }
+    if (rowCount !== items.length)
+      throw new AppError('Two imports worked on the same rows. This one stops.', {
+        code: 'TWIN',
+        verdict: 'retry',
+      });
+    for (const [table, found] of rows)
+      await copyInto(client, rowsTable(runId, table), importColumns(table), [encodeStaticRows(table, found)]);
   });
 }
 
+/** The progress of an import. */
 export async function countImportItems(
   db: Queryable,
   runId: number,
 ): Promise<{ done: number; total: number }> {
   const { rows } = await db.query<{ done: number; total: number }>(
-    `SELECT count(*) FILTER (WHERE done) AS done, count(*) AS total FROM ${importItemsTable(runId)}`,
+    `SELECT count(*) FILTER (WHERE done) AS done, count(*) AS total FROM ${itemsTable(runId)}`,
   );
   return rows[0] ?? { done: 0, total: 0 };
 }
 
-/** Brings all staged rows into the static tables; the caller's transaction makes it one. */
-export async function mergeImportItems(
-  client: Parameters<typeof mergeStatic>[0],
-  runId: number,
-): Promise<MergeCounts> {
+/** Merges all staged rows into the static tables, within the caller's transaction. */
+export async function mergeImportItems(client: PoolClient, runId: number): Promise<MergeCounts> {
   const total: MergeCounts = { inserted: 0, changed: 0 };
   for (const table of STATIC_TABLE_NAMES) {
     const counts = await mergeStatic(client, table, rowsTable(runId, table));
@@ -116,35 +120,33 @@ export async function mergeImportItems(
 }
 
 export async function dropImportItems(db: Queryable, runId: number): Promise<void> {
-  const tables = [importItemsTable(runId), ...STATIC_TABLE_NAMES.map((table) => rowsTable(runId, table))];
+  const tables = [itemsTable(runId), ...STATIC_TABLE_NAMES.map((table) => rowsTable(runId, table))];
   await db.query(`DROP TABLE IF EXISTS ${tables.join(', ')}`);
 }
 
-/** Runs that were closed in the middle of an import and left their units behind, the newest first. */
-async function readOldImports(db: Queryable, runId: number): Promise<number[]> {
+/** Earlier runs that were closed during their import, the newest first. */
+async function readUnfinishedImports(db: Queryable, runId: number): Promise<number[]> {
   const { rows } = await db.query<{ run_id: number }>(
-    `SELECT DISTINCT r.run_id FROM pg_class c JOIN collection_runs r ON c.relname = 'r' || r.run_id || '_units'
+    `SELECT DISTINCT r.run_id FROM pg_class c JOIN collection_runs r ON c.relname = 'r' || r.run_id || '_import_items'
       WHERE c.relnamespace = 'stage'::regnamespace AND r.run_id < $1 AND r.finished_at IS NOT NULL ORDER BY 1 DESC`,
     [runId],
   );
   return rows.map((row) => row.run_id);
 }
 
-/** Lets go of the units of runs that were closed in the middle. */
-export async function dropOldImportItems(db: Queryable, runId: number): Promise<void> {
-  for (const old of await readOldImports(db, runId)) await dropImportItems(db, old);
+/** Drops the items of earlier runs that were closed during their import. */
+export async function dropUnfinishedImports(db: Queryable, runId: number): Promise<void> {
+  for (const old of await readUnfinishedImports(db, runId)) await dropImportItems(db, old);
 }
 
-/** Takes over the units of the newest run that was closed in the middle: half a day of requests is not thrown away. */
+/** Takes over the items of the newest unfinished import, because they may stand for half a day of requests. */
 export async function adoptImportItems(db: Database, runId: number): Promise<void> {
-  const [newest, ...older] = await readOldImports(db.pool, runId);
+  const [newest, ...older] = await readUnfinishedImports(db.pool, runId);
   for (const old of older) await dropImportItems(db.pool, old);
   if (newest === undefined) return;
   await db.transaction(async (client) => {
-    const tables = ['units', ...STATIC_TABLE_NAMES];
-    for (const table of tables) {
-      await client.query(`ALTER TABLE stage.r${newest}_${table} RENAME TO r${runId}_${table}`);
-    }
+    for (const suffix of ['import_items', ...STATIC_TABLE_NAMES])
+      await client.query(`ALTER TABLE stage.r${newest}_${suffix} RENAME TO r${runId}_${suffix}`);
     await client.query(
       `UPDATE collection_runs r SET last_modified = o.last_modified, expires = o.expires
          FROM collection_runs o WHERE r.run_id = $1 AND o.run_id = $2`,
@@ -152,10 +154,3 @@ export async function adoptImportItems(db: Database, runId: number): Promise<voi
     );
   });
 }
-
-/** A twin that was thought dead has staged some of these: rolled back, what is left comes again. */
-const twin = () =>
-  new AppError('Two imports worked on the same rows; this one steps back.', {
-    code: 'TWIN',
-    verdict: 'retry',
-  });

@@ -1,38 +1,39 @@
-import type { Pool, PoolClient } from 'pg';
-import { STATIC_TABLES, type StaticRow, type StaticTableName } from './static-tables.ts';
+import type { PoolClient } from 'pg';
 import { copyInto, encodeRows } from '../copy.ts';
+import type { Queryable } from '../database.ts';
+import { assignments, columnList, differ, sameKey } from '../sql-fragments.ts';
+import { PLACEHOLDER_LABELS, STATIC_TABLES, type StaticRow, type StaticTableName } from './static-tables.ts';
 
-type Queryable = Pick<Pool | PoolClient, 'query'>;
+/** The columns that an import writes: those of the source, and whether the row is a placeholder. */
+export const importColumns = (table: StaticTableName) => [...STATIC_TABLES[table].columns, 'is_placeholder'];
 
-/** What a person sees where nobody knows a name. */
-export const label = (table: StaticTableName) =>
-  `unknown ${table.replaceAll('_', ' ').replace(/ies$/, 'y').replace(/s$/, '')}`;
+/** Rows as lines of COPY. Rows that do not say so are no placeholders. */
+export const encodeStaticRows = (table: StaticTableName, rows: readonly StaticRow[]): string =>
+  encodeRows(
+    importColumns(table),
+    rows.map((row) => ({ is_placeholder: false, ...row })),
+  );
 
-const list = (columns: readonly string[], prefix = '') => columns.map((c) => `${prefix}"${c}"`).join(', ');
-
-/** The columns that travel: the table's own, and whether the source left a gap. */
-export const staticColumns = (table: StaticTableName) => [...STATIC_TABLES[table].columns, 'is_placeholder'];
-
-/** A temporary table like the static one, gone with the transaction. */
+/** Creates a temporary table with the imported columns of a static table. The transaction drops it. */
 export async function createStaticStage(
   client: PoolClient,
   table: StaticTableName,
   name: string,
 ): Promise<void> {
   await client.query(
-    `CREATE TEMP TABLE ${name} ON COMMIT DROP AS SELECT ${list(staticColumns(table))} FROM ${table} WITH NO DATA`,
+    `CREATE TEMP TABLE ${name} ON COMMIT DROP AS SELECT ${columnList(importColumns(table))} FROM ${table} WITH NO DATA`,
   );
 }
 
+/** Counts of rows that a merge wrote. */
 export interface MergeCounts {
   inserted: number;
   changed: number;
 }
 
 /**
- * Brings rows from `source` (same columns) into a static table: new ones are added, changed ones updated, equal ones
- * not touched. Parents that no source has described yet become placeholders first. A placeholder in the source never
- * overwrites what is known.
+ * Merges rows from `source` (same columns) into a static table: inserts new rows, updates changed ones and leaves equal
+ * ones untouched. Missing parents become placeholders first. A placeholder in the source overwrites only placeholders.
  */
 export async function mergeStatic(
   client: PoolClient,
@@ -41,15 +42,16 @@ export async function mergeStatic(
 ): Promise<MergeCounts> {
   const { key, columns, parents } = STATIC_TABLES[table];
   for (const [column, parent] of parents) await insertMissingParents(client, source, column, parent);
-  const data = [...columns.filter((c) => c !== key), 'is_placeholder'];
+  const data = [...columns.filter((column) => column !== key), 'is_placeholder'];
   const update = await client.query(
-    `UPDATE ${table} t SET ${data.map((c) => `"${c}" = s."${c}"`).join(', ')}, updated_at = now()
-       FROM ${source} s WHERE s."${key}" = t."${key}" AND (t.is_placeholder OR NOT s.is_placeholder)
-        AND (${list(data, 't.')}) IS DISTINCT FROM (${list(data, 's.')})`,
+    `UPDATE ${table} t SET ${assignments(data, 's')}, updated_at = now()
+       FROM ${source} s WHERE ${sameKey([key], 's', 't')} AND (t.is_placeholder OR NOT s.is_placeholder)
+        AND ${differ(data, 't', 's')}`,
   );
   const insert = await client.query(
-    `INSERT INTO ${table} (${list(staticColumns(table))}) SELECT ${list(staticColumns(table), 's.')} FROM ${source} s
-      WHERE NOT EXISTS (SELECT FROM ${table} t WHERE t."${key}" = s."${key}") ON CONFLICT DO NOTHING`,
+    `INSERT INTO ${table} (${columnList(importColumns(table))})
+     SELECT ${columnList(importColumns(table), 's.')} FROM ${source} s
+      WHERE NOT EXISTS (SELECT FROM ${table} t WHERE ${sameKey([key], 't', 's')}) ON CONFLICT DO NOTHING`,
   );
   return { inserted: insert.rowCount ?? 0, changed: update.rowCount ?? 0 };
 }
@@ -63,78 +65,99 @@ async function insertMissingParents(
   const { key } = STATIC_TABLES[parent];
   await client.query(
     `INSERT INTO ${parent} ("${key}", name, is_placeholder)
-     SELECT DISTINCT s."${column}", '${label(parent)} ' || s."${column}", true FROM ${source} s
+     SELECT DISTINCT s."${column}", $1::text || ' ' || s."${column}", true FROM ${source} s
       WHERE s."${column}" IS NOT NULL AND NOT EXISTS (SELECT FROM ${parent} p WHERE p."${key}" = s."${column}")
      ON CONFLICT DO NOTHING`,
+    [PLACEHOLDER_LABELS[parent]],
   );
 }
 
-/** Writes a few static rows at once, e.g. those that live data named. Parents must come first. */
+/** Writes one static row. Parents must come first. */
 export async function upsertStatic(
   client: PoolClient,
   table: StaticTableName,
-  rows: readonly StaticRow[],
+  row: StaticRow,
 ): Promise<MergeCounts> {
   const name = `upsert_${table}`;
   await createStaticStage(client, table, name);
-  await copyInto(client, name, staticColumns(table), [encodeRows(staticColumns(table), rows.map(withFlag))]);
-  const counts = await mergeStatic(client, table, name);
-  await client.query(`DROP TABLE ${name}`);
-  return counts;
+  await copyInto(client, name, importColumns(table), [encodeStaticRows(table, [row])]);
+  return mergeStatic(client, table, name);
 }
 
-export const withFlag = (row: StaticRow): StaticRow => ({ is_placeholder: false, ...row });
-
-/** Marks ids as named by live data and described by nobody; what is known stays. */
+/** Inserts placeholders for ids that other data refers to. Existing rows are not changed. */
 export async function insertPlaceholders(
   db: Queryable,
   table: StaticTableName,
   ids: readonly number[],
 ): Promise<void> {
-  const { key } = STATIC_TABLES[table];
   await db.query(
-    `INSERT INTO ${table} ("${key}", name, is_placeholder)
-     SELECT id, '${label(table)} ' || id, true FROM unnest($1::bigint[]) AS id ON CONFLICT DO NOTHING`,
-    [ids],
+    `INSERT INTO ${table} ("${STATIC_TABLES[table].key}", name, is_placeholder)
+     SELECT id, $2::text || ' ' || id, true FROM unnest($1::bigint[]) AS id ON CONFLICT DO NOTHING`,
+    [ids, PLACEHOLDER_LABELS[table]],
   );
 }
 
-/** Player structures cannot be asked for without a character that may dock there: a placeholder stands meanwhile. */
+/** Inserts placeholders for player structures, which can only be requested with a character that has access. */
 export async function insertStructurePlaceholders(
   db: Queryable,
   structures: readonly { readonly id: number; readonly systemId: number | undefined }[],
 ): Promise<void> {
   await db.query(
     `INSERT INTO structures (structure_id, system_id, name, is_placeholder)
-     SELECT s.id, (SELECT system_id FROM systems WHERE system_id = s.system), 'unknown structure ' || s.id, true
+     SELECT s.id, (SELECT system_id FROM systems WHERE system_id = s.system), $3::text || ' ' || s.id, true
        FROM unnest($1::bigint[], $2::bigint[]) AS s (id, system) ON CONFLICT DO NOTHING`,
-    [structures.map((s) => s.id), structures.map((s) => s.systemId ?? null)],
+    [
+      structures.map(({ id }) => id),
+      structures.map(({ systemId }) => systemId ?? null),
+      PLACEHOLDER_LABELS.structures,
+    ],
   );
 }
 
-/** Rows that are still placeholders, oldest first. */
+/** Ids of placeholders, those first that were requested longest ago. */
 export async function readPlaceholders(
   db: Queryable,
   table: StaticTableName,
   limit: number,
 ): Promise<number[]> {
-  const { key } = STATIC_TABLES[table];
   const { rows } = await db.query<{ id: number }>(
-    `SELECT "${key}" AS id FROM ${table} WHERE is_placeholder ORDER BY updated_at, 1 LIMIT $1`,
+    `SELECT "${STATIC_TABLES[table].key}" AS id FROM ${table} WHERE is_placeholder ORDER BY updated_at, 1 LIMIT $1`,
     [limit],
   );
   return rows.map((row) => row.id);
 }
 
-/** A placeholder that was asked for in vain goes to the end of the queue. */
-export async function touchPlaceholder(
+/** Moves placeholders that were requested without success to the end of the queue. */
+export async function touchPlaceholders(
   db: Queryable,
   table: StaticTableName,
   ids: readonly number[],
 ): Promise<void> {
-  const { key } = STATIC_TABLES[table];
   await db.query(
-    `UPDATE ${table} SET updated_at = now() WHERE is_placeholder AND "${key}" = ANY($1::bigint[])`,
+    `UPDATE ${table} SET updated_at = now() WHERE is_placeholder AND "${STATIC_TABLES[table].key}" = ANY($1::bigint[])`,
     [ids],
   );
+}
+
+/** All ids of a static table, in order. */
+export async function readStaticIds(db: Queryable, table: StaticTableName): Promise<number[]> {
+  const { rows } = await db.query<{ id: number }>(
+    `SELECT "${STATIC_TABLES[table].key}" AS id FROM ${table} ORDER BY 1`,
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Whether an id has a row: with its data, as a placeholder, or not at all. */
+export async function readRowState(
+  db: Queryable,
+  table: StaticTableName,
+  id: number,
+): Promise<'known' | 'placeholder' | 'missing'> {
+  const { rows } = await db.query<{ is_placeholder: boolean }>(
+    `SELECT is_placeholder FROM ${table} WHERE "${STATIC_TABLES[table].key}" = $1`,
+    [id],
+  );
+  const [row] = rows;
+  if (!row) return 'missing';
+  return row.is_placeholder ? 'placeholder' : 'known';
 }

@@ -1,4 +1,4 @@
-/** A table of static data: its columns, and the columns that name rows of other static tables. */
+/** A table of static data: its columns, and the columns that refer to other static tables. */
 export interface StaticTable {
   readonly key: string;
   readonly columns: readonly string[];
@@ -18,7 +18,7 @@ export type StaticTableName =
 
 const position = ['position_x', 'position_y', 'position_z'];
 
-/** In the order in which they can be written: parents first. */
+/** The static tables in the order in which they can be written: parents first. */
 export const STATIC_TABLES: Readonly<Record<StaticTableName, StaticTable>> = {
   categories: { key: 'category_id', columns: ['category_id', 'name', 'published'], parents: [] },
   groups: {
@@ -34,17 +34,17 @@ export const STATIC_TABLES: Readonly<Record<StaticTableName, StaticTable>> = {
   types: {
     key: 'type_id',
     columns: [
-      ...[
-        'type_id',
-        'name',
-        'description',
-        'group_id',
-        'market_group_id',
-        'volume',
-        'capacity',
-        'packaged_volume',
-      ],
-      ...['mass', 'portion_size', 'published'],
+      'type_id',
+      'name',
+      'description',
+      'group_id',
+      'market_group_id',
+      'volume',
+      'capacity',
+      'packaged_volume',
+      'mass',
+      'portion_size',
+      'published',
     ],
     parents: [['group_id', 'groups']],
   },
@@ -69,5 +69,26 @@ export const STATIC_TABLES: Readonly<Record<StaticTableName, StaticTable>> = {
 
 export const STATIC_TABLE_NAMES = Object.keys(STATIC_TABLES) as StaticTableName[];
 
-/** A row of a static table; `is_placeholder` where the source left something out that another may know. */
+/** A row of a static table. `is_placeholder` is true where its source lacks something that another may have. */
 export type StaticRow = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** The names of placeholders, before the id: `unknown market group 4`. */
+export const PLACEHOLDER_LABELS = {
+  categories: 'unknown category',
+  groups: 'unknown group',
+  market_groups: 'unknown market group',
+  types: 'unknown type',
+  regions: 'unknown region',
+  constellations: 'unknown constellation',
+  systems: 'unknown system',
+  stations: 'unknown station',
+  schematics: 'unknown schematic',
+  structures: 'unknown structure',
+} as const;
+
+/** A row for an id whose data is unknown. */
+export function placeholderRow(table: StaticTableName, id: number): StaticRow {
+  const { key, columns } = STATIC_TABLES[table];
+  const row = { [key]: id, name: `${PLACEHOLDER_LABELS[table]} ${id}`, is_placeholder: true };
+  return columns.includes('published') ? { ...row, published: false } : row;
+}

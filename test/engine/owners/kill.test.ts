@@ -221,7 +221,9 @@ test('assets collected by two at once are one set, told once', async () => {
   await beginWith(2_300);
   const rateLimiter = testRateLimiter(engine.clock);
   const ends = await Promise.all(
-    ['one', 'two'].map((id) => drive(engineSteps(engine.restart({ rateLimiter }), keyOf('assets', ME, id, id)))),
+    ['one', 'two'].map((id) =>
+      drive(engineSteps(engine.restart({ rateLimiter }), keyOf('assets', ME, id, id))),
+    ),
   );
   expect(ends.map(({ outcome }) => outcome).toSorted()).toEqual(['published', 'unchanged']);
   await expectExact();

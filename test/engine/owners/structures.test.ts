@@ -31,7 +31,7 @@ async function logInAll(): Promise<void> {
   await logIn(engine, ANNA);
 }
 
-test('each structure is asked for with a character that may see it', async () => {
+test('each structure is requested with a character that has access', async () => {
   await logInAll();
   expect(await collect()).toMatchObject({ outcome: 'published', changed: 2 });
   expect(await named()).toEqual([
@@ -41,7 +41,7 @@ test('each structure is asked for with a character that may see it', async () =>
   ]);
 });
 
-test('a refusal is remembered, and asked again ever more rarely', async () => {
+test('a denial of a structure is recorded and the request repeated less and less often', async () => {
   await logInAll();
   await collect();
   const first = refusals();
@@ -79,13 +79,13 @@ test('a structure that opens later gets its name', async () => {
   ).toEqual([]);
 });
 
-test('without a login nothing is asked, and the placeholders stay', async () => {
+test('structures are not requested without a login, and placeholders remain', async () => {
   expect(await collect()).toMatchObject({ outcome: 'unchanged' });
   expect(engine.sim.requests().filter((r) => r.route === ROUTE)).toEqual([]);
   expect((await named()).every((row) => row['is_placeholder'] === true)).toBe(true);
 });
 
-test('no more than ten refusals are risked in one run', async () => {
+test('a run stops after ten denials of structures', async () => {
   await logInAll();
   await engine.db.pool.query(
     `INSERT INTO structures (structure_id, name, is_placeholder)
@@ -96,7 +96,7 @@ test('no more than ten refusals are risked in one run', async () => {
   expect(bad.length).toBeLessThanOrEqual(10);
 });
 
-test('a name is stored without what a text cannot hold', async () => {
+test('the name of a structure is stored without characters that PostgreSQL cannot hold', async () => {
   await logInAll();
   engine.sim.faults.mutateRows<{ name: string }>((row) => ({ ...row, name: `${row.name}\0\ud800` }), {
     route: ROUTE,
@@ -105,7 +105,7 @@ test('a name is stored without what a text cannot hold', async () => {
   expect((await named())[0]).toMatchObject({ name: 'Jita - Common Ground' });
 });
 
-test('a structure that nobody may see does not hold up the others, however many there are to be asked with', async () => {
+test('a structure that no character has access to does not block the others', async () => {
   await engine.close();
   const many = Array.from({ length: 30 }, (_, n) => ({ id: ANNA + n, name: `Pilot ${n}`, assets: 3 }));
   engine = await testEngine({ owners: { characters: many } });
@@ -124,7 +124,7 @@ test('a structure that nobody may see does not hold up the others, however many 
   });
 });
 
-test('a structure that the limit of a run cut short heads the next run, with others to be asked with', async () => {
+test('a structure that the limit of a run cut short comes first in the next run, with other characters', async () => {
   await engine.close();
   const many = Array.from({ length: 8 }, (_, n) => ({ id: ANNA + n, name: `Pilot ${n}`, assets: 3 }));
   engine = await testEngine({ owners: { characters: many } });
