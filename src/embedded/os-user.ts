@@ -4,36 +4,36 @@ import { AppError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { plainEnvironment, run, type Finished, type RunOptions } from './processes.ts';
 
-// PostgreSQL refuses to run as root. When we are root its programs run as another OS user, who needs a way to the
-// cluster and to the programs. Folders that are closed to that user are passed with a Linux capability, not by
-// changing their modes: they belong to the person, and a closed home directory is closed on purpose.
+// PostgreSQL refuses to run as root. When this process is root, its programs run as another OS user, who must be able to
+// reach the cluster and the programs. Folders that are closed to that user are entered with a Linux capability. Their
+// modes are not changed, because a closed home directory is closed on purpose.
 
-/** The OS user that PostgreSQL runs as when we are root. */
+/** The OS user that PostgreSQL runs as when this process is root. */
 export interface OsUser {
   name: string;
   uid: number;
   gid: number;
 }
 
-/** Runs PostgreSQL's programs as the user that they need. */
+/** Runs PostgreSQL's programs as the right OS user. */
 export interface PostgresRunner {
-  /** Undefined when the programs run as ourselves. */
+  /** Undefined when the programs run as this process's user. */
   user: OsUser | undefined;
   run(file: string, args: readonly string[], timeout?: number): Promise<Finished>;
 }
 
-/** Mode bits as `stat` has them for others; the owner's are 6 higher, the group's 3 higher. */
+/** Mode bits of `stat` for others. The owner's are shifted by 6, the group's by 3. */
 const READ = 4;
 const EXECUTE = 1;
 
 async function allows(user: OsUser, path: string, bits: number): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
-  if (!found) return true; // What does not exist is somebody else's error message.
+  if (!found) return true; // a missing file is reported by the program that needs it
   const shift = found.uid === user.uid ? 6 : found.gid === user.gid ? 3 : 0;
   return ((found.mode >> shift) & bits) === bits;
 }
 
-/** The first folder above `path` that the user may not pass. */
+/** The first folder above `path` that the user may not enter. */
 async function blockedAbove(user: OsUser, path: string): Promise<string | undefined> {
   const { root } = parse(path);
   const above: string[] = [];
@@ -45,7 +45,7 @@ async function blockedAbove(user: OsUser, path: string): Promise<string | undefi
   return undefined;
 }
 
-/** The user to run as: the owner of an existing cluster, else `postgres`, else `nobody`. Undefined: ourselves. */
+/** The user to run as: the owner of an existing cluster, else `postgres`, else `nobody`. Undefined: this one. */
 async function chooseUser(cluster: string): Promise<OsUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const owner = await stat(cluster).catch(() => undefined);
@@ -58,61 +58,67 @@ async function chooseUser(cluster: string): Promise<OsUser | undefined> {
   }
   throw new AppError(
     'PostgreSQL does not run as root, and this system has neither a user "postgres" nor a user "nobody". ' +
-      'Start as an ordinary user, or set DATABASE_URL to a PostgreSQL of your own.',
+      'Start as an ordinary user, or set DATABASE_URL to your own PostgreSQL.',
     { code: 'POSTGRES_NO_USER', verdict: 'fail' },
   );
 }
 
-/** Gives a folder and all that is in it to a user. */
-export async function giveTo(user: OsUser | undefined, path: string): Promise<void> {
+/** Makes a user the owner of a file, or of a folder and everything in it. */
+export async function changeOwner(user: OsUser | undefined, path: string): Promise<void> {
   if (!user) return;
   await chown(path, user.uid, user.gid);
   if (!(await lstat(path)).isDirectory()) return;
   for (const entry of await readdir(path, { withFileTypes: true })) {
-    if (!entry.isSymbolicLink()) await giveTo(user, join(path, entry.name));
+    if (!entry.isSymbolicLink()) await changeOwner(user, join(path, entry.name));
   }
 }
 
-/** `true` starts in milliseconds; whatever takes longer than this hangs. */
+/** `true` starts in milliseconds; a program that takes longer than this hangs. */
 const PROBE_MS = 10_000;
 
 /**
- * The arguments of `setpriv` that let `user` pass closed folders. `dac_read_search` grants passing and reading only.
- * Containers commonly withhold it from root and leave the wider `dac_override`, which root there has anyway.
+ * The arguments of `setpriv` that let `user` enter closed folders. `dac_read_search` grants entering and reading only.
+ * Containers often withhold it from root and leave the wider `dac_override`, which root has there anyway.
  */
 async function capabilityArguments(user: OsUser, blocked: string, log: Log): Promise<string[]> {
   const tried: string[] = [];
   for (const capability of ['dac_read_search', 'dac_override']) {
-    const args = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
-    args.push(`--inh-caps=+${capability}`, `--ambient-caps=+${capability}`);
-    // Without it access(2), with which initdb looks for its own program, ignores the capabilities of ordinary users.
-    args.push('--securebits=+no_setuid_fixup', '--');
+    const args = [
+      `--reuid=${user.uid}`,
+      `--regid=${user.gid}`,
+      '--clear-groups',
+      `--inh-caps=+${capability}`,
+      `--ambient-caps=+${capability}`,
+      // Without it access(2), with which initdb looks for its own program, ignores capabilities of ordinary users.
+      '--securebits=+no_setuid_fixup',
+      '--',
+    ];
     const { code, output } = await run('setpriv', [...args, 'true'], { cwd: '/', timeout: PROBE_MS });
     if (code === 0) {
-      log.debug({ folder: blocked, user: user.name, capability }, 'PostgreSQL passes a closed folder');
+      log.debug({ folder: blocked, user: user.name, capability }, 'PostgreSQL enters a closed folder');
       return args;
     }
     tried.push(output);
   }
   throw new AppError(
-    `PostgreSQL does not run as root, and the OS user ${user.name} that it runs as instead cannot pass the folder ` +
-      `${blocked} (the program "setpriv" could not help: ${tried[0]}). Start as an ordinary user, or keep DATA_DIR ` +
-      `and the program where others may pass (chmod o+x ${blocked}), or set DATABASE_URL to a PostgreSQL of your own.`,
+    `PostgreSQL does not run as root, and the OS user ${user.name} that it runs as instead cannot enter the folder ` +
+      `${blocked} (the program "setpriv" did not help: ${tried[0]}). Start as an ordinary user, or move DATA_DIR and ` +
+      `the program where others may enter (chmod o+x ${blocked}), or set DATABASE_URL to your own PostgreSQL.`,
     { code: 'POSTGRES_BLOCKED', verdict: 'fail' },
   );
 }
 
 /**
- * Chooses how PostgreSQL's programs are run for this cluster. `needed` are files of the program that its user must
- * be able to reach and read.
+ * Chooses how PostgreSQL's programs are run for this cluster. `needed` are files of the program that its user must be
+ * able to read.
  */
 export async function postgresRunner(cluster: string, needed: string[], log: Log): Promise<PostgresRunner> {
   const user = await chooseUser(cluster);
-  // The current folder may be closed to the user; the root folder is not.
+  // The current folder may be closed to the user, the root folder is not.
   const options = (timeout?: number): RunOptions => ({
     cwd: parse(cluster).root,
     env: plainEnvironment(),
-    ...(timeout && { timeout }),
+    ...(timeout === undefined ? {} : { timeout }),
   });
   if (!user) return { user, run: (file, args, timeout) => run(file, args, options(timeout)) };
 

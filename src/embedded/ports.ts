@@ -1,8 +1,9 @@
 import { connect, createServer } from 'node:net';
+import { AppError } from '../lib/errors.ts';
 
 const LOOPBACK = '127.0.0.1';
 
-/** Resolves to the port that could be bound on loopback (and is released again), or undefined when it is taken. */
+/** Binds a loopback port and releases it. Returns the port (0: any), or undefined when it is taken. */
 function tryPort(port: number): Promise<number | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
@@ -22,20 +23,30 @@ export async function freePort(preferred?: number): Promise<number> {
   return port;
 }
 
-/** True when this loopback port can be taken. */
-export async function isPortFree(port: number): Promise<boolean> {
-  return (await tryPort(port)) !== undefined;
+/** The wanted port of a server; without one the usual port when it is free, otherwise any. Throws when it is taken. */
+export async function choosePort(
+  server: { readonly name: string; readonly code: string },
+  wanted: number | undefined,
+  usual: number | undefined,
+): Promise<number> {
+  if (!wanted) return freePort(usual);
+  if ((await tryPort(wanted)) !== undefined) return wanted;
+  throw new AppError(
+    `Port ${wanted} for the embedded ${server.name} is used by another program. Stop that program, or choose another ` +
+      'port (0: any free one).',
+    { code: server.code, verdict: 'fail' },
+  );
 }
 
-/** True when a server on this loopback port takes connections. Unlike `isPortFree` it never holds the port itself. */
+/** Whether a server listens on this loopback port. The port is never bound. */
 export function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: LOOPBACK, port });
-    const answer = (listening: boolean) => {
+    const end = (listening: boolean) => {
       socket.destroy();
       resolve(listening);
     };
-    socket.once('connect', () => answer(true));
-    socket.once('error', () => answer(false));
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
   });
 }

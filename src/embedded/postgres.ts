@@ -4,37 +4,30 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { AppError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { giveTo, postgresRunner, type PostgresRunner } from './os-user.ts';
-import { freePort, isPortFree } from './ports.ts';
+import { changeOwner, postgresRunner, type PostgresRunner } from './os-user.ts';
+import { choosePort } from './ports.ts';
 import { postgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
-import {
-  ROLE,
-  clusterPaths,
-  ensureCluster,
-  lastPort,
-  rememberPort,
-  writeSettings,
-} from './postgres-cluster.ts';
+import { ROLE, clusterPaths, ensureCluster, lastPort, storePort, writeSettings } from './postgres-cluster.ts';
 import { isTaken, processCommand } from './processes.ts';
 import { boundLogFile, logTail } from './server-log.ts';
 
 /** A running embedded PostgreSQL. */
 export interface EmbeddedPostgres {
-  /** Connection string of the database `eve`, password included. */
+  /** Connection string of the database `eve`, with the password. */
   url: string;
   port: number;
   stop(): Promise<void>;
 }
 
 export interface EmbeddedPostgresOptions {
-  /** Folder of the server's own: cluster, password, last port and log. */
+  /** Folder of the server: cluster, password, last port and log. */
   dir: string;
-  /** Undefined or 0: the last used port when it is free, otherwise any. */
+  /** Undefined or 0: the port used last when it is free, otherwise any. */
   port?: number;
   log: Log;
-  /** Server settings that win over ours. */
+  /** Server settings that override ours. */
   settings?: Record<string, string>;
-  /** For tests only: makes the cluster without forcing it to disk. */
+  /** For tests only: creates the cluster without forcing it to disk. */
   noSync?: boolean;
 }
 
@@ -47,29 +40,29 @@ interface Server {
   log: Log;
 }
 
-/** Ctrl-C has to end everything within 10 s; a checkpoint of 256 MB takes two of them. */
+/** Ctrl-C must end everything within 10 s, of which a checkpoint of 256 MB takes two. */
 const STOP_SECONDS = 6;
-/** Nobody waits for an orphan's end but the start itself. */
+/** Only a start waits for the end of a server that an earlier process left running. */
 const ORPHAN_SECONDS = 30;
 /** After a kill -9, up to max_wal_size (2 GB) is replayed before connections are taken. */
 const START_SECONDS = 600;
-/** pg_ctl keeps its own time; this only guards against a pg_ctl that hangs. */
-const GUARD_MS = 30_000;
+/** pg_ctl has its own timeout; this one only ends a pg_ctl that hangs. */
+const EXTRA_MS = 30_000;
 
 function pgCtl(server: Server, command: string, ...args: string[]) {
   const seconds = command === 'start' ? START_SECONDS : ORPHAN_SECONDS;
   return server.runner.run(
     server.binaries.pgCtl,
     [command, '-D', server.cluster, ...args],
-    seconds * 1_000 + GUARD_MS,
+    seconds * 1_000 + EXTRA_MS,
   );
 }
 
-/** Stops the server cleanly; when that takes too long, at once: the next start then replays its log. */
+/** Stops the server cleanly, or immediately when that takes too long. The next start then replays its log. */
 async function stopServer(server: Server, seconds: number): Promise<void> {
   const stopped = await pgCtl(server, 'stop', '-m', 'fast', '-w', '-t', String(seconds));
   if (stopped.code === 0 || !(await isRunning(server))) return;
-  server.log.warn({ seconds }, 'PostgreSQL did not stop in time and is ended at once; nothing is lost');
+  server.log.warn({ seconds }, 'PostgreSQL did not stop in time and is ended immediately; no data is lost');
   await pgCtl(server, 'stop', '-m', 'immediate', '-w', '-t', String(seconds));
 }
 
@@ -78,57 +71,49 @@ async function isRunning(server: Server): Promise<boolean> {
 }
 
 /**
- * Ends a server that a killed process of ours left running. A pid file whose number now belongs to another program,
- * or to the remains of a killed server, is removed: PostgreSQL itself would refuse to start because of it. Two servers
- * cannot come of that: one that still has the files open also holds shared memory, which the other one finds.
+ * Ends a server that a killed process left running. A pid file whose number belongs to another program now, or to the
+ * remains of a killed server, is removed, because PostgreSQL would refuse to start. Two servers cannot result: one that
+ * still has the files open also holds shared memory, which the other one finds.
  */
 async function endOrphan(server: Server): Promise<void> {
   const pidFile = join(server.cluster, 'postmaster.pid');
   const pid = Number.parseInt(await readFile(pidFile, 'utf8').catch(() => ''), 10);
   if (!(pid > 0)) return;
   const command = await processCommand(pid);
-  if (command === undefined && !isTaken(pid)) return; // Gone: PostgreSQL replaces the file itself.
+  if (command === undefined && !isTaken(pid)) return; // PostgreSQL replaces the file itself
   if (command?.includes(`-D ${server.cluster}`)) {
-    server.log.info({ pid }, 'stopping a PostgreSQL that an earlier run left behind');
+    server.log.info({ pid }, 'stopping a PostgreSQL that an earlier process left running');
     await stopServer(server, ORPHAN_SECONDS);
   } else {
     await rm(pidFile, { force: true });
   }
 }
 
-async function choosePort(dir: string, wanted: number | undefined): Promise<number> {
-  if (!wanted) return freePort(await lastPort(dir));
-  if (await isPortFree(wanted)) return wanted;
-  throw new AppError(
-    `Port ${wanted} for the embedded PostgreSQL is taken by another program. Free it, or choose another port ` +
-      '(0: any free one).',
-    { code: 'POSTGRES_PORT', verdict: 'fail' },
-  );
-}
-
-/** A port lost to another program, or processes of a killed server that still go down, are gone a moment later. */
-const ATTEMPTS = 3;
+/** A port that another program took, or processes of a killed server that still end, are no problem a moment later. */
+const MAX_ATTEMPTS = 3;
 const BETWEEN_ATTEMPTS_MS = 1_000;
 
+const PORT_OWNER = { name: 'PostgreSQL', code: 'POSTGRES_PORT' };
+
 async function startServer(server: Server, options: EmbeddedPostgresOptions): Promise<number> {
-  // The file is ours, so that it is there and the server's user may append to it.
+  // Created here, so that the server's user may append to it.
   await (await open(server.logFile, 'a', 0o600)).close();
-  await giveTo(server.runner.user, server.logFile);
+  await changeOwner(server.runner.user, server.logFile);
   for (let attempt = 1; ; attempt += 1) {
     await endOrphan(server);
-    const port = await choosePort(server.dir, options.port);
+    const port = await choosePort(PORT_OWNER, options.port, await lastPort(server.dir));
     await writeSettings(server.cluster, server.runner, port, options.settings);
     const started = await pgCtl(server, 'start', '-w', '-t', String(START_SECONDS), '-l', server.logFile);
     if (started.code === 0) return port;
-    if (attempt === ATTEMPTS) {
-      const said = (await logTail(server.logFile)) || started.output;
+    if (attempt === MAX_ATTEMPTS) {
+      const output = (await logTail(server.logFile)) || started.output;
       throw new AppError(
-        `The embedded PostgreSQL in ${server.dir} does not start. It said: ${said} (all of it: ${server.logFile}). ` +
-          'Repair that, or set DATABASE_URL to a PostgreSQL of your own.',
+        `The embedded PostgreSQL in ${server.dir} did not start: ${output} (full log: ${server.logFile}). Fix the cause, ` +
+          'or set DATABASE_URL to your own PostgreSQL.',
         { code: 'POSTGRES_START', verdict: 'fail' },
       );
     }
-    server.log.warn({ attempt }, 'PostgreSQL did not start, trying again');
+    server.log.warn({ attempt }, 'PostgreSQL did not start and is tried again');
     await sleep(BETWEEN_ATTEMPTS_MS);
   }
 }
@@ -145,9 +130,9 @@ async function createDatabase(url: (database: string) => string): Promise<void> 
 }
 
 /**
- * Starts the PostgreSQL that comes with the npm package, on loopback only. Takes over what an earlier, killed process
- * left: its cluster, its port, and its still running server, which is stopped first. The server runs in a session of
- * its own and so does not get the terminal's Ctrl-C: it ends with `stop()`, after everything that uses it.
+ * Starts the PostgreSQL of the npm package, on loopback only. Takes over what an earlier, killed process left: its
+ * cluster, its port, and its running server, which is stopped first. The server runs in a session of its own, so that the
+ * terminal's Ctrl-C does not reach it and it ends with `stop()`, after everything that uses it.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   await mkdir(options.dir, { recursive: true });
@@ -163,7 +148,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const stopBounding = await boundLogFile(logFile);
   try {
     const port = await startServer(server, options);
-    await rememberPort(dir, port);
+    await storePort(dir, port);
     const url = (database: string) => `postgresql://${ROLE}:${password}@127.0.0.1:${port}/${database}`;
     await createDatabase(url);
     options.log.info({ port, dir }, 'embedded PostgreSQL is ready');

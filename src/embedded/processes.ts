@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { readFile, readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How a finished program ended, and what it printed. */
+/** The result of a finished program. */
 export interface Finished {
-  /** Exit code; undefined when it could not be started or was ended by a signal. */
+  /** Undefined when it could not be started or was ended by a signal. */
   code: number | undefined;
   output: string;
 }
@@ -17,31 +17,31 @@ export interface RunOptions {
   timeout?: number;
 }
 
-const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'SystemRoot', 'LD_LIBRARY_PATH', 'TZ'];
+const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'SystemRoot', 'LD_LIBRARY_PATH', 'TZ'];
 
 /**
- * The environment of the servers: the little that programs need. Ours holds secrets, which are none of their business,
- * and a person's settings for other servers (PGPORT, TEMPORAL_ADDRESS), which would mislead them.
+ * The environment of the servers: only what programs need. Ours contains secrets, which they must not get, and settings
+ * for other servers (PGPORT, TEMPORAL_ADDRESS), which would mislead them.
  */
 export function plainEnvironment(): NodeJS.ProcessEnv {
-  const known = PASSED_ON.flatMap((name) =>
+  const known = INHERITED.flatMap((name) =>
     process.env[name] === undefined ? [] : [[name, process.env[name]]],
   );
   return { ...Object.fromEntries(known), LC_ALL: 'C' } as NodeJS.ProcessEnv;
 }
 
-/** Long enough for the longest answer we read (a list of all processes), short enough to stop a runaway. */
+/** Enough for the longest output that is read (a list of all processes), and a limit for a runaway. */
 const MAX_OUTPUT = 8 * 1024 * 1024;
 
-/** Runs a program to its end; never throws: a program that cannot be started has no exit code. */
+/** Runs a program to its end. Never throws: a program that cannot be started has no exit code. */
 export function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
   return new Promise((resolve) => {
     try {
       const all = { ...options, maxBuffer: MAX_OUTPUT, windowsHide: true };
       execFile(file, [...args], all, (error, stdout, stderr) => {
         const code = error ? (typeof error.code === 'number' ? error.code : undefined) : 0;
-        const started = `${stdout}${stderr}`.trim();
-        resolve({ code, output: started || (error?.message ?? '') });
+        const printed = `${stdout}${stderr}`.trim();
+        resolve({ code, output: printed || (error?.message ?? '') });
       });
     } catch (error) {
       resolve({ code: undefined, output: String(error) });
@@ -49,31 +49,32 @@ export function run(file: string, args: readonly string[], options: RunOptions =
   });
 }
 
-/** Ticks since boot repeat after a reboot, so the boot is part of the mark. Eight characters are distinct enough. */
-async function bootMark(): Promise<string> {
+/** Ticks since boot repeat after a reboot, so the boot is part of the start time. Eight characters are enough. */
+async function bootId(): Promise<string> {
   const id = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'boot');
   return id.slice(0, 8);
 }
 
 /**
- * A mark that changes when a process id is given to another process: its start time. Undefined when there is no such
- * process, or only its not yet collected remains. Only letters, digits and dashes, so that it can name a file.
+ * The start time of a process, which differs when its id is reused. Undefined when there is no such process, or only a
+ * zombie. It consists of letters, digits and dashes, so that it can be part of a file name.
  */
 export async function processStart(pid: number): Promise<string | undefined> {
   if (process.platform === 'linux') {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-    // The second field is the program's name in parentheses and may hold anything; count from its end.
+    // The second field is the program's name in parentheses and may contain anything, so fields count from its end.
     const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [state, ticks] = [fields?.[0], fields?.[19]]; // fields 3 and 22 of the file
+    const state = fields?.[0]; // field 3 of the file
+    const ticks = fields?.[19]; // field 22
     if (!ticks || state === 'Z' || state === 'X') return undefined;
-    return `${await bootMark()}-${ticks}`;
+    return `${await bootId()}-${ticks}`;
   }
   if (process.platform === 'win32') return isTaken(pid) ? 'alive' : undefined;
   const { code, output } = await run('ps', ['-o', 'lstart=', '-p', String(pid)]);
   return code === 0 && output ? output.replaceAll(/[^A-Za-z0-9]+/g, '-') : undefined;
 }
 
-/** True when the process id is taken, if only by the remains of a process that nobody has collected yet. */
+/** Whether the process id is in use, if only by a zombie. */
 export function isTaken(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -83,7 +84,7 @@ export function isTaken(pid: number): boolean {
   }
 }
 
-/** The command line of a process, its arguments separated by spaces; undefined when there is no such process. */
+/** The command line of a process with its arguments separated by spaces; undefined when there is no such process. */
 export async function processCommand(pid: number): Promise<string | undefined> {
   if ((await processStart(pid)) === undefined) return undefined;
   if (process.platform === 'linux') {
@@ -94,7 +95,7 @@ export async function processCommand(pid: number): Promise<string | undefined> {
   return code === 0 ? output : undefined;
 }
 
-/** Ids of all processes whose command line holds all of these texts. Our own is never among them. */
+/** Ids of all other processes whose command line contains all of these texts. */
 export async function findProcesses(...texts: string[]): Promise<number[]> {
   const matches = (command: string | undefined) => !!command && texts.every((text) => command.includes(text));
   const found: number[] = [];
@@ -113,29 +114,29 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // It ended by itself in the meantime, which is what we wanted.
+    // It has ended meanwhile.
   }
 }
 
-/** Between two looks at a process that is expected to end within seconds. */
+/** Poll interval for a process that is expected to end within seconds. */
 const POLL_MS = 25;
-/** What the kernel may need to clear away a process after SIGKILL. */
+/** The kernel may need this long to remove a process after SIGKILL. */
 const KILL_MS = 5_000;
 
-async function ended(pid: number, mark: string, ms: number): Promise<boolean> {
+async function hasEnded(pid: number, start: string, ms: number): Promise<boolean> {
   for (let waited = 0; waited < ms; waited += POLL_MS) {
-    if ((await processStart(pid)) !== mark) return true;
+    if ((await processStart(pid)) !== start) return true;
     await sleep(POLL_MS);
   }
   return false;
 }
 
-/** Asks a process to end (SIGTERM), and ends it (SIGKILL) when it has not within `graceMs`. True when it is gone. */
+/** Ends a process with SIGTERM, and with SIGKILL when it is still there after `graceMs`. Returns whether it ended. */
 export async function endProcess(pid: number, graceMs: number): Promise<boolean> {
-  const mark = await processStart(pid);
-  if (mark === undefined) return true;
+  const start = await processStart(pid);
+  if (start === undefined) return true;
   signal(pid, 'SIGTERM');
-  if (await ended(pid, mark, graceMs)) return true;
+  if (await hasEnded(pid, start, graceMs)) return true;
   signal(pid, 'SIGKILL');
-  return ended(pid, mark, KILL_MS);
+  return hasEnded(pid, start, KILL_MS);
 }

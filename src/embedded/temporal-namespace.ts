@@ -1,17 +1,17 @@
 import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 
-/** Runs stay visible for a week; the development server's own choice is a day, too short to look into last night. */
+/** Closed runs are visible for a week. The development server's default of a day is too short to examine last night. */
 const RETENTION_SECONDS = 7 * 24 * 3_600;
 
-/** A server on loopback that does not answer within this is not ready; the caller asks again. */
+/** A server on loopback that does not answer within this time is not ready. The caller tries again. */
 const CONNECT_MS = 2_000;
 
 /**
- * Asks the server for the namespace and sets how long it keeps closed runs. Fails while the server is not ready, and
- * so is the readiness check too.
+ * Sets how long the server retains closed runs of the namespace. Throws while the server is not ready, so that it serves
+ * as the readiness check.
  */
-export async function checkNamespace(address: string, namespace: string): Promise<void> {
+export async function configureNamespace(address: string, namespace: string): Promise<void> {
   const connection = await Connection.connect({ address, connectTimeout: CONNECT_MS });
   try {
     const service = connection.workflowService;

@@ -6,73 +6,73 @@ import type { Log } from '../lib/log.ts';
 import { endProcess, findProcesses, processCommand, processStart } from './processes.ts';
 import { temporalVersion } from './temporal-cli.ts';
 
-/** The server's state; SQLite keeps two more files with this name and a suffix. */
+/** The server's state. SQLite has two more files with this name and a suffix. */
 const DB_FILE = 'temporal.db';
 const VERSION_FILE = 'temporal.db.version';
 const PID_FILE = 'temporal.pid';
 const PORTS_FILE = 'temporal.ports';
 
-/** The server has no long work to finish; after this it hangs. Part of the 10 s that a Ctrl-C may take. */
+/** The server has no long work to finish, so it hangs after this time. Part of the 10 s that a Ctrl-C may take. */
 export const GRACE_MS = 5_000;
 
 async function readJson<T>(file: string): Promise<Partial<T>> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as Partial<T>;
   } catch {
-    return {}; // Missing, or half written when its writer was killed: the same as never written.
+    return {}; // missing, or half-written by a killed process
   }
 }
 
-/** What tells the running server from another process with the same id: written beside its data. */
+/** Records process id and start time of the server beside its data, which identify it later. */
 export async function recordServer(dir: string, pid: number): Promise<void> {
   const start = await processStart(pid);
   await writeFile(join(dir, PID_FILE), JSON.stringify({ pid, start }), { mode: 0o600 });
 }
 
-/** The argument that names our state file: the whole of it, since other paths may end in the same words. */
+/** The argument with the state file, by which a server is found. It is the full path, because others may end alike. */
 export function dbArgument(dir: string): string {
   return `--db-filename=${join(dir, DB_FILE)}`;
 }
 
-/** Ends the servers that killed processes of ours left running on this folder. */
+/** Ends the servers that killed processes left running on this folder. */
 export async function endOrphans(dir: string, log: Log): Promise<void> {
   const { pid: recorded, start } = await readJson<{ pid: number; start: string }>(join(dir, PID_FILE));
-  // By file name too: the starter may have been killed before it could write the pid down.
+  // By file name too, because a process may be killed before it records the server.
   const pids = new Set(await findProcesses('start-dev', dbArgument(dir)));
   if (recorded && start && (await processStart(recorded)) === start) {
     if ((await processCommand(recorded))?.includes('start-dev')) pids.add(recorded);
   }
   for (const pid of pids) {
-    log.info({ pid }, 'ending a Temporal server that an earlier run left behind');
+    log.info({ pid }, 'ending a Temporal server that an earlier process left running');
     if (await endProcess(pid, GRACE_MS)) continue;
     throw new AppError(
-      `A Temporal server of an earlier run (process ${pid}) still uses ${dir} and cannot be ended. End it and ` +
+      `A Temporal server of an earlier process (process ${pid}) still uses ${dir} and cannot be ended. End it and ` +
         'start again.',
       { code: 'TEMPORAL_ORPHAN', verdict: 'fail' },
     );
   }
 }
 
-/** The ports used last, so that bookmarks of the web page keep working. */
+/** The ports used last, so that bookmarks of the Web UI remain valid. */
 export function lastPorts(dir: string): Promise<Partial<{ port: number; uiPort: number }>> {
   return readJson(join(dir, PORTS_FILE));
 }
 
-/** Remembers the ports for the next start. */
-export async function rememberPorts(dir: string, ports: { port: number; uiPort: number }): Promise<void> {
+/** Stores the ports for the next start. */
+export async function storePorts(dir: string, ports: { port: number; uiPort: number }): Promise<void> {
   await writeFile(join(dir, PORTS_FILE), JSON.stringify(ports));
 }
 
-/** The file belongs to the server inside the CLI; two CLIs may hold the same one. */
+/** The version of the server inside the CLI, to which the state belongs. Two CLIs may contain the same server. */
 function serverVersion(version: string): string {
   return /\(Server ([^,)\s]+)/.exec(version)?.[1] ?? version.trim();
 }
 
 /**
- * The development server creates its file and never migrates it: one of another version is moved aside. What is lost
- * with it are runs under way and their history; schedules are made again from the declared collectors.
+ * Moves the state of another server version aside, because the development server never migrates its file. Open runs and
+ * their history are lost with it; schedules are created again from the declared collectors.
  */
-export async function setAsideOtherVersion(dir: string, cli: string, clock: Clock, log: Log): Promise<void> {
+export async function moveOtherVersionAside(dir: string, cli: string, clock: Clock, log: Log): Promise<void> {
   const current = serverVersion((await temporalVersion(cli)) ?? 'unknown');
   const written = await readFile(join(dir, VERSION_FILE), 'utf8').catch(() => undefined);
   const previous = written === undefined ? current : written.trim();
@@ -84,7 +84,7 @@ export async function setAsideOtherVersion(dir: string, cli: string, clock: Cloc
     }
     log.warn(
       { previous, current, movedTo: join(dir, `${DB_FILE}.${suffix}`) },
-      'the Temporal server has another version: its old state was moved aside, schedules are made again',
+      'the Temporal server has another version: its old state was moved aside, and schedules are created again',
     );
   }
   await writeFile(join(dir, VERSION_FILE), `${current}\n`);

