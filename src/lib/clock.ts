@@ -1,7 +1,7 @@
-/** Source of time: real in production, driven by hand in tests. Milliseconds since the epoch. */
+/** Source of time in milliseconds since the epoch: real in production, advanced by hand in tests. */
 export interface Clock {
   now(): number;
-  /** Resolves after `ms`; rejects with the signal's reason when it is aborted first. */
+  /** Resolves after `ms`. Rejects with the signal's reason when it is aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 

@@ -1,8 +1,8 @@
 import { CronExpressionParser } from 'cron-parser';
 
 /**
- * Whether a text is a cron that Temporal takes as well: five fields of numbers, lists, ranges and steps, or names of
- * months and days. The parser knows more (seconds, `L`, `#`, `H`), which Temporal does not.
+ * Whether a text is a cron expression that Temporal accepts: five fields of numbers, lists, ranges and steps, or names of
+ * months and days. The parser accepts more (seconds, `L`, `#`, `H`), which Temporal does not.
  */
 export function isCron(text: string): boolean {
   const fields = text.trim().split(/\s+/);
@@ -16,7 +16,7 @@ export function isCron(text: string): boolean {
   }
 }
 
-/** Milliseconds between the next two times of a cron (UTC): what "late" is measured by. */
+/** Milliseconds between the next two times of a cron expression (UTC), by which lateness is measured. */
 export function cronPeriod(text: string): number {
   const times = CronExpressionParser.parse(text, { tz: 'UTC' });
   const first = times.next().getTime();

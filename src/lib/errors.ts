@@ -1,9 +1,8 @@
 import { redactSecrets } from './redact.ts';
 
 /**
- * What the caller should do about an error:
- * `retry` soon and a few times, `wait` for a known time, `refresh-token` and try again, `skip-target` because this
- * target alone is at fault, `fail` because repeating cannot help.
+ * What the caller should do about an error: `retry` soon and a few times, `wait` for a known time, `refresh-token` and try
+ * again, `skip-target` because only this target is affected, `fail` because a retry cannot help.
  */
 export type Verdict = 'retry' | 'wait' | 'refresh-token' | 'skip-target' | 'fail';
 
@@ -11,12 +10,12 @@ export interface AppErrorOptions {
   /** Stable identifier for programs, e.g. `ESI_STATUS`. */
   code: string;
   verdict: Verdict;
-  /** For `wait`: milliseconds until a repetition makes sense. */
+  /** For `wait`: milliseconds until a retry makes sense. */
   retryAfter?: number;
   cause?: unknown;
 }
 
-/** Every error of ours. The message says what is wrong, whose it is, and what to do; never a secret, never a body. */
+/** An error of this product. Its message says what happened, to what, and what to do. It contains no secret and no body. */
 export class AppError extends Error {
   readonly code: string;
   readonly verdict: Verdict;
@@ -31,7 +30,7 @@ export class AppError extends Error {
   }
 }
 
-/** Temporal keeps 4 KB of a failure, and a person reads less: one line of at most 500 characters, without a secret. */
+/** Describes an error in one line of at most 500 characters without secrets. Temporal stores 4 KB of a failure. */
 export function describeError(error: unknown): string {
   const text = error instanceof Error ? error.message || error.name : String(error);
   return redactSecrets(text).replaceAll(/\s+/g, ' ').slice(0, 500);

@@ -1,4 +1,4 @@
-/** The log port: pino satisfies it, and so does a recorder in a test. Fields first, message second. */
+/** A logger, as pino implements it. Fields come first, the message second. */
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

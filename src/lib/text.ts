@@ -1,5 +1,5 @@
-/** What a text in Postgres has no place for: U+0000 and halves of characters. */
+/** Characters that PostgreSQL cannot store: U+0000 and lone surrogates. */
 const UNSTORABLE = /[\0\p{Cs}]/gu;
 
-/** A text of somebody else's as a table can hold it. */
+/** Removes characters that PostgreSQL cannot store. */
 export const stripUnstorable = (text: string): string => text.replaceAll(UNSTORABLE, '');

@@ -1,14 +1,16 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** Everything Prometheus sees of us: names in one place. Label values are few and known; no ids of characters. */
+/** The Prometheus metrics. Label values are few and known, so ids of characters are none. */
 export interface Metrics {
   readonly registry: Registry;
   readonly request: (endpoint: string, status: string, seconds: number) => void;
+  /** Counts a statement by its first word. */
   readonly query: (type: string) => void;
+  /** Counts a closed run and its rows. `now` in milliseconds. */
   readonly runFinished: (collector: string, outcome: string, rows: number, now: number) => void;
 }
 
-/** From a cached answer (5 ms) to our own time limit (15 s and more). */
+/** Buckets from a cached answer (5 ms) to the client's timeout (15 s and more). */
 const SECONDS = [0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 
 function esiMetrics(registers: Registry[]): Pick<Metrics, 'request'> {
@@ -36,19 +38,19 @@ function esiMetrics(registers: Registry[]): Pick<Metrics, 'request'> {
 function collectorMetrics(registers: Registry[]): Pick<Metrics, 'runFinished'> {
   const lastRun = new Gauge({
     name: 'collector_last_run_timestamp',
-    help: 'When a run of the collector last ended well (seconds since the epoch)',
+    help: 'When a run of the collector last succeeded (seconds since the epoch)',
     labelNames: ['collector_type'],
     registers,
   });
   const items = new Counter({
     name: 'collector_items_processed',
-    help: 'Rows of the sets that runs read',
+    help: 'Rows of the snapshots that runs read',
     labelNames: ['collector_type'],
     registers,
   });
   const runs = new Counter({
     name: 'collector_runs_total',
-    help: 'Runs by how they ended',
+    help: 'Closed runs by outcome',
     labelNames: ['collector_type', 'outcome'],
     registers,
   });

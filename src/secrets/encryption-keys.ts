@@ -5,69 +5,72 @@ import { AppError } from '../lib/errors.ts';
 import { KEY_BYTES } from './cipher.ts';
 
 export interface KeySources {
-  /** TOKEN_ENCRYPTION_KEY: keys of 32 bytes in base64, separated by commas; the first seals. */
+  /** TOKEN_ENCRYPTION_KEY: keys of 32 bytes in base64, separated by commas. The first encrypts. */
   readonly setting: string | undefined;
-  /** DATA_DIR: where a key is made once when the setting is not there. */
+  /** DATA_DIR, where a key is generated once when the setting is missing. */
   readonly dataDir: string;
 }
 
-/** Its owner alone reads it. */
+/** Readable and writable for its owner only. */
 const OWNER_ONLY = 0o600;
 
-const KEY_IN_WORDS = `${KEY_BYTES} bytes in base64`;
+const KEY_FORMAT = `${KEY_BYTES} bytes in base64`;
 
 const badKey = (message: string, cause?: unknown) =>
   new AppError(message, { code: 'BAD_KEY', verdict: 'fail', cause });
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? '';
 
-/** A key from a text that base64 gives back as it was: half a key or a stray letter is no key. */
+/** Parses a key; undefined when the text is not the canonical base64 of 32 bytes. */
 function parseKey(text: string): Buffer | undefined {
   const key = Buffer.from(text, 'base64');
   return key.length === KEY_BYTES && key.toString('base64') === text ? key : undefined;
 }
 
-function keysOf(setting: string): Buffer[] {
+function parseKeys(setting: string): Buffer[] {
   return setting.split(',').map((text, index) => {
     const key = parseKey(text.trim());
     if (key) return key;
     throw badKey(
-      `Key ${index + 1} of TOKEN_ENCRYPTION_KEY is not ${KEY_IN_WORDS}. "openssl rand -base64 32" makes one; ` +
-        'several are separated by commas, the newest first.',
+      `Key ${index + 1} of TOKEN_ENCRYPTION_KEY is not ${KEY_FORMAT}. Create one with "openssl rand -base64 32"; ` +
+        'separate several by commas, the newest first.',
     );
   });
 }
 
-/** The key in the file, undefined when there is no file. A file that others may read is closed to them. */
+/** Reads the key in a file; undefined when there is no file. A file that others may read is closed to them. */
 async function readKey(file: string): Promise<Buffer | undefined> {
   let handle;
   try {
     handle = await open(file, 'r');
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
-    throw badKey(`The key file ${file} cannot be read (${codeOf(error)}). Let this user read it.`, error);
+    throw badKey(
+      `Cannot read the key file ${file} (${codeOf(error)}). Make it readable for this user.`,
+      error,
+    );
   }
   try {
-    // Windows keeps no such modes, and shows 0666 for every file.
-    const wide = process.platform !== 'win32' && ((await handle.stat()).mode & ~OWNER_ONLY & 0o777) !== 0;
-    if (wide) await handle.chmod(OWNER_ONLY);
+    // Windows has no such modes and reports 0666 for every file.
+    const isOpen = process.platform !== 'win32' && ((await handle.stat()).mode & ~OWNER_ONLY & 0o777) !== 0;
+    if (isOpen) await handle.chmod(OWNER_ONLY);
     const key = parseKey((await handle.readFile('utf8')).trim());
     if (key) return key;
   } catch (error) {
     throw badKey(
-      `The key file ${file} cannot be read and closed to others (${codeOf(error)}). It has to be a file of this user.`,
+      `Cannot read the key file ${file} and close it to others (${codeOf(error)}). It must be a file of this user.`,
       error,
     );
   } finally {
     await handle.close();
   }
   throw badKey(
-    `The key file ${file} does not hold ${KEY_IN_WORDS}. Put the original file back; without it the stored tokens ` +
-      'cannot be opened. If there are none yet, or all characters can be logged in again, delete the file.',
+    `The key file ${file} does not contain ${KEY_FORMAT}. Restore the original file; without it the stored tokens ` +
+      'cannot be decrypted. If there are none yet, or all characters can be logged in again, delete the file.',
   );
 }
 
-/** What is written stays written: tokens sealed with a key that a power cut took away are lost. */
+/** Forces a file or folder to disk. Tokens encrypted with a key that a power cut destroyed would be lost. */
 async function sync(at: string): Promise<void> {
   const handle = await open(at, 'r');
   try {
@@ -77,8 +80,8 @@ async function sync(at: string): Promise<void> {
   }
 }
 
-/** Puts a new key in place unless another process was first. The file appears whole or not at all. */
-async function makeKey(file: string): Promise<void> {
+/** Creates a key file unless another process was first. The file appears complete or not at all. */
+async function createKey(file: string): Promise<void> {
   const folder = path.dirname(file);
   const draft = `${file}.${process.pid}.${randomBytes(6).toString('hex')}`;
   try {
@@ -90,12 +93,12 @@ async function makeKey(file: string): Promise<void> {
     } finally {
       await handle.close();
     }
-    await place(draft, file);
-    await sync(folder).catch(() => undefined); // Windows syncs no folders
+    await publish(draft, file);
+    await sync(folder).catch(() => undefined); // Windows cannot sync folders
   } catch (error) {
     throw badKey(
-      `No key for the tokens can be made in ${folder} (${codeOf(error)}). Give this user the right to write there, ` +
-        `or set TOKEN_ENCRYPTION_KEY to ${KEY_IN_WORDS}.`,
+      `Cannot create a key for the tokens in ${folder} (${codeOf(error)}). Make it writable for this user, ` +
+        `or set TOKEN_ENCRYPTION_KEY to ${KEY_FORMAT}.`,
       error,
     );
   } finally {
@@ -103,28 +106,29 @@ async function makeKey(file: string): Promise<void> {
   }
 }
 
-async function place(draft: string, file: string): Promise<void> {
+/** Gives a draft its final name unless another process was first, whose key then counts. */
+async function publish(draft: string, file: string): Promise<void> {
   try {
     await link(draft, file).catch((error: unknown) => {
       if (codeOf(error) === 'EEXIST') throw error;
-      return copyFile(draft, file, constants.COPYFILE_EXCL); // a file system without links, such as exFAT
+      return copyFile(draft, file, constants.COPYFILE_EXCL); // for file systems without links, such as exFAT
     });
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error; // else another process was first, and its key counts
+    if (codeOf(error) !== 'EEXIST') throw error;
   }
 }
 
 /**
- * The keys that tokens are sealed with, the first one for new ones: those of the setting, or else the one in
- * `DATA_DIR/token.key`, which is made when it is not there. Throws AppError BAD_KEY.
+ * Loads the keys that encrypt tokens, of which the first encrypts new ones: those of the setting, or else the one in
+ * `DATA_DIR/token.key`, which is created if needed. Throws AppError BAD_KEY.
  */
 export async function loadKeys({ setting, dataDir }: KeySources): Promise<Buffer[]> {
-  if (setting !== undefined && setting.trim() !== '') return keysOf(setting);
+  if (setting !== undefined && setting.trim() !== '') return parseKeys(setting);
   const file = path.join(dataDir, 'token.key');
   const found = await readKey(file);
   if (found) return [found];
-  await makeKey(file);
-  const made = await readKey(file);
-  if (!made) throw badKey(`The key file ${file} vanished just after it was made. Start again.`);
-  return [made];
+  await createKey(file);
+  const created = await readKey(file);
+  if (!created) throw badKey(`The key file ${file} was deleted right after its creation. Start again.`);
+  return [created];
 }

@@ -2,11 +2,12 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
+import { columnList } from './sql-fragments.ts';
 
 const SPECIAL = /[\\\n\r\t\0]/;
 const ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '' };
 
-/** One value in COPY's text format. Postgres has no place for the character U+0000; it is left out. */
+/** Encodes a value in COPY's text format. PostgreSQL cannot store the character U+0000, so it is left out. */
 export function encodeValue(value: unknown): string {
   switch (typeof value) {
     case 'number':
@@ -21,7 +22,7 @@ export function encodeValue(value: unknown): string {
   }
 }
 
-/** Rows as lines of COPY's text format: the named columns, then `tail` (already encoded) on every line. */
+/** Encodes rows as lines of COPY's text format: the columns, then `tail` (already encoded) on every line. */
 export function encodeRows(
   columns: readonly string[],
   rows: readonly Readonly<Record<string, unknown>>[],
@@ -38,16 +39,14 @@ export function encodeRows(
   return text;
 }
 
-/** Sends text in COPY format to a table. `chunks` may be made lazily: at most one is held at a time. */
+/** Sends text in COPY format to a table. Returns the number of rows. `chunks` may be lazy: one is read at a time. */
 export async function copyInto(
   client: PoolClient,
   table: string,
   columns: readonly string[],
   chunks: Iterable<string | Buffer> | AsyncIterable<string>,
 ): Promise<number> {
-  const sink = client.query(
-    copyFrom(`COPY ${table} (${columns.map((c) => `"${c}"`).join(', ')}) FROM STDIN`),
-  );
+  const sink = client.query(copyFrom(`COPY ${table} (${columnList(columns)}) FROM STDIN`));
   await pipeline(Readable.from(chunks, { objectMode: false }), sink);
   return sink.rowCount;
 }

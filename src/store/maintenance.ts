@@ -1,8 +1,10 @@
+import { HOUR } from '../lib/duration.ts';
 import type { Database } from './database.ts';
 import { deleteIdleBuckets } from './limits/rate-limit-store.ts';
 import { dropPartitionsBefore, ensurePartitions } from './partitions.ts';
+import { ABANDONED } from './sets/runs.ts';
 
-/** How long each series is kept, in milliseconds; undefined: for ever. */
+/** How long each series is retained, in milliseconds; undefined: for ever. */
 export interface Retention {
   readonly orderChanges: number | undefined;
   readonly typeSeries: number | undefined;
@@ -12,8 +14,8 @@ export interface Retention {
 }
 
 /**
- * Makes the partitions of the coming months and lets go what is older than it is to be kept: partitioned series by
- * whole months, of prices all but the newest row of each type, closed runs. Safe to repeat and to run twice at once.
+ * Creates the partitions of the coming months and deletes what exceeds its retention: partitioned series by whole months,
+ * prices except the newest row of each type, closed runs. Safe to repeat and to run twice at once.
  */
 export async function maintain(
   db: Database,
@@ -23,9 +25,9 @@ export async function maintain(
   const before = (ms: number) => new Date(now.getTime() - ms);
   await ensurePartitions(db.pool, now);
   await deleteIdleBuckets(db);
-  await closeForgottenRuns(db, now);
-  await dropForgottenStages(db);
-  await forgetEtags(db, now);
+  await closeAbandonedRuns(db, now);
+  await dropUnusedStages(db);
+  await deleteUnusedEtags(db, now);
   const dropped: string[] = [];
   const { orderChanges, typeSeries, prices, runs, rejected } = retention;
   if (orderChanges !== undefined) {
@@ -54,37 +56,37 @@ export async function maintain(
   return { dropped };
 }
 
-/** Twice the longest run: who has not ended by then was killed, and its target is not collected any more. */
-const FORGOTTEN_AFTER = 48 * 3_600_000;
+/** Twice the longest run. A run that is still open was killed, and its target is not collected any more. */
+const ABANDONED_AFTER = 48 * HOUR;
 
-async function closeForgottenRuns(db: Database, now: Date): Promise<void> {
+async function closeAbandonedRuns(db: Database, now: Date): Promise<void> {
   await db.prisma.collectionRun.updateMany({
-    where: { finished_at: null, started_at: { lt: new Date(now.getTime() - FORGOTTEN_AFTER) } },
-    data: { finished_at: now, outcome: 'failed', error: 'The run was ended from outside.' },
+    where: { finished_at: null, started_at: { lt: new Date(now.getTime() - ABANDONED_AFTER) } },
+    data: { finished_at: now, outcome: 'failed', error: ABANDONED },
   });
 }
 
-/** Stages that no open run works on and no published set stands on: their targets are not collected any more. */
-async function dropForgottenStages(db: Database): Promise<void> {
+/** The condition that no published snapshot uses the run of `alias`, and that it was closed more than a day ago. */
+const isUnused = (alias: string) =>
+  `${alias}.run_id NOT IN (SELECT run_id FROM published_sets)
+   AND NOT EXISTS (SELECT FROM collection_runs r WHERE r.run_id = ${alias}.run_id
+                      AND (r.finished_at IS NULL OR r.finished_at > now() - interval '1 day'))`;
+
+/** Drops staging tables that neither an open run nor a published snapshot uses. Their targets are not collected any more. */
+async function dropUnusedStages(db: Database): Promise<void> {
   const { rows } = await db.pool.query<{ name: string }>(
     `SELECT c.relname AS name FROM pg_class c
       CROSS JOIN LATERAL (SELECT substring(c.relname FROM '^r([0-9]+)')::bigint AS run_id) s
       WHERE c.relnamespace = 'stage'::regnamespace AND c.relkind = 'r' AND s.run_id IS NOT NULL
-        AND s.run_id NOT IN (SELECT run_id FROM published_sets)
-        AND NOT EXISTS (SELECT FROM collection_runs r WHERE r.run_id = s.run_id
-                           AND (r.finished_at IS NULL OR r.finished_at > now() - interval '1 day'))`,
+        AND ${isUnused('s')}`,
   );
   for (const { name } of rows) await db.pool.query(`DROP TABLE IF EXISTS stage.${name}`);
   for (const table of ['pages', 'enrichments', 'enrichment_attempts'])
-    await db.pool.query(
-      `DELETE FROM stage.${table} p WHERE p.run_id NOT IN (SELECT run_id FROM published_sets)
-          AND NOT EXISTS (SELECT FROM collection_runs r WHERE r.run_id = p.run_id
-                             AND (r.finished_at IS NULL OR r.finished_at > now() - interval '1 day'))`,
-    );
+    await db.pool.query(`DELETE FROM stage.${table} p WHERE ${isUnused('p')}`);
 }
 
-/** An ETag is of use while the page it came with is known: pages of targets that are gone have theirs no more. */
-async function forgetEtags(db: Database, now: Date): Promise<void> {
+/** Deletes ETags of pages that are not staged any more. */
+async function deleteUnusedEtags(db: Database, now: Date): Promise<void> {
   await db.pool.query(
     `DELETE FROM esi_cache e WHERE e.updated_at < $1::timestamptz - interval '1 day'
         AND NOT EXISTS (SELECT FROM stage.pages p WHERE p.url = e.url)`,

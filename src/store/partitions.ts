@@ -1,14 +1,12 @@
-import type { ClientBase, Pool } from 'pg';
-
-type Queryable = Pick<ClientBase | Pool, 'query'>;
+import type { Queryable } from './database.ts';
 
 /** Time series that are partitioned by month. */
 const MONTHLY = ['market_order_changes', 'market_type_series'] as const;
 
-/** Partitions made ahead: a product that is stopped over New Year still finds its month when it writes. */
+/** Partitions created ahead, so that a product that is stopped over New Year has its month when it writes. */
 const MONTHS_AHEAD = 2;
 
-/** Any constant: makers of partitions queue on this advisory lock. */
+/** Any constant: the advisory lock that serializes the creation of partitions. */
 const PARTITION_LOCK = 7_203_178;
 
 function monthStart(date: Date, offset: number): Date {
@@ -17,7 +15,7 @@ function monthStart(date: Date, offset: number): Date {
 
 const day = (date: Date) => date.toISOString().slice(0, 10);
 
-/** A bound as the column's type wants it; a moment names its zone, whatever zone the server thinks in. */
+/** A bound in the type of the column. A moment has its time zone, whatever that of the server is. */
 const bound = (table: string, at: Date) => (table === 'market_history' ? day(at) : `${day(at)} 00:00:00+00`);
 
 interface Partition {
@@ -27,7 +25,7 @@ interface Partition {
   readonly end: Date;
 }
 
-/** Makes the partitions of the month of `from` and of the coming ones. Costs one look-up when they are there. */
+/** Creates the partitions of the month of `from` and of `ahead` months after it. One query when they exist. */
 export async function ensurePartitions(client: Queryable, from: Date, ahead = MONTHS_AHEAD): Promise<void> {
   const wanted = MONTHLY.flatMap((table) =>
     Array.from({ length: ahead + 1 }, (_, months) => {
@@ -36,13 +34,13 @@ export async function ensurePartitions(client: Queryable, from: Date, ahead = MO
       return { table, name, start, end: monthStart(from, months + 1) };
     }),
   );
-  await makeMissing(client, wanted);
+  await createMissing(client, wanted);
 }
 
-/** Makes the yearly partitions of `market_history` that the given years need. */
+/** Creates the yearly partitions of `market_history` that the given years need. */
 export async function ensureHistoryYears(client: Queryable, years: readonly number[]): Promise<void> {
   const start = (year: number) => new Date(Date.UTC(year, 0, 1));
-  await makeMissing(
+  await createMissing(
     client,
     [...new Set(years)].map((year) => ({
       table: 'market_history',
@@ -53,16 +51,16 @@ export async function ensureHistoryYears(client: Queryable, years: readonly numb
   );
 }
 
-async function makeMissing(client: Queryable, wanted: readonly Partition[]): Promise<void> {
+async function createMissing(client: Queryable, wanted: readonly Partition[]): Promise<void> {
   const { rows } = await client.query<{ relname: string }>(
     `SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname = current_schema() AND c.relname = ANY($1)`,
-    [wanted.map((p) => p.name)],
+    [wanted.map(({ name }) => name)],
   );
   const present = new Set(rows.map((row) => row.relname));
-  const missing = wanted.filter((p) => !present.has(p.name));
+  const missing = wanted.filter(({ name }) => !present.has(name));
   if (missing.length === 0) return;
-  // One statement, so one transaction: the lock goes with it, and a pool may run it on any connection.
+  // One query, and so one transaction that holds the lock. A pool may run it on any connection.
   const create = missing.map(
     ({ table, name, start, end }) =>
       `CREATE TABLE IF NOT EXISTS ${name} PARTITION OF ${table} FOR VALUES FROM ('${bound(table, start)}') TO ('${bound(table, end)}')`,
@@ -70,7 +68,7 @@ async function makeMissing(client: Queryable, wanted: readonly Partition[]): Pro
   await client.query(`SELECT pg_advisory_xact_lock(${PARTITION_LOCK}); ${create.join('; ')}`);
 }
 
-/** Drops whole months that ended before `before`. Returns the names of the partitions dropped. */
+/** Drops partitions of months that ended before `before`. Returns their names. */
 export async function dropPartitionsBefore(
   client: Queryable,
   table: (typeof MONTHLY)[number],

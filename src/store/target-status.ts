@@ -1,6 +1,6 @@
 import type { Database } from './database.ts';
 
-/** How one target of a collector stands, in plain values. */
+/** The status of one target of a collector. Moments are ISO 8601. */
 export interface TargetStatus {
   readonly collector: string;
   readonly target: string;
@@ -11,9 +11,9 @@ export interface TargetStatus {
   readonly state: 'ok' | 'late' | 'failing' | 'torn' | 'refused' | 'never' | 'running' | 'blocked';
   readonly detail: string;
   readonly running: boolean;
-  /** When the newest set was read or confirmed. */
+  /** When the newest snapshot was read or confirmed. */
   readonly readAt: string | null;
-  /** The moment the newest set stands for (Last-Modified). */
+  /** The moment of the newest snapshot (Last-Modified). */
   readonly lastModified: string | null;
   readonly expires: string | null;
   readonly rows: number;
@@ -22,12 +22,13 @@ export interface TargetStatus {
   readonly lastError: string | null;
 }
 
+/** A target whose status is wanted. */
 export interface WantedTarget {
   readonly collector: string;
   readonly target: string;
   /** Milliseconds between runs. */
   readonly every: number | undefined;
-  /** Of a collector that reads several routes for a target: which they are. */
+  /** The resources of a collector that reads several routes for a target. */
   readonly resources?: readonly string[];
   /** Why an assignment is blocked, or collected in part only. */
   readonly note?: string | undefined;
@@ -45,13 +46,13 @@ interface ResourceRow {
 const keyOf = ({ collector, target, resource }: ResourceRow) => `${collector} ${target} ${resource}`;
 const index = <T extends ResourceRow>(rows: readonly T[]) => new Map(rows.map((row) => [keyOf(row), row]));
 
-/** How the wanted targets stand now; a target of several parts as the worst of them. */
+/** Reads the status of the wanted targets. A target of several resources has the worst status of them. */
 export async function readStatus(
   db: Pick<Database, 'prisma' | 'pool'>,
   wanted: readonly WantedTarget[],
   now: Date,
 ): Promise<TargetStatus[]> {
-  const collectors = [...new Set(wanted.map((w) => w.collector))];
+  const collectors = [...new Set(wanted.map(({ collector }) => collector))];
   const resources = wanted.flatMap(({ collector, target, resources: names = [''] }) =>
     names.map((resource) => ({ collector, target, resource })),
   );
@@ -60,19 +61,19 @@ export async function readStatus(
     newestRuns(db, resources, 'IS NOT NULL').then(index),
     newestRuns(db, resources, 'IS NULL').then(index),
   ]);
-  return wanted.map((w) => {
-    const states = (w.resources ?? ['']).map((resource) => {
-      const key = keyOf({ ...w, resource });
-      return statusOf(w, sets.get(key), finished.get(key), running.get(key), now);
+  return wanted.map((target) => {
+    const states = (target.resources ?? ['']).map((resource) => {
+      const key = keyOf({ ...target, resource });
+      return statusOf(target, sets.get(key), finished.get(key), running.get(key), now);
     });
-    return w.note === undefined ? worst(states) : blocked(worst(states), w.note);
+    return target.note === undefined ? worst(states) : blocked(worst(states), target.note);
   });
 }
 
 type SetRow = Awaited<ReturnType<Database['prisma']['publishedSet']['findMany']>>[number];
 
 function statusOf(
-  w: WantedTarget,
+  { collector, target, every }: WantedTarget,
   set: SetRow | undefined,
   last: RunRow | undefined,
   open: RunRow | undefined,
@@ -80,8 +81,8 @@ function statusOf(
 ): TargetStatus {
   const readAt = set && set.run_id > 0n ? set.read_at : null;
   const base = {
-    collector: w.collector,
-    target: w.target,
+    collector,
+    target,
     running: open !== undefined,
     readAt: readAt?.toISOString() ?? null,
     lastModified: set?.last_modified?.toISOString() ?? null,
@@ -91,12 +92,19 @@ function statusOf(
     lastFinished: last?.finished_at?.toISOString() ?? null,
     lastError: last?.error ?? null,
   };
-  return { ...base, ...judge(base, w.every, now, progressOf(open)) };
+  return { ...base, ...stateOf(base, every, now, formatProgress(open)) };
 }
 
-/** Worst first. A part without data is no news beside others that have some: not every owner has everything. */
+/** Worst first. `never` is last, because not every owner has data for every resource. */
 const SEVERITY: readonly TargetStatus['state'][] = [
-  ...(['failing', 'refused', 'torn', 'late', 'ok', 'blocked', 'running', 'never'] as const),
+  'failing',
+  'refused',
+  'torn',
+  'late',
+  'ok',
+  'blocked',
+  'running',
+  'never',
 ];
 
 function worst(states: readonly TargetStatus[]): TargetStatus {
@@ -114,10 +122,10 @@ function worst(states: readonly TargetStatus[]): TargetStatus {
   );
 }
 
-/** The age of a target is that of its oldest part. */
+/** The age of a target is that of its oldest resource. */
 const earliest = (a: string | null, b: string | null) => (a === null || (b !== null && b < a) ? b : a);
 
-/** What the last run said of a missing login, scope or role. */
+/** Adds the note of a missing login, scope or role. */
 const blocked = (status: TargetStatus, note: string): TargetStatus =>
   status.state === 'failing' ? status : { ...status, state: 'blocked', detail: note };
 
@@ -129,7 +137,7 @@ interface RunRow extends ResourceRow {
   progress_total: number | null;
 }
 
-/** The newest run of each target: one look into the index per target, however many runs there were. */
+/** The newest run of each target: one index lookup per target, however many runs there are. */
 async function newestRuns(
   db: Pick<Database, 'pool'>,
   wanted: readonly ResourceRow[],
@@ -141,19 +149,23 @@ async function newestRuns(
                            WHERE r.collector = w.collector AND r.target = w.target AND r.resource = w.resource
                              AND r.finished_at ${finished}
                            ORDER BY r.started_at DESC LIMIT 1) r`,
-    [wanted.map((w) => w.collector), wanted.map((w) => w.target), wanted.map((w) => w.resource)],
+    [
+      wanted.map(({ collector }) => collector),
+      wanted.map(({ target }) => target),
+      wanted.map(({ resource }) => resource),
+    ],
   );
   return rows;
 }
 
 type Base = Omit<TargetStatus, 'state' | 'detail'>;
 
-/** ` (264 of 785)` of a run that works through a list of its own. */
-function progressOf(run: RunRow | undefined): string {
+/** The progress of a run that works through a list of its own: ` (264 of 785)`. */
+function formatProgress(run: RunRow | undefined): string {
   return run?.progress_total ? ` (${run.progress_done ?? 0} of ${run.progress_total})` : '';
 }
 
-function judge(
+function stateOf(
   base: Base,
   every: number | undefined,
   now: Date,

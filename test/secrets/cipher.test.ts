@@ -8,7 +8,7 @@ const OTHER_ROW = 'character/90000002/refresh_token';
 const TOKEN = 'jXbY5vQ0kU2WqCk9p+7n4A==';
 const [oldKey, newKey] = [randomBytes(32), randomBytes(32)];
 
-test('what is sealed opens again, and never looks the same twice', async () => {
+test('an encrypted text decrypts, and is different each time', async () => {
   const cipher = createCipher([newKey]);
   for (const text of ['', TOKEN, JWT, 'ключ 🔑', 'x'.repeat(10_000)]) {
     const sealed = cipher.encrypt(text, ROW);
@@ -20,7 +20,7 @@ test('what is sealed opens again, and never looks the same twice', async () => {
   }
 });
 
-test('after a new key, old texts open and are known to be old; without the old key the error names it', async () => {
+test('texts of an older key decrypt and are recognized as old; without that key the error names it', async () => {
   const sealed = createCipher([oldKey]).encrypt(TOKEN, ROW);
   const both = createCipher([newKey, oldKey]);
   expect(both.decrypt(sealed, ROW)).toBe(TOKEN);
@@ -32,14 +32,14 @@ test('after a new key, old texts open and are known to be old; without the old k
   expect(error.message).toContain('Append that key to TOKEN_ENCRYPTION_KEY');
 });
 
-test('a text copied to another row does not open', async () => {
+test('a text copied to another row does not decrypt', async () => {
   const cipher = createCipher([newKey]);
   const error = await errorOf(() => cipher.decrypt(cipher.encrypt(TOKEN, ROW), OTHER_ROW));
   expect(error).toMatchObject({ code: 'TOKEN_TAMPERED', verdict: 'fail' });
   expect(error.message).toContain(OTHER_ROW);
 });
 
-test('no letter of a sealed text can be changed, and none left out', async () => {
+test('an encrypted text with a changed or missing character does not decrypt', async () => {
   const cipher = createCipher([newKey]);
   const sealed = cipher.encrypt(TOKEN, ROW);
   for (let at = 'v1.'.length; at < sealed.length; at++) {
@@ -51,7 +51,7 @@ test('no letter of a sealed text can be changed, and none left out', async () =>
   }
 });
 
-test('a text that stands for the same bytes, but was not made here, does not open', async () => {
+test('a text with another encoding of the same bytes does not decrypt', async () => {
   const cipher = createCipher([newKey]);
   const sealed = cipher.encrypt(TOKEN, ROW);
   const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -61,14 +61,14 @@ test('a text that stands for the same bytes, but was not made here, does not ope
     });
 });
 
-test('a damaged text is still a sealed one: it is neither sent to EVE nor sealed twice', async () => {
+test('a damaged encrypted text counts as encrypted', async () => {
   const cipher = createCipher([newKey]);
   const sealed = cipher.encrypt(TOKEN, ROW);
   for (const text of [sealed.slice(0, -5), `${sealed}x`, sealed.slice(0, 12), ` ${sealed}`])
     expect(cipher.isEncrypted(text)).toBe(true);
 });
 
-test('tokens in the clear are never taken for sealed ones', async () => {
+test('plaintext tokens do not count as encrypted', async () => {
   const cipher = createCipher([newKey]);
   const clear = [
     ...[TOKEN, JWT, '', 'v1', 'v1.0', `v1.${TOKEN}`, 'eyJhbGciOiJkaXIifQ..aXY.dGV4dA.dGFn'],
@@ -78,12 +78,12 @@ test('tokens in the clear are never taken for sealed ones', async () => {
   expect((await errorOf(() => cipher.decrypt(JWT, ROW))).code).toBe('TOKEN_UNREADABLE');
 });
 
-test('a cipher refuses to be without a key, and keys of another length', async () => {
+test('a cipher needs at least one key of 32 bytes', async () => {
   for (const keys of [[], [randomBytes(16)], [newKey, randomBytes(31)]])
     expect(await errorOf(() => createCipher(keys))).toMatchObject({ code: 'BAD_KEY', verdict: 'fail' });
 });
 
-test('errors hold neither the token nor the sealed text nor a key', async () => {
+test('errors of the cipher contain neither the token nor the encrypted text nor a key', async () => {
   const sealed = createCipher([oldKey]).encrypt(TOKEN, ROW);
   const errors = [
     await errorOf(() => createCipher([newKey]).decrypt(sealed, ROW)),

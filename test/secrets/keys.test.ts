@@ -33,7 +33,7 @@ async function placeWith(text: string, mode = 0o600): Promise<{ dataDir: string;
 
 const modeOf = async (file: string) => (await stat(file)).mode & 0o777;
 
-test('keys come from the setting, in its order, and no file is made', async () => {
+test('keys are read from the setting in its order, and no file is created', async () => {
   const { dataDir } = place();
   expect(await loadKeys({ setting: ` ${base64(first)} , ${base64(second)}`, dataDir })).toEqual([
     first,
@@ -42,7 +42,7 @@ test('keys come from the setting, in its order, and no file is made', async () =
   await expect(stat(dataDir)).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
-test('a malformed key of the setting is named by its place, not by its text', async () => {
+test('a malformed key of the setting is named by its position, not by its text', async () => {
   const { dataDir } = place();
   const bad = [base64(randomBytes(16)), base64(second).slice(0, -1), `${base64(second)}x`, 'password', ''];
   for (const text of bad) {
@@ -53,7 +53,7 @@ test('a malformed key of the setting is named by its place, not by its text', as
   }
 });
 
-test('without the setting a key is made once, for its owner alone, and found again', async () => {
+test('without the setting a key is created once, readable for its owner only', async () => {
   const { dataDir, file } = place();
   const [key, ...others] = await loadKeys({ setting: undefined, dataDir });
   expect([key?.length, others]).toEqual([32, []]);
@@ -63,7 +63,7 @@ test('without the setting a key is made once, for its owner alone, and found aga
   expect(await loadKeys({ setting: ' ', dataDir })).toEqual([key]);
 });
 
-test('many who start at once agree on one key', async () => {
+test('concurrent calls agree on one key', async () => {
   for (let round = 0; round < 10; round++) {
     const { dataDir } = place();
     const keys = await Promise.all(
@@ -90,7 +90,7 @@ async function starter(dataDir: string): Promise<{ load(): Promise<unknown> }> {
   };
 }
 
-test('two processes that start at once agree on one key', async () => {
+test('two concurrent processes agree on one key', async () => {
   const { dataDir } = place();
   const starters = await Promise.all([starter(dataDir), starter(dataDir)]);
   const keys = await Promise.all(starters.map((each) => each.load()));
@@ -107,7 +107,7 @@ test('a key file that others may read is closed to them', async () => {
   }
 });
 
-test('a key file that holds no key is refused and left as it is', async () => {
+test('an invalid key file is rejected and not changed', async () => {
   for (const text of [
     '',
     '\n',
@@ -125,7 +125,7 @@ test('a key file that holds no key is refused and left as it is', async () => {
   }
 });
 
-test('where no file can be made or read, the error says what to do', async () => {
+test('an error says what to do when the key file cannot be created or read', async () => {
   const { dataDir } = place();
   await mkdir(path.dirname(dataDir), { recursive: true });
   await writeFile(dataDir, 'a file in the place of the folder');
