@@ -119,7 +119,7 @@ test('an invalid key file is rejected and not changed', async () => {
     const error = await errorOf(loadKeys({ setting: undefined, dataDir }));
     expect(error).toMatchObject({ code: 'BAD_KEY', verdict: 'fail' });
     expect(error.message).toContain(file);
-    expect(error.message).toContain('Put the original file back');
+    expect(error.message).toContain('Restore the original file');
     if (text.trim() !== '') expect(error.message).not.toContain(text.trim());
     expect(await readFile(file, 'utf8')).toBe(text);
   }
@@ -133,5 +133,5 @@ test('an error says what to do when the key file cannot be created or read', asy
   const other = place();
   await mkdir(other.file, { recursive: true });
   const error = await errorOf(loadKeys({ setting: undefined, dataDir: other.dataDir }));
-  expect(error.message).toContain('has to be a file');
+  expect(error.message).toContain('must be a file');
 });

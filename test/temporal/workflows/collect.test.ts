@@ -154,11 +154,11 @@ describe('all targets', () => {
     expect(await runsOf(`${ORDERS}/${NOWHERE}`)).toMatchObject([
       {
         outcome: 'failed',
-        error: expect.stringMatching(/^ESI refused \/markets\/10000099\/orders.*\(404\)\.$/),
+        error: expect.stringMatching(/^ESI rejected \/markets\/10000099\/orders.*\(404\)\.$/),
       },
     ]);
     const handle = await world.start({ collector: ORDERS, target: NOWHERE! }, 'nowhere');
-    expect(await failureOf(handle)).toMatch(/^ESI refused .*\(404\)\.$/);
+    expect(await failureOf(handle)).toMatch(/^ESI rejected .*\(404\)\.$/);
   });
 
   test('a target that is still running is skipped by a second run over all targets', async () => {
