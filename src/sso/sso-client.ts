@@ -170,11 +170,11 @@ export function createSsoClient(options: SsoOptions): SsoClient {
       const found = await prepare();
       signal?.throwIfAborted();
       // Once sent, the answer is awaited: it may contain the only refresh token that is valid from now on.
-      const answer = await endpoint.refresh(found, sent);
+      const { rotatedToken, response } = await endpoint.refresh(found, sent);
       return {
-        rotatedToken: answer.rotatedToken,
+        rotatedToken,
         verify: async () => {
-          const { accessToken, refreshToken = sent } = await endpoint.readRefresh(found, answer);
+          const { accessToken, refreshToken = sent } = await endpoint.readRefresh(found, response);
           return { ...(await verify(accessToken)), accessToken, refreshToken };
         },
       };

@@ -17,25 +17,9 @@ export interface TokenEndpointOptions {
 }
 
 /** Tokens as received. The access token is not verified yet. */
-export interface RawGrant {
+interface RawGrant {
   readonly accessToken: string;
   readonly refreshToken: string | undefined;
-}
-
-/** The answer to a refresh. Only its refresh token has been read. */
-export interface RawRefresh {
-  /** The new refresh token where EVE rotated it. */
-  readonly rotatedToken: string | undefined;
-  readonly response: Response;
-}
-
-/** Requests that carry the client's secret: for tokens, and to revoke a login. */
-export interface TokenEndpoint {
-  redeem(metadata: SsoMetadata, code: string, verifier: string): Promise<RawGrant>;
-  refresh(metadata: SsoMetadata, refreshToken: string): Promise<RawRefresh>;
-  /** Reads the tokens of a refresh. Throws AppError SSO_TROUBLE when the answer is invalid. */
-  readRefresh(metadata: SsoMetadata, refresh: RawRefresh): Promise<RawGrant>;
-  revoke(metadata: SsoMetadata, refreshToken: string): Promise<void>;
 }
 
 /**
@@ -78,13 +62,14 @@ function requestOptions({ base, http, downtime, now }: TokenEndpointOptions, ope
   };
 }
 
-export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoint {
+/** Creates the requests that carry the client's secret: for tokens, and to revoke a login. */
+export function createTokenEndpoint(options: TokenEndpointOptions) {
   const { clientId, clientSecret, callbackUrl } = options;
   const client: oauth.Client = { client_id: clientId };
   const auth = clientSecret ? secretBasic(clientSecret) : oauth.None();
   const optionsFor = (operation: SsoOperation) => requestOptions(options, operation);
   return {
-    async redeem(metadata, code, verifier) {
+    async redeem(metadata: SsoMetadata, code: string, verifier: string): Promise<RawGrant> {
       const query = new URLSearchParams({ code }); // the state was checked where the login is stored
       const checked = oauth.validateAuthResponse(metadata, client, query, oauth.expectNoState);
       const response = await oauth.authorizationCodeGrantRequest(
@@ -98,7 +83,8 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
       );
       return readTokens(oauth.processAuthorizationCodeResponse(metadata, client, response));
     },
-    async refresh(metadata, refreshToken) {
+    /** Returns the answer, of which only the new refresh token is read: `rotatedToken`, where EVE rotated it. */
+    async refresh(metadata: SsoMetadata, refreshToken: string) {
       const response = await oauth.refreshTokenGrantRequest(
         metadata,
         client,
@@ -110,9 +96,10 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
       const received = rotation.safeParse(json).data?.refresh_token;
       return { rotatedToken: received === refreshToken ? undefined : received, response };
     },
-    readRefresh: (metadata, { response }) =>
+    /** Reads the tokens of a refresh. Throws AppError SSO_TROUBLE when the answer is invalid. */
+    readRefresh: (metadata: SsoMetadata, response: Response) =>
       readTokens(oauth.processRefreshTokenResponse(metadata, client, response)),
-    async revoke(metadata, refreshToken) {
+    async revoke(metadata: SsoMetadata, refreshToken: string): Promise<void> {
       const revocation = {
         ...optionsFor('revoke'),
         additionalParameters: { token_type_hint: 'refresh_token' },

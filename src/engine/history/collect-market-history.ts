@@ -11,8 +11,8 @@ import { countRequests, readRunStart, type RunKey } from '../../store/sets/runs.
 import type { EngineContext, StepContext } from '../engine-context.ts';
 import { fetchIds } from '../fetch-ids.ts';
 import { closeProcedureRun, openProcedureRun, writeProcedureSnapshot } from '../run/procedure-run.ts';
-import type { RunRef, Step } from '../run/run-steps.ts';
-import { fetchTypeHistories, historyDay, ROLLOVER } from './fetch-type-history.ts';
+import type { Step } from '../run/run-steps.ts';
+import { fetchTypeHistories, historyDay, type HistoryRun, ROLLOVER } from './fetch-type-history.ts';
 
 /** Milliseconds that one call works before it reports, so that the Web UI and the CLI show progress. */
 const MAX_WORK = 45_000;
@@ -39,24 +39,19 @@ export async function collectMarketHistory(
   const { run } = opened;
   const started = await readRunStart(pool, run.runId);
   const today = historyDay(started.getTime());
+  const history = { engine, run, regionId, today, step };
   const dayStart = new Date(Date.parse(today) + ROLLOVER);
-  if (!(await wereTypesListed(pool, key.target, dayStart))) await listTypes(engine, run, regionId, step);
+  if (!(await wereTypesListed(pool, key.target, dayStart))) await listTypes(history);
   while (engine.clock.now() < until && historyDay(engine.clock.now()) === today) {
     step.signal?.throwIfAborted();
     const types = await readDueTypes(pool, regionId, today, BATCH);
     if (types.length === 0) break;
-    await fetchTypeHistories(engine, run, regionId, today, types, step);
+    await fetchTypeHistories(history, types);
   }
-  return reportOrClose(engine, run, regionId, today, started.getTime());
+  return reportOrClose(history, started.getTime());
 }
 
-async function reportOrClose(
-  engine: EngineContext,
-  run: RunRef,
-  regionId: number,
-  today: string,
-  started: number,
-): Promise<Step> {
+async function reportOrClose({ engine, run, regionId, today }: HistoryRun, started: number): Promise<Step> {
   const { done, due } = await countHistoryTypes(engine.db.pool, regionId, today);
   const now = engine.clock.now();
   if (due > 0 && historyDay(now) === today) {
@@ -73,12 +68,7 @@ async function reportOrClose(
 }
 
 /** Adds the types that ESI lists for the region. Together with those of known orders they are the types to request. */
-async function listTypes(
-  engine: EngineContext,
-  run: RunRef,
-  regionId: number,
-  step: StepContext,
-): Promise<void> {
+async function listTypes({ engine, run, regionId, step }: HistoryRun): Promise<void> {
   const { pool } = engine.db;
   const { ids, requests } = await fetchIds(engine, {
     route: '/markets/{region_id}/types',

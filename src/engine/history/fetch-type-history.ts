@@ -35,6 +35,16 @@ const day = z.object({
   volume: z.int().nonnegative(),
 });
 
+/** An open run of market history. */
+export interface HistoryRun {
+  readonly engine: EngineContext;
+  readonly run: RunRef;
+  readonly regionId: number;
+  /** The day of market history that it collects, see historyDay. */
+  readonly today: string;
+  readonly step: StepContext;
+}
+
 /** The results of a batch of types. */
 interface Batch {
   readonly answers: HistoryAnswer[];
@@ -46,21 +56,13 @@ interface Batch {
 }
 
 /** Fetches a batch of types and stores the answers, also when some fail, so that no answer is requested twice. */
-export async function fetchTypeHistories(
-  engine: EngineContext,
-  run: RunRef,
-  regionId: number,
-  today: string,
-  types: readonly number[],
-  step: StepContext,
-): Promise<void> {
+export async function fetchTypeHistories(history: HistoryRun, types: readonly number[]): Promise<void> {
+  const { engine, run, regionId, today, step } = history;
   const { pool } = engine.db;
   const batch: Batch = { answers: [], nextDay: [], rejected: [], failures: [], requests: 0 };
-  await allSettledOrThrow(
-    types.map((typeId) => fetchTypeHistory(engine, regionId, today, typeId, batch, step)),
-  );
+  await allSettledOrThrow(types.map((typeId) => fetchTypeHistory(history, typeId, batch)));
   const { answers, nextDay, rejected, failures, requests } = batch;
-  await checkRejections(engine, regionId, answers);
+  await checkRejections(history, answers);
   // Where other types were answered, a type that ESI fails for is at fault itself. It counts as requested today and its
   // days come tomorrow; otherwise it would be requested with every batch and finally fail the run.
   if (answers.length > 0)
@@ -86,8 +88,7 @@ const SUSPECT_REJECTIONS = 3;
 
 /** When every type of a batch is rejected for the first time, the route is at fault and not the types. */
 async function checkRejections(
-  engine: EngineContext,
-  regionId: number,
+  { engine, regionId }: HistoryRun,
   answers: readonly HistoryAnswer[],
 ): Promise<void> {
   if (answers.length < SUSPECT_REJECTIONS || answers.some(({ days }) => days !== undefined)) return;
@@ -104,14 +105,8 @@ function isOfOneType({ error }: Batch['failures'][number]): boolean {
   return error instanceof EsiError && error.verdict === 'retry' && error.status !== undefined;
 }
 
-async function fetchTypeHistory(
-  engine: EngineContext,
-  regionId: number,
-  today: string,
-  typeId: number,
-  batch: Batch,
-  step: StepContext,
-): Promise<void> {
+async function fetchTypeHistory(history: HistoryRun, typeId: number, batch: Batch): Promise<void> {
+  const { engine, regionId, today, step } = history;
   try {
     const answer = await engine.esi.get({
       route: '/markets/{region_id}/history',

@@ -28,6 +28,13 @@ const CONCURRENCY = 10;
 /** Ids that were requested already in one call, because many rows share a group or a system. */
 export type Requested = Map<string, Promise<Fetched>>;
 
+/** What the requests of one call share. */
+interface Resolution {
+  readonly engine: EngineContext;
+  readonly step: StepContext;
+  readonly requested: Requested;
+}
+
 /** The result for one id. */
 interface Fetched {
   readonly found: boolean;
@@ -37,30 +44,19 @@ interface Fetched {
 }
 
 /** Fetches one static row unless it was requested already. */
-async function fetchOnce(
-  engine: EngineContext,
-  table: StaticTableName,
-  id: number,
-  step: StepContext,
-  requested: Requested,
-): Promise<Fetched> {
+async function fetchOnce(context: Resolution, table: StaticTableName, id: number): Promise<Fetched> {
   const key = `${table}/${id}`;
-  const earlier = requested.get(key);
+  const earlier = context.requested.get(key);
   if (earlier) return { ...(await earlier), requests: 0 };
-  const fetching = fetchStatic(engine, table, id, step, requested);
-  requested.set(key, fetching);
+  const fetching = fetchStatic(context, table, id);
+  context.requested.set(key, fetching);
   return fetching;
 }
 
 /** Fetches one static row and its unknown parents, and stores them. */
-async function fetchStatic(
-  engine: EngineContext,
-  table: StaticTableName,
-  id: number,
-  step: StepContext,
-  requested: Requested,
-): Promise<Fetched> {
-  const { signal, heartbeat } = step;
+async function fetchStatic(context: Resolution, table: StaticTableName, id: number): Promise<Fetched> {
+  const { engine } = context;
+  const { signal, heartbeat } = context.step;
   const { detail, toRow } = ESI_SOURCES[table];
   const params = { [STATIC_TABLES[table].key]: id };
   let requests = 0;
@@ -69,7 +65,7 @@ async function fetchStatic(
     const answer = await engine.esi.get({ route: detail, params, signal, heartbeat });
     requests += answer.requests;
     const row = toRow(answer.json, id);
-    requests += await fetchParents(engine, table, row, step, requested);
+    requests += await fetchParents(context, table, row);
     await engine.db.transaction((client) => upsertStatic(client, table, row));
     return { found: true, requests, isWaiting: false };
   } catch (error) {
@@ -82,18 +78,13 @@ async function fetchStatic(
 }
 
 /** Fetches the unknown parents of a row. Returns the requests it took. */
-async function fetchParents(
-  engine: EngineContext,
-  table: StaticTableName,
-  row: StaticRow,
-  step: StepContext,
-  requested: Requested,
-): Promise<number> {
+async function fetchParents(context: Resolution, table: StaticTableName, row: StaticRow): Promise<number> {
+  const { pool } = context.engine.db;
   let requests = 0;
   for (const [column, parent] of STATIC_TABLES[table].parents) {
     const id = row[column];
-    if (typeof id !== 'number' || (await readRowState(engine.db.pool, parent, id)) === 'known') continue;
-    requests += (await fetchOnce(engine, parent, id, step, requested)).requests;
+    if (typeof id !== 'number' || (await readRowState(pool, parent, id)) === 'known') continue;
+    requests += (await fetchOnce(context, parent, id)).requests;
   }
   return requests;
 }
@@ -110,7 +101,7 @@ export async function resolveIds(
   const failed: number[] = [];
   let requests = 0;
   await mapConcurrent(ids, CONCURRENCY, async (id) => {
-    const fetched = await fetchOnce(engine, table, id, step, requested);
+    const fetched = await fetchOnce({ engine, step, requested }, table, id);
     requests += fetched.requests;
     if (!fetched.found) missed.push(id);
     if (!fetched.found && !fetched.isWaiting) failed.push(id);

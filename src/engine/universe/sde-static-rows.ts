@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import {
-  PLACEHOLDER_LABELS,
+  placeholderLabel,
   type StaticRow,
   type StaticTableName,
 } from '../../store/universe/static-tables.ts';
@@ -157,7 +157,7 @@ export const SDE_SOURCES: Readonly<Record<StaticTableName, SdeSource>> = {
         system_id: solarSystemID,
         type_id: typeID,
         owner: ownerID,
-        name: name ?? `${PLACEHOLDER_LABELS.stations} ${_key}`,
+        name: name ?? `${placeholderLabel('stations')} ${_key}`,
         is_placeholder: name === undefined,
         ...positionColumns(at),
       };

@@ -1,3 +1,4 @@
+import { cached, type CachedValue } from '../../lib/cached.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { EsiError } from '../esi-error.ts';
 import type { Route } from '../facts/routes.ts';
@@ -21,10 +22,18 @@ const STATUS_CACHE = 30_000;
 /** Stops requests while the operator has paused them, and during EVE's daily downtime. */
 export class RequestGate {
   private readonly options: RequestGateOptions;
-  private lastProbe: { at: number; isBack: Promise<boolean> } | undefined;
+  private readonly isBack: CachedValue<boolean>;
 
   constructor(options: RequestGateOptions) {
     this.options = options;
+    const { clock, probe } = options;
+    this.isBack = cached(clock, STATUS_CACHE, async () => {
+      const now = clock.now();
+      return probe().then(
+        (status) => isServerBack(status, now),
+        () => false,
+      );
+    });
   }
 
   /** Throws EsiError `wait` when nothing may be sent now. */
@@ -42,21 +51,9 @@ export class RequestGate {
     const now = this.options.clock.now();
     const { phase, until } = downtimePhase(now);
     if (phase === 'open' || route === '/status') return;
-    if (phase === 'probe' && (await this.isBack())) return;
+    if (phase === 'probe' && (await this.isBack.get())) return;
     const wait = phase === 'closed' ? until - now : STATUS_CACHE;
     throw waiting("EVE's daily downtime (11:00 UTC) is not over.", Math.max(wait, 1_000));
-  }
-
-  private isBack(): Promise<boolean> {
-    const now = this.options.clock.now();
-    if (!this.lastProbe || now - this.lastProbe.at > STATUS_CACHE) {
-      const isBack = this.options.probe().then(
-        (status) => isServerBack(status, now),
-        () => false,
-      );
-      this.lastProbe = { at: now, isBack };
-    }
-    return this.lastProbe.isBack;
   }
 }
 

@@ -1,3 +1,4 @@
+import { cached } from '../../lib/cached.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { SECOND } from '../../lib/duration.ts';
 import type { Database } from '../database.ts';
@@ -24,11 +25,6 @@ export function createPauseReader(
   db: Pick<Database, 'prisma'>,
   clock: Clock,
 ): () => Promise<string | undefined> {
-  let last: { at: number; reason: Promise<string | undefined> } | undefined;
-  return () => {
-    const now = clock.now();
-    if (!last || now - last.at > MAX_AGE)
-      last = { at: now, reason: readPause(db).then((pause) => pause?.reason) };
-    return last.reason;
-  };
+  const pause = cached(clock, MAX_AGE, () => readPause(db));
+  return async () => (await pause.get())?.reason;
 }

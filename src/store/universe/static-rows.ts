@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import { copyInto, encodeRows } from '../copy.ts';
 import type { Queryable } from '../database.ts';
 import { assignments, columnList, differ, sameKey } from '../sql-fragments.ts';
-import { PLACEHOLDER_LABELS, STATIC_TABLES, type StaticRow, type StaticTableName } from './static-tables.ts';
+import { placeholderLabel, STATIC_TABLES, type StaticRow, type StaticTableName } from './static-tables.ts';
 
 /** The columns that an import writes: those of the source, and whether the row is a placeholder. */
 export const importColumns = (table: StaticTableName) => [...STATIC_TABLES[table].columns, 'is_placeholder'];
@@ -68,7 +68,7 @@ async function insertMissingParents(
      SELECT DISTINCT s."${column}", $1::text || ' ' || s."${column}", true FROM ${source} s
       WHERE s."${column}" IS NOT NULL AND NOT EXISTS (SELECT FROM ${parent} p WHERE p."${key}" = s."${column}")
      ON CONFLICT DO NOTHING`,
-    [PLACEHOLDER_LABELS[parent]],
+    [placeholderLabel(parent)],
   );
 }
 
@@ -93,7 +93,7 @@ export async function insertPlaceholders(
   await db.query(
     `INSERT INTO ${table} ("${STATIC_TABLES[table].key}", name, is_placeholder)
      SELECT id, $2::text || ' ' || id, true FROM unnest($1::bigint[]) AS id ON CONFLICT DO NOTHING`,
-    [ids, PLACEHOLDER_LABELS[table]],
+    [ids, placeholderLabel(table)],
   );
 }
 
@@ -109,7 +109,7 @@ export async function insertStructurePlaceholders(
     [
       structures.map(({ id }) => id),
       structures.map(({ systemId }) => systemId ?? null),
-      PLACEHOLDER_LABELS.structures,
+      placeholderLabel('structures'),
     ],
   );
 }

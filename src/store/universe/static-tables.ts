@@ -72,23 +72,14 @@ export const STATIC_TABLE_NAMES = Object.keys(STATIC_TABLES) as StaticTableName[
 /** A row of a static table. `is_placeholder` is true where its source lacks something that another may have. */
 export type StaticRow = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** The names of placeholders, before the id: `unknown market group 4`. */
-export const PLACEHOLDER_LABELS = {
-  categories: 'unknown category',
-  groups: 'unknown group',
-  market_groups: 'unknown market group',
-  types: 'unknown type',
-  regions: 'unknown region',
-  constellations: 'unknown constellation',
-  systems: 'unknown system',
-  stations: 'unknown station',
-  schematics: 'unknown schematic',
-  structures: 'unknown structure',
-} as const;
+/** The name of a placeholder without its id: `unknown market group`. */
+export function placeholderLabel(table: StaticTableName | 'structures'): string {
+  return `unknown ${table.replace('_', ' ').replace(/ies$/, 'y').replace(/s$/, '')}`;
+}
 
 /** A row for an id whose data is unknown. */
 export function placeholderRow(table: StaticTableName, id: number): StaticRow {
   const { key, columns } = STATIC_TABLES[table];
-  const row = { [key]: id, name: `${PLACEHOLDER_LABELS[table]} ${id}`, is_placeholder: true };
+  const row = { [key]: id, name: `${placeholderLabel(table)} ${id}`, is_placeholder: true };
   return columns.includes('published') ? { ...row, published: false } : row;
 }

@@ -198,16 +198,16 @@ test.each<[string, Forgery, RegExp]>([
   [
     'the public key as secret',
     { header: { alg: 'HS256' } },
-    /signed in a way that EVE does not use|unsigned/,
+    /signed with an algorithm that EVE does not use|unsigned/,
   ],
   ["a stranger's signature", { key: 'other' }, /forged/],
   ['an unknown key', { header: { kid: 'nobody' } }, /key that EVE does not publish/],
   ['its time over', { payload: { exp: now - 60 } }, /expired/],
-  ['another issuer', { payload: { iss: 'https://evil.example.com' } }, /somebody else/],
+  ['another issuer', { payload: { iss: 'https://evil.example.com' } }, /was not issued by/],
   ['another application', { payload: { aud: ['another', 'EVE Online'] } }, /another application/],
   ['no owner', { payload: { owner: undefined } }, /"owner"/],
   ['a user that is no character', { payload: { sub: 'CORPORATION:EVE:98000001' } }, /"sub"/],
-])('a token with %s is not believed', async (_, forgery, message) => {
+])('a login with a token with %s is rejected', async (_, forgery, message) => {
   const { url, state } = await startLogin(engine.context);
   const callback = await visit(url, ANNA);
   engine.sim.sso.nextAccessToken(await engine.sim.sso.forge(ANNA, forgery));
