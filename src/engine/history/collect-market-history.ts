@@ -6,11 +6,12 @@ import {
   readDueTypes,
   wereTypesListed,
 } from '../../store/history/market-history.ts';
+import { writePublishedSnapshot } from '../../store/sets/published-snapshots.ts';
 import { writeProgress } from '../../store/sets/run-progress.ts';
 import { countRequests, readRunStart, type RunKey } from '../../store/sets/runs.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
 import { fetchIds } from '../fetch-ids.ts';
-import { closeProcedureRun, openProcedureRun, writeProcedureSnapshot } from '../run/procedure-run.ts';
+import { closeProcedureRun, openProcedureRun } from '../run/procedure-run.ts';
 import type { Step } from '../run/run-steps.ts';
 import { fetchTypeHistories, historyDay, type HistoryRun, ROLLOVER } from './fetch-type-history.ts';
 
@@ -63,7 +64,8 @@ async function reportOrClose({ engine, run, regionId, today }: HistoryRun, start
     due > 0
       ? `The day ended before ${due} of ${done + due} types were requested. The next run begins with them.`
       : undefined;
-  await writeProcedureSnapshot(engine.db.pool, run, { pages: 0, rows: done, version: today }, new Date(now));
+  const published = { runId: run.runId, pages: 0, rows: done, version: today };
+  await writePublishedSnapshot(engine.db.pool, run, published, new Date(now));
   return closeProcedureRun(engine, run, { outcome: 'published', rows: 0, error });
 }
 

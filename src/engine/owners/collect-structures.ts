@@ -12,10 +12,11 @@ import {
   type WantedStructure,
   writeStructure,
 } from '../../store/owners/structures.ts';
+import { writePublishedSnapshot } from '../../store/sets/published-snapshots.ts';
 import { countRequests, type RunKey } from '../../store/sets/runs.ts';
 import { readRowState } from '../../store/universe/static-rows.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
-import { closeProcedureRun, openProcedureRun, writeProcedureSnapshot } from '../run/procedure-run.ts';
+import { closeProcedureRun, openProcedureRun } from '../run/procedure-run.ts';
 import type { RunRef, Step } from '../run/run-steps.ts';
 import { resolveIds } from '../universe/resolve-references.ts';
 import { esiAuth } from './access-token.ts';
@@ -74,7 +75,7 @@ export async function collectStructures(
   }
   const lastModified = new Date(engine.clock.now());
   const rows = counts.found;
-  await writeProcedureSnapshot(pool, run, { lastModified, rows }, lastModified);
+  await writePublishedSnapshot(pool, run, { runId: run.runId, lastModified, pages: 1, rows }, lastModified);
   const unnamed = await countPlaceholderStructures(pool);
   return closeProcedureRun(engine, run, {
     outcome: rows > 0 ? 'published' : 'unchanged',

@@ -1,4 +1,3 @@
-import { type PublishedSnapshot, writePublishedSnapshot } from '../../store/sets/published-snapshots.ts';
 import { closeAbandoned, closeRun, openRun, readRunResult, type RunKey } from '../../store/sets/runs.ts';
 import type { EngineContext } from '../engine-context.ts';
 import type { RunRef, Step } from './run-steps.ts';
@@ -45,20 +44,4 @@ export async function closeProcedureRun(
   engine.metrics.runFinished(collector, result.outcome, rows, now);
   const summary = { outcome: result.outcome, ...(await readRunResult(pool, runId)), runId };
   return { state: 'done', summary: detail === undefined ? summary : { ...summary, detail } };
-}
-
-/** Records what a procedure has published. */
-export async function writeProcedureSnapshot(
-  db: Parameters<typeof writePublishedSnapshot>[0],
-  run: RunRef,
-  snapshot: Partial<Omit<PublishedSnapshot, 'runId' | 'suspect'>> & { readonly rows: number },
-  now: Date,
-): Promise<void> {
-  const { lastModified, expires, version, pages = 1, rows } = snapshot;
-  await writePublishedSnapshot(
-    db,
-    run,
-    { runId: run.runId, lastModified, expires, version, pages, rows },
-    now,
-  );
 }

@@ -1,4 +1,4 @@
-import { readPublishedSnapshot } from '../../store/sets/published-snapshots.ts';
+import { readPublishedSnapshot, writePublishedSnapshot } from '../../store/sets/published-snapshots.ts';
 import {
   addRunCounts,
   countRequests,
@@ -15,7 +15,7 @@ import {
 } from '../../store/universe/import-items.ts';
 import { readPlaceholders } from '../../store/universe/static-rows.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
-import { closeProcedureRun, openProcedureRun, writeProcedureSnapshot } from '../run/procedure-run.ts';
+import { closeProcedureRun, openProcedureRun } from '../run/procedure-run.ts';
 import type { RunRef, Step } from '../run/run-steps.ts';
 import { importFromEsi, listImportItems } from './import-from-esi.ts';
 import { importSde } from './import-from-sde.ts';
@@ -62,7 +62,8 @@ async function collectFromSde(engine: EngineContext, run: RunRef, step: StepCont
   return engine.db.transaction(async (client) => {
     const { read, rejected, ...counts } = await importSde(engine, client, run, file, step);
     await addRunCounts(client, run.runId, { pages: 1, read, rejected });
-    await writeProcedureSnapshot(client, run, { rows: read, version }, new Date(engine.clock.now()));
+    const published = { runId: run.runId, pages: 1, rows: read, version };
+    await writePublishedSnapshot(client, run, published, new Date(engine.clock.now()));
     return counts;
   });
 }
@@ -89,8 +90,8 @@ async function collectFromEsi(engine: EngineContext, run: RunRef, step: StepCont
     await addRunCounts(client, run.runId, { read: total });
     const { lastModified, expires } = await readSourceAge(client, run.runId);
     const version = lastModified && versionOf(lastModified);
-    const now = new Date(engine.clock.now());
-    await writeProcedureSnapshot(client, run, { lastModified, expires, rows: total, version }, now);
+    const published = { runId: run.runId, lastModified, expires, pages: 1, rows: total, version };
+    await writePublishedSnapshot(client, run, published, new Date(engine.clock.now()));
     return merged;
   });
   await dropImportItems(pool, run.runId);

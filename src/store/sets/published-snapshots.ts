@@ -56,7 +56,8 @@ export async function readPublishedSnapshot(
 export async function writePublishedSnapshot(
   db: Queryable,
   key: ResourceKey,
-  published: Omit<PublishedSnapshot, 'suspect'>,
+  published: Pick<PublishedSnapshot, 'runId' | 'pages' | 'rows'> &
+    Partial<Pick<PublishedSnapshot, 'lastModified' | 'expires' | 'version'>>,
   now: Date,
 ): Promise<void> {
   await db.query(
