@@ -13,7 +13,7 @@ const LIMIT = { tokens: 600, windowMs: 900_000 };
 /** Exchanges measured after as many to warm up: enough for a median and a tail. */
 const ROUNDS = 3_000;
 
-/** 10,000 users with 20 groups each: an exchange of a random one, the tables' size, and what housekeeping lets go. */
+/** 10,000 users with 20 groups each: a sync of a random one, the table's size, and what maintenance deletes. */
 export async function measureAdmission(servers: BenchServers): Promise<Measured> {
   await servers.admin('CREATE DATABASE ledger');
   const url = servers.databaseUrl('ledger');
@@ -29,14 +29,14 @@ export async function measureAdmission(servers: BenchServers): Promise<Measured>
       [USERS, GROUPS],
     );
     await db.pool.query('VACUUM ANALYZE esi_buckets');
-    const ledger = postgresRateLimitStore(db);
+    const store = postgresRateLimitStore(db);
     const times: number[] = [];
     const heapBefore = process.memoryUsage().rss;
     for (let i = 0; i < 2 * ROUNDS; i++) {
       const bucket = `group${(i % GROUPS) + 1}/user${((i * 7_919) % USERS) + 1}`; // a prime spreads the users
       const started = performance.now();
       const sync = { worker: 'bench', spent: [[5, 2]] as const, inFlight: 0, want: 5 };
-      await ledger.sync([{ bucket, limit: LIMIT, sync }]);
+      await store.sync([{ bucket, limit: LIMIT, sync }]);
       if (i >= ROUNDS) times.push(performance.now() - started);
     }
     const grown = (process.memoryUsage().rss - heapBefore) / 2 ** 20;
@@ -47,7 +47,7 @@ export async function measureAdmission(servers: BenchServers): Promise<Measured>
     let forgotten = 0;
     for (let n = await deleteIdleBuckets(db); n > 0; n = await deleteIdleBuckets(db)) forgotten += n;
     const ms = rounded(median(times));
-    const what = `an exchange with ${(USERS * GROUPS).toLocaleString('en')} buckets`;
+    const what = `a sync with ${(USERS * GROUPS).toLocaleString('en')} buckets`;
     return {
       lines: [
         {

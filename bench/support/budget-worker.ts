@@ -7,8 +7,8 @@ import { openDatabase } from '../../src/store/database.ts';
 import { postgresRateLimitStore } from '../../src/store/limits/rate-limit-store.ts';
 import type { RealTimeOrder } from './real-time.ts';
 
-/** Requests that this worker would like to have under way. */
-const LANES = 8;
+/** Requests that this worker has in flight. */
+const CONCURRENCY = 8;
 
 /** The five minerals and their kin: types that every simulated region trades. */
 const TYPES = [34, 35, 36, 37, 38, 39, 40];
@@ -48,7 +48,7 @@ async function lane(n: number): Promise<void> {
   }
 }
 
-await Promise.all(Array.from({ length: LANES }, (_, n) => lane(n)));
+await Promise.all(Array.from({ length: CONCURRENCY }, (_, n) => lane(n)));
 await rateLimiter.close();
 await esi.close();
 await db.close();

@@ -16,7 +16,7 @@ const ROUND_TRIP = 150;
 const REPORT_EVERY = 500;
 
 /**
- * The ledger dates by the database's own clock. Where it looks up names, that name means the time of the bench: the
+ * The rate limit store dates by the database's own clock. Where it looks up names, that name means the time of the bench: the
  * statements stay the product's.
  */
 export async function addClock({ pool }: Database): Promise<void> {
@@ -28,7 +28,7 @@ export async function addClock({ pool }: Database): Promise<void> {
 
 const AT = `SELECT set_config('bench.now', $1, true), set_config('search_path', 'bench, public, pg_catalog', true)`;
 
-/** The product's ledger, told the time before each exchange. */
+/** The product's rate limit store, which is given the time before each sync. */
 function ledgerAt(db: Database, clock: DayClock): RateLimitStore {
   return postgresRateLimitStore({
     ...db,
@@ -41,8 +41,8 @@ function ledgerAt(db: Database, clock: DayClock): RateLimitStore {
 }
 
 /**
- * The product's rate limiter on the PostgreSQL ledger, in virtual time. Left out is the pacer of the process, whose clock is
- * real; the ledger holds the same ceiling.
+ * The product's rate limiter on its PostgreSQL store, in virtual time. Left out is the pacer of the process, whose clock is
+ * real; the store has the same limit.
  */
 export function dayBudget(db: Database, clock: DayClock): RateLimiter {
   const rateLimiter = new SharedRateLimiter({

@@ -11,7 +11,7 @@ import { median, rounded } from './report.ts';
 import type { BenchServers } from './servers.ts';
 import { unlimited } from './unlimited.ts';
 
-/** Pairs of sweeps, with and without the ledger in turn, so that a machine that slows down slows both. */
+/** Pairs of sweeps, with and without the rate limiter in turn, so that a machine that slows down slows both. */
 const ROUNDS = 7;
 
 const AGENT = 'eve-collector-bench (bench@example.com)';
@@ -27,7 +27,7 @@ async function sweep(esi: EsiClient): Promise<number> {
   return (performance.now() - started) / 1_000;
 }
 
-/** The ledger's share of the time of an unlimited sweep of The Forge. */
+/** The rate limiter's share of the time of an unlimited sweep of The Forge. */
 export async function measureLedgerCost(servers: BenchServers): Promise<Measured> {
   const simulator = await servers.simulator(
     '--orders',
@@ -39,14 +39,14 @@ export async function measureLedgerCost(servers: BenchServers): Promise<Measured
     '--no-limits',
     '--warm',
   );
-  // What is measured is the ledger, not the bucket: ESI's own count must not run out over sixteen sweeps.
+  // What is measured is the rate limiter, not the bucket: ESI's own count must not run out over sixteen sweeps.
   await simulator.control('set-bucket', { group: 'market-order', tokens: 10_000_000 });
   await servers.admin('CREATE DATABASE cost');
   const url = servers.databaseUrl('cost');
   await migrate(url, new Date());
   const db = openDatabase({ url, maxConnections: 10, minConnections: 1, log: silentLog });
   const throttle = { perMinute: 1_000_000 };
-  const ledger = () =>
+  const createLimiter = () =>
     new SharedRateLimiter({
       store: postgresRateLimitStore(db),
       worker: `bench ${Math.random()}`,
@@ -58,7 +58,7 @@ export async function measureLedgerCost(servers: BenchServers): Promise<Measured
   try {
     for (let round = 0; round <= ROUNDS; round++) {
       for (const kind of ['without', 'with'] as const) {
-        const rateLimiter = kind === 'with' ? ledger() : unlimited;
+        const rateLimiter = kind === 'with' ? createLimiter() : unlimited;
         const esi = new EsiClient({
           baseUrl: simulator.url,
           userAgent: AGENT,

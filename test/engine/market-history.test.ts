@@ -34,7 +34,7 @@ function tradable(): number[] {
   });
 }
 
-/** The types asked for, in their order. */
+/** The requested types, in order. */
 const asked = () =>
   engine.sim
     .requests()
@@ -150,7 +150,7 @@ test('a market history run ends at the rollover, and the next one begins with th
   const left = tradable().filter((id) => !asked().includes(id));
   const early = await engine.db.rows(
     `SELECT type_id FROM market_history_types WHERE asked_day = '2026-11-21' ORDER BY 1`,
-  ); // the day began while they were under way
+  ); // the day began while they were in flight
   expect(await lastRun(engine, 'market-history')).toMatchObject({
     outcome: 'published',
     error: expect.stringMatching(

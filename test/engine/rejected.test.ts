@@ -150,7 +150,7 @@ test('a snapshot of which a third is invalid is refused', async () => {
     detail: expect.stringMatching(/ of 2500 rows failed/),
   });
   expect(await footprint(engine, 'market_orders_public')).toEqual(before);
-  expect((await rejected()).length).toBe(300); // a hundred of each page tell enough
+  expect((await rejected()).length).toBe(300); // a hundred of each page
   engine.sim.faults.clear();
   engine.nextSet();
   expect(await collect()).toMatchObject({ outcome: 'unchanged' });

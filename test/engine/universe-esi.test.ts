@@ -31,7 +31,7 @@ test('an import from ESI fills the same tables as the SDE', async () => {
   const fromExport = await tables(columns);
   await engine.close();
   await start({ settings: { universeSource: 'esi' } });
-  // Schematics have no list: those that are known are asked.
+  // Schematics have no list: known ones are requested.
   await engine.db.pool.query(
     `INSERT INTO schematics (schematic_id, name) SELECT s, 'old' FROM generate_series(65, 69) s`,
   );
@@ -40,7 +40,7 @@ test('an import from ESI fills the same tables as the SDE', async () => {
   const requests = engine.sim.requests().length;
   expect(await lastRun(engine, 'universe')).toMatchObject({ outcome: 'published', requests });
   engine.sim.resetCounters();
-  expect(await collect()).toMatchObject({ outcome: 'unchanged' }); // before Expires nothing is asked
+  expect(await collect()).toMatchObject({ outcome: 'unchanged' }); // before Expires nothing is requested
   expect(engine.sim.requests()).toEqual([]);
   expect(await engine.db.rows(`SELECT FROM pg_class WHERE relname ~ '^r\\d+_'`)).toEqual([]);
 });

@@ -45,7 +45,7 @@ test('a 420 blocks the probe of /status as well', async () => {
   await errorOf(client.get(PRICES));
   clock.advance(5 * 60_000); // 11:02:50
   sim.faults.status(420, { retryAfter: 60, times: 1 });
-  await errorOf(client.get(PRICES)); // the probe itself is refused, and everything rests
+  await errorOf(client.get(PRICES)); // the probe gets the 420, which blocks all requests
   clock.advance(31_000);
   expect(await errorOf(client.get(PRICES))).toMatchObject({ verdict: 'wait' });
   expect(routes()).toEqual(['/markets/prices', '/status']);

@@ -44,7 +44,7 @@ async function drain(client = esi.client, request: EsiRequest = STATUS): Promise
 }
 
 const line = (name: string) => esi.sim.budgetReport().find((found) => found.name === name);
-/** What callers were told and did not keep to; asking the same again and again is what these tests do. */
+/** Offences, except requests before Expires, which these tests send on purpose. */
 const ignored = () => esi.sim.offences().filter(({ kind }) => kind !== 'too-early');
 
 test.each([
@@ -155,7 +155,7 @@ test('two installations are blocked when together they reach the hidden limit', 
   }
   const { requests, refused } = line('hidden /markets/{region_id}/history')!;
   expect(requests).toBeGreaterThan(1_000);
-  expect(refused).toBeLessThanOrEqual(2 * 10); // each has to be told once in a while
+  expect(refused).toBeLessThanOrEqual(2 * 10); // each learns the limit from a refusal now and then
   expect(line('errors')!.most).toBeLessThanOrEqual(75);
 });
 

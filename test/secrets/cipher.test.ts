@@ -15,7 +15,7 @@ test('an encrypted text decrypts, and is different each time', async () => {
     expect(sealed).toMatch(/^v1\.[0-9a-f]{8}\.[\w.-]+$/);
     expect(sealed).not.toBe(cipher.encrypt(text, ROW));
     expect(cipher.decrypt(sealed, ROW)).toBe(text);
-    expect(cipher.decrypt(` ${sealed}\n`, ROW)).toBe(text); // as somebody pasted it
+    expect(cipher.decrypt(` ${sealed}\n`, ROW)).toBe(text); // as pasted by hand
     expect([cipher.isEncrypted(sealed), cipher.usesFirstKey(sealed)]).toEqual([true, true]);
   }
 });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { loadKeys } from '../../src/secrets/encryption-keys.ts';
 
-// Loads the keys of a data directory when the test says so, and tells the first.
+// Loads the keys of a data directory when the test says so, and prints the first.
 process.send!('ready');
 await once(process, 'message');
 const [key] = await loadKeys({ setting: undefined, dataDir: process.argv[2]! });

@@ -74,7 +74,7 @@ test('concurrent calls agree on one key', async () => {
   }
 });
 
-/** A process that loads the keys when it is told to, and tells the first. */
+/** A process that loads the keys on request and prints the first. */
 async function starter(dataDir: string): Promise<{ load(): Promise<unknown> }> {
   const child = fork(path.join(import.meta.dirname, 'key-starter.ts'), [dataDir], {
     execArgv: ['--no-warnings', '--import', path.join(import.meta.dirname, '..', 'support', 'ts-loader.mjs')],

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { AppError } from '../../src/lib/errors.ts';
 import type { Grant, SsoClient } from '../../src/sso/sso-client.ts';
 
-/** A text of a JWT's form, signed by nobody. */
+/** A text in the form of a JWT, without a valid signature. */
 export const JWT = [
   Buffer.from('{"alg":"RS256","kid":"JWT-Signature-Key","typ":"JWT"}').toString('base64url'),
   Buffer.from('{"sub":"CHARACTER:EVE:90000001","iss":"login.eveonline.com"}').toString('base64url'),

@@ -25,7 +25,7 @@ test('maintenance drops only staging tables that neither an open run nor a publi
   const [set] = await engine.db.rows<{ run_id: number }>(
     `SELECT run_id FROM published_sets WHERE collector = 'assets'`,
   );
-  // A twin that was late, of a run that has long ended; and the ETag of a page that nobody reads any more.
+  // A late twin of a run that ended long ago, and the ETag of a page that is not read any more.
   const { rows } = await pool.query<{ run_id: number }>(
     `INSERT INTO collection_runs (collector, target, started_at, finished_at, outcome)
      VALUES ('assets', 'character/1', now() - interval '3 days', now() - interval '2 days', 'failed') RETURNING run_id`,

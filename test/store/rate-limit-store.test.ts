@@ -54,7 +54,7 @@ async function hammer(rateLimiter: SharedRateLimiter, route: Route, status = 200
   for (let sent = 0; ; sent++) {
     try {
       const admission = await rateLimiter.admit({ route });
-      await new Promise((resolve) => setImmediate(resolve)); // on its way
+      await new Promise((resolve) => setImmediate(resolve)); // in flight
       admission.complete(status);
     } catch (error) {
       if (!(error instanceof EsiError)) throw error;

@@ -3,7 +3,7 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { memoryRateLimitStore } from './memory-rate-limit-store.ts';
 import { silentLog } from '../../src/lib/log.ts';
 
-/** ESI's limits as they are, our own ceiling lifted, kept in memory. */
+/** A rate limiter in memory with ESI's limits and without our own. */
 export function testRateLimiter(clock: Clock): SharedRateLimiter {
   const throttle = { perMinute: 1_000_000 };
   return new SharedRateLimiter({

@@ -5,7 +5,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import type { Route } from '../../src/esi/facts/routes.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
-/** A request as ESI counts it: when it came, and what it cost. */
+/** A request as ESI counts it: when it arrived, and what it cost. */
 export interface Arrival {
   readonly at: number;
   readonly tokens: number;
@@ -20,13 +20,13 @@ export interface SaturateOptions {
   readonly throttle: RateLimiterOptions['throttle'];
 }
 
-/** Requests that each worker would like to have under way. */
-const LANES = 8;
+/** Requests that each worker has in flight. */
+const CONCURRENCY = 8;
 
-/** A request and its answer take up to so long each way. */
+/** Milliseconds that a request and its answer take at most. */
 const ONE_WAY = 150;
 
-/** The most that any window holds, wherever it is laid: it only has to end at an arrival. */
+/** The most that any window holds. It is enough to check windows that end at an arrival. */
 export function worstWindow(arrivals: readonly Arrival[], windowMs: number): number {
   let worst = 0;
   let sum = 0;
@@ -39,14 +39,14 @@ export function worstWindow(arrivals: readonly Arrival[], windowMs: number): num
   return worst;
 }
 
-/** Workers that ask as fast as they may; ESI counts each request somewhere between its sending and its answer. */
+/** Workers that send as fast as they may. ESI counts each request at some time between its sending and its answer. */
 export async function saturateRateLimiter(clock: VirtualClock, options: SaturateOptions): Promise<Arrival[]> {
   const store = memoryRateLimitStore(() => clock.now());
   const arrivals: Arrival[] = [];
   const end = clock.now() + options.forMs;
   let seed = 7;
   const random = () => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647; // Lehmer's generator
-  const lane = async (rateLimiter: SharedRateLimiter) => {
+  const sendAll = async (rateLimiter: SharedRateLimiter) => {
     while (clock.now() < end) {
       try {
         const admission = await rateLimiter.admit({ route: options.route });
@@ -69,7 +69,7 @@ export async function saturateRateLimiter(clock: VirtualClock, options: Saturate
       clock,
       log: silentLog,
     });
-    for (let n = 0; n < LANES; n++) void lane(rateLimiter);
+    for (let n = 0; n < CONCURRENCY; n++) void sendAll(rateLimiter);
   }
   await clock.runUntil(end);
   return arrivals.filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at);
