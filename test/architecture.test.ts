@@ -228,10 +228,12 @@ describe('commands load what they need only', () => {
   });
 });
 
-/** Rooms whose literals are still to be unpacked. */
-const STILL_PACKED = ['engine', 'store'];
-
 describe('the text of src', () => {
+  test('no two files have the same name', () => {
+    const names = files.map(({ name }) => path.basename(name)).filter((name) => name !== 'index.ts');
+    expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
+  });
+
   test('reads the environment in app/settings.ts only, apart from what embedded servers inherit', () => {
     const reading = files.filter(({ text }) => /\bprocess\.env\b/.test(text)).map(({ name }) => name);
     expect(reading.filter((name) => !name.startsWith('embedded/'))).toEqual(['app/settings.ts']);
@@ -240,11 +242,9 @@ describe('the text of src', () => {
   test('does not pack fields or elements into spread literals', () => {
     // `...{ a, b }` and `...[a, b]` say no more than `a, b`. Conditions (`...(x ? { a } : {})`), calls on a list
     // (`...[a, b].map(f)`) and copies (`[...[...a]]`) do.
-    const packed = files
-      .filter(({ room }) => !STILL_PACKED.includes(room))
-      .flatMap(({ name, text }) =>
-        [...text.matchAll(/\.\.\.(?:\{|\[(?!\.\.\.)(?!.*\]\.)).*/g)].map(([line]) => `${name}: ${line}`),
-      );
+    const packed = files.flatMap(({ name, text }) =>
+      [...text.matchAll(/\.\.\.(?:\{|\[(?!\.\.\.)(?!.*\]\.)).*/g)].map(([line]) => `${name}: ${line}`),
+    );
     expect(packed).toEqual([]);
   });
 });

@@ -5,7 +5,7 @@ import {
   countHistoryTypes,
   readDueTypes,
   wereTypesListed,
-} from '../../store/history/market-history.ts';
+} from '../../store/history/history-store.ts';
 import { writePublishedSnapshot } from '../../store/sets/published-snapshots.ts';
 import { writeProgress } from '../../store/sets/run-progress.ts';
 import { countRequests, readRunStart, type RunKey } from '../../store/sets/runs.ts';

@@ -10,7 +10,7 @@ import {
   type HistoryAnswer,
   type HistoryDay,
   storeHistory,
-} from '../../store/history/market-history.ts';
+} from '../../store/history/history-store.ts';
 import { storeRejectedRows, type RejectedRow } from '../../store/sets/rejected-rows.ts';
 import { writeProgress } from '../../store/sets/run-progress.ts';
 import { addRunCounts } from '../../store/sets/runs.ts';

@@ -11,7 +11,7 @@ import {
   touchStructure,
   type WantedStructure,
   writeStructure,
-} from '../../store/owners/structures.ts';
+} from '../../store/owners/structure-store.ts';
 import { writePublishedSnapshot } from '../../store/sets/published-snapshots.ts';
 import { countRequests, type RunKey } from '../../store/sets/runs.ts';
 import { readRowState } from '../../store/universe/static-rows.ts';

@@ -2,7 +2,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { log, startChild } from '@temporalio/workflow';
 import type { DueRun } from '../../engine/owners/due-runs.ts';
 import { store, storeOnce } from './activity-proxies.ts';
-import { AFFILIATIONS, affiliations } from './refresh-affiliations.ts';
+import { AFFILIATIONS, affiliations } from './update-affiliations.ts';
 import { businessId, collect } from './collect.ts';
 
 /** What a dispatch started. */

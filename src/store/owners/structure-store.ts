@@ -70,8 +70,15 @@ export async function writeStructure(db: Queryable, structure: Structure, now: D
     `UPDATE structures SET name = $2, owner_id = $3, system_id = $4, type_id = $5, position_x = $6, position_y = $7,
             position_z = $8, is_placeholder = false, updated_at = $9 WHERE structure_id = $1`,
     [
-      ...[structureId, name, ownerId, systemId, typeId ?? null],
-      ...[position?.x ?? null, position?.y ?? null, position?.z ?? null, now],
+      structureId,
+      name,
+      ownerId,
+      systemId,
+      typeId ?? null,
+      position?.x ?? null,
+      position?.y ?? null,
+      position?.z ?? null,
+      now,
     ],
   );
 }
