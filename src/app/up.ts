@@ -12,6 +12,7 @@ import { connectClient } from '../temporal/connect.ts';
 import { DISPATCHER, planSchedules, type WantedSchedule } from '../temporal/schedules/plan-schedules.ts';
 import { reconcileSchedules } from '../temporal/schedules/reconcile-schedules.ts';
 import { installTemporalLog } from '../temporal/temporal-log.ts';
+import { terminateRuns } from '../temporal/terminate-runs.ts';
 import { type RunningWorkers, startWorkers } from '../temporal/workers.ts';
 import type { CapacityLine } from './capacity.ts';
 import { type App, createApp } from './create-app.ts';
@@ -109,7 +110,7 @@ async function startAll(
   const applied = await migrate(servers.databaseUrl, new Date());
   if (applied.length > 0) log.info({ applied }, 'applied migrations');
   signal.throwIfAborted();
-  const parts = await startParts(config, log, servers, cleanup);
+  const parts = await startParts(config, log, servers, cleanup, applied.length > 0);
   signal.throwIfAborted();
   const schedules = planSchedules(collectors, scheduleSettings(config));
   const owned = [...collectors.map((collector) => collector.name), DISPATCHER];
@@ -145,12 +146,22 @@ interface Parts {
 }
 
 /** Connects to the servers and starts the workers. */
-async function startParts(config: Config, log: Log, servers: Servers, cleanup: CleanupStack): Promise<Parts> {
+async function startParts(
+  config: Config,
+  log: Log,
+  servers: Servers,
+  cleanup: CleanupStack,
+  isUpgraded: boolean,
+): Promise<Parts> {
   const app = await createApp(config, servers.databaseUrl, log);
   cleanup.push(() => app.close());
   const options = temporalOptions(config, servers);
   const client = await connectClient(options);
   cleanup.push(() => client.connection.close());
+  if (isUpgraded) {
+    const terminated = await terminateRuns(client, 'The collector was upgraded.');
+    if (terminated > 0) log.info({ terminated }, 'terminated workflows of the previous version');
+  }
   const connection = await connectWorker(options);
   cleanup.push(() => connection.close());
   const { namespace } = options;

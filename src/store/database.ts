@@ -60,6 +60,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     application_name: 'eve-collector',
     // An unreachable database must not block a caller for ever: activities are retried.
     connectionTimeoutMillis: 10_000,
+    // The system notices a connection whose other end is lost; otherwise its statement would wait without end.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     types: { getTypeParser: parserOf as typeof pg.types.getTypeParser },
   });
   // An idle connection that breaks is replaced. Without a listener the event would end the process.

@@ -71,15 +71,42 @@ async function applyMigration(client: Client, { name, sql }: Migration): Promise
   );
 }
 
-async function applyMissing(client: Client): Promise<string[]> {
-  await client.query(MIGRATIONS_TABLE);
+async function readMissing(client: Client): Promise<Migration[]> {
   const { rows } = await client.query<{ migration_name: string }>(
     'SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL',
   );
   const applied = new Set(rows.map((row) => row.migration_name));
-  const missing = (await readMigrations()).filter(({ name }) => !applied.has(name));
+  return (await readMigrations()).filter(({ name }) => !applied.has(name));
+}
+
+async function applyMissing(client: Client): Promise<string[]> {
+  await client.query(MIGRATIONS_TABLE);
+  const missing = await readMissing(client);
   for (const migration of missing) await applyMigration(client, migration);
   return missing.map(({ name }) => name);
+}
+
+/**
+ * Throws AppError NOT_MIGRATED where the database lacks a migration: a worker must not write what the next migration does
+ * not expect.
+ */
+export async function assertMigrated(databaseUrl: string): Promise<void> {
+  const client = new Client({ connectionString: databaseUrl });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ known: boolean }>(
+      `SELECT to_regclass('_prisma_migrations') IS NOT NULL AS known`,
+    );
+    const missing = rows[0]?.known ? await readMissing(client) : await readMigrations();
+    if (missing.length === 0) return;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+  throw new AppError(
+    'The database has not been migrated to this version. Run "eve-collector migrate", or start "up" of this version first.',
+    { code: 'NOT_MIGRATED', verdict: 'fail' },
+  );
 }
 
 /**

@@ -20,6 +20,9 @@ export interface WorkerSettings {
   readonly esiRateLimit: number;
 }
 
+/** The task queue of workflows and database work. */
+export const COLLECT_QUEUE = 'collect';
+
 /** Activities that request ESI at once. Each holds up to twenty pages, so their number bounds the memory. */
 const ESI_ACTIVITIES = 10;
 
@@ -57,13 +60,13 @@ export async function startWorkers(engine: EngineContext, settings: WorkerSettin
   const workers = await Promise.all([
     Worker.create({
       ...common,
-      taskQueue: 'collect',
+      taskQueue: COLLECT_QUEUE,
       workflowBundle: { codePath: workflowBundle() },
       maxConcurrentWorkflowTaskExecutions: 20,
       maxConcurrentActivityTaskExecutions: STORE_ACTIVITIES,
       maxCachedWorkflows: 200, // 35 KB each; a run over all regions has 114
-      // A defect in workflow code fails the run instead of blocking it: the next run makes the set whole.
-      workflowFailureErrorTypes: { '*': [], collect: ['NondeterminismError', 'Error'] },
+      // A defect in workflow code fails the workflow instead of blocking it: the next one makes up for it.
+      workflowFailureErrorTypes: { '*': ['NondeterminismError', 'Error'] },
     }),
     Worker.create({
       ...common,

@@ -8,7 +8,11 @@ ALTER TABLE "published_sets" RENAME COLUMN "part" TO "resource";
 ALTER TABLE "published_sets" RENAME COLUMN "doubt_last_modified" TO "suspect_last_modified";
 ALTER TABLE "published_sets" RENAME COLUMN "doubt_rows" TO "suspect_rows";
 
--- By hand: unlogged staging tables, whose rows a run under way requests again.
+-- Runs under way are of the previous version, which has other steps. Their workflows are terminated by the start of this one.
+UPDATE "collection_runs" SET "finished_at" = now(), "outcome" = 'failed', "error" = 'The collector was upgraded.'
+ WHERE "finished_at" IS NULL;
+
+-- By hand: unlogged staging tables, whose rows the next run requests again.
 DROP TABLE "stage"."details";
 DROP TABLE "stage"."detail_readings";
 
@@ -31,7 +35,11 @@ CREATE UNLOGGED TABLE "stage"."enrichment_attempts" (
     "is_complete" BOOLEAN NOT NULL DEFAULT false
 );
 
--- Buckets of the rate limiter, and the keys of their state, take the names that people and the code use for them.
+-- Buckets of the rate limiter, and the keys of their state, take the names that people and the code use for them. What a
+-- worker of the new version may have written before this migration is dropped: it is a quarter of an hour of usage.
+DELETE FROM "esi_buckets"
+ WHERE "state" ? 'externalUsage' OR "bucket" IN ('error limit', 'ESI_RATE_LIMIT', 'ESI_RATE_LIMIT (backfill share)')
+    OR "bucket" LIKE 'hidden limit /%';
 UPDATE "esi_buckets" SET "state" = jsonb_strip_nulls(jsonb_build_object(
     'slots', "state" -> 'slots',
     'leases', "state" -> 'leases',
@@ -51,3 +59,29 @@ UPDATE "esi_buckets" SET "bucket" = CASE "bucket"
         ELSE replace("bucket", 'hidden /', 'hidden limit /')
     END
     WHERE "bucket" IN ('errors', 'ceiling', 'ceiling for backfills') OR "bucket" LIKE 'hidden /%';
+
+-- The reasons of logins that are disabled for how they are stored: such a login is recognised by its reason, and enabled
+-- again when it can be decrypted.
+CREATE TEMP TABLE reworded (old_text TEXT, new_text TEXT) ON COMMIT DROP;
+INSERT INTO reworded VALUES
+    ('There is no token in the row. Log the character in again.',
+     'The token is missing in the database row. Log the character in again.'),
+    ('What is stored as token of this character is no token of EVE. Log the character in again.',
+     'The stored token of this character is not a token of EVE. Log the character in again.'),
+    ('What is stored as token of this character was changed, cut off, or copied from another row. Log the character in again.',
+     'The stored token of this character was changed, truncated, or copied from another row. Log the character in again.'),
+    ('The token was sealed with a key that is not in use here. Add that key to TOKEN_ENCRYPTION_KEY, or log the character in again.',
+     'The stored token was encrypted with a key that is not in use. Add that key to TOKEN_ENCRYPTION_KEY, or log the character in again.');
+UPDATE "esi_tokens" SET "inactive_reason" = new_text FROM reworded WHERE "inactive_reason" = old_text;
+UPDATE "collector_assignments" SET "note" = new_text FROM reworded WHERE "note" = old_text;
+
+-- The staged items of an import of static data from ESI that is under way.
+DO $$
+DECLARE old_name TEXT;
+BEGIN
+    FOR old_name IN SELECT relname FROM pg_class
+                     WHERE relnamespace = 'stage'::regnamespace AND relkind = 'r' AND relname ~ '^r[0-9]+_units$'
+    LOOP
+        EXECUTE format('ALTER TABLE stage.%I RENAME TO %I', old_name, replace(old_name, '_units', '_import_items'));
+    END LOOP;
+END $$;

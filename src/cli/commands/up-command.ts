@@ -16,8 +16,11 @@ export async function upCommand(): Promise<void> {
 export async function runUp(config: Config, log: Log, signal: AbortSignal): Promise<void> {
   try {
     const running = await up(config, log, signal);
-    printResult(formatBanner(running.summary));
-    await running.runUntilAborted();
+    try {
+      printResult(formatBanner(running.summary));
+    } finally {
+      await running.runUntilAborted(); // also stops everything, whatever became of the banner
+    }
   } catch (error) {
     if (!signal.aborted) throw error; // an aborted start is a clean stop
   }

@@ -2,6 +2,7 @@ import { createApp } from '../../app/create-app.ts';
 import { temporalOptions } from '../../app/derived-settings.ts';
 import { findRunning } from '../../app/endpoints.ts';
 import { serveMetrics } from '../../app/serve-metrics.ts';
+import { assertMigrated } from '../../store/migrate.ts';
 import { connectWorker } from '../../temporal/connect-worker.ts';
 import { installTemporalLog } from '../../temporal/temporal-log.ts';
 import { startWorkers } from '../../temporal/workers.ts';
@@ -14,6 +15,7 @@ export async function workerCommand(): Promise<void> {
   const { config, log } = loadSettings();
   installTemporalLog(log);
   const running = await findRunning(config);
+  await assertMigrated(running.databaseUrl);
   const app = await createApp(config, running.databaseUrl, log);
   const options = temporalOptions(config, running);
   const connection = await connectWorker(options);

@@ -76,7 +76,8 @@ function resourceFailure(error: unknown): string | undefined {
   if (error instanceof AppError) {
     const { code, verdict } = error;
     if (code.startsWith('SSO_')) return undefined;
-    return verdict === 'fail' || verdict === 'skip-target' ? describeError(error) : undefined;
+    const isFinal = verdict === 'fail' || verdict === 'skip-target' || code === 'ESI_BAD_SHAPE';
+    return isFinal ? describeError(error) : undefined;
   }
   const { code } = error as { code?: unknown };
   return typeof code === 'string' && BAD_DATA.test(code)

@@ -1,6 +1,6 @@
 import { AppError } from '../../lib/errors.ts';
 import { confirmSnapshot, rejectSnapshot } from '../../store/sets/confirm-snapshot.ts';
-import { enrichmentsDiffer } from '../../store/sets/enrichments.ts';
+import { enrichmentsDiffer, isEnriched } from '../../store/sets/enrichments.ts';
 import type { PublishPlan, PublishResult } from '../../store/sets/publish-plan.ts';
 import { publishSnapshot } from '../../store/sets/publish-snapshot.ts';
 import { readRunResult } from '../../store/sets/runs.ts';
@@ -60,8 +60,11 @@ async function isUnchanged(
     records.every((record) => record.notModified) &&
     records.length === previous?.pages &&
     plan.torn === undefined;
-  if (!isSame || spec.enrichments.length === 0) return isSame;
-  return !(await enrichmentsDiffer(engine.db.pool, spec, run.runId));
+  const isNewer = plan.at > (previous?.lastModified ?? new Date(0));
+  if (!isSame || spec.enrichments.length === 0 || !isNewer) return isSame;
+  // A run that is not enriched, because another step dropped its enrichments, is sent back by publishSnapshot.
+  const { pool } = engine.db;
+  return (await isEnriched(pool, run.runId)) && !(await enrichmentsDiffer(pool, spec, run.runId));
 }
 
 /** Two rows with one key: the snapshot is read again, and at the last attempt published as one that is torn. */

@@ -1,6 +1,7 @@
 import { readPublishedSnapshot, writePublishedSnapshot } from '../../store/sets/published-snapshots.ts';
 import {
   addRunCounts,
+  setRowsRead,
   countRequests,
   readSourceAge,
   recordSourceAge,
@@ -87,7 +88,7 @@ async function collectFromEsi(engine: EngineContext, run: RunRef, step: StepCont
   if (done < total) return { state: 'continue', done, total };
   const counts = await engine.db.transaction(async (client) => {
     const merged = await mergeImportItems(client, run.runId);
-    await addRunCounts(client, run.runId, { read: total });
+    await setRowsRead(client, run.runId, total);
     const { lastModified, expires } = await readSourceAge(client, run.runId);
     const version = lastModified && versionOf(lastModified);
     const published = { runId: run.runId, lastModified, expires, pages: 1, rows: total, version };

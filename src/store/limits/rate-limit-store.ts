@@ -52,7 +52,7 @@ async function lockBuckets(client: PoolClient, buckets: readonly string[]): Prom
        SELECT bucket, state, extract(epoch FROM clock_timestamp())::float8 * 1000 AS now FROM locked`,
       [wanted],
     );
-    if (rows.length === wanted.length) return rows;
+    if (rows.length === wanted.length) return rows.map(withDefaults);
     await client.query(
       `INSERT INTO esi_buckets (bucket, state) SELECT bucket, $2 FROM unnest($1::text[]) AS bucket ON CONFLICT DO NOTHING`,
       [wanted, JSON.stringify(emptyBucket())],
@@ -65,8 +65,14 @@ export async function readBuckets(db: Pick<Database, 'pool'>): Promise<StoredBuc
   const { rows } = await db.pool.query<StoredBucket>(
     `SELECT bucket, state, extract(epoch FROM clock_timestamp())::float8 * 1000 AS now FROM esi_buckets ORDER BY bucket`,
   );
-  return rows;
+  return rows.map(withDefaults);
 }
+
+/** A bucket whose state another version has written may lack fields. */
+const withDefaults = (row: StoredBucket): StoredBucket => ({
+  ...row,
+  state: { ...emptyBucket(), ...row.state },
+});
 
 /** Twice the longest window: usage and leases of a bucket that was not updated for this long have expired. */
 const IDLE_AFTER = '30 minutes';

@@ -144,7 +144,7 @@ export async function readUnservedAssignments(db: Queryable): Promise<UnservedAs
   return rows;
 }
 
-/** Sets the notes of assignments. */
+/** Sets the notes of assignments, except where somebody has logged in meanwhile. */
 export async function setAssignmentNotes(
   db: Queryable,
   notes: readonly { readonly id: number; readonly note: string }[],
@@ -153,7 +153,7 @@ export async function setAssignmentNotes(
   if (notes.length === 0) return;
   await db.query(
     `UPDATE collector_assignments a SET note = n.note, updated_at = $2
-       FROM json_to_recordset($1) AS n (id bigint, note text) WHERE a.id = n.id AND a.note IS NULL`,
+       FROM json_to_recordset($1) AS n (id bigint, note text) WHERE a.id = n.id AND a.note IS NULL AND NOT EXISTS (SELECT ${LOGINS} AND t.is_active)`,
     [JSON.stringify(notes), now],
   );
 }

@@ -156,6 +156,7 @@ export async function updateGrant(
             scopes = $7, last_refreshed_at = $8, updated_at = $8 WHERE id = $1`,
     [id, accessToken, refreshToken, expiresAt, ownerHash, name, scopes.join(','), now],
   );
+  await db.query('DELETE FROM esi_token_scopes WHERE token_id = $1 AND scope <> ALL($2)', [id, scopes]);
   await splitScopes(db, now, id);
 }
 

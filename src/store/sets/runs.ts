@@ -164,6 +164,11 @@ export async function addRunCounts(
   );
 }
 
+/** Sets the number of rows that a run has read, in a step that may be repeated. */
+export async function setRowsRead(db: Queryable, runId: number, rows: number): Promise<void> {
+  await db.query('UPDATE collection_runs SET rows_read = $2 WHERE run_id = $1', [runId, rows]);
+}
+
 /** A closed run, in rows. */
 export interface ClosedRun {
   readonly outcome: Outcome;
