@@ -70,7 +70,7 @@ async function measureCases(
   const clock = benchClock();
   const engine = ownerEngine(servers, simulator, databaseUrl, clock);
   /** An hour later, with a fresh login: one in the hour renews its token, which is no work of a set's. */
-  const nextSet = async (churn: number) => {
+  const nextSnapshot = async (churn: number) => {
     await nextAssets(simulator, 'character', churn);
     clock.advance(CACHE);
     await logInDirector(engine.context, simulator.control);
@@ -82,12 +82,12 @@ async function measureCases(
       await logInDirector(engine.context, simulator.control);
       await servers.admin('CHECKPOINT');
       const first = await measure();
-      await nextSet(0);
+      await nextSnapshot(0);
       const unchanged = await measure();
-      await nextSet(0);
+      await nextSnapshot(0);
       await engine.context.db.pool.query(`UPDATE esi_cache SET etag = '"none"'`);
       const invalid = await measure();
-      await nextSet(CHURN);
+      await nextSnapshot(CHURN);
       const changed = await measure();
       return {
         'first load': first,

@@ -73,7 +73,7 @@ async function measureCases(
   });
   const { pool } = engine.context.db;
   /** A set later, with `churn` of its rows changed, its pages made beforehand. */
-  const nextSet = async (churn: number) => {
+  const nextSnapshot = async (churn: number) => {
     await simulator.control('churn', { share: churn });
     await simulator.control('turn', { region: FORGE });
     await simulator.control('warm', { region: FORGE });
@@ -84,12 +84,12 @@ async function measureCases(
       const measure = () => measureRun(servers, collect, `region/${FORGE}`);
       await servers.admin('CHECKPOINT');
       const first = await measure();
-      await nextSet(0);
+      await nextSnapshot(0);
       const unchanged = await measure();
-      await nextSet(0);
+      await nextSnapshot(0);
       await pool.query(`UPDATE esi_cache SET etag = '"none"'`);
       const invalid = await measure();
-      await nextSet(CHURN);
+      await nextSnapshot(CHURN);
       const changed = await measure();
       return {
         'first load': first,

@@ -9,7 +9,7 @@ beforeEach(async () => {
   engine = await testEngine({ churn: 0.01 });
   await engine.collect('universe');
   await engine.collect('market-orders', FORGE);
-  engine.nextSet();
+  engine.nextSnapshot();
   engine.sim.resetCounters();
 });
 afterEach(async () => {
@@ -34,7 +34,7 @@ test.each(Object.entries(ONCE))('a set %s is read again and published whole', as
   spoil(engine.sim.faults);
   expect(await collect()).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
-  engine.nextSet();
+  engine.nextSnapshot();
   expect(await collect()).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
   await expectExactPast(engine);
@@ -68,7 +68,7 @@ test.each(Object.entries(ALWAYS))(
     expect(new Set(book.map((row) => row.order_id)).size).toBe(book.length);
     // The series goes on, and the first whole set puts all right.
     engine.sim.faults.clear();
-    engine.nextSet();
+    engine.nextSnapshot();
     expect(await collect()).toMatchObject({ outcome: 'published' });
     await expectExactBook(engine);
   },
@@ -81,7 +81,7 @@ test('after a torn set an equal whole one still removes what the torn one had ke
   engine.sim.faults.wrongPages(4);
   expect(await collect()).toMatchObject({ outcome: 'torn', removed: 0 });
   engine.sim.faults.clear();
-  engine.nextSet(); // the same pages, with the same ETags
+  engine.nextSnapshot(); // the same pages, with the same ETags
   expect(await collect()).toMatchObject({ outcome: 'published', removed: 5 });
   await expectExactBook(engine);
 });
@@ -111,13 +111,13 @@ test.each([
     expect(await lastRun(engine)).toMatchObject({ outcome: 'refused', rows_removed: 0 });
     expect(await readBook(engine)).toHaveLength(before);
     expect(await collect()).toMatchObject({ outcome: 'not-due' }); // the same set is no second witness
-    engine.nextSet();
+    engine.nextSnapshot();
     expect(await collect()).toMatchObject({ outcome: 'published' });
     expect(await readBook(engine)).toHaveLength(
       Math.ceil(engine.sim.world.snapshot(FORGE_ID).rows.length * share),
     );
     faults.clear();
-    engine.nextSet();
+    engine.nextSnapshot();
     expect(await collect()).toMatchObject({ outcome: 'published' });
     await expectExactBook(engine);
   },
@@ -128,10 +128,10 @@ test('a recovery in between settles the doubt', async () => {
   for (let round = 0; round < 2; round++) {
     faults.emptySet();
     expect(await collect()).toMatchObject({ outcome: 'refused' });
-    engine.nextSet();
+    engine.nextSnapshot();
     faults.clear();
     expect(await collect()).toMatchObject({ outcome: 'published' });
-    engine.nextSet();
+    engine.nextSnapshot();
   }
   expect(await removedRows()).toBeLessThan(100);
   await expectExactPast(engine);
@@ -140,13 +140,13 @@ test('a recovery in between settles the doubt', async () => {
 test('an unchanged set in between settles the doubt as well', async () => {
   engine.sim.world.setChurn(0);
   await collect();
-  engine.nextSet();
+  engine.nextSnapshot();
   engine.sim.faults.emptySet();
   expect(await collect()).toMatchObject({ outcome: 'refused' });
-  engine.nextSet();
+  engine.nextSnapshot();
   engine.sim.faults.clear();
   expect(await collect()).toMatchObject({ outcome: 'unchanged' });
-  engine.nextSet();
+  engine.nextSnapshot();
   engine.sim.faults.emptySet();
   expect(await collect()).toMatchObject({ outcome: 'refused' });
 });
@@ -154,11 +154,11 @@ test('an unchanged set in between settles the doubt as well', async () => {
 test('a small market that is suddenly empty is not believed at once either', async () => {
   const RENS = 'region/10000030';
   await engine.collect('market-orders', RENS);
-  engine.nextSet();
+  engine.nextSnapshot();
   engine.sim.faults.emptySet({ route: '/markets/10000030/' });
   expect(await engine.collect('market-orders', RENS)).toMatchObject({ outcome: 'refused' });
   engine.sim.faults.clear();
-  engine.nextSet();
+  engine.nextSnapshot();
   expect(await engine.collect('market-orders', RENS)).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine, 10000030);
 });

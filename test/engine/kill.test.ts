@@ -11,7 +11,7 @@ import {
   lastRun,
   orderRequests,
 } from '../support/orders.ts';
-import { drive, driveUntil, reading } from '../support/runs.ts';
+import { drive, driveUntil, assertRead } from '../support/runs.ts';
 
 /** Runs that are killed, repeated, or not alone. */
 let engine: TestEngine;
@@ -19,7 +19,7 @@ beforeEach(async () => {
   engine = await testEngine({ churn: 0.01 });
   await engine.collect('universe');
   await engine.collect('market-orders', FORGE);
-  engine.nextSet();
+  engine.nextSnapshot();
   engine.sim.resetCounters();
 });
 afterEach(async () => {
@@ -47,12 +47,12 @@ test('a run that is killed in the middle of its pages goes on without asking the
       },
     },
   });
-  const { run } = reading(await dying.begin());
+  const { run } = assertRead(await dying.begin());
   await dying.readChunk(run, { from: 2, to: 2 });
   await expect(dying.readChunk(run, { from: 3, to: 3 })).rejects.toThrow('killed');
 
   const again = steps('w1', { context: engine.restart() });
-  expect(reading(await again.begin()).run).toEqual(run);
+  expect(assertRead(await again.begin()).run).toEqual(run);
   expect(await drive(again)).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
   const pages = orderRequests(engine).map((r) => /page=(\d+)/.exec(r.path)?.[1] ?? '1');
@@ -62,7 +62,7 @@ test('a run that is killed in the middle of its pages goes on without asking the
 
 test('every step can be repeated, and says the same', async () => {
   const by = steps('w1');
-  const { run, chunks } = reading(await by.begin());
+  const { run, chunks } = assertRead(await by.begin());
   for (let n = 0; n < 2; n++) for (const chunk of chunks) await by.readChunk(run, chunk);
   for (let n = 0; n < 2; n++) await by.enrich(run);
   const done = await by.publish(run, false);
@@ -83,14 +83,14 @@ test('what was read and not published leaves no ETag behind: the change still co
   const { order_id } = engine.sim.world.orders(FORGE_ID)[3]!;
   engine.sim.world.changeOrder(FORGE_ID, order_id, { price: 123.45 });
   await driveUntil(steps('killed'), 'publish');
-  engine.nextSet();
+  engine.nextSnapshot();
   engine.sim.world.setChurn(0, FORGE_ID);
   expect(await engine.collect('market-orders', FORGE)).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
   expect(
     await engine.db.rows('SELECT outcome, error FROM collection_runs WHERE workflow_run_id = $1', ['killed']),
   ).toEqual([{ outcome: 'failed', error: 'The run was ended from outside.' }]);
-  engine.nextSet();
+  engine.nextSnapshot();
   await engine.collect('market-orders', FORGE);
   const stages = await engine.db.rows(
     `SELECT relname FROM pg_class WHERE relnamespace = 'stage'::regnamespace AND relname ~ '^r\\d+$'`,
@@ -113,14 +113,14 @@ test('a run that read against the set before last asks its 304 pages again', asy
   const { world } = engine.sim;
   world.setChurn(0, FORGE_ID);
   await engine.collect('market-orders', FORGE);
-  engine.nextSet();
+  engine.nextSnapshot();
   const at = (n: number) => world.orders(FORGE_ID)[n]!;
   const before = at(2_450);
   // A twin publishes a set in which page 3 is another; then page 3 is as it was, and the slow run reads.
   world.changeOrder(FORGE_ID, before.order_id, { price: 5 });
   const fast = steps('w1', { workflowId: 'fast' });
   await driveUntil(fast, 'publish');
-  engine.nextSet();
+  engine.nextSnapshot();
   world.changeOrder(FORGE_ID, before.order_id, { price: before.price });
   world.changeOrder(FORGE_ID, at(10).order_id, { price: 6 });
   const slow = steps('w2', { workflowId: 'slow' });
@@ -134,7 +134,7 @@ test('a run that read against the set before last asks its 304 pages again', asy
 test('whoever brings an older set than stands changes nothing', async () => {
   const slow = steps('w1', { workflowId: 'slow' });
   const run = await driveUntil(slow, 'publish');
-  engine.nextSet();
+  engine.nextSnapshot();
   expect(await engine.collect('market-orders', FORGE)).toMatchObject({ outcome: 'published' });
   expect(await slow.publish(run, false)).toMatchObject({
     summary: { outcome: 'unchanged', detail: 'a newer snapshot was published meanwhile' },
@@ -166,9 +166,9 @@ test('a database connection that breaks while publishing costs the run, not the 
 
 test('pages that were staged long ago are read again when their set is over', async () => {
   const by = steps('w1');
-  const { run } = reading(await by.begin());
+  const { run } = assertRead(await by.begin());
   await by.readChunk(run, { from: 2, to: 2 });
-  engine.nextSet();
+  engine.nextSnapshot();
   await by.readChunk(run, { from: 3, to: 3 });
   expect(await drive(by)).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
@@ -195,7 +195,7 @@ test('after a run that failed nothing is asked before the set that it saw expire
   engine.sim.resetCounters();
   expect(await engine.collect('market-orders', FORGE)).toMatchObject({ outcome: 'not-due' });
   expect(engine.sim.requests()).toEqual([]);
-  engine.nextSet();
+  engine.nextSnapshot();
   expect(await engine.collect('market-orders', FORGE)).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
 });

@@ -101,7 +101,7 @@ test('a closed order does not wait for unknown ids', async () => {
   await engine.db.pool.query('DELETE FROM types WHERE type_id = $1', [gone.type_id]);
   for (const { order_id, type_id } of world().orders(FORGE_ID).slice())
     if (type_id === gone.type_id) world().removeOrder(FORGE_ID, order_id);
-  engine.nextSet();
+  engine.nextSnapshot();
   expect(await collect()).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
 }, 20_000);

@@ -4,13 +4,13 @@ import { type TestEngine, testEngine } from '../support/engine.ts';
 import {
   expectExactBook,
   expectExactPast,
-  footprint,
+  rowVersions,
   FORGE,
   FORGE_ID,
   lastRun,
   orderRequests,
 } from '../support/orders.ts';
-import { emptyStages } from '../support/owners.ts';
+import { truncateStagingTables } from '../support/owners.ts';
 
 let engine: TestEngine;
 beforeEach(async () => {
@@ -51,7 +51,7 @@ test('every past book is exact to the row', async () => {
   world().setChurn(0.02);
   for (let set = 0; set < 6; set++) {
     expect(await collect()).toMatchObject({ outcome: 'published' });
-    engine.nextSet();
+    engine.nextSnapshot();
   }
   expect(world().snapshots(FORGE_ID)).toHaveLength(6);
   await expectExactPast(engine);
@@ -72,23 +72,23 @@ test('nothing is asked before Expires', async () => {
 
 test('a set in which nothing changed answers 304 on every page and touches no row', async () => {
   await collect();
-  const before = await footprint(engine, 'market_orders_public');
+  const before = await rowVersions(engine, 'market_orders_public');
   for (let set = 0; set < 2; set++) {
-    engine.nextSet();
+    engine.nextSnapshot();
     engine.sim.resetCounters();
     expect(await collect()).toMatchObject({ outcome: 'unchanged', inserted: 0, changed: 0, removed: 0 });
     expect(orderRequests(engine).map((r) => r.status)).toEqual([304, 304, 304]);
     expect(await lastRun(engine)).toMatchObject({ requests: 3, not_modified: 3, rows_read: 0, pages: 3 });
   }
-  expect(await footprint(engine, 'market_orders_public')).toEqual(before);
-  expect(await footprint(engine, 'market_order_changes')).toEqual([]);
+  expect(await rowVersions(engine, 'market_orders_public')).toEqual(before);
+  expect(await rowVersions(engine, 'market_order_changes')).toEqual([]);
   expect(await engine.db.rows('SELECT DISTINCT observed_at FROM market_type_series')).toHaveLength(1);
 });
 
 test('of a changed set only the changed page is sent, and only the changed rows are written', async () => {
   await collect();
-  const before = await footprint(engine, 'market_orders_public');
-  engine.nextSet();
+  const before = await rowVersions(engine, 'market_orders_public');
+  engine.nextSnapshot();
   const { order_id } = change(1_500, { price: 77.25 });
   engine.sim.resetCounters();
   expect(await collect()).toMatchObject({ outcome: 'published', inserted: 0, changed: 1, removed: 0 });
@@ -104,7 +104,7 @@ test('of a changed set only the changed page is sent, and only the changed rows 
     rows_changed: 1,
   });
   await expectExactBook(engine);
-  const after = await footprint(engine, 'market_orders_public');
+  const after = await rowVersions(engine, 'market_orders_public');
   expect(after.filter((row) => !before.includes(row))).toHaveLength(1);
   expect(await engine.db.rows('SELECT order_id, ended_by FROM market_order_changes')).toEqual([
     { order_id, ended_by: 'price' },
@@ -114,19 +114,19 @@ test('of a changed set only the changed page is sent, and only the changed rows 
 test('rows of 304 pages are carried from set to set, however many', async () => {
   await collect();
   for (const at of [100, 1_100, 2_100, 150]) {
-    engine.nextSet();
+    engine.nextSnapshot();
     change(at, { volume_remain: 1 });
     expect(await collect()).toMatchObject({ outcome: 'published', changed: 1, removed: 0 });
     await expectExactBook(engine);
   }
-  engine.nextSet();
+  engine.nextSnapshot();
   expect(await collect()).toMatchObject({ outcome: 'unchanged' });
   await expectExactPast(engine);
 });
 
 test('a set that loses a page loses the rows of that page, no more', async () => {
   await collect();
-  engine.nextSet();
+  engine.nextSnapshot();
   for (const { order_id } of world().orders(FORGE_ID).slice(2_000)) world().removeOrder(FORGE_ID, order_id);
   engine.sim.resetCounters();
   expect(await collect()).toMatchObject({ outcome: 'published', removed: 500, changed: 0 });
@@ -140,7 +140,7 @@ test('after a restart the next run still knows Expires and ETags', async () => {
   const context = engine.restart();
   const again = () => collectTarget(context, { collector: 'market-orders', target: FORGE });
   expect(await again()).toMatchObject({ outcome: 'not-due' });
-  engine.nextSet();
+  engine.nextSnapshot();
   expect(await again()).toMatchObject({ outcome: 'unchanged' });
   expect(orderRequests(engine).map((r) => r.status)).toEqual([304, 304, 304]);
 });
@@ -148,7 +148,7 @@ test('after a restart the next run still knows Expires and ETags', async () => {
 test('a page whose ETag is gone is read anew rather than taken for what it was', async () => {
   await collect();
   await engine.db.pool.query(`UPDATE stage.pages SET etag = NULL WHERE page = 2`);
-  engine.nextSet();
+  engine.nextSnapshot();
   change(1_500, { price: 5 });
   engine.sim.resetCounters();
   expect(await collect()).toMatchObject({ outcome: 'published', changed: 1 });
@@ -158,8 +158,8 @@ test('a page whose ETag is gone is read anew rather than taken for what it was',
 
 test('a crash of the database server, which empties the stages, costs a full reading and no row', async () => {
   await collect();
-  await emptyStages(engine);
-  engine.nextSet();
+  await truncateStagingTables(engine);
+  engine.nextSnapshot();
   change(10, { price: 3 });
   engine.sim.resetCounters();
   expect(await collect()).toMatchObject({ outcome: 'published', changed: 1, removed: 0, inserted: 0 });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Price } from '../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
-import { footprint, lastRun } from '../support/orders.ts';
+import { rowVersions, lastRun } from '../support/orders.ts';
 
 let engine: TestEngine;
 beforeEach(async () => {
@@ -74,7 +74,7 @@ test('a price that is left out later is a difference', async () => {
 
 test('an unchanged list writes nothing, whether it answers 304 or 200', async () => {
   await collect();
-  const before = await footprint(engine, 'market_prices');
+  const before = await rowVersions(engine, 'market_prices');
   nextHour();
   expect(await collect()).toMatchObject({ outcome: 'unchanged' });
   expect(engine.sim.requests().map((r) => r.status)).toEqual([200, 304]);
@@ -82,7 +82,7 @@ test('an unchanged list writes nothing, whether it answers 304 or 200', async ()
   await engine.db.pool.query('UPDATE stage.pages SET etag = NULL');
   expect(await collect()).toMatchObject({ outcome: 'unchanged' });
   expect(engine.sim.requests().at(-1)?.status).toBe(200);
-  expect(await footprint(engine, 'market_prices')).toEqual(before);
+  expect(await rowVersions(engine, 'market_prices')).toEqual(before);
 });
 
 test('a type that the list gives twice makes the list torn, and then counts once', async () => {

@@ -5,7 +5,7 @@ import {
   DOMAIN,
   DOMAIN_ID,
   expectExactBook,
-  footprint,
+  rowVersions,
   FORGE,
   FORGE_ID,
   lastRun,
@@ -64,7 +64,7 @@ test.each(Object.entries(BAD))(
     expect(await lastRun(engine)).toMatchObject({ rows_read: 2_500, rows_rejected: 1, rows_inserted: 2_499 });
     // Without the fault the order comes, and nothing else.
     engine.sim.faults.clear();
-    engine.nextSet();
+    engine.nextSnapshot();
     expect(await collect()).toMatchObject({ outcome: 'published', inserted: 1, changed: 0, removed: 0 });
     await expectExactBook(engine);
   },
@@ -82,13 +82,13 @@ test('a NaN in a page rejects one row, not the page', async () => {
 
 test('an open order whose row is invalid retains its version, also while its page answers 304', async () => {
   await collect();
-  engine.nextSet();
+  engine.nextSnapshot();
   const bad = orderAt(1_200);
   spoil(bad, (row) => ({ ...row, price: 'NaN' }));
   world().changeOrder(FORGE_ID, orderAt(10).order_id, { price: 8.5 });
   expect(await collect()).toMatchObject({ outcome: 'published', changed: 1, removed: 0 });
   expect((await readBook(engine)).find((row) => row.order_id === bad.order_id)?.price).toBe(bad.price);
-  engine.nextSet(); // page 2 is spoilt in the same way and answers 304
+  engine.nextSnapshot(); // page 2 is spoilt in the same way and answers 304
   world().changeOrder(FORGE_ID, orderAt(11).order_id, { price: 9.5 });
   expect(await collect()).toMatchObject({ outcome: 'published', changed: 1, removed: 0 });
   expect((await readBook(engine)).find((row) => row.order_id === bad.order_id)?.price).toBe(bad.price);
@@ -101,17 +101,17 @@ test.each([
   'a row with %s may be any order, so no order is closed, also while the page answers 304',
   async (_, patch) => {
     await collect();
-    engine.nextSet();
+    engine.nextSnapshot();
     const bad = orderAt(1_200);
     spoil(bad, (row) => ({ ...row, ...patch }));
     world().removeOrder(FORGE_ID, orderAt(2_400).order_id);
     expect(await collect()).toMatchObject({ outcome: 'unchanged', removed: 0 });
-    engine.nextSet();
+    engine.nextSnapshot();
     world().changeOrder(FORGE_ID, orderAt(10).order_id, { price: 8.5 });
     expect(await collect()).toMatchObject({ outcome: 'published', changed: 1, removed: 0 });
     expect(await readBook(engine)).toHaveLength(2_500);
     engine.sim.faults.clear();
-    engine.nextSet();
+    engine.nextSnapshot();
     expect(await collect()).toMatchObject({ outcome: 'published', removed: 1 });
     await expectExactBook(engine);
   },
@@ -122,7 +122,7 @@ test('a new order whose row is invalid does not make later snapshots torn', asyn
   spoil(bad, (row) => ({ ...row, price: null }));
   await collect();
   for (let set = 0; set < 2; set++) {
-    engine.nextSet();
+    engine.nextSnapshot();
     world().changeOrder(FORGE_ID, orderAt(10 + set).order_id, { price: 8.5 });
     expect(await collect()).toMatchObject({ outcome: 'published', changed: 1 });
   }
@@ -140,8 +140,8 @@ test('unknown fields are ignored and unknown enum values are stored', async () =
 
 test('a snapshot of which a third is invalid is refused', async () => {
   await collect();
-  const before = await footprint(engine, 'market_orders_public');
-  engine.nextSet();
+  const before = await rowVersions(engine, 'market_orders_public');
+  engine.nextSnapshot();
   engine.sim.faults.mutateRows((row) =>
     'order_id' in row && row.order_id % 10 < 3 ? { ...row, price: '1' } : row,
   );
@@ -149,10 +149,10 @@ test('a snapshot of which a third is invalid is refused', async () => {
     outcome: 'refused',
     detail: expect.stringMatching(/ of 2500 rows failed/),
   });
-  expect(await footprint(engine, 'market_orders_public')).toEqual(before);
-  expect((await rejected()).length).toBe(300); // a hundred of each page
+  expect(await rowVersions(engine, 'market_orders_public')).toEqual(before);
+  expect((await rejected()).length).toBe(300); // a hundred of each page tell enough
   engine.sim.faults.clear();
-  engine.nextSet();
+  engine.nextSnapshot();
   expect(await collect()).toMatchObject({ outcome: 'unchanged' });
 });
 
@@ -179,7 +179,7 @@ test('an order that belongs to another region is rejected', async () => {
     },
   ]);
   await expectExactBook(engine);
-  engine.nextSet();
+  engine.nextSnapshot();
   world().changeOrder(DOMAIN_ID, world().orders(DOMAIN_ID)[9]!.order_id, { price: 1.5 });
   expect(await collect(DOMAIN)).toMatchObject({ outcome: 'published', changed: 1 });
 });

@@ -18,8 +18,8 @@ afterEach(async () => {
 const world = () => engine.sim.world;
 const orders = () => world().orders(FORGE_ID);
 
-async function nextSet(): Promise<Date> {
-  engine.nextSet();
+async function nextSnapshot(): Promise<Date> {
+  engine.nextSnapshot();
   expect(await engine.collect('market-orders', FORGE)).toMatchObject({ outcome: 'published' });
   return world().snapshot(FORGE_ID).lastModified;
 }
@@ -63,22 +63,24 @@ test('market_type_series has further rows only for types whose figures changed',
   const alone = byType.find((list) => list.length === 1)![0]!;
   // The worst ask becomes worse still: the book changes, the figures do not.
   world().changeOrder(FORGE_ID, worst.order_id, { price: worst.price + 1 });
-  expect(await series('observed_at = $1', [await nextSet()])).toEqual([]);
+  expect(await series('observed_at = $1', [await nextSnapshot()])).toEqual([]);
   world().changeOrder(FORGE_ID, best.order_id, { volume_remain: best.volume_remain + 5 });
   world().removeOrder(FORGE_ID, alone.order_id); // its type vanishes
   const changed = [best.type_id, alone.type_id].toSorted((a, b) => a - b);
-  const at = await nextSet();
+  const at = await nextSnapshot();
   expect(await series('observed_at = $1', [at])).toEqual(changed.map((id) => figures(id, orders())));
   expect(await series('type_id = $1 AND observed_at = $2', [alone.type_id, at])).toEqual([
     { ...figures(alone.type_id, []), bid_orders: 0, ask_orders: 0, best_bid: null, best_ask: null },
   ]);
   world().addOrder(FORGE_ID, { ...alone, order_id: alone.order_id });
-  expect(await series('observed_at = $1', [await nextSet()])).toEqual([figures(alone.type_id, orders())]);
+  expect(await series('observed_at = $1', [await nextSnapshot()])).toEqual([
+    figures(alone.type_id, orders()),
+  ]);
 });
 
 test('the newest market_type_series row of each type equals the book after many snapshots', async () => {
   world().setChurn(0.05, FORGE_ID);
-  for (let set = 0; set < 6; set++) await nextSet();
+  for (let set = 0; set < 6; set++) await nextSnapshot();
   const newest = await engine.db.rows<{ type_id: number }>(
     `SELECT DISTINCT ON (type_id) type_id, best_bid, best_ask, spread, bid_volume, ask_volume, bid_orders, ask_orders
        FROM market_type_series ORDER BY type_id, observed_at DESC`,
@@ -102,19 +104,19 @@ test('market_order_events has the events of an order: opened, price, volume, clo
   );
   const life: [string, Date][] = [['opened', start]];
   world().changeOrder(FORGE_ID, order_id, { price: price + 1 });
-  life.push(['price', await nextSet()]);
+  life.push(['price', await nextSnapshot()]);
   world().changeOrder(FORGE_ID, order_id, { volume_remain: volume_remain + 1 });
-  life.push(['volume', await nextSet()]);
+  life.push(['volume', await nextSnapshot()]);
   world().changeOrder(FORGE_ID, order_id, { price: price + 2, volume_remain: volume_remain + 2 });
-  const both = await nextSet();
+  const both = await nextSnapshot();
   life.push(['price', both], ['volume', both]);
   world().changeOrder(FORGE_ID, order_id, { volume_total: volume_total + 10 }); // no event of its own
-  await nextSet();
+  await nextSnapshot();
   const order = orders().find((o) => o.order_id === order_id)!;
   world().removeOrder(FORGE_ID, order_id);
-  life.push(['closed', await nextSet()]);
+  life.push(['closed', await nextSnapshot()]);
   world().addOrder(FORGE_ID, order);
-  life.push(['opened', await nextSet()]);
+  life.push(['opened', await nextSnapshot()]);
   const events = await engine.db.rows(
     'SELECT * FROM market_order_events WHERE order_id = $1 ORDER BY at, event',
     [order_id],

@@ -5,7 +5,7 @@ import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import { STATIC_TABLE_NAMES, STATIC_TABLES } from '../../src/store/universe/static-tables.ts';
 import { makeZip } from '../../simulator/zip.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
-import { footprint, lastRun } from '../support/orders.ts';
+import { rowVersions, lastRun } from '../support/orders.ts';
 
 let engine: TestEngine;
 afterEach(async () => {
@@ -26,7 +26,7 @@ async function tables(columns = (name: (typeof STATIC_TABLE_NAMES)[number]) => S
 
 const prints = async () => {
   const all: Record<string, string[]> = {};
-  for (const name of STATIC_TABLE_NAMES) all[name] = await footprint(engine, name);
+  for (const name of STATIC_TABLE_NAMES) all[name] = await rowVersions(engine, name);
   return all;
 };
 

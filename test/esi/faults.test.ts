@@ -5,7 +5,8 @@ import { EsiError } from '../../src/esi/esi-error.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { Faults } from '../../simulator/index.ts';
 import { testRateLimiter } from '../support/rate-limiter.ts';
-import { AGENT, errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
+import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
+import { TEST_USER_AGENT } from '../support/user-agent.ts';
 
 const STATUS = { route: '/status' } as const satisfies EsiRequest; // 600 tokens in fifteen minutes
 const QUARTER = 15 * 60_000;
@@ -26,7 +27,13 @@ afterEach(async () => {
 function another(): EsiClient {
   const { clock, sim } = esi;
   const rateLimiter = testRateLimiter(clock);
-  const client = new EsiClient({ baseUrl: sim.url, userAgent: AGENT, rateLimiter, clock, log: silentLog });
+  const client = new EsiClient({
+    baseUrl: sim.url,
+    userAgent: TEST_USER_AGENT,
+    rateLimiter,
+    clock,
+    log: silentLog,
+  });
   others.push(client);
   return client;
 }

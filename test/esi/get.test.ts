@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, expect, test } from '@jest/globals';
 import { COMPATIBILITY_DATE } from '../../src/esi/facts/routes.ts';
-import { AGENT, errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
+import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
+import { TEST_USER_AGENT } from '../support/user-agent.ts';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -53,7 +54,7 @@ test('requests carry user agent, compatibility date and gzip support', async () 
   expect((await client.get({ ...PRICES, etag: 'W/"a"' })).json).toEqual([1]);
   expect(seen).toEqual([
     expect.objectContaining({
-      'user-agent': AGENT,
+      'user-agent': TEST_USER_AGENT,
       'x-compatibility-date': COMPATIBILITY_DATE,
       'accept-encoding': 'gzip',
       accept: 'application/json',

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EsiClient } from '../../src/esi/esi-client.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { Faults } from '../../simulator/index.ts';
-import { AGENT, errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
+import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
+import { TEST_USER_AGENT } from '../support/user-agent.ts';
 import { testRateLimiter } from '../support/rate-limiter.ts';
 
 let esi: TestEsi;
@@ -51,7 +52,7 @@ describe('ESI timeouts', () => {
     const timeouts = { headers };
     impatient = new EsiClient({
       baseUrl: sim.url,
-      userAgent: AGENT,
+      userAgent: TEST_USER_AGENT,
       rateLimiter,
       clock,
       timeouts,

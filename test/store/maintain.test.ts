@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { maintain } from '../../src/store/maintenance.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
-import { ANNA, logIn, ofCharacter } from '../support/owners.ts';
+import { ANNA, logIn, characterTarget } from '../support/owners.ts';
 
 let engine: TestEngine;
 beforeEach(async () => {
   engine = await testEngine();
   await engine.collect('universe');
   await logIn(engine, ANNA);
-  await engine.collect('assets', ofCharacter(ANNA));
+  await engine.collect('assets', characterTarget(ANNA));
 });
 afterEach(() => engine.close());
 

@@ -10,39 +10,40 @@ import { type RunningWorkers, startWorkers } from '../../src/temporal/workers.ts
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../simulator/index.ts';
 import { type TestDatabase, testDatabase } from './database.ts';
 import { type TestTemporal, testTemporal } from './temporal.ts';
+import { TEST_USER_AGENT } from './user-agent.ts';
 
 export interface TestApp {
   readonly sim: Simulator;
   readonly db: TestDatabase;
   readonly temporal: TestTemporal;
   readonly config: Config;
-  readonly app: App;
+  readonly context: App;
   /** Starts the two workers of a process. */
-  work(): Promise<RunningWorkers>;
+  startWorkers(): Promise<RunningWorkers>;
   /** Starts the workflow `collect`, under the business id unless another is given. */
   start(input: CollectInput, workflowId?: string): Promise<WorkflowHandle>;
-  /** The run's result. */
+  /** Runs the workflow `collect` and returns its result. */
   collect(input: CollectInput, workflowId?: string): Promise<Record<string, unknown>>;
-  /** Lets the target be asked again at once, or at `when`; ESI has a new set by then. */
-  nextSet(regionId: number, when?: Date): Promise<void>;
+  /** Makes ESI have a newer snapshot of the region and lets the published one expire at once, or at `when`. */
+  nextSnapshot(regionId: number, when?: Date): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What the workflow `collect` is started with. */
+/** The input of the workflow `collect`. */
 export interface CollectInput {
   readonly collector: string;
   readonly target?: string;
   readonly waitUntilDue?: boolean;
 }
 
-/** Settings for parts that are to work at once and in peace. */
+/** Settings of a process that uses the simulated ESI and is not slowed down by the limit on all requests. */
 export function testSettings(
   sim: Pick<Simulator, 'url' | 'sdeUrl'>,
   dataDir: string,
 ): Record<string, string> {
   return {
     DATA_DIR: dataDir,
-    ESI_USER_AGENT: 'eve-collector-test (test@example.com)',
+    ESI_USER_AGENT: TEST_USER_AGENT,
     ESI_BASE_URL: sim.url,
     SDE_BASE_URL: sim.sdeUrl,
     ESI_RATE_LIMIT: '1000000',
@@ -52,33 +53,33 @@ export function testSettings(
   };
 }
 
-let runtimeIsQuiet = false;
+let isRuntimeInstalled = false;
 
-/** One Runtime per process, and so per test file. */
-export function quietRuntime(): void {
-  if (!runtimeIsQuiet)
-    Runtime.install({
-      logger: new DefaultLogger('ERROR', () => undefined),
-      telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' }, forward: {} } },
-      shutdownSignals: [],
-    });
-  runtimeIsQuiet = true;
+/** Installs a Temporal Runtime without log output. A process has one Runtime, and so has a test file. */
+export function installSilentRuntime(): void {
+  if (isRuntimeInstalled) return;
+  Runtime.install({
+    logger: new DefaultLogger('ERROR', () => undefined),
+    telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' }, forward: {} } },
+    shutdownSignals: [],
+  });
+  isRuntimeInstalled = true;
 }
 
-/** All real parts of a process on a database, a namespace and a simulated ESI of their own. No worker runs yet. */
+/** All parts of a process, with a database, a namespace and a simulated ESI of their own. No worker runs yet. */
 export async function testApp(
   options: SimulatorOptions & { settings?: Record<string, string> } = {},
 ): Promise<TestApp> {
-  quietRuntime();
+  installSilentRuntime();
   const [sim, db, temporal, dataDir] = await Promise.all([
     startSimulator(options),
     testDatabase(new Date()),
     testTemporal(),
-    mkdtemp(path.join(process.env['EVE_TEST_TMP'] ?? tmpdir(), 'eve-house-')),
+    mkdtemp(path.join(process.env['EVE_TEST_TMP'] ?? tmpdir(), 'eve-app-')),
   ]);
   const { client, address, namespace } = temporal;
   const config = readConfig({ ...testSettings(sim, dataDir), SSO_BASE_URL: sim.ssoUrl, ...options.settings });
-  const app = await createApp(config, db.url, silentLog);
+  const context = await createApp(config, db.url, silentLog);
   const connection = await NativeConnection.connect({ address });
   const running: RunningWorkers[] = [];
   const start = (input: CollectInput, workflowId?: string) =>
@@ -88,23 +89,28 @@ export async function testApp(
       args: [input],
     });
   return {
-    ...{ sim, db, temporal, config, app, start },
-    async work() {
-      const workers = await startWorkers(app, { connection, namespace, esiRateLimit: 1_000_000 });
+    sim,
+    db,
+    temporal,
+    config,
+    context,
+    start,
+    async startWorkers() {
+      const workers = await startWorkers(context, { connection, namespace, esiRateLimit: 1_000_000 });
       running.push(workers);
       return workers;
     },
     async collect(input, workflowId) {
       return (await (await start(input, workflowId)).result()) as Record<string, unknown>;
     },
-    async nextSet(regionId, when = new Date(0)) {
+    async nextSnapshot(regionId, when = new Date(0)) {
       sim.world.turn(regionId);
       await db.rows('UPDATE published_sets SET expires = $2 WHERE target = $1', [`region/${regionId}`, when]);
     },
     async close() {
       await Promise.all(running.map((workers) => workers.stop()));
       await connection.close();
-      await app.close();
+      await context.close();
       await Promise.all([sim.close(), db.drop(), temporal.close()]);
       await rm(dataDir, { recursive: true, force: true });
     },

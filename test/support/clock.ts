@@ -1,13 +1,13 @@
 import type { Clock } from '../../src/lib/clock.ts';
 
 export interface TestClock extends Clock {
-  /** Moves time on; sleepers whose time has come wake up. */
+  /** Moves the clock forward. */
   advance(ms: number): void;
-  /** Sleeping does not wait: it moves time on by itself. */
+  /** The durations that were slept. Sleeping returns at once and moves the clock forward. */
   readonly slept: number[];
 }
 
-/** A clock that stands still until it is moved. `sleep` moves it, so that nothing waits in real time. */
+/** A clock that moves only by `advance` and `sleep`, so that nothing waits in real time. */
 export function testClock(start = Date.parse('2026-11-20T14:00:00Z')): TestClock {
   let now = start;
   const slept: number[] = [];

@@ -6,13 +6,14 @@ import path from 'node:path';
 import type { Endpoints } from '../../src/app/endpoints.ts';
 import type { Simulator } from '../../simulator/index.ts';
 import { eventually } from './temporal.ts';
+import { TEST_USER_AGENT } from './user-agent.ts';
 
 const BIN = path.join(import.meta.dirname, '..', '..', 'bin', 'eve-collector.mjs');
 
 /** The schedules that exist when only the universe and market orders are collected. */
 export const SCHEDULES = ['universe', 'market-orders', 'market-prices', 'maintenance'];
 
-/** The variables that a program needs; settings of the person who runs the tests must not get through. */
+/** The variables that a process inherits. Settings of the person who runs the tests must not reach it. */
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'SystemRoot'];
 
 export interface Ended {
@@ -67,7 +68,7 @@ export async function createCommandRunner(settings: Record<string, string>): Pro
   const children = new Set<Running>();
   const environment = {
     ...Object.fromEntries(INHERITED.map((name) => [name, process.env[name]])),
-    ESI_USER_AGENT: 'eve-collector-test (test@example.com)',
+    ESI_USER_AGENT: TEST_USER_AGENT,
     HTTP_PORT: '0',
     METRICS_PORT: '0',
     COLLECT_MARKET_HISTORY: 'false',
@@ -133,7 +134,7 @@ export async function createCommandRunner(settings: Record<string, string>): Pro
   };
 }
 
-/** Sends Ctrl-C; gives the milliseconds until the process ended. */
+/** Sends Ctrl-C and returns the milliseconds until the process ended. */
 export async function interrupt({ child, ended }: Running): Promise<number> {
   const started = Date.now();
   if (child.exitCode === null) child.kill('SIGINT');

@@ -40,7 +40,7 @@ function databaseUrl(name: string): string {
 const randomName = () => `test_${randomBytes(6).toString('hex')}`;
 
 /**
- * A database of its own, empty or a copy of `template`; `drop` removes it. FILE_COPY takes 60 ms for the 10 MB of a
+ * A new database, empty or a copy of `template`; `drop` removes it. FILE_COPY takes 60 ms for the 10 MB of a
  * migrated database where the default, WAL_LOG, takes 180 ms.
  */
 export async function emptyDatabase(template?: string): Promise<{ url: string; drop(): Promise<void> }> {
@@ -86,7 +86,7 @@ async function migratedTemplate(now: Date): Promise<string> {
     await client.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK]);
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name]);
     if (rowCount !== 0) return name;
-    // The template gets its name when it is complete: a killed test run leaves no half of one.
+    // The template gets its name when it is complete, so a killed test run leaves no incomplete template.
     const draft = randomName();
     await client.query(`CREATE DATABASE ${draft}`);
     await migrate(databaseUrl(draft), now);
@@ -95,7 +95,7 @@ async function migratedTemplate(now: Date): Promise<string> {
   });
 }
 
-/** A database of its own with all migrations applied. */
+/** A new database with all migrations applied. */
 export async function testDatabase(now = new Date('2026-11-20T14:00:00Z')): Promise<TestDatabase> {
   const empty = await emptyDatabase(await migratedTemplate(now));
   const { url } = empty;

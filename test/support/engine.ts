@@ -13,26 +13,25 @@ import { testRateLimiter } from './rate-limiter.ts';
 import { type TestClock, testClock } from './clock.ts';
 import { type TestDatabase, testDatabase } from './database.ts';
 import { testSecrets } from './secrets.ts';
-
-export const AGENT = 'eve-collector-test (test@example.com)';
+import { TEST_USER_AGENT } from './user-agent.ts';
 
 export interface TestEngine {
   readonly context: EngineContext;
   readonly sim: Simulator;
   readonly db: TestDatabase;
   readonly clock: TestClock;
-  /** Where the archive of the SDE is kept. */
+  /** The folder for the archive of the static data export. */
   readonly dataDir: string;
-  /** One run without Temporal. */
+  /** Runs a collector for one target, without Temporal. */
   collect(collector: string, target?: string): Promise<RunSummary>;
-  /** Moves the clock past the cache, so that ESI has a newer set. */
-  nextSet(): void;
-  /** Another client on the same database, as after a restart. */
+  /** Moves the clock past the cache time, so that ESI has a newer snapshot. */
+  nextSnapshot(): void;
+  /** A new context on the same database, as after a restart of the process. */
   restart(options?: Partial<EsiClientOptions>): EngineContext;
   close(): Promise<void>;
 }
 
-/** The engine on a database of its own and the simulated ESI, with time in our hands. */
+/** The engine with a database and a simulated ESI of its own, on a clock that the test moves. */
 export async function testEngine(
   options: SimulatorOptions & { settings?: Partial<EngineSettings>; client?: Partial<EsiClientOptions> } = {},
 ): Promise<TestEngine> {
@@ -41,17 +40,17 @@ export async function testEngine(
   const sim = await startSimulator({ clock, ...options });
   const db = await testDatabase(new Date(clock.now()));
   const clients: { close(): Promise<void> }[] = [];
-  const makePorts = (more: Partial<EsiClientOptions> = {}): EngineContext => {
+  const createContext = (overrides: Partial<EsiClientOptions> = {}): EngineContext => {
     const esi = new EsiClient({
       baseUrl: sim.url,
-      userAgent: AGENT,
+      userAgent: TEST_USER_AGENT,
       rateLimiter: testRateLimiter(clock),
       clock,
       log: silentLog,
       ...options.client,
-      ...more,
+      ...overrides,
     });
-    const sde = createSdeClient({ baseUrl: sim.sdeUrl, userAgent: AGENT, dir: dataDir, clock });
+    const sde = createSdeClient({ baseUrl: sim.sdeUrl, userAgent: TEST_USER_AGENT, dir: dataDir, clock });
     clients.push(esi, sde);
     const settings = {
       marketRegions: [10000002] as number[] | 'all',
@@ -71,7 +70,7 @@ export async function testEngine(
     if (sso) clients.push(sso);
     return { esi, sde, db, clock, log: silentLog, metrics: createMetrics(), settings, cipher, sso };
   };
-  const context = makePorts();
+  const context = createContext();
   return {
     context,
     sim,
@@ -79,8 +78,8 @@ export async function testEngine(
     clock,
     dataDir,
     collect: (collector, target = '') => collectTarget(context, { collector, target }),
-    nextSet: () => clock.advance(((options.cacheSeconds ?? 300) + 1) * 1_000),
-    restart: makePorts,
+    nextSnapshot: () => clock.advance(((options.cacheSeconds ?? 300) + 1) * 1_000),
+    restart: createContext,
     async close() {
       await Promise.all(clients.map((client) => client.close()));
       await sim.close();

@@ -5,8 +5,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../simulator/index.ts';
 import { testRateLimiter } from './rate-limiter.ts';
 import { type TestClock, testClock } from './clock.ts';
-
-export const AGENT = 'eve-collector-test (test@example.com)';
+import { TEST_USER_AGENT } from './user-agent.ts';
 
 export const FORGE_ORDERS = {
   route: '/markets/{region_id}/orders',
@@ -21,12 +20,12 @@ export interface TestEsi {
   readonly client: EsiClient;
   readonly sim: Simulator;
   readonly clock: TestClock;
-  /** Statuses of the requests that came in, in their order; 0 where there was no answer. */
+  /** The statuses of the requests received, in order; 0 for a request that got no answer. */
   statuses(): number[];
   close(): Promise<void>;
 }
 
-/** A client and the simulated ESI, with time in our hands. */
+/** A client and a simulated ESI, on a clock that the test moves. */
 export async function testEsi(
   options: SimulatorOptions & { start?: string; client?: Partial<EsiClientOptions> } = {},
 ): Promise<TestEsi> {
@@ -34,7 +33,7 @@ export async function testEsi(
   const sim = await startSimulator({ clock, ...options });
   const client = new EsiClient({
     baseUrl: sim.url,
-    userAgent: AGENT,
+    userAgent: TEST_USER_AGENT,
     rateLimiter: testRateLimiter(clock),
     clock,
     log: silentLog,
@@ -52,7 +51,7 @@ export async function testEsi(
   };
 }
 
-/** The EsiError that a request ends with. Throws when it ends otherwise. */
+/** The EsiError that a request fails with. Throws when it succeeds or fails with another error. */
 export async function errorOf(work: Promise<unknown>): Promise<EsiError> {
   const error = await work.then(
     () => new Error('it succeeded'),

@@ -8,7 +8,7 @@ import { startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { testTemporalCli } from './temporal-cli.ts';
 
-/** What the teardown has to end; jest runs both in one process but gives them no other way to share. */
+/** The servers that the teardown stops. jest runs both files in one process but has no other way to share a value. */
 export interface TestServers {
   stops: (() => Promise<void>)[];
   watchdog: ChildProcess | undefined;
@@ -18,7 +18,7 @@ declare global {
   var eveTestServers: TestServers | undefined;
 }
 
-/** Data that is thrown away needs no disk; several test files hold pools at the same time. */
+/** The data is discarded after the run, so nothing is synced to disk. Several test files hold pools at the same time. */
 const TEST_SETTINGS = {
   fsync: 'off',
   synchronous_commit: 'off',
@@ -26,22 +26,22 @@ const TEST_SETTINGS = {
   max_connections: '300',
 };
 
-/** Linux's folder in memory. */
+/** Linux's file system in memory. */
 const SHARED_MEMORY = '/dev/shm';
 
 /** The servers of a whole test run need less than 1 GB; containers often have 64 MB of shared memory only. */
 const ENOUGH_BYTES = 2 * 1024 ** 3;
 
 /**
- * Where the servers keep their files: in memory if there is room. To copy a database means to create 300 files, which
- * took 200 ms on the disk where it took 20 ms in memory.
+ * The folder for the servers' files: in memory if there is room. Copying a database creates 300 files, which took
+ * 200 ms on the disk and 20 ms in memory.
  */
-async function fastFolder(): Promise<string> {
+async function fastestFolder(): Promise<string> {
   const { bavail, bsize } = await statfs(SHARED_MEMORY).catch(() => ({ bavail: 0, bsize: 0 }));
   return bavail * bsize >= ENOUGH_BYTES ? SHARED_MEMORY : tmpdir();
 }
 
-/** A child that ends the servers and removes their folder when this process is gone, however it went. */
+/** Starts a child that stops the servers and removes their folder when this process ends, even when it is killed. */
 function startWatchdog(root: string, dir: string): ChildProcess {
   const script = join(root, 'test', 'support', 'watchdog.mjs');
   const watchdog = spawn(process.execPath, [script, dir], {
@@ -54,15 +54,15 @@ function startWatchdog(root: string, dir: string): ChildProcess {
 }
 
 /** Starts one PostgreSQL and one Temporal server for the whole run, unless the environment names others. */
-// jest asks for a default export here.
+// jest requires a default export here.
 // oxlint-disable-next-line import/no-default-export
 export default async function globalSetup({ rootDir }: { rootDir: string }): Promise<void> {
   const needPostgres = !process.env['EVE_TEST_DATABASE_URL'];
   const needTemporal = !process.env['EVE_TEST_TEMPORAL_ADDRESS'];
   if (!needPostgres && !needTemporal) return;
-  const dir = await mkdtemp(join(await fastFolder(), 'eve-test-'));
-  await chmod(dir, 0o711); // As root PostgreSQL runs as another user, who has to pass.
-  process.env['EVE_TEST_TMP'] = dir; // What tests start below it ends with the run, however that ends.
+  const dir = await mkdtemp(join(await fastestFolder(), 'eve-test-'));
+  await chmod(dir, 0o711); // Under root, PostgreSQL runs as another user, who must be able to enter the folder.
+  process.env['EVE_TEST_TMP'] = dir; // The watchdog stops every server that a test starts below this folder.
   const servers: TestServers = { stops: [], watchdog: startWatchdog(rootDir, dir) };
   globalThis.eveTestServers = servers;
 

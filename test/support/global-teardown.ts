@@ -1,7 +1,7 @@
 import type { TestServers } from './global-setup.ts';
 
-/** Ends what global-setup.ts started; the watchdog then removes the folder and itself. */
-// jest asks for a default export here.
+/** Stops the servers that global-setup.ts started; the watchdog then removes the folder and exits. */
+// jest requires a default export here.
 // oxlint-disable-next-line import/no-default-export
 export default async function globalTeardown(): Promise<void> {
   const servers: TestServers | undefined = globalThis.eveTestServers;
@@ -9,8 +9,8 @@ export default async function globalTeardown(): Promise<void> {
   await Promise.allSettled(servers.stops.map((stop) => stop()));
   const { watchdog } = servers;
   if (!watchdog || watchdog.exitCode !== null) return;
-  const gone = new Promise((resolve) => watchdog.once('exit', resolve));
+  const exited = new Promise((resolve) => watchdog.once('exit', resolve));
   watchdog.ref();
   watchdog.stdin?.end('finished');
-  await gone;
+  await exited;
 }

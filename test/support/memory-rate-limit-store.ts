@@ -5,7 +5,7 @@ import {
   syncBucket,
 } from '../../src/lib/token-bucket.ts';
 
-/** Stores buckets in memory, for one process and simulated time. */
+/** A store of token buckets in memory, for one process and a simulated clock. */
 export function memoryRateLimitStore(
   now: () => number,
 ): RateLimitStore & { readonly buckets: Map<string, BucketState> } {

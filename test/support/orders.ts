@@ -23,8 +23,8 @@ const FIELDS = [
   'range',
 ] as const satisfies (keyof Order)[];
 
-/** Everything that ESI says of orders, in an order of its own. */
-export function essence(rows: readonly BookRow[]): string[] {
+/** The fields that ESI gives of orders, one text per order, sorted: comparable between ESI and the database. */
+function comparableOrders(rows: readonly BookRow[]): string[] {
   return rows
     .map((row) => [...FIELDS.map((f) => String(row[f])), new Date(row.issued).toISOString()].join(' '))
     .toSorted();
@@ -33,13 +33,13 @@ export function essence(rows: readonly BookRow[]): string[] {
 export const readBook = (engine: TestEngine, regionId = FORGE_ID) =>
   engine.db.rows<BookRow>('SELECT * FROM market_orders_public WHERE region_id = $1', [regionId]);
 
-/** The book in the database is the one that ESI shows now. */
+/** Expects that the book in the database equals the one that ESI serves now. */
 export async function expectExactBook(engine: TestEngine, regionId = FORGE_ID): Promise<void> {
-  const shown = engine.sim.world.snapshot(regionId).rows;
-  expect(essence(await readBook(engine, regionId))).toEqual(essence(shown));
+  const served = engine.sim.world.snapshot(regionId).rows;
+  expect(comparableOrders(await readBook(engine, regionId))).toEqual(comparableOrders(served));
 }
 
-/** Every past book that ESI has shown and that was published is there to the row. */
+/** Expects that `market_book_at` returns exactly every past book that ESI served and that was published. */
 export async function expectExactPast(engine: TestEngine, regionId = FORGE_ID): Promise<void> {
   const published = await engine.db.rows<{ at: Date }>(
     `SELECT DISTINCT last_modified AS at FROM collection_runs WHERE target = $1 AND outcome IN ('published', 'unchanged') AND last_modified IS NOT NULL`,
@@ -52,19 +52,19 @@ export async function expectExactPast(engine: TestEngine, regionId = FORGE_ID): 
       regionId,
       lastModified,
     ]);
-    expect(essence(book)).toEqual(essence(rows));
+    expect(comparableOrders(book)).toEqual(comparableOrders(rows));
   }
 }
 
-/** Which physical row versions the book is made of: equal when nothing was written. */
-export async function footprint(engine: TestEngine, table: string): Promise<string[]> {
+/** The physical row versions of a table: equal before and after when nothing was written. */
+export async function rowVersions(engine: TestEngine, table: string): Promise<string[]> {
   const rows = await engine.db.rows<{ v: string }>(
     `SELECT tableoid::regclass || ' ' || ctid || ' ' || xmin AS v FROM ${table} ORDER BY 1`,
   );
   return rows.map((row) => row.v);
 }
 
-/** The newest run as collection_runs has it. */
+/** The newest row of `collection_runs`. */
 export async function lastRun(engine: TestEngine, collector = 'market-orders') {
   const [run] = await engine.db.rows(
     'SELECT * FROM collection_runs WHERE collector = $1 ORDER BY run_id DESC LIMIT 1',

@@ -12,12 +12,12 @@ export const ANNA = 90_000_001; // director of the corporation below
 export const BRAM = 90_000_002; // the same corporation, without roles
 export const CORPORATION = 98_000_001;
 
-export const ofCharacter = (id: number) => `character/${id}`;
-export const ofCorporation = (id: number) => `corporation/${id}`;
+export const characterTarget = (id: number) => `character/${id}`;
+export const corporationTarget = (id: number) => `corporation/${id}`;
 
 /**
- * Logs a character in without the browser: rows as somebody may insert them by SQL, with the tokens in the clear. The
- * access token is good for twenty minutes of the test's clock.
+ * Logs a character in without a browser: inserts the rows with plaintext tokens, as a person may do by SQL. The access
+ * token is valid for twenty minutes of the test's clock.
  */
 export async function logIn(
   engine: Pick<TestEngine, 'db' | 'sim'> & { readonly clock: Clock },
@@ -43,7 +43,12 @@ export async function logIn(
        refresh_token = excluded.refresh_token, expires_at = excluded.expires_at, owner_hash = excluded.owner_hash
      RETURNING id`,
     [
-      ...[characterId, name, sim.sso.ownerHash(characterId), accessToken, refreshToken, scopes.join(',')],
+      characterId,
+      name,
+      sim.sso.ownerHash(characterId),
+      accessToken,
+      refreshToken,
+      scopes.join(','),
       new Date(clock.now() + expiresIn * 1_000),
     ],
   );
@@ -53,29 +58,32 @@ export async function logIn(
   );
 }
 
-/** A run of an owner's collector, as Temporal names it. */
-export const keyOf = (collector: string, target: string, workflowRunId: string, workflowId = target) => ({
-  ...{ collector, target, workflowId: `${collector}/${workflowId}`, workflowRunId },
+/** The key of a run of an owner's collector, as Temporal names it. */
+export const runKey = (collector: string, target: string, workflowRunId: string, workflowId = target) => ({
+  collector,
+  target,
+  workflowId: `${collector}/${workflowId}`,
+  workflowRunId,
 });
-export type Key = ReturnType<typeof keyOf>;
+export type RunKey = ReturnType<typeof runKey>;
 
-/** The steps of a run in another process. */
-export const stepsOf = (engine: TestEngine, key: Key, step: StepContext = {}): RunSteps =>
+/** The steps of a run, in a context of their own as in another process. */
+export const createSteps = (engine: TestEngine, key: RunKey, step: StepContext = {}): RunSteps =>
   engineSteps(engine.restart(), key, step);
 
-/** The same in a process that is killed when `when` returns true for a heartbeat. */
-export function dyingSteps(
+/** The steps of a run in a process that is killed when `when` returns true for a heartbeat. */
+export function stepsKilledWhen(
   engine: TestEngine,
-  key: Key,
+  key: RunKey,
   when: (detail: { page?: number } | undefined) => boolean,
 ): RunSteps {
   const stop = new AbortController();
   const heartbeat = (detail: unknown) => when(detail as { page?: number }) && stop.abort(new Error('killed'));
-  return stepsOf(engine, key, { signal: stop.signal, heartbeat });
+  return createSteps(engine, key, { signal: stop.signal, heartbeat });
 }
 
-/** How often each address of a route was requested. */
-export function asked(engine: TestEngine, route: string): Record<string, number> {
+/** The number of requests for each path of a route. */
+export function countRequestsByPath(engine: TestEngine, route: string): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const request of engine.sim.requests())
     if (request.route.endsWith(route)) counts[request.path] = (counts[request.path] ?? 0) + 1;
@@ -83,37 +91,38 @@ export function asked(engine: TestEngine, route: string): Record<string, number>
 }
 
 /**
- * Does work in a process that dies when `dies` says so of a statement: that one and all later ones never reach the
- * database, and its transactions are rolled back, as with a process that is killed. Gives `dead`, or what came of it.
+ * Runs `work` in a process that is killed at the first statement for which `isKilledAt` returns true: that statement
+ * and all later ones never reach the database, and open transactions are rolled back. Returns `killed`, or the result.
  */
-export async function untilDeath<T>(
+export async function runUntilKilled<T>(
   engine: TestEngine,
-  dies: (text: string, statement: number) => boolean,
+  isKilledAt: (text: string, statement: number) => boolean,
   work: (context: EngineContext) => Promise<T>,
-): Promise<T | 'dead'> {
+): Promise<T | 'killed'> {
   const db = openDatabase({ url: engine.db.url, maxConnections: 5, minConnections: 0, log: silentLog });
-  let [statements, dead] = [0, false];
+  let statements = 0;
+  let isKilled = false;
   db.pool.on('connect', (client) => {
     const query = client.query.bind(client) as (...args: unknown[]) => unknown;
     client.query = ((...args: unknown[]) => {
       const [first] = args;
-      dead ||= dies(typeof first === 'string' ? first : 'COPY', ++statements);
-      if (dead) throw new Error('killed');
+      isKilled ||= isKilledAt(typeof first === 'string' ? first : 'COPY', ++statements);
+      if (isKilled) throw new Error('killed');
       return query(...args);
     }) as typeof client.query;
   });
   try {
     const result = await work({ ...engine.restart(), db });
-    return dead ? 'dead' : result;
+    return isKilled ? 'killed' : result;
   } catch (error) {
-    if (!dead) throw error;
-    return 'dead';
+    if (!isKilled) throw error;
+    return 'killed';
   } finally {
     await db.close();
   }
 }
 
-/** An engine with the universe and a login of Anna. */
+/** An engine with the universe collected and Anna logged in. */
 export async function ownerEngine(owners?: SimulatorOptions['owners']): Promise<TestEngine> {
   const engine = await testEngine(owners ? { owners } : {});
   await engine.collect('universe');
@@ -121,15 +130,15 @@ export async function ownerEngine(owners?: SimulatorOptions['owners']): Promise<
   return engine;
 }
 
-/** Everything that ESI caches of owners for an hour is over, and it shows what `change` has made of it. */
-export async function anHourLater(engine: TestEngine, change?: () => unknown): Promise<void> {
+/** Moves the clock past the hour that ESI caches owners' data for; ESI then serves the data as `change` leaves it. */
+export async function advanceOneHour(engine: TestEngine, change?: () => unknown): Promise<void> {
   engine.clock.advance(3_601_000);
   await change?.();
   engine.sim.owners.turn();
 }
 
-/** What a crash of the database server leaves of unlogged tables: nothing in them. */
-export async function emptyStages(engine: TestEngine): Promise<void> {
+/** Empties the staging tables, as a crash of the database server does: they are unlogged. */
+export async function truncateStagingTables(engine: TestEngine): Promise<void> {
   const tables = await engine.db.rows<{ name: string }>(
     `SELECT relname AS name FROM pg_class WHERE relnamespace = 'stage'::regnamespace AND relkind = 'r'`,
   );

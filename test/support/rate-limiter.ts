@@ -3,7 +3,7 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { memoryRateLimitStore } from './memory-rate-limit-store.ts';
 import { silentLog } from '../../src/lib/log.ts';
 
-/** A rate limiter in memory with ESI's limits and without our own. */
+/** A rate limiter with ESI's own limits and practically none on all requests, its state in memory. */
 export function testRateLimiter(clock: Clock): SharedRateLimiter {
   const throttle = { perMinute: 1_000_000 };
   return new SharedRateLimiter({

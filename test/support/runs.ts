@@ -1,7 +1,7 @@
 import { driveRun } from '../../src/engine/run/run-driver.ts';
 import type { RunRef, RunSteps, RunSummary, Step } from '../../src/engine/run/run-steps.ts';
 
-/** Drives a run by the driver of production. Its waits are not waited for; a run that fails is left open, as by a kill. */
+/** Drives a run by the driver of production. It does not wait, and leaves a failed run open, as a killed process does. */
 export function drive(steps: RunSteps): Promise<RunSummary> {
   return driveRun({
     steps: { ...steps, close: () => Promise.resolve() },
@@ -12,17 +12,17 @@ export function drive(steps: RunSteps): Promise<RunSummary> {
   });
 }
 
-class Reached extends Error {
+class StepReached extends Error {
   readonly run: RunRef | undefined;
   constructor(run: RunRef | undefined) {
-    super('the run has come as far as it was to');
+    super('the requested step is reached');
     this.run = run;
   }
 }
 
-/** Drives a run until a step is due, and returns the run. `continue`: until the first resource is published. */
+/** Drives a run until a step is due and returns the run. `continue` stops after the first resource is published. */
 export async function driveUntil(steps: RunSteps, due: 'enrich' | 'publish' | 'continue'): Promise<RunRef> {
-  const stop = (run: RunRef) => Promise.reject(new Reached(run));
+  const stop = (run: RunRef) => Promise.reject(new StepReached(run));
   const publish = async (run: RunRef, isLastAttempt: boolean): Promise<Step> => {
     const step = await steps.publish(run, isLastAttempt);
     return due === 'continue' && step.state === 'continue' ? stop(run) : step;
@@ -34,14 +34,14 @@ export async function driveUntil(steps: RunSteps, due: 'enrich' | 'publish' | 'c
       publish: due === 'publish' ? stop : publish,
     });
   } catch (error) {
-    if (error instanceof Reached && error.run) return error.run;
+    if (error instanceof StepReached && error.run) return error.run;
     throw error;
   }
   throw new Error(`the run ended before "${due}"`);
 }
 
-/** The step as one that has pages to read. */
-export function reading(step: Step): Step & { state: 'read' } {
+/** Returns the step if pages are to be read. Throws otherwise. */
+export function assertRead(step: Step): Step & { state: 'read' } {
   if (step.state !== 'read') throw new Error(`the step is "${step.state}"`);
   return step;
 }

@@ -5,7 +5,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import type { Route } from '../../src/esi/facts/routes.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
-/** A request as ESI counts it: when it arrived, and what it cost. */
+/** A request as ESI counts it: when it arrived and how many tokens it cost. */
 export interface Arrival {
   readonly at: number;
   readonly tokens: number;
@@ -20,13 +20,13 @@ export interface SaturateOptions {
   readonly throttle: RateLimiterOptions['throttle'];
 }
 
-/** Requests that each worker has in flight. */
+/** Requests that each worker sends at the same time. */
 const CONCURRENCY = 8;
 
-/** Milliseconds that a request and its answer take at most. */
-const ONE_WAY = 150;
+/** The longest that a request, or its answer, is on the way. */
+const MAX_ONE_WAY_MS = 150;
 
-/** The most that any window holds. It is enough to check windows that end at an arrival. */
+/** The most tokens in any window. Only windows that end at an arrival have to be looked at. */
 export function worstWindow(arrivals: readonly Arrival[], windowMs: number): number {
   let worst = 0;
   let sum = 0;
@@ -39,20 +39,20 @@ export function worstWindow(arrivals: readonly Arrival[], windowMs: number): num
   return worst;
 }
 
-/** Workers that send as fast as they may. ESI counts each request at some time between its sending and its answer. */
+/** Runs workers that send requests as fast as the limiter admits them. ESI counts a request between its sending and its answer. */
 export async function saturateRateLimiter(clock: VirtualClock, options: SaturateOptions): Promise<Arrival[]> {
   const store = memoryRateLimitStore(() => clock.now());
   const arrivals: Arrival[] = [];
   const end = clock.now() + options.forMs;
   let seed = 7;
   const random = () => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647; // Lehmer's generator
-  const sendAll = async (rateLimiter: SharedRateLimiter) => {
+  const sendRequests = async (limiter: SharedRateLimiter) => {
     while (clock.now() < end) {
       try {
-        const admission = await rateLimiter.admit({ route: options.route });
-        await clock.sleep(random() * ONE_WAY);
+        const admission = await limiter.admit({ route: options.route });
+        await clock.sleep(random() * MAX_ONE_WAY_MS);
         arrivals.push({ at: clock.now(), tokens: options.cost });
-        await clock.sleep(random() * ONE_WAY);
+        await clock.sleep(random() * MAX_ONE_WAY_MS);
         admission.complete(200);
       } catch (error) {
         if (!(error instanceof EsiError)) throw error;
@@ -62,14 +62,8 @@ export async function saturateRateLimiter(clock: VirtualClock, options: Saturate
   };
   for (let w = 0; w < options.workers; w++) {
     const { throttle } = options;
-    const rateLimiter = new SharedRateLimiter({
-      store,
-      worker: `worker ${w}`,
-      throttle,
-      clock,
-      log: silentLog,
-    });
-    for (let n = 0; n < CONCURRENCY; n++) void sendAll(rateLimiter);
+    const limiter = new SharedRateLimiter({ store, worker: `worker ${w}`, throttle, clock, log: silentLog });
+    for (let n = 0; n < CONCURRENCY; n++) void sendRequests(limiter);
   }
   await clock.runUntil(end);
   return arrivals.filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at);

@@ -60,14 +60,14 @@ function readableConstraints(factory: PrismaPg): PrismaPg {
   return factory;
 }
 
-/** Prisma's schema engine compiled to WebAssembly, over a pool of ours. The native engine is a download. */
+/** Opens Prisma's schema engine, compiled to WebAssembly, on a pool of ours. The native engine is a download. */
 async function openSchemaEngine(pool: Pool, schema: [string, string]): Promise<SchemaEngine> {
   const glue = await (loading ??= load());
   const adapter = bindMigrationAwareSqlAdapterFactory(readableConstraints(new PrismaPg(pool)));
   return glue.SchemaEngine.new({ datamodels: [schema] }, () => undefined, adapter);
 }
 
-/** SQL that would turn the database into what schema.prisma declares; empty when they agree. */
+/** The SQL that would turn the database into what schema.prisma declares; empty when they agree. */
 export async function schemaDrift(databaseUrl: string): Promise<string> {
   const pool = new Pool({ connectionString: databaseUrl, max: 2 });
   try {

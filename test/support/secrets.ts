@@ -3,27 +3,33 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { createCipher } from '../../src/secrets/cipher.ts';
 import { createSsoClient } from '../../src/sso/sso-client.ts';
+import { TEST_USER_AGENT } from './user-agent.ts';
 
-/** The application that the tests log in with, as the simulator knows it. */
+/** The application that the tests log in with. The simulator has it registered. */
 export const TEST_APPLICATION = {
   clientId: 'simulated-client',
   clientSecret: 'simulated-secret',
   callbackUrl: 'http://localhost:8080/callback',
 };
 
-/** What the tests seal with. */
+/** The key that the tests encrypt tokens with. */
 export const TEST_KEY = Buffer.alloc(32, 7);
 
-/** A cipher with a fixed key and the simulator's login server. */
+/** A cipher with a fixed key, and a client of the simulated SSO. */
 export function testSecrets(
   { ssoUrl }: { readonly ssoUrl?: string },
   clock: Clock,
 ): Pick<EngineContext, 'cipher' | 'sso'> {
   const cipher = createCipher([TEST_KEY]);
   if (ssoUrl === undefined) return { cipher, sso: undefined };
-  const userAgent = 'eve-collector-test (test@example.com)';
   return {
     cipher,
-    sso: createSsoClient({ ...TEST_APPLICATION, baseUrl: ssoUrl, userAgent, clock, log: silentLog }),
+    sso: createSsoClient({
+      ...TEST_APPLICATION,
+      baseUrl: ssoUrl,
+      userAgent: TEST_USER_AGENT,
+      clock,
+      log: silentLog,
+    }),
   };
 }

@@ -13,29 +13,29 @@ export interface TestTemporal {
 export function temporalAddress(): string {
   const address = process.env['EVE_TEST_TEMPORAL_ADDRESS'];
   if (!address)
-    throw new Error('the global set-up starts Temporal and names it in EVE_TEST_TEMPORAL_ADDRESS');
+    throw new Error('EVE_TEST_TEMPORAL_ADDRESS is not set: the global set-up starts Temporal and sets it');
   return address;
 }
 
-/** Asks until `ask` gives something other than undefined or false; throws with `what` when the time is over. */
+/** Calls `read` until it returns something other than undefined or false. Throws with `what` after `ms`. */
 export async function eventually<T>(
   what: string,
-  ask: () => Promise<T | undefined | false>,
+  read: () => Promise<T | undefined | false>,
   ms = 20_000,
 ): Promise<T> {
-  let last: unknown;
+  let lastError: unknown;
   for (const until = Date.now() + ms; Date.now() < until; await new Promise((next) => setTimeout(next, 50))) {
     try {
-      const answer = await ask();
-      if (answer !== undefined && answer !== false) return answer;
+      const value = await read();
+      if (value !== undefined && value !== false) return value;
     } catch (error) {
-      last = error;
+      lastError = error;
     }
   }
-  throw new Error(`${what}: not within ${ms / 1_000} s`, { cause: last });
+  throw new Error(`${what}: not within ${ms / 1_000} s`, { cause: lastError });
 }
 
-/** A namespace of its own on the shared server: task queues and schedules have fixed names. */
+/** A new namespace on the shared server. Task queues and schedules have fixed names, so files must not share one. */
 export async function testTemporal(): Promise<TestTemporal> {
   const address = temporalAddress();
   const namespace = `test-${randomBytes(6).toString('hex')}`;
@@ -46,7 +46,7 @@ export async function testTemporal(): Promise<TestTemporal> {
     workflowExecutionRetentionPeriod: retention,
   });
   const client = new Client({ connection, namespace });
-  // The server's parts hear of a new namespace one after another.
+  // The server's services learn of a new namespace one after another.
   await eventually('the namespace', async () => {
     await client.workflow.count();
     await client.workflow.start('nothing', { workflowId: 'nothing', taskQueue: 'nobody' });

@@ -6,14 +6,14 @@ interface Sleeper {
 }
 
 export interface VirtualClock extends Clock {
-  /** Lets everybody sleep and wake in order until the time has come. */
+  /** Moves time to `time` and wakes the sleepers in order. */
   runUntil(time: number): Promise<void>;
 }
 
-/** Enough turns of the event loop for chains of promises and `setImmediate` to come to rest. */
+/** Turns of the event loop after which no chain of promises and `setImmediate` in the tests has work left. */
 const TURNS = 6;
 
-/** Time that passes only when everybody sleeps: hours of it take seconds, and always in the same order. */
+/** A clock that moves only while every task sleeps: hours take seconds, and the order of events is always the same. */
 export function virtualClock(start = Date.parse('2026-11-20T14:00:00Z')): VirtualClock {
   let now = start;
   let sleepers: Sleeper[] = [];

@@ -4,7 +4,7 @@ import { takeDueRuns } from '../../../src/engine/owners/due-runs.ts';
 import { encryptTokens } from '../../../src/engine/owners/token-service.ts';
 import { DIRECTOR_ROLES } from '../../../simulator/owners/options.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { ANNA, BRAM, CORPORATION, logIn, ofCharacter, ofCorporation } from '../../support/owners.ts';
+import { ANNA, BRAM, CORPORATION, logIn, characterTarget, corporationTarget } from '../../support/owners.ts';
 
 const HOUR = 3_601_000;
 const CARA = 90_000_003;
@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 afterEach(() => engine.close());
 
-const collect = (collector = 'assets', target = ofCorporation(CORPORATION)) =>
+const collect = (collector = 'assets', target = corporationTarget(CORPORATION)) =>
   engine.collect(collector, target);
 
 /** Who asked a route, by the bucket's user, in the order of the requests. */
@@ -133,14 +133,14 @@ describe('a corporation', () => {
       detail: expect.stringContaining('No member'),
     });
     expect(await takeDueRuns(engine.context)).toEqual([
-      { collector: 'assets', target: ofCorporation(OTHER) },
+      { collector: 'assets', target: corporationTarget(OTHER) },
     ]);
-    expect(await collect('assets', ofCorporation(OTHER))).toMatchObject({ outcome: 'published' });
+    expect(await collect('assets', corporationTarget(OTHER))).toMatchObject({ outcome: 'published' });
   });
 });
 
 describe('a login', () => {
-  const WALLET = ofCharacter(ANNA);
+  const WALLET = characterTarget(ANNA);
   const token = async () =>
     (
       await engine.db.rows<{

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { AssetRow, SimulatorOptions } from '../../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { ANNA, CORPORATION, logIn, ofCharacter, ofCorporation } from '../../support/owners.ts';
+import { ANNA, CORPORATION, logIn, characterTarget, corporationTarget } from '../../support/owners.ts';
 
 const HOUR = 3_601_000; // ESI caches assets for an hour
-const ME = ofCharacter(ANNA);
+const ME = characterTarget(ANNA);
 const FROM_ESI = `item_id, type_id, location_id, location_type, location_flag, quantity, is_singleton,
                   is_blueprint_copy, name, position_x, position_y, position_z`;
 
@@ -41,7 +41,7 @@ const plain = (row: AssetRow) => ({
 });
 
 /** Moves time on by an hour and shows what changed since. */
-async function nextSet(change: () => unknown = () => undefined): Promise<void> {
+async function nextSnapshot(change: () => unknown = () => undefined): Promise<void> {
   engine.clock.advance(HOUR);
   await change();
   engine.sim.owners.turn(ANNA);
@@ -65,7 +65,7 @@ describe('a set of assets', () => {
     await begin(withAssets(1_200));
     await collect();
     const before = await engine.db.rows('SELECT ctid, xmin::text, item_id FROM assets ORDER BY 3');
-    await nextSet();
+    await nextSnapshot();
     expect(await collect()).toMatchObject({ outcome: 'unchanged' });
     expect(await engine.db.rows('SELECT ctid, xmin::text, item_id FROM assets ORDER BY 3')).toEqual(before);
     expect(await diffs()).toEqual([]);
@@ -77,7 +77,7 @@ describe('a set of assets', () => {
     const stacks = engine.sim.owners.assets(ANNA).filter((row) => !row.is_singleton);
     const [grows, moves, both, flagged, goes] = stacks;
     const { owners } = engine.sim;
-    await nextSet(() => {
+    await nextSnapshot(() => {
       owners.changeAsset(ANNA, grows!.item_id, { quantity: grows!.quantity + 5 });
       owners.changeAsset(ANNA, moves!.item_id, { location_id: 60003760, location_type: 'station' });
       owners.changeAsset(ANNA, both!.item_id, { quantity: both!.quantity + 1, location_id: 60003760 });
@@ -104,7 +104,7 @@ describe('a set of assets', () => {
     await begin(withAssets(300));
     const sets: { at: Date; rows: unknown[] }[] = [];
     for (let i = 0; i < 8; i++) {
-      if (i > 0) await nextSet(() => engine.sim.owners.churnAssets(ANNA, i % 3 === 0 ? 0 : 0.1));
+      if (i > 0) await nextSnapshot(() => engine.sim.owners.churnAssets(ANNA, i % 3 === 0 ? 0 : 0.1));
       await collect();
       const [set] = await engine.db.rows<{ last_modified: Date }>(
         `SELECT last_modified FROM published_sets WHERE collector = 'assets'`,
@@ -123,13 +123,13 @@ describe('a set of assets', () => {
     await begin(withAssets(10));
     await collect();
     const all = engine.sim.owners.assets(ANNA);
-    await nextSet(() => engine.sim.owners.loseAssets(ANNA, 1));
+    await nextSnapshot(() => engine.sim.owners.loseAssets(ANNA, 1));
     await collect();
     expect(await held()).toEqual([]);
     const gone = (
       await engine.db.rows<{ at: Date }>('SELECT max(current_snapshot_at) AS at FROM asset_diffs')
     )[0]!.at;
-    await nextSet(() => engine.sim.owners.addAsset(ANNA, { quantity: 3 }));
+    await nextSnapshot(() => engine.sim.owners.addAsset(ANNA, { quantity: 3 }));
     await collect();
     expect(await kinds()).toEqual(['ADDED', ...all.map(() => 'REMOVED')]);
     expect(await heldAt(gone)).toEqual([]);
@@ -144,7 +144,7 @@ describe('a set of assets', () => {
     const [ship] = await engine.db.rows<{ item_id: number }>(
       'SELECT item_id FROM assets WHERE name IS NOT NULL',
     );
-    await nextSet(() => engine.sim.owners.rename(ANNA, ship!.item_id, name));
+    await nextSnapshot(() => engine.sim.owners.rename(ANNA, ship!.item_id, name));
     expect(await collect()).toMatchObject({ outcome: 'published', changed: 1 });
     expect(await diffs()).toMatchObject([{ change_type: 'NAME_CHANGED', new_name, item_id: ship!.item_id }]);
   });
@@ -154,7 +154,7 @@ describe('a set that is not to be believed', () => {
   test('is read again when it tears, and never published torn', async () => {
     await begin(withAssets(2_500));
     await collect();
-    await nextSet(() => engine.sim.owners.churnAssets(ANNA, 0.02));
+    await nextSnapshot(() => engine.sim.owners.churnAssets(ANNA, 0.02));
     engine.sim.faults.tear({ times: 1 });
     expect(await collect()).toMatchObject({ outcome: 'published' });
     const served = engine.sim.owners.assets(ANNA).map((row) => row.item_id);
@@ -165,7 +165,7 @@ describe('a set that is not to be believed', () => {
     await begin(withAssets(2_500));
     await collect();
     const before = await held();
-    await nextSet(() => engine.sim.owners.churnAssets(ANNA, 0.02));
+    await nextSnapshot(() => engine.sim.owners.churnAssets(ANNA, 0.02));
     engine.sim.faults.dropRow();
     expect(await collect()).toMatchObject({ outcome: 'torn' });
     expect(await held()).toEqual(before);
@@ -175,18 +175,18 @@ describe('a set that is not to be believed', () => {
   test.each([100, 1_500])('is read a second time when most of it is gone, of %d', async (assets) => {
     await begin(withAssets(assets));
     await collect();
-    await nextSet();
+    await nextSnapshot();
     engine.sim.faults.collapse(0.1, { times: 1 });
     expect(await collect()).toMatchObject({
       outcome: 'refused',
       detail: expect.stringContaining(`${assets * 0.9} of ${assets}`),
     });
     expect(await held()).toHaveLength(assets);
-    await nextSet();
+    await nextSnapshot();
     expect(await collect()).toMatchObject({ outcome: 'unchanged' });
-    await nextSet(() => engine.sim.owners.loseAssets(ANNA, 0.9));
+    await nextSnapshot(() => engine.sim.owners.loseAssets(ANNA, 0.9));
     expect(await collect()).toMatchObject({ outcome: 'refused' });
-    await nextSet();
+    await nextSnapshot();
     expect(await collect()).toMatchObject({ outcome: 'published' });
     expect((await held()).length).toBeLessThan(assets / 5);
   });
@@ -234,7 +234,7 @@ describe('odd assets', () => {
     // A ship is sold between the page and the question: its id is bad for the whole batch.
     const { owners, faults } = engine.sim;
     const bad = named[0]!.item_id;
-    await nextSet(() => owners.churnAssets(ANNA, 0.01));
+    await nextSnapshot(() => owners.churnAssets(ANNA, 0.01));
     faults.mutateRows<AssetRow>(
       (row) => (row.item_id === bad ? { ...row, item_id: 1_077_777_777_777 } : row),
       { route: '/characters/{character_id}/assets' },
@@ -251,7 +251,7 @@ describe('odd assets', () => {
     await begin(withAssets(60));
     await collect();
     const [victim] = engine.sim.owners.assets(ANNA);
-    await nextSet();
+    await nextSnapshot();
     engine.sim.faults.mutateRows<AssetRow>((row) =>
       row.item_id === victim!.item_id ? { ...row, quantity: null } : row,
     );
@@ -268,7 +268,7 @@ describe('odd assets', () => {
 
 test('a corporation is collected with the token of its director', async () => {
   await begin();
-  expect(await collect(ofCorporation(CORPORATION))).toMatchObject({ outcome: 'published' });
+  expect(await collect(corporationTarget(CORPORATION))).toMatchObject({ outcome: 'published' });
   const served = engine.sim.owners.assets(CORPORATION);
   expect((await held(CORPORATION)).map((row) => row['item_id'])).toEqual(
     served.map((row) => row.item_id).toSorted((a, b) => a - b),

@@ -5,14 +5,14 @@ import type { TransactionRow } from '../../../simulator/index.ts';
 import type { TestEngine } from '../../support/engine.ts';
 import {
   ANNA,
-  anHourLater,
-  asked,
-  emptyStages,
-  keyOf,
-  stepsOf,
-  ofCharacter,
+  advanceOneHour,
+  countRequestsByPath,
+  truncateStagingTables,
+  runKey,
+  createSteps,
+  characterTarget,
   ownerEngine,
-  untilDeath,
+  runUntilKilled,
 } from '../../support/owners.ts';
 import { drive } from '../../support/runs.ts';
 
@@ -20,7 +20,7 @@ import { drive } from '../../support/runs.ts';
 let engine: TestEngine;
 afterEach(() => engine.close());
 
-const ME = ofCharacter(ANNA);
+const ME = characterTarget(ANNA);
 const withTransactions = (transactions: number) => ({
   characters: [{ id: ANNA, name: 'Anna Testa', transactions, journal: transactions + 100 }],
 });
@@ -39,7 +39,7 @@ test('when the database server crashes between two pages, the list is read whole
   const get = context.esi.get.bind(context.esi);
   let pages = 0;
   context.esi.get = async (request) => {
-    if (request.route.endsWith('transactions') && ++pages === 3) await emptyStages(engine);
+    if (request.route.endsWith('transactions') && ++pages === 3) await truncateStagingTables(engine);
     return get(request);
   };
   await collectTarget(context, { collector: 'wallet', target: ME });
@@ -56,17 +56,17 @@ test('when one trade stands in it twice, it is read to its end all the same', as
   const all = () => served().filter((id) => id !== second!.transaction_id);
   await engine.collect('wallet', ME);
   expect(await stored()).toEqual(all());
-  await anHourLater(engine, () => engine.sim.owners.pay(ANNA, 5));
+  await advanceOneHour(engine, () => engine.sim.owners.pay(ANNA, 5));
   await engine.collect('wallet', ME);
   expect(await stored()).toEqual(all());
 });
 
 test('when the process dies after the last page, the list is published without asking again', async () => {
   engine = await ownerEngine(withTransactions(3_000));
-  const key = keyOf('wallet', ME, 'killed');
+  const key = runKey('wallet', ME, 'killed');
   const dies = (text: string) => text.startsWith('INSERT INTO wallet_transactions');
-  expect(await untilDeath(engine, dies, (context) => drive(engineSteps(context, key)))).toBe('dead');
-  expect(await drive(stepsOf(engine, key))).toMatchObject({ outcome: 'published' });
+  expect(await runUntilKilled(engine, dies, (context) => drive(engineSteps(context, key)))).toBe('killed');
+  expect(await drive(createSteps(engine, key))).toMatchObject({ outcome: 'published' });
   expect(await stored()).toEqual(served());
-  expect(Object.values(asked(engine, '/wallet/transactions'))).toEqual([1, 1, 1]);
+  expect(Object.values(countRequestsByPath(engine, '/wallet/transactions'))).toEqual([1, 1, 1]);
 });

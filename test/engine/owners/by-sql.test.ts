@@ -17,12 +17,12 @@ import type { SsoClient } from '../../../src/sso/sso-client.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import {
   ANNA,
-  anHourLater,
+  advanceOneHour,
   BRAM,
   CORPORATION,
   logIn,
-  ofCharacter,
-  ofCorporation,
+  characterTarget,
+  corporationTarget,
 } from '../../support/owners.ts';
 
 /** What people write into the tables of owners by SQL, and what becomes of it within a minute. */
@@ -33,8 +33,8 @@ beforeEach(async () => {
 });
 afterEach(() => engine.close());
 
-const ME = ofCharacter(ANNA);
-const CORP = ofCorporation(CORPORATION);
+const ME = characterTarget(ANNA);
+const CORP = corporationTarget(CORPORATION);
 const sql = (text: string, values: unknown[] = []) => engine.db.pool.query(text, values);
 const token = async () =>
   (await engine.db.rows<{ id: number; is_active: boolean }>('SELECT * FROM esi_tokens'))[0]!;
@@ -160,7 +160,7 @@ describe('an assignment', () => {
     await add('assets', ME, 10_080);
     await takeDueRuns(engine.context);
     await engine.collect('assets', ME);
-    await anHourLater(engine);
+    await advanceOneHour(engine);
     expect(await takeDueRuns(engine.context)).toEqual([]);
     await sql('UPDATE collector_assignments SET collection_interval_minutes = 10');
     expect(await takeDueRuns(engine.context)).toHaveLength(1);
@@ -194,7 +194,7 @@ test('a login that was mended by SQL stays off when it is switched off by SQL la
 test('a login that is deleted while it is refreshed is ended at EVE with what the refresh brought', async () => {
   await logIn(engine, ANNA);
   const { id } = await token();
-  await anHourLater(engine);
+  await advanceOneHour(engine);
   const context = engine.restart();
   const { sso } = context;
   let deleted: Promise<unknown> = Promise.resolve();

@@ -6,13 +6,13 @@ import type { AssetRow } from '../../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import {
   ANNA,
-  anHourLater,
-  emptyStages,
-  keyOf,
+  advanceOneHour,
+  truncateStagingTables,
+  runKey,
   logIn,
-  ofCharacter,
+  characterTarget,
   ownerEngine,
-  stepsOf,
+  createSteps,
 } from '../../support/owners.ts';
 import { drive, driveUntil } from '../../support/runs.ts';
 
@@ -20,7 +20,7 @@ import { drive, driveUntil } from '../../support/runs.ts';
 let engine: TestEngine;
 afterEach(() => engine.close());
 
-const ME = ofCharacter(ANNA);
+const ME = characterTarget(ANNA);
 const withAssets = (assets: number) => ({ characters: [{ id: ANNA, name: 'Anna Testa', assets }] });
 
 const kinds = async () =>
@@ -37,7 +37,7 @@ const collectedWith = async (assets: number) => {
   engine = await ownerEngine(withAssets(assets));
   await engine.collect('assets', ME);
   const { item_id } = engine.sim.owners.assets(ANNA).find((row) => !row.is_singleton)!;
-  await anHourLater(engine, () => engine.sim.owners.changeAsset(ANNA, item_id, { quantity: 77 }));
+  await advanceOneHour(engine, () => engine.sim.owners.changeAsset(ANNA, item_id, { quantity: 77 }));
 };
 
 /** Ports whose questions for places wait for `before`. */
@@ -61,7 +61,7 @@ test('a crash of the database server between two of their batches costs no name'
     // The names are in by then: they are lost, and the places that come next are not.
     const kept = `SELECT FROM stage.enrichments WHERE kind = 'name'`;
     while ((await engine.db.rows(kept)).length === 0) await new Promise((next) => setTimeout(next, 20));
-    await emptyStages(engine);
+    await truncateStagingTables(engine);
   });
   expect(await collectTarget(context, { collector: 'assets', target: ME })).toMatchObject({ changed: 1 });
   expect(await named()).toEqual(before);
@@ -71,8 +71,8 @@ test('a crash of the database server between two of their batches costs no name'
 test('a twin that is late with them does not make another reading of the set seem complete', async () => {
   await collectedWith(2_300);
   engine.sim.faults.duplicateRow({ route: '/characters/{character_id}/assets', times: 1 });
-  const key = keyOf('assets', ME, 'w1');
-  const by = stepsOf(engine, key);
+  const key = runKey('assets', ME, 'w1');
+  const by = createSteps(engine, key);
   const run = await driveUntil(by, 'enrich');
   let release = () => {};
   const released = new Promise<void>((go) => (release = go));
@@ -100,7 +100,7 @@ test('they are there with the first set, also of types that nobody has heard of'
   await logIn(engine, ANNA);
   await engine.collect('assets', ME);
   expect((await named()).length).toBeGreaterThan(0);
-  await anHourLater(engine);
+  await advanceOneHour(engine);
   expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'unchanged' });
 });
 
@@ -110,13 +110,15 @@ test('hundreds of bad ids cost a share of the budget, and no name that is known'
   const before = await named();
   const bad = new Set(before.slice(0, 300).map(({ id }) => id));
   expect(before.length).toBeGreaterThan(500);
-  await anHourLater(engine, () => engine.sim.owners.churnAssets(ANNA, 0.01));
+  await advanceOneHour(engine, () => engine.sim.owners.churnAssets(ANNA, 0.01));
   engine.sim.resetCounters();
   engine.sim.faults.mutateRows<AssetRow>(
     (row) => (bad.has(row.item_id) ? { ...row, item_id: row.item_id + 70_000_000_000_000 } : row),
     { route: '/characters/{character_id}/assets' },
   );
-  expect(await drive(stepsOf(engine, keyOf('assets', ME, 'w1')))).toMatchObject({ outcome: 'published' });
+  expect(await drive(createSteps(engine, runKey('assets', ME, 'w1')))).toMatchObject({
+    outcome: 'published',
+  });
   const refused = engine.sim.requests().filter(({ status }) => status === 404);
   expect(refused.length).toBeGreaterThan(50);
   expect(refused.length).toBeLessThan(120); // a hundred, and what was under way then

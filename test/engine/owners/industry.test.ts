@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { ANNA, CORPORATION, logIn, ofCharacter, ofCorporation } from '../../support/owners.ts';
+import { ANNA, CORPORATION, logIn, characterTarget, corporationTarget } from '../../support/owners.ts';
 
 const FRESH = 301_000; // ESI caches jobs for five minutes
 
@@ -18,7 +18,7 @@ async function later(ms: number, change: () => unknown = () => undefined): Promi
   engine.sim.owners.turn();
 }
 
-const collect = (target = ofCharacter(ANNA)) => engine.collect('industry', target);
+const collect = (target = characterTarget(ANNA)) => engine.collect('industry', target);
 const rowOf = async (jobId: number) =>
   (
     await engine.db.rows<{ status: string; xmin: string }>(
@@ -58,7 +58,7 @@ test('a job is followed in place to its end, and stays after ESI forgets it', as
 });
 
 test("a corporation's jobs name the place otherwise, and are kept apart", async () => {
-  expect(await collect(ofCorporation(CORPORATION))).toMatchObject({ outcome: 'published' });
+  expect(await collect(corporationTarget(CORPORATION))).toMatchObject({ outcome: 'published' });
   const rows = await engine.db.rows('SELECT station_id, character_id, corporation_id FROM industry_jobs');
   expect(rows).toHaveLength(engine.sim.owners.jobs(CORPORATION).length);
   for (const row of rows)

@@ -8,8 +8,8 @@ import { enableToken } from '../../../src/engine/owners/token-service.ts';
 import type { EngineContext } from '../../../src/engine/engine-context.ts';
 import type { SsoClient } from '../../../src/sso/sso-client.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { visit } from '../../support/login.ts';
-import { ANNA, logIn, ofCharacter, untilDeath } from '../../support/owners.ts';
+import { authorizeAtSso } from '../../support/login.ts';
+import { ANNA, logIn, characterTarget, runUntilKilled } from '../../support/owners.ts';
 
 /** Logins and the dispatcher, killed and not alone. */
 let engine: TestEngine;
@@ -21,7 +21,7 @@ afterEach(() => engine.close());
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE; // all that ESI caches is over, and it is the same time of day
 const LATER = 20 * MINUTE; // an access token is over
-const ME = ofCharacter(ANNA);
+const ME = characterTarget(ANNA);
 
 interface Stored {
   id: number;
@@ -65,12 +65,12 @@ describe('a refresh', () => {
   test('whose process dies after the new refresh token was kept goes on from there with the next', async () => {
     engine.sim.sso.setRotation('strict');
     const first = await kept();
-    const end = await untilDeath(
+    const end = await runUntilKilled(
       engine,
       (text) => text.startsWith('UPDATE esi_tokens SET access_token'),
       (context) => collectTarget(context, { collector: 'industry', target: ME }),
     );
-    expect([end, refreshes()]).toEqual(['dead', 1]);
+    expect([end, refreshes()]).toEqual(['killed', 1]);
     const second = await kept();
     expect([second === first, heartbeat()]).toEqual([false, [second]]);
     expect(await engine.collect('industry', ME)).toMatchObject({ outcome: 'published' });
@@ -86,8 +86,8 @@ describe('a refresh', () => {
       const bears = (text: string) =>
         rotation === 'strict' && text.startsWith('UPDATE esi_tokens SET refresh_token');
       let deaths = 0;
-      for (let end: unknown = 'dead'; end === 'dead'; deaths++) {
-        end = await untilDeath(
+      for (let end: unknown = 'killed'; end === 'killed'; deaths++) {
+        end = await runUntilKilled(
           engine,
           (text, n) => n > deaths && !bears(text),
           (context) => esiAuth(context, ANNA, {}).token(),
@@ -102,7 +102,7 @@ describe('a refresh', () => {
 
   test('whose process dies with the only good refresh token costs the login, and says what to do', async () => {
     engine.sim.sso.setRotation('strict');
-    await untilDeath(
+    await runUntilKilled(
       engine,
       (text) => text.startsWith('UPDATE esi_tokens SET refresh_token'),
       (context) => esiAuth(context, ANNA, {}).token(),
@@ -201,8 +201,8 @@ test('what a dispatcher took that died before it began anything is due again aft
     await engine.db.rows('INSERT INTO collector_assignments (collector_type, character_id) VALUES ($1, $2)', [
       ...[type, ANNA],
     ]);
-  const end = await untilDeath(engine, (text) => text.includes('SET note'), takeDueRuns);
-  expect(end).toBe('dead');
+  const end = await runUntilKilled(engine, (text) => text.includes('SET note'), takeDueRuns);
+  expect(end).toBe('killed');
   expect(await takeDueRuns(engine.restart())).toEqual([]);
   engine.clock.advance(10 * MINUTE - 1);
   expect(await takeDueRuns(engine.restart())).toEqual([]);
@@ -220,13 +220,13 @@ describe('the end of a login', () => {
 
   test('whose process dies between the code and the tokens leaves nothing, and the address works no more', async () => {
     const { url } = await startLogin(engine.context);
-    const callback = await visit(engine, url, ANNA);
-    const end = await untilDeath(
+    const callback = await authorizeAtSso(engine, url, ANNA);
+    const end = await runUntilKilled(
       engine,
       (text) => text === 'BEGIN',
       (context) => finishLogin(context, callback),
     );
-    expect([end, engine.sim.sso.requests().authorization_code]).toEqual(['dead', 1]);
+    expect([end, engine.sim.sso.requests().authorization_code]).toEqual(['killed', 1]);
     expect(await counts()).toEqual([0, 0, 0, 0]);
     await expect(finishLogin(engine.restart(), callback)).rejects.toMatchObject({
       ...{ code: 'LOGIN_USED', verdict: 'fail' },
@@ -239,7 +239,7 @@ describe('the end of a login', () => {
   test('whose process dies at any statement leaves a whole login or none, and the next one brings the rest', async () => {
     const login = async (context: EngineContext) => {
       const { url } = await startLogin(engine.context);
-      const callback = await visit(engine, url, ANNA);
+      const callback = await authorizeAtSso(engine, url, ANNA);
       return finishLogin(context, callback);
     };
     const targets = async () =>
@@ -247,9 +247,9 @@ describe('the end of a login', () => {
     await login(engine.context);
     const [whole, all] = [await counts(), await targets()];
     let deaths = 0;
-    for (let end: unknown = 'dead'; end === 'dead'; deaths++) {
+    for (let end: unknown = 'killed'; end === 'killed'; deaths++) {
       await engine.db.pool.query('TRUNCATE characters, corporations, collector_assignments CASCADE');
-      end = await untilDeath(engine, (_, n) => n > deaths, login);
+      end = await runUntilKilled(engine, (_, n) => n > deaths, login);
       const [characters, tokens, scopes] = await counts();
       expect([whole.slice(0, 3), [0, 0, 0]]).toContainEqual([characters, tokens, scopes]);
       if (tokens === 1) expect(heartbeat()).toContain(await kept());

@@ -6,25 +6,25 @@ import { testRateLimiter } from '../../support/rate-limiter.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import {
   ANNA,
-  asked,
+  countRequestsByPath,
   BRAM,
   CORPORATION,
-  dyingSteps,
-  keyOf,
+  stepsKilledWhen,
+  runKey,
   logIn,
-  ofCharacter,
-  ofCorporation,
-  stepsOf,
+  characterTarget,
+  corporationTarget,
+  createSteps,
 } from '../../support/owners.ts';
-import { drive, driveUntil, reading } from '../../support/runs.ts';
+import { drive, driveUntil, assertRead } from '../../support/runs.ts';
 
 /** Runs of many parts that are killed, repeated, or not alone. */
 let engine: TestEngine;
 afterEach(() => engine.close());
 
 const HOUR = 3_601_000; // ESI caches journal and transactions for an hour
-const ME = ofCharacter(ANNA);
-const CORP = ofCorporation(CORPORATION);
+const ME = characterTarget(ANNA);
+const CORP = corporationTarget(CORPORATION);
 
 async function begin(owners?: SimulatorOptions['owners']): Promise<void> {
   engine = await testEngine(owners ? { owners } : {});
@@ -71,17 +71,17 @@ test('a run that is killed again and again between its parts asks for each of th
     characters: [{ id: ANNA, name: 'Anna Testa', roles: ['Director', 'Accountant'] }],
     corporations: [{ id: CORPORATION, journal: 2_510, transactions: 12 }],
   });
-  const key = keyOf('wallet', CORP, 'w1');
+  const key = runKey('wallet', CORP, 'w1');
   /** A process that gets two answers, and dies over its third question. */
   const live = async () => {
     let signs = 0;
-    const by = dyingSteps(engine, key, () => ++signs > 4);
+    const by = stepsKilledWhen(engine, key, () => ++signs > 4);
     return drive(by).catch((error: Error) => error.message);
   };
   let kills = 0;
   for (let end: unknown = await live(); end === 'killed'; end = await live()) kills++;
   expect(kills).toBeGreaterThan(8);
-  const wallets = asked(engine, '');
+  const wallets = countRequestsByPath(engine, '');
   expect(Object.keys(wallets).filter((path) => path.includes('wallets')).length).toBe(1 + 14 + 14);
   expect(Object.values(wallets).filter((n) => n > 1)).toEqual([]);
   for (let division = 1; division <= 7; division++) await expectExactJournal(CORPORATION, division);
@@ -96,15 +96,15 @@ test('a run that is killed again and again between its parts asks for each of th
 
 test('a part of many pages that is killed between them is gone on with, and the parts before it are left alone', async () => {
   await begin({ characters: [{ id: ANNA, journal: 6_000, transactions: 10 }] });
-  const key = keyOf('wallet', ME, 'w1');
-  const by = dyingSteps(engine, key, (detail) => detail?.page === 3);
-  const { run } = reading(await by.begin());
+  const key = runKey('wallet', ME, 'w1');
+  const by = stepsKilledWhen(engine, key, (detail) => detail?.page === 3);
+  const { run } = assertRead(await by.begin());
   expect(run).toMatchObject({ resource: 'journal' });
   await by.readChunk(run, { from: 2, to: 2 });
   await expect(by.readChunk(run, { from: 3, to: 3 })).rejects.toThrow('killed');
   expect(await count('wallet_journal')).toBe(0);
-  expect(await drive(stepsOf(engine, key))).toMatchObject({ outcome: 'published' });
-  expect(Object.values(asked(engine, '')).filter((n) => n > 1)).toEqual([]);
+  expect(await drive(createSteps(engine, key))).toMatchObject({ outcome: 'published' });
+  expect(Object.values(countRequestsByPath(engine, '')).filter((n) => n > 1)).toEqual([]);
   await expectExactJournal(ANNA);
   await expectExactTransactions();
   expect(engine.sim.offences()).toEqual([]);
@@ -114,35 +114,37 @@ test.each([1, 2, 3])(
   'a list that is read backwards and killed before its page %i is gone on with, each row once',
   async (page) => {
     await begin({ characters: [{ id: ANNA, transactions: 6_000, journal: 10 }, { id: BRAM }] });
-    const key = keyOf('wallet', ME, 'w1');
+    const key = runKey('wallet', ME, 'w1');
     const trade = () =>
       engine.sim.owners.trade({ sellerId: BRAM, buyerId: ANNA, typeId: 34, quantity: 10, price: 5.5 });
-    await driveUntil(stepsOf(engine, key), 'continue'); // the journal is published
-    const by = dyingSteps(engine, key, (detail) => detail?.page === page);
+    await driveUntil(createSteps(engine, key), 'continue'); // the journal is published
+    const by = stepsKilledWhen(engine, key, (detail) => detail?.page === page);
     await expect(by.begin()).rejects.toThrow('killed');
     expect(await count('wallet_transactions')).toBe(0);
     trade(); // is shown in an hour
-    expect(await drive(stepsOf(engine, key))).toMatchObject({ outcome: 'published' });
-    const addresses = asked(engine, '/wallet/transactions');
+    expect(await drive(createSteps(engine, key))).toMatchObject({ outcome: 'published' });
+    const addresses = countRequestsByPath(engine, '/wallet/transactions');
     expect(Object.keys(addresses)).toHaveLength(4); // the last one has nothing older
     expect(Object.values(addresses).filter((n) => n > 1)).toEqual([]);
     const unseen = page === 1 ? 0 : 1;
     expect(await count('wallet_transactions')).toBe(engine.sim.owners.transactions(ANNA).length - unseen);
     expect(engine.sim.offences()).toEqual([]);
     await later(trade);
-    await drive(stepsOf(engine, keyOf('wallet', ME, 'w2')));
-    expect(Object.keys(asked(engine, '/wallet/transactions'))).toHaveLength(1);
+    await drive(createSteps(engine, runKey('wallet', ME, 'w2')));
+    expect(Object.keys(countRequestsByPath(engine, '/wallet/transactions'))).toHaveLength(1);
     await expectExactTransactions();
   },
 );
 
 test('what a killed run had read of a list is not mistaken for what is stored', async () => {
   await begin({ characters: [{ id: ANNA, transactions: 6_000, journal: 10 }] });
-  const killed = keyOf('wallet', ME, 'killed');
-  await driveUntil(stepsOf(engine, killed), 'continue'); // the journal is published
-  const by = dyingSteps(engine, killed, (detail) => detail?.page === 3);
+  const killed = runKey('wallet', ME, 'killed');
+  await driveUntil(createSteps(engine, killed), 'continue'); // the journal is published
+  const by = stepsKilledWhen(engine, killed, (detail) => detail?.page === 3);
   await expect(by.begin()).rejects.toThrow('killed');
-  expect(await drive(stepsOf(engine, keyOf('wallet', ME, 'next')))).toMatchObject({ outcome: 'published' });
+  expect(await drive(createSteps(engine, runKey('wallet', ME, 'next')))).toMatchObject({
+    outcome: 'published',
+  });
   await expectExactTransactions();
   const ended = `outcome = 'failed' AND error = 'The run was ended from outside.' AND resource = 'transactions'`;
   expect(await count('collection_runs', ended)).toBe(1);
@@ -159,7 +161,7 @@ test('a wallet collected by two at once has each row, each balance and each gap 
   const both = (turn: number) =>
     Promise.all(
       ['one', 'two'].map((id) =>
-        drive(engineSteps(engine.restart({ rateLimiter }), keyOf('wallet', ME, `${id}-${turn}`, id))),
+        drive(engineSteps(engine.restart({ rateLimiter }), runKey('wallet', ME, `${id}-${turn}`, id))),
       ),
     );
   for (let turn = 0; turn < 3; turn++) {
@@ -185,9 +187,9 @@ test('a wallet collected by two at once has each row, each balance and each gap 
 
 test('a run whose successor has begun publishes nothing any more', async () => {
   await begin({ characters: [{ id: ANNA, journal: 2_600, transactions: 10 }] });
-  const slow = stepsOf(engine, keyOf('wallet', ME, 'before'));
-  const successor = stepsOf(engine, keyOf('wallet', ME, 'after'));
-  const { run } = reading(await slow.begin());
+  const slow = createSteps(engine, runKey('wallet', ME, 'before'));
+  const successor = createSteps(engine, runKey('wallet', ME, 'after'));
+  const { run } = assertRead(await slow.begin());
   await slow.readChunk(run, { from: 2, to: 2 });
   const next = await successor.begin();
   expect(await slow.publish(run, false)).toMatchObject({ state: 'continue' });
@@ -208,14 +210,16 @@ test('what was taken by a process that died over it is due after ten minutes, an
   const taken = engine.clock.now();
   expect(await takeDueRuns(engine.context)).toEqual(due);
   let signs = 0;
-  await expect(drive(dyingSteps(engine, keyOf('wallet', ME, 'w1'), () => ++signs > 1))).rejects.toThrow(
+  await expect(drive(stepsKilledWhen(engine, runKey('wallet', ME, 'w1'), () => ++signs > 1))).rejects.toThrow(
     'killed',
   );
   engine.clock.advance(taken + 599_000 - engine.clock.now()); // requests that wait move the clock as well
   expect(await takeDueRuns(engine.restart())).toEqual([]);
   engine.clock.advance(1_000);
   expect(await takeDueRuns(engine.restart())).toEqual(due);
-  expect(await drive(stepsOf(engine, keyOf('wallet', ME, 'w2')))).toMatchObject({ outcome: 'published' });
+  expect(await drive(createSteps(engine, runKey('wallet', ME, 'w2')))).toMatchObject({
+    outcome: 'published',
+  });
   await expectExactJournal(ANNA);
   await expectExactTransactions();
   expect(await takeDueRuns(engine.context)).toEqual([]);

@@ -5,22 +5,22 @@ import { testRateLimiter } from '../../support/rate-limiter.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import {
   ANNA,
-  asked,
-  dyingSteps,
-  keyOf,
+  countRequestsByPath,
+  stepsKilledWhen,
+  runKey,
   logIn,
-  ofCharacter,
-  stepsOf,
-  untilDeath,
+  characterTarget,
+  createSteps,
+  runUntilKilled,
 } from '../../support/owners.ts';
-import { drive, driveUntil, reading } from '../../support/runs.ts';
+import { drive, driveUntil, assertRead } from '../../support/runs.ts';
 
 /** Runs over assets that are killed, repeated, or not alone. */
 let engine: TestEngine;
 afterEach(() => engine.close());
 
 const HOUR = 3_601_000; // ESI caches assets and transactions for an hour
-const ME = ofCharacter(ANNA);
+const ME = characterTarget(ANNA);
 
 const count = async (table: string, where = 'true') =>
   (await engine.db.rows<{ n: number }>(`SELECT count(*) AS n FROM ${table} WHERE ${where}`))[0]!.n;
@@ -86,15 +86,15 @@ async function expectExact() {
 
 test('assets that are killed in the middle of their pages go on without asking the staged ones again', async () => {
   await beginWith(3_300);
-  const key = keyOf('assets', ME, 'w1');
-  const by = dyingSteps(engine, key, (detail) => detail?.page === 3);
-  const { run, pages } = reading(await by.begin());
+  const key = runKey('assets', ME, 'w1');
+  const by = stepsKilledWhen(engine, key, (detail) => detail?.page === 3);
+  const { run, pages } = assertRead(await by.begin());
   expect(pages).toBe(4);
   await by.readChunk(run, { from: 2, to: 2 });
   await expect(by.readChunk(run, { from: 3, to: 3 })).rejects.toThrow('killed');
   await expectUntouched();
-  expect(await drive(stepsOf(engine, key))).toMatchObject({ outcome: 'published' });
-  expect(Object.values(asked(engine, '/assets'))).toEqual([1, 1, 1, 1]);
+  expect(await drive(createSteps(engine, key))).toMatchObject({ outcome: 'published' });
+  expect(Object.values(countRequestsByPath(engine, '/assets'))).toEqual([1, 1, 1, 1]);
   await expectExact();
   expect(engine.sim.offences()).toEqual([]);
 });
@@ -106,34 +106,34 @@ test.each([
   'assets that are killed over their %s question of names and places show nothing of the new set before all is known',
   async (_, nth) => {
     await beginWith(1_500);
-    const key = keyOf('assets', ME, 'w1');
-    const run = await driveUntil(stepsOf(engine, key), 'enrich');
+    const key = runKey('assets', ME, 'w1');
+    const run = await driveUntil(createSteps(engine, key), 'enrich');
     let requests = 0;
-    const by = dyingSteps(engine, key, () => ++requests === nth);
+    const by = stepsKilledWhen(engine, key, () => ++requests === nth);
     await expect(by.enrich(run)).rejects.toThrow('killed');
     expect(requests).toBeGreaterThanOrEqual(nth);
     await expectUntouched();
     for (const isLastAttempt of [false, true])
-      expect(await stepsOf(engine, key).publish(run, isLastAttempt)).toMatchObject({
+      expect(await createSteps(engine, key).publish(run, isLastAttempt)).toMatchObject({
         state: 'read',
         chunks: [],
       });
     await expectUntouched();
-    expect(await drive(stepsOf(engine, key))).toMatchObject({ outcome: 'published' });
-    expect(Object.values(asked(engine, '/assets'))).toEqual([1, 1]);
+    expect(await drive(createSteps(engine, key))).toMatchObject({ outcome: 'published' });
+    expect(Object.values(countRequestsByPath(engine, '/assets'))).toEqual([1, 1]);
     await expectExact();
   },
 );
 
 test('assets say the same when any of their steps is repeated', async () => {
   await beginWith(2_300);
-  const by = stepsOf(engine, keyOf('assets', ME, 'w1'));
+  const by = createSteps(engine, runKey('assets', ME, 'w1'));
   const same = async <T>(work: () => Promise<T>, second?: T): Promise<T> => {
     const first = await work();
     expect(await work()).toEqual(second ?? first);
     return first;
   };
-  const first = reading(await by.begin());
+  const first = assertRead(await by.begin());
   const repeated: RunSteps = {
     ...by,
     begin: () => same(() => by.begin()),
@@ -162,17 +162,17 @@ test('assets say the same when any of their steps is repeated', async () => {
 
 test('assets survive a process that dies at any statement of any step', async () => {
   await beginWith(1_100);
-  const key = keyOf('assets', ME, 'w1');
+  const key = runKey('assets', ME, 'w1');
   let deaths = 0;
   /** Again and again, in processes that live for one statement more each time. */
   const survive = async <T>(work: (by: RunSteps) => Promise<T>): Promise<T> => {
     for (let life = 0; ; life++) {
-      const done = await untilDeath(
+      const done = await runUntilKilled(
         engine,
         (_, n) => n > life,
         (context) => work(engineSteps(context, key)),
       );
-      if (done !== 'dead') return done;
+      if (done !== 'killed') return done;
       deaths++;
       const rows = await held();
       if (rows.length > 0 && (await count('asset_diffs')) === 0) expect(rows).toEqual(former.rows);
@@ -191,8 +191,8 @@ test('assets survive a process that dies at any statement of any step', async ()
 
 test('assets lose nothing by a database connection that breaks in the middle of their publication', async () => {
   await beginWith(1_500);
-  const key = keyOf('assets', ME, 'w1');
-  const run = await driveUntil(stepsOf(engine, key), 'publish');
+  const key = runKey('assets', ME, 'w1');
+  const run = await driveUntil(createSteps(engine, key), 'publish');
   const after = new Map(engine.sim.owners.assets(ANNA).map((row) => [row.item_id, row.quantity]));
   const changed = (former.rows as { item_id: number; quantity: number }[]).find(
     ({ item_id, quantity }) => after.has(item_id) && after.get(item_id) !== quantity,
@@ -200,7 +200,7 @@ test('assets lose nothing by a database connection that breaks in the middle of 
   // The diffs are written before the rows: one of these is held until the publisher waits for it.
   await engine.db.transaction(async (client) => {
     await client.query('SELECT FROM assets WHERE item_id = $1 FOR UPDATE', [changed!.item_id]);
-    const publishing = stepsOf(engine, key)
+    const publishing = createSteps(engine, key)
       .publish(run, false)
       .catch((error: unknown) => error);
     for (let killed = 0; killed === 0;) {
@@ -213,7 +213,7 @@ test('assets lose nothing by a database connection that breaks in the middle of 
     expect(await publishing).toBeInstanceOf(Error);
   });
   await expectUntouched();
-  expect(await drive(stepsOf(engine, key))).toMatchObject({ outcome: 'published' });
+  expect(await drive(createSteps(engine, key))).toMatchObject({ outcome: 'published' });
   await expectExact();
 });
 
@@ -222,7 +222,7 @@ test('assets collected by two at once are one set, told once', async () => {
   const rateLimiter = testRateLimiter(engine.clock);
   const ends = await Promise.all(
     ['one', 'two'].map((id) =>
-      drive(engineSteps(engine.restart({ rateLimiter }), keyOf('assets', ME, id, id))),
+      drive(engineSteps(engine.restart({ rateLimiter }), runKey('assets', ME, id, id))),
     ),
   );
   expect(ends.map(({ outcome }) => outcome).toSorted()).toEqual(['published', 'unchanged']);

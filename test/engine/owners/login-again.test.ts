@@ -3,7 +3,7 @@ import { listAssignments, updateAssignment } from '../../../src/engine/owners/as
 import { listTokens } from '../../../src/engine/owners/token-service.ts';
 import type { LoginChoice } from '../../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { logInAtEve } from '../../support/login.ts';
+import { logInThroughSso } from '../../support/login.ts';
 import { ANNA, BRAM, CORPORATION } from '../../support/owners.ts';
 
 const WALLET = 'esi-wallet.read_character_wallet.v1';
@@ -24,7 +24,7 @@ beforeEach(async () => {
 afterEach(() => engine.close());
 
 const logIn = (id: number, choice?: LoginChoice, collectors?: string[]) =>
-  logInAtEve(engine, id, choice, collectors);
+  logInThroughSso(engine, id, choice, collectors);
 
 test('logging in again renews the token, and leaves what was switched off', async () => {
   await logIn(ANNA);

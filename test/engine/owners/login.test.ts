@@ -7,7 +7,7 @@ import { chooseCollectors, neededScopes } from '../../../src/engine/owners/login
 import { listTokens } from '../../../src/engine/owners/token-service.ts';
 import type { Forgery, LoginChoice } from '../../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { logInAtEve, visit as visitOf } from '../../support/login.ts';
+import { logInThroughSso, authorizeAtSso as visitOf } from '../../support/login.ts';
 
 const [ANNA, BRAM, NOVICE] = [90000001, 90000002, 90000003];
 const CORPORATION = 98000001;
@@ -29,9 +29,9 @@ beforeEach(async () => {
 });
 afterEach(() => engine.close());
 
-const visit = (url: string, id: number, choice?: LoginChoice) => visitOf(engine, url, id, choice);
+const authorizeAtSso = (url: string, id: number, choice?: LoginChoice) => visitOf(engine, url, id, choice);
 const logIn = (id: number, choice?: LoginChoice, collectors?: string[]) =>
-  logInAtEve(engine, id, choice, collectors);
+  logInThroughSso(engine, id, choice, collectors);
 const targets = async () => (await listAssignments(engine.context)).map((a) => `${a.collector} ${a.target}`);
 
 /** Nothing came of it: no character, no token, no assignment. */
@@ -47,7 +47,7 @@ test('a login stores sealed tokens, and begins what it makes possible', async ()
   expect(asked).toEqual(neededScopes(chooseCollectors()));
   expect(await loginResult(engine.context, state)).toMatchObject({ state: 'waiting' });
 
-  const report = await finishLogin(engine.context, await visit(url, ANNA));
+  const report = await finishLogin(engine.context, await authorizeAtSso(url, ANNA));
   expect(report).toMatchObject({ characterId: ANNA, name: 'Anna Testa', missing: [], renewed: false });
   expect(report.enabled).toEqual([
     ...['wallet', 'assets', 'orders', 'industry'].map((name) => `${name} character/${ANNA}`),
@@ -80,7 +80,7 @@ test('neither state nor verifier nor token can be read from the database', async
   const { url, state } = await startLogin(engine.context);
   const pending = JSON.stringify(await engine.db.rows('SELECT * FROM esi_logins'));
   expect(pending).toContain(createHash('sha256').update(state).digest('hex'));
-  const callback = await visit(url, ANNA);
+  const callback = await authorizeAtSso(url, ANNA);
   await finishLogin(engine.context, callback);
   const rows = await Promise.all(
     ['esi_logins', 'esi_tokens'].map((table) => engine.db.rows(`SELECT * FROM ${table}`)),
@@ -140,7 +140,7 @@ test.each([
 
 test('a cancelled login changes nothing and is told', async () => {
   const { url, state } = await startLogin(engine.context);
-  const callback = await visit(url, ANNA, { deny: true });
+  const callback = await authorizeAtSso(url, ANNA, { deny: true });
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'LOGIN_DENIED' });
   await expectNothing();
   expect(await loginResult(engine.context, state)).toMatchObject({
@@ -161,7 +161,7 @@ test('a login that EVE could not finish is over, and is told', async () => {
 
 test('a state works once, also for two callbacks at once', async () => {
   const { url } = await startLogin(engine.context);
-  const callback = await visit(url, ANNA);
+  const callback = await authorizeAtSso(url, ANNA);
   const ends = await Promise.allSettled([1, 2, 3].map(() => finishLogin(engine.context, callback)));
   expect(ends.map((end) => end.status).toSorted()).toEqual(['fulfilled', 'rejected', 'rejected']);
   for (const end of ends)
@@ -172,7 +172,7 @@ test('a state works once, also for two callbacks at once', async () => {
 
 test('a code that was used before is refused under a new state', async () => {
   const { url } = await startLogin(engine.context);
-  const { code } = await visit(url, ANNA);
+  const { code } = await authorizeAtSso(url, ANNA);
   const thief = await startLogin(engine.context);
   await expect(finishLogin(engine.context, { state: thief.state, code })).rejects.toMatchObject({
     code: 'LOGIN_DEAD',
@@ -183,7 +183,7 @@ test('a code that was used before is refused under a new state', async () => {
 test('a login has ten minutes', async () => {
   const { url, state } = await startLogin(engine.context);
   engine.clock.advance(600_001);
-  const callback = await visit(url, ANNA);
+  const callback = await authorizeAtSso(url, ANNA);
   expect(await loginResult(engine.context, state)).toMatchObject({ state: 'expired' });
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'LOGIN_EXPIRED' });
   await expectNothing();
@@ -209,7 +209,7 @@ test.each<[string, Forgery, RegExp]>([
   ['a user that is no character', { payload: { sub: 'CORPORATION:EVE:98000001' } }, /"sub"/],
 ])('a login with a token with %s is rejected', async (_, forgery, message) => {
   const { url, state } = await startLogin(engine.context);
-  const callback = await visit(url, ANNA);
+  const callback = await authorizeAtSso(url, ANNA);
   engine.sim.sso.nextAccessToken(await engine.sim.sso.forge(ANNA, forgery));
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'BAD_TOKEN', message });
   await expectNothing();
@@ -218,7 +218,7 @@ test.each<[string, Forgery, RegExp]>([
 
 test('while EVE is away nothing is lost: the same callback works later', async () => {
   const { url, state } = await startLogin(engine.context);
-  const callback = await visit(url, ANNA);
+  const callback = await authorizeAtSso(url, ANNA);
   engine.sim.faults.down('reset', { route: '/sso' });
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({
     verdict: expect.stringMatching(/retry|wait/) as unknown,
@@ -233,14 +233,16 @@ test('a database that fails once the tokens are stored is told so that nobody th
   const { url, state } = await startLogin(engine.context);
   await engine.db.rows('ALTER TABLE collector_assignments ADD CHECK (false)');
   const message = expect.stringMatching(/Check "eve-collector tokens list", and start again/);
-  await expect(finishLogin(engine.context, await visit(url, ANNA))).rejects.toMatchObject({ message });
+  await expect(finishLogin(engine.context, await authorizeAtSso(url, ANNA))).rejects.toMatchObject({
+    message,
+  });
   expect(await listTokens(engine.context)).toMatchObject([{ characterId: ANNA, isActive: true }]);
   expect(await loginResult(engine.context, state)).toEqual({ state: 'failed', message });
 });
 
 test('ESI may be away: the login stands, and the corporation is left for later', async () => {
   const { url } = await startLogin(engine.context);
-  const callback = await visit(url, ANNA);
+  const callback = await authorizeAtSso(url, ANNA);
   engine.sim.faults.down('503');
   const report = await finishLogin(engine.context, callback);
   expect(report.enabled).toEqual(

@@ -3,10 +3,10 @@ import type { AssetRow } from '../../../simulator/index.ts';
 import type { TestEngine } from '../../support/engine.ts';
 import {
   ANNA,
-  anHourLater,
+  advanceOneHour,
   CORPORATION,
-  ofCharacter,
-  ofCorporation,
+  characterTarget,
+  corporationTarget,
   ownerEngine,
 } from '../../support/owners.ts';
 
@@ -14,7 +14,7 @@ import {
 let engine: TestEngine;
 afterEach(() => engine.close());
 
-const ME = ofCharacter(ANNA);
+const ME = characterTarget(ANNA);
 const ASSETS = { route: '/characters/{character_id}/assets' };
 
 const kinds = async () =>
@@ -37,7 +37,9 @@ describe('assets of which the last page alone changes', () => {
   /** The nth set after the first: one item more changes its quantity. */
   async function collectNext(nth: number) {
     const { item_id, quantity } = changeable[nth]!;
-    await anHourLater(engine, () => engine.sim.owners.changeAsset(ANNA, item_id, { quantity: quantity + 7 }));
+    await advanceOneHour(engine, () =>
+      engine.sim.owners.changeAsset(ANNA, item_id, { quantity: quantity + 7 }),
+    );
     return engine.collect('assets', ME);
   }
 
@@ -86,7 +88,7 @@ describe('a list that stayed torn', () => {
       (row) => (row.order_id === open[1]!.order_id ? { ...open[0]! } : row),
       { route: '/characters/{character_id}/orders' },
     );
-    await anHourLater(engine);
+    await advanceOneHour(engine);
     expect(await engine.collect('orders', ME)).toMatchObject({ outcome: 'torn' });
     for (let hour = 0; hour < 2; hour++) {
       engine.clock.advance(3_601_000);
@@ -96,7 +98,7 @@ describe('a list that stayed torn', () => {
   });
 
   test('of divisions loses none', async () => {
-    const corporation = ofCorporation(CORPORATION);
+    const corporation = corporationTarget(CORPORATION);
     engine = await ownerEngine();
     await engine.collect('wallet', corporation);
     const before = await engine.db.rows('SELECT * FROM corporation_divisions ORDER BY 1, 2, 3');
@@ -108,7 +110,7 @@ describe('a list that stayed torn', () => {
       }),
       { route: '/divisions', times: 4 },
     );
-    await anHourLater(engine);
+    await advanceOneHour(engine);
     await engine.collect('wallet', corporation);
     const last = `SELECT outcome FROM collection_runs WHERE resource = 'divisions' ORDER BY run_id DESC LIMIT 1`;
     expect(await engine.db.rows(last)).toEqual([{ outcome: 'torn' }]);

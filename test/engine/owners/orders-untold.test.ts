@@ -1,12 +1,12 @@
 import { afterEach, expect, test } from '@jest/globals';
 import type { TestEngine } from '../../support/engine.ts';
-import { ANNA, anHourLater, ofCharacter, ownerEngine } from '../../support/owners.ts';
+import { ANNA, advanceOneHour, characterTarget, ownerEngine } from '../../support/owners.ts';
 
 /** Orders whose end ESI tells of in a way that cannot be read, or tells no more. */
 let engine: TestEngine;
 afterEach(() => engine.close());
 
-const ME = ofCharacter(ANNA);
+const ME = characterTarget(ANNA);
 const DAY = 86_400_000;
 
 async function begin(): Promise<number> {
@@ -28,14 +28,14 @@ test('one whose row of the history cannot be read is not taken for filled, howev
     (row) => (row.order_id === victim ? { ...row, duration: 400 } : row),
     { route: '/orders/history' },
   );
-  await anHourLater(engine, () => engine.sim.owners.cancelOrder(ANNA, victim));
+  await advanceOneHour(engine, () => engine.sim.owners.cancelOrder(ANNA, victim));
   for (let hour = 0; hour < 3; hour++) {
     await engine.collect('orders', ME);
     expect(await order(victim)).toEqual({ state: 'active', gone: true });
-    await anHourLater(engine);
+    await advanceOneHour(engine);
   }
   engine.sim.faults.clear();
-  await anHourLater(engine, () =>
+  await advanceOneHour(engine, () =>
     engine.sim.owners.cancelOrder(ANNA, engine.sim.owners.orders(ANNA)[0]!.order_id),
   );
   await engine.collect('orders', ME);
@@ -50,7 +50,7 @@ test.each([
   engine.sim.owners.cancelOrder(ANNA, victim);
   engine.clock.advance(days * DAY);
   for (let hour = 0; hour < 2; hour++) {
-    await anHourLater(engine);
+    await advanceOneHour(engine);
     await engine.collect('orders', ME);
     expect(await order(victim)).toEqual({ state, gone: true });
   }
@@ -66,14 +66,14 @@ const states = () =>
 
 test('one that an open list lacks once, with a history beside it, is not filled', async () => {
   const victim = await begin();
-  await anHourLater(engine);
+  await advanceOneHour(engine);
   engine.sim.faults.mutateRows<{ order_id: number }>((row) => (row.order_id === victim ? null : row), {
     route: OPEN_ROUTE,
   });
   await engine.collect('orders', ME);
   expect(await order(victim)).toEqual({ state: 'active', gone: true });
   engine.sim.faults.clear();
-  await anHourLater(engine);
+  await advanceOneHour(engine);
   await engine.collect('orders', ME);
   expect(await order(victim)).toEqual({ state: 'active', gone: false });
 });
@@ -81,23 +81,23 @@ test('one that an open list lacks once, with a history beside it, is not filled'
 test('an empty list once, with a history beside it, fills nothing', async () => {
   await begin();
   const before = await states();
-  await anHourLater(engine);
+  await advanceOneHour(engine);
   engine.sim.faults.emptySet({ route: OPEN_ROUTE, times: 1 });
   await engine.collect('orders', ME);
   expect(await states()).toEqual(before.map((row) => ({ ...row, left: true })));
-  await anHourLater(engine);
+  await advanceOneHour(engine);
   await engine.collect('orders', ME);
   expect(await states()).toEqual(before);
 });
 
 test('what an empty history does not tell is not filled', async () => {
   const victim = await begin();
-  await anHourLater(engine, () => engine.sim.owners.cancelOrder(ANNA, victim));
+  await advanceOneHour(engine, () => engine.sim.owners.cancelOrder(ANNA, victim));
   engine.sim.faults.emptySet({ route: '/orders/history' });
   await engine.collect('orders', ME);
   expect(await order(victim)).toEqual({ state: 'active', gone: true });
   engine.sim.faults.clear();
-  await anHourLater(engine);
+  await advanceOneHour(engine);
   await engine.collect('orders', ME);
   expect(await order(victim)).toEqual({ state: 'cancelled', gone: true });
 });
@@ -105,9 +105,9 @@ test('what an empty history does not tell is not filled', async () => {
 test('one of which ESI told the end does not come back with a list that still has it', async () => {
   const victim = await begin();
   const [row] = engine.sim.owners.orders(ANNA);
-  await anHourLater(engine, () => engine.sim.owners.cancelOrder(ANNA, victim));
+  await advanceOneHour(engine, () => engine.sim.owners.cancelOrder(ANNA, victim));
   await engine.collect('orders', ME);
-  await anHourLater(engine);
+  await advanceOneHour(engine);
   const [other] = engine.sim.owners.orders(ANNA);
   engine.sim.faults.mutateRows<{ order_id: number }>(
     (open) => (open.order_id === other!.order_id ? row : open),
@@ -116,6 +116,6 @@ test('one of which ESI told the end does not come back with a list that still ha
   for (let hour = 0; hour < 3; hour++) {
     await engine.collect('orders', ME);
     expect(await order(victim)).toEqual({ state: 'cancelled', gone: true });
-    await anHourLater(engine);
+    await advanceOneHour(engine);
   }
 });

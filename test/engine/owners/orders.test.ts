@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { ANNA, CORPORATION, logIn, ofCharacter, ofCorporation } from '../../support/owners.ts';
+import { ANNA, CORPORATION, logIn, characterTarget, corporationTarget } from '../../support/owners.ts';
 
 const OPEN = 1_201_000; // ESI caches open orders for twenty minutes
 const HOUR = 3_601_000; // and their history for an hour
@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => engine.close());
 
-const collect = (target = ofCharacter(ANNA)) => engine.collect('orders', target);
+const collect = (target = characterTarget(ANNA)) => engine.collect('orders', target);
 
 async function later(ms: number, change: () => unknown = () => undefined): Promise<void> {
   engine.clock.advance(ms);
@@ -124,7 +124,7 @@ test('what has ended stays after ESI forgets it', async () => {
 });
 
 test('a corporation has orders of its own, with who issued them', async () => {
-  expect(await collect(ofCorporation(CORPORATION))).toMatchObject({ outcome: 'published' });
+  expect(await collect(corporationTarget(CORPORATION))).toMatchObject({ outcome: 'published' });
   const rows = await engine.db.rows<{ issued_by: number | null; wallet_division: number }>(
     `SELECT issued_by, wallet_division FROM corporation_orders WHERE state = 'active'`,
   );
@@ -132,8 +132,8 @@ test('a corporation has orders of its own, with who issued them', async () => {
   expect(rows.every((row) => row.issued_by !== null && row.wallet_division >= 1)).toBe(true);
   const [filled] = engine.sim.owners.orders(CORPORATION);
   await later(HOUR, () => engine.sim.owners.fillOrder(CORPORATION, filled!.order_id));
-  await collect(ofCorporation(CORPORATION));
+  await collect(corporationTarget(CORPORATION));
   await later(HOUR);
-  await collect(ofCorporation(CORPORATION));
+  await collect(corporationTarget(CORPORATION));
   expect(await stateOf(filled!.order_id, 'corporation_orders')).toMatchObject({ state: 'filled' });
 });

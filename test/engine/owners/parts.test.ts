@@ -5,13 +5,13 @@ import type { TestEngine } from '../../support/engine.ts';
 import {
   ANNA,
   BRAM,
-  anHourLater,
+  advanceOneHour,
   CORPORATION,
-  keyOf,
-  stepsOf,
+  runKey,
+  createSteps,
   logIn,
-  ofCharacter,
-  ofCorporation,
+  characterTarget,
+  corporationTarget,
   ownerEngine,
 } from '../../support/owners.ts';
 
@@ -19,7 +19,7 @@ import {
 let engine: TestEngine;
 afterEach(() => engine.close());
 
-const ME = ofCharacter(ANNA);
+const ME = characterTarget(ANNA);
 const JOURNAL = '/characters/{character_id}/wallet/journal';
 const TRANSACTIONS = '/characters/{character_id}/wallet/transactions';
 
@@ -89,7 +89,7 @@ test('a part of many pages that makes no sense is told, and the others are colle
   await expect(engine.collect('wallet', ME)).rejects.toThrow(/journal: ESI answered .* with object/);
   expect(await rowsOf('wallet_transactions')).toBeGreaterThan(0);
   expect((await assignment()).note).toMatch(/with object instead of a list/);
-  await anHourLater(engine);
+  await advanceOneHour(engine);
   await engine.collect('wallet', ME);
   await expectJournal();
   expect((await assignment()).note).toBeNull();
@@ -115,7 +115,7 @@ test('an answer that makes no sense is not asked for again before it expires', a
   engine.clock.advance(1_800_000);
   await engine.collect('wallet', ME);
   expect(await rowsOf('wallet_journal')).toBe(0);
-  await anHourLater(engine);
+  await advanceOneHour(engine);
   await engine.collect('wallet', ME);
   await expectJournal();
   expect(engine.sim.offences()).toEqual([]);
@@ -126,7 +126,7 @@ test('a set that is refused is told, and does not count as collected', async () 
   await assigned('assets');
   await engine.collect('assets', ME);
   const { last_collected_at: first } = await assignment();
-  await anHourLater(engine);
+  await advanceOneHour(engine);
   engine.sim.faults.emptySet({ route: '/assets', times: 1 });
   expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'refused' });
   expect(await assignment()).toEqual({
@@ -138,9 +138,12 @@ test('a set that is refused is told, and does not count as collected', async () 
 test('twins of one run: each part is collected once, and both tell the same', async () => {
   engine = await ownerEngine();
   for (let run = 0; run < 6; run++) {
-    await anHourLater(engine, () => engine.sim.owners.pay(ANNA, 5));
-    const key = keyOf('wallet', ME, `run-${run}`);
-    const [one, two] = await Promise.all([stepsOf(engine, key).begin(), stepsOf(engine, key).begin()]);
+    await advanceOneHour(engine, () => engine.sim.owners.pay(ANNA, 5));
+    const key = runKey('wallet', ME, `run-${run}`);
+    const [one, two] = await Promise.all([
+      createSteps(engine, key).begin(),
+      createSteps(engine, key).begin(),
+    ]);
     expect(one).toMatchObject({ state: 'done', summary: { outcome: 'published' } });
     expect(two).toEqual(one);
   }
@@ -151,7 +154,7 @@ test('twins of one run: each part is collected once, and both tell the same', as
 test('a first page that may not be the only one is not taken for the whole set', async () => {
   engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', assets: 1_900 }] });
   await engine.collect('assets', ME);
-  await anHourLater(engine, () => engine.sim.owners.addAsset(ANNA));
+  await advanceOneHour(engine, () => engine.sim.owners.addAsset(ANNA));
   let without = true;
   changed('/characters/{character_id}/assets', (answer) =>
     without ? { ...answer, pages: undefined } : answer,
@@ -159,7 +162,7 @@ test('a first page that may not be the only one is not taken for the whole set',
   await expect(engine.collect('assets', ME)).rejects.toThrow(/without X-Pages/);
   expect(await rowsOf('assets')).toBe(1_900);
   without = false;
-  await anHourLater(engine);
+  await advanceOneHour(engine);
   await engine.collect('assets', ME);
   expect(await rowsOf('assets')).toBe(1_901);
   expect(engine.sim.offences()).toEqual([]);
@@ -173,7 +176,7 @@ test('rows that stand on two pages of a list cost no second reading', async () =
   expect(engine.clock.now() - before).toBeLessThan(60_000);
   await expect(expectJournal()).rejects.toThrow(); // one row stands twice instead of another
   engine.sim.faults.clear();
-  await anHourLater(engine);
+  await advanceOneHour(engine);
   await engine.collect('wallet', ME);
   await expectJournal();
 });
@@ -181,7 +184,7 @@ test('rows that stand on two pages of a list cost no second reading', async () =
 test('a set older than the one that stands moves on when it may be asked for again', async () => {
   engine = await ownerEngine();
   await engine.collect('industry', ME);
-  await anHourLater(engine, () => engine.sim.owners.startJob(ANNA));
+  await advanceOneHour(engine, () => engine.sim.owners.startJob(ANNA));
   changed('/characters/{character_id}/industry/jobs', (answer) => ({
     ...answer,
     lastModified: new Date(answer.lastModified!.getTime() - 7_200_000),
@@ -200,7 +203,7 @@ test('a second loss that is greater than the doubted one is doubted as well', as
     [0.1, 'refused'],
     [0.1, 'published'],
   ] as const) {
-    await anHourLater(engine);
+    await advanceOneHour(engine);
     engine.sim.faults.collapse(share, { route: '/assets', times: 1 });
     expect(await engine.collect('assets', ME)).toMatchObject({ outcome });
   }
@@ -209,17 +212,17 @@ test('a second loss that is greater than the doubted one is doubted as well', as
 
 test('names of divisions are not taken away by an answer that holds none', async () => {
   engine = await ownerEngine();
-  const corporation = ofCorporation(CORPORATION);
+  const corporation = corporationTarget(CORPORATION);
   await engine.collect('wallet', corporation);
   const before = await rowsOf('corporation_divisions');
   for (const text of ['[{"error":"x"}]', '{"error":"x"}', 'null', '"x"']) {
-    await anHourLater(engine);
+    await advanceOneHour(engine);
     engine.sim.faults.rawBody(text, { route: '/corporations/{corporation_id}/divisions', times: 1 });
     await expect(engine.collect('wallet', corporation)).rejects.toThrow(/^divisions: .*lists of divisions/);
   }
   expect(await rowsOf('corporation_divisions')).toBe(before);
   // Only divisions with a name of their own are told of, so there may be none.
-  await anHourLater(engine);
+  await advanceOneHour(engine);
   engine.sim.faults.rawBody('{}', { route: '/corporations/{corporation_id}/divisions', times: 1 });
   expect(await engine.collect('wallet', corporation)).toMatchObject({ outcome: 'published' });
   expect(await rowsOf('corporation_divisions')).toBe(0);
@@ -235,7 +238,7 @@ test('where the roles of one member cannot be read, another one is asked with', 
     corporations: [{ id: CORPORATION }],
   });
   engine.sim.faults.status(500, { route: `/characters/${ANNA}/roles` });
-  const corporation = ofCorporation(CORPORATION);
+  const corporation = corporationTarget(CORPORATION);
   await expect(engine.collect('assets', corporation)).rejects.toThrow(/roles.*500/);
   await logIn(engine, BRAM);
   engine.sim.resetCounters();

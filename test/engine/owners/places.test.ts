@@ -1,12 +1,12 @@
 import { afterEach, expect, test } from '@jest/globals';
 import type { TestEngine } from '../../support/engine.ts';
-import { ANNA, ofCharacter, ownerEngine } from '../../support/owners.ts';
+import { ANNA, characterTarget, ownerEngine } from '../../support/owners.ts';
 
 /** Which ids are taken for structures, and asked for as such: ESI bans those who try ids. */
 let engine: TestEngine;
 afterEach(() => engine.close());
 
-const ME = ofCharacter(ANNA);
+const ME = characterTarget(ANNA);
 const [HANGAR, LOST] = [1_040_000_000_123, 1_040_000_000_124];
 const structures = async (...ids: number[]) =>
   (

@@ -6,8 +6,8 @@ import {
   BRAM,
   CORPORATION,
   logIn,
-  ofCharacter,
-  ofCorporation,
+  characterTarget,
+  corporationTarget,
   ownerEngine,
 } from '../../support/owners.ts';
 
@@ -15,7 +15,7 @@ import {
 let engine: TestEngine;
 afterEach(() => engine.close());
 
-const ME = ofCharacter(ANNA);
+const ME = characterTarget(ANNA);
 const ENDLESS = `2026-01-01T00:00:00.${'1'.repeat(200)}Z`;
 
 test.each([
@@ -27,7 +27,7 @@ test.each([
     '/corporations/{corporation_id}/orders',
     { wallet_division: 3e9 },
     'orders',
-    ofCorporation(CORPORATION),
+    corporationTarget(CORPORATION),
   ],
   ['a date', '/wallet/journal', { date: ENDLESS }, 'wallet', ME],
 ] as const)(

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { JournalRow, SimulatorOptions } from '../../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { ANNA, BRAM, CORPORATION, logIn, ofCharacter, ofCorporation } from '../../support/owners.ts';
+import { ANNA, BRAM, CORPORATION, logIn, characterTarget, corporationTarget } from '../../support/owners.ts';
 
 const HOUR = 3_601_000; // ESI caches journal and transactions for an hour
 const DAY = 24 * HOUR;
@@ -16,7 +16,7 @@ async function begin(owners?: SimulatorOptions['owners']): Promise<void> {
   await logIn(engine, BRAM);
 }
 
-const collect = (id = ANNA) => engine.collect('wallet', ofCharacter(id));
+const collect = (id = ANNA) => engine.collect('wallet', characterTarget(id));
 
 async function later(ms: number, change: () => unknown = () => undefined): Promise<void> {
   engine.clock.advance(ms);
@@ -187,7 +187,9 @@ describe('a gap in the journal', () => {
 
 test('a corporation is read by division, with the names of its wallets', async () => {
   await begin();
-  expect(await engine.collect('wallet', ofCorporation(CORPORATION))).toMatchObject({ outcome: 'published' });
+  expect(await engine.collect('wallet', corporationTarget(CORPORATION))).toMatchObject({
+    outcome: 'published',
+  });
   const divisions = await engine.db.rows(
     `SELECT division, count(*) AS n FROM wallet_journal WHERE corporation_id = $1 GROUP BY 1 ORDER BY 1`,
     [CORPORATION],
@@ -197,7 +199,7 @@ test('a corporation is read by division, with the names of its wallets', async (
   expect(await count('wallet_journal', 'character_id IS NOT NULL')).toBe(0);
   expect(await count('wallet_journal_gaps')).toBe(0);
   await later(HOUR, () => engine.sim.owners.pay(CORPORATION, 10, 'player_donation', 3));
-  await engine.collect('wallet', ofCorporation(CORPORATION));
+  await engine.collect('wallet', corporationTarget(CORPORATION));
   expect(await count('wallet_balances', 'division = 3')).toBe(2);
   expect(await count('wallet_balances', 'division <> 3')).toBe(6);
   expect(engine.sim.offences()).toEqual([]);

@@ -15,29 +15,29 @@ const [FORGE, DOMAIN, SINQ, NOWHERE] = [FORGE_ID, DOMAIN_ID, SINQ_ID, NOWHERE_ID
 const ORDERS = 'market-orders';
 const OF_A_RUN = 20_000; // bytes of history: a run of three pages has some 25 events, and rows would be 300 KB more
 
-let world: TestApp;
+let app: TestApp;
 let workers: RunningWorkers;
 
 beforeAll(async () => {
-  world = await testApp({
+  app = await testApp({
     settings: { MARKET_REGIONS: [FORGE_ID, DOMAIN_ID, SINQ_ID, NOWHERE_ID].join(',') },
   });
-  workers = await world.work();
-  expect(await world.collect({ collector: 'universe' })).toMatchObject({ outcome: 'published' });
+  workers = await app.startWorkers();
+  expect(await app.collect({ collector: 'universe' })).toMatchObject({ outcome: 'published' });
 });
 afterAll(async () => {
-  await world.close();
+  await app.close();
 });
 
-const runsOf = (workflowId: string) => readRuns(world.db, workflowId);
+const runsOf = (workflowId: string) => readRuns(app.db, workflowId);
 const requestsFor = (regionId: number) =>
-  world.sim.requests().filter(({ path }) => path.startsWith(`/markets/${regionId}/`)).length;
+  app.sim.requests().filter(({ path }) => path.startsWith(`/markets/${regionId}/`)).length;
 /** Until the faults are cleared, every answer takes 10 s, the longest that ESI takes. */
-const slow = (regionId: number) => world.sim.faults.latency(10_000, { route: `/markets/${regionId}/` });
+const slow = (regionId: number) => app.sim.faults.latency(10_000, { route: `/markets/${regionId}/` });
 
 describe('one target', () => {
   test('is published under its business id, readable in the Temporal UI, with no row in the history', async () => {
-    const handle = await world.start({ collector: ORDERS, target: FORGE! });
+    const handle = await app.start({ collector: ORDERS, target: FORGE! });
     expect(await handle.result()).toMatchObject({ outcome: 'published', inserted: 2_500 });
     expect(await details(handle)).toBe('published: 2500 new, 0 changed, 0 removed');
     expect(await runsOf(`${ORDERS}/${FORGE}`)).toMatchObject([{ target: FORGE, outcome: 'published' }]);
@@ -48,7 +48,7 @@ describe('one target', () => {
   });
 
   test('started under another id, it is the child with the business id that runs', async () => {
-    const summary = await world.collect({ collector: ORDERS, target: DOMAIN! }, 'by-hand-1');
+    const summary = await app.collect({ collector: ORDERS, target: DOMAIN! }, 'by-hand-1');
     expect(summary).toEqual({ targets: 1, outcomes: { published: 1 } });
     expect(await runsOf(`${ORDERS}/${DOMAIN}`)).toHaveLength(1);
     expect(await runsOf('by-hand-1')).toEqual([]);
@@ -56,14 +56,14 @@ describe('one target', () => {
 
   test('is not requested before it expires; a run with waitUntilDue waits for the next snapshot', async () => {
     const before = requestsFor(FORGE_ID);
-    const hasty = await world.collect({ collector: ORDERS, target: FORGE! });
+    const hasty = await app.collect({ collector: ORDERS, target: FORGE! });
     expect(hasty).toMatchObject({
       outcome: 'not-due',
       detail: expect.stringContaining('Already up to date.'),
     });
     expect(requestsFor(FORGE_ID)).toBe(before);
-    await world.nextSet(FORGE_ID, new Date(Date.now() + 5_000));
-    const handle = await world.start({ collector: ORDERS, target: FORGE!, waitUntilDue: true });
+    await app.nextSnapshot(FORGE_ID, new Date(Date.now() + 5_000));
+    const handle = await app.start({ collector: ORDERS, target: FORGE!, waitUntilDue: true });
     expect(await eventually('the wait', () => details(handle))).toMatch(
       /^waiting until \d\d:\d\d UTC, when ESI has a newer snapshot$/,
     );
@@ -72,26 +72,26 @@ describe('one target', () => {
   });
 
   test('started twice at once, it runs once', async () => {
-    await world.nextSet(FORGE_ID);
-    world.sim.resetCounters();
+    await app.nextSnapshot(FORGE_ID);
+    app.sim.resetCounters();
     slow(FORGE_ID);
-    const handle = await world.start({ collector: ORDERS, target: FORGE! });
-    await expect(world.start({ collector: ORDERS, target: FORGE! })).rejects.toBeInstanceOf(
+    const handle = await app.start({ collector: ORDERS, target: FORGE! });
+    await expect(app.start({ collector: ORDERS, target: FORGE! })).rejects.toBeInstanceOf(
       WorkflowExecutionAlreadyStartedError,
     );
-    expect(await world.collect({ collector: ORDERS, target: FORGE! }, 'by-hand-2')).toEqual({
+    expect(await app.collect({ collector: ORDERS, target: FORGE! }, 'by-hand-2')).toEqual({
       targets: 1,
       outcomes: { 'already-running': 1 },
     });
-    world.sim.faults.clear();
+    app.sim.faults.clear();
     expect(await handle.result()).toMatchObject({ outcome: 'published' });
     expect(requestsFor(FORGE_ID)).toBe(3);
   });
 
   test('a step that is repeated after it published returns the same result', async () => {
-    await world.collect({ collector: ORDERS, target: SINQ! });
-    await world.nextSet(SINQ_ID);
-    const steps = engineSteps(world.app, {
+    await app.collect({ collector: ORDERS, target: SINQ! });
+    await app.nextSnapshot(SINQ_ID);
+    const steps = engineSteps(app.context, {
       collector: ORDERS,
       target: SINQ!,
       workflowId: `${ORDERS}/${SINQ}`,
@@ -105,30 +105,30 @@ describe('one target', () => {
   });
 
   test('a cancelled run is closed with that reason, and the next run publishes', async () => {
-    await world.nextSet(FORGE_ID);
+    await app.nextSnapshot(FORGE_ID);
     slow(FORGE_ID);
-    const handle = await world.start({ collector: ORDERS, target: FORGE! });
+    const handle = await app.start({ collector: ORDERS, target: FORGE! });
     await eventually('the run', async () => (await runsOf(handle.workflowId))[0]?.finished_at === null);
     await handle.cancel();
     await expect(handle.result()).rejects.toThrow(/cancelled/i);
     expect((await handle.describe()).status.name).toBe('CANCELLED');
     const [run] = await runsOf(handle.workflowId);
     expect(run).toMatchObject({ outcome: 'failed', error: 'The run was cancelled.' });
-    world.sim.faults.clear();
-    await world.nextSet(FORGE_ID); // the next run would wait for the Expires that the cancelled one received
-    const next = await world.collect({ collector: ORDERS, target: FORGE! });
+    app.sim.faults.clear();
+    await app.nextSnapshot(FORGE_ID); // the next run would wait for the Expires that the cancelled one received
+    const next = await app.collect({ collector: ORDERS, target: FORGE! });
     expect(next).toMatchObject({ outcome: 'published' });
   });
 
   test('a torn set is read again, an unknown id is looked up, and the set is published whole', async () => {
-    await world.nextSet(DOMAIN_ID);
-    await world.db.rows('DELETE FROM market_orders_public WHERE region_id = $1', [DOMAIN_ID]);
-    const some = world.sim.world.snapshot(DOMAIN_ID).rows.slice(0, 20);
-    await world.db.rows('DELETE FROM types WHERE type_id = ANY($1)', [some.map((row) => row.type_id)]);
-    world.sim.faults.tear({ route: `/markets/${DOMAIN_ID}/`, times: 1 });
-    const handle = await world.start({ collector: ORDERS, target: DOMAIN! });
+    await app.nextSnapshot(DOMAIN_ID);
+    await app.db.rows('DELETE FROM market_orders_public WHERE region_id = $1', [DOMAIN_ID]);
+    const some = app.sim.world.snapshot(DOMAIN_ID).rows.slice(0, 20);
+    await app.db.rows('DELETE FROM types WHERE type_id = ANY($1)', [some.map((row) => row.type_id)]);
+    app.sim.faults.tear({ route: `/markets/${DOMAIN_ID}/`, times: 1 });
+    const handle = await app.start({ collector: ORDERS, target: DOMAIN! });
     const result = await handle.result();
-    const book = world.sim.world.snapshot(DOMAIN_ID).rows;
+    const book = app.sim.world.snapshot(DOMAIN_ID).rows;
     expect(result).toMatchObject({ outcome: 'published', inserted: book.length });
     const { events = [] } = await handle.fetchHistory();
     const types = events?.map((e) => e.activityTaskScheduledEventAttributes?.activityType?.name);
@@ -136,20 +136,20 @@ describe('one target', () => {
   });
 
   test('while ESI is unreachable at the start, the run waits, then publishes', async () => {
-    await world.nextSet(SINQ_ID);
-    world.sim.resetCounters();
-    world.sim.faults.down('reset');
-    const handle = await world.start({ collector: ORDERS, target: SINQ! });
+    await app.nextSnapshot(SINQ_ID);
+    app.sim.resetCounters();
+    app.sim.faults.down('reset');
+    const handle = await app.start({ collector: ORDERS, target: SINQ! });
     await eventually('three failed requests', async () => requestsFor(SINQ_ID) >= 3);
-    world.sim.faults.clear();
+    app.sim.faults.clear();
     expect(await handle.result()).toMatchObject({ outcome: 'published' });
   });
 });
 
 describe('all targets', () => {
   test('a target that fails is reported and recorded, the others are published', async () => {
-    for (const id of [FORGE_ID, DOMAIN_ID, SINQ_ID]) await world.nextSet(id);
-    const summary = await world.collect({ collector: ORDERS }, 'sweep-1');
+    for (const id of [FORGE_ID, DOMAIN_ID, SINQ_ID]) await app.nextSnapshot(id);
+    const summary = await app.collect({ collector: ORDERS }, 'sweep-1');
     expect(summary).toEqual({ targets: 4, outcomes: { published: 3, failed: 1 } });
     expect(await runsOf(`${ORDERS}/${NOWHERE}`)).toMatchObject([
       {
@@ -157,42 +157,42 @@ describe('all targets', () => {
         error: expect.stringMatching(/^ESI rejected \/markets\/10000099\/orders.*\(404\)\.$/),
       },
     ]);
-    const handle = await world.start({ collector: ORDERS, target: NOWHERE! }, 'nowhere');
+    const handle = await app.start({ collector: ORDERS, target: NOWHERE! }, 'nowhere');
     expect(await failureOf(handle)).toMatch(/^ESI rejected .*\(404\)\.$/);
   });
 
   test('a target that is still running is skipped by a second run over all targets', async () => {
-    for (const id of [FORGE_ID, SINQ_ID]) await world.nextSet(id);
-    const others = await endOfNextRuns(world, [`${ORDERS}/${SINQ}`, `${ORDERS}/${NOWHERE}`]);
+    for (const id of [FORGE_ID, SINQ_ID]) await app.nextSnapshot(id);
+    const others = await endOfNextRuns(app, [`${ORDERS}/${SINQ}`, `${ORDERS}/${NOWHERE}`]);
     slow(FORGE_ID);
-    const handle = await world.start({ collector: ORDERS }, 'sweep-2');
+    const handle = await app.start({ collector: ORDERS }, 'sweep-2');
     await eventually('the run', async () => (await runsOf(`${ORDERS}/${FORGE}`))[0]?.finished_at === null);
     await others();
-    await world.nextSet(SINQ_ID);
-    const { outcomes } = await world.collect({ collector: ORDERS }, 'sweep-3');
+    await app.nextSnapshot(SINQ_ID);
+    const { outcomes } = await app.collect({ collector: ORDERS }, 'sweep-3');
     expect(outcomes).toMatchObject({ 'already-running': 1, failed: 1, 'not-due': 1 }); // Sinq Laison is read
-    world.sim.faults.clear();
+    app.sim.faults.clear();
     await handle.result();
   });
 
   test('cancelling a run over all targets cancels its children, and no run stays open', async () => {
-    for (const id of [FORGE_ID, DOMAIN_ID]) await world.nextSet(id);
+    for (const id of [FORGE_ID, DOMAIN_ID]) await app.nextSnapshot(id);
     slow(FORGE_ID);
-    const handle = await world.start({ collector: ORDERS }, 'sweep-4');
+    const handle = await app.start({ collector: ORDERS }, 'sweep-4');
     await eventually('the run', async () => (await runsOf(`${ORDERS}/${FORGE}`))[0]?.finished_at === null);
     await handle.cancel();
     await expect(handle.result()).rejects.toThrow(/cancelled/i);
-    world.sim.faults.clear();
+    app.sim.faults.clear();
     expect((await handle.describe()).status.name).toBe('CANCELLED');
     expect((await runsOf(`${ORDERS}/${FORGE}`))[0]).toMatchObject({ error: 'The run was cancelled.' });
-    expect(await world.db.rows('SELECT * FROM collection_runs WHERE finished_at IS NULL')).toEqual([]);
+    expect(await app.db.rows('SELECT * FROM collection_runs WHERE finished_at IS NULL')).toEqual([]);
   });
 });
 
 describe('on schedule', () => {
   test('a backfilled run of the past ends at once, a triggered one collects', async () => {
-    await world.nextSet(SINQ_ID);
-    const schedule = await world.temporal.client.schedule.create({
+    await app.nextSnapshot(SINQ_ID);
+    const schedule = await app.temporal.client.schedule.create({
       scheduleId: ORDERS,
       spec: { intervals: [{ every: '1 hour' }] },
       state: { paused: true },
@@ -209,7 +209,7 @@ describe('on schedule', () => {
         const { recentActions } = (await schedule.describe()).info;
         return recentActions.length === runs && recentActions.at(-1)?.action.workflow.workflowId;
       });
-      return (await world.temporal.client.workflow.getHandle(id).result()) as unknown;
+      return (await app.temporal.client.workflow.getHandle(id).result()) as unknown;
     };
     const asked = requestsFor(SINQ_ID);
     const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 7_200_000;
@@ -230,14 +230,14 @@ describe('on schedule', () => {
 
 describe('by hand', () => {
   test('the JSON input of the temporal CLI works', async () => {
-    await world.nextSet(DOMAIN_ID);
+    await app.nextSnapshot(DOMAIN_ID);
     const cli = await testTemporalCli(path.join(import.meta.dirname, '..', '..', '..'));
-    const { address, namespace } = world.temporal;
+    const { address, namespace } = app.temporal;
     const where = ['--address', address, '--namespace', namespace];
     const what = ['--type', 'collect', '--task-queue', 'collect', '--workflow-id', `${ORDERS}/${DOMAIN}`];
     const input = `{ "collector": "${ORDERS}", "target": "${DOMAIN}" }`;
     await promisify(execFile)(cli, ['workflow', 'start', ...where, ...what, '--input', input]);
-    const result = await world.temporal.client.workflow.getHandle(`${ORDERS}/${DOMAIN}`).result();
+    const result = await app.temporal.client.workflow.getHandle(`${ORDERS}/${DOMAIN}`).result();
     expect(result).toMatchObject({ outcome: 'published' });
   });
 
@@ -247,21 +247,21 @@ describe('by hand', () => {
     [{ collector: ORDERS, target: 'region/Jita' }, /^Invalid target "region\/Jita"\. Use region\/ID/],
     [{ collector: 'market-prices', target: FORGE! }, /takes no target/],
   ])('a wrong input %j fails with what is wrong and what is accepted', async (input, sentence) => {
-    const handle = await world.start(input as { collector: string }, `wrong-${JSON.stringify(input)}`);
+    const handle = await app.start(input as { collector: string }, `wrong-${JSON.stringify(input)}`);
     expect(await failureOf(handle)).toMatch(sentence);
   });
 });
 
 describe('workers', () => {
   test('that are shut down during a run hand it over at once, and the staged pages are kept', async () => {
-    await world.nextSet(FORGE_ID);
-    world.sim.resetCounters();
-    world.sim.faults.latency(8_000, { route: `${FORGE_ID}/orders?order_type=all&page=3`, times: 1 });
-    const handle = await world.start({ collector: ORDERS, target: FORGE! });
+    await app.nextSnapshot(FORGE_ID);
+    app.sim.resetCounters();
+    app.sim.faults.latency(8_000, { route: `${FORGE_ID}/orders?order_type=all&page=3`, times: 1 });
+    const handle = await app.start({ collector: ORDERS, target: FORGE! });
     await eventually('the last page', async () => requestsFor(FORGE_ID) === 3);
     const started = Date.now();
     await workers.stop();
-    workers = await world.work();
+    workers = await app.startWorkers();
     expect(await handle.result()).toMatchObject({ outcome: 'published' });
     expect(Date.now() - started).toBeLessThan(20_000);
     expect(requestsFor(FORGE_ID)).toBe(4);

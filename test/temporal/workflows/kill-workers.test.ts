@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { type CollectInput, type TestApp, testApp, testSettings } from '../../support/app.ts';
-import { ANNA, logIn, ofCharacter } from '../../support/owners.ts';
+import { ANNA, logIn, characterTarget } from '../../support/owners.ts';
 import { TEST_APPLICATION } from '../../support/secrets.ts';
 import { eventually } from '../../support/temporal.ts';
 
@@ -15,7 +15,7 @@ const [FORGE_ID, ROWS, PAGES] = [10000002, 64_500, 65];
 interface RunToKill {
   readonly options: NonNullable<Parameters<typeof testApp>[0]>;
   /** Runs before the run is started. */
-  readonly prepare?: (world: TestApp) => Promise<unknown>;
+  readonly prepare?: (app: TestApp) => Promise<unknown>;
   readonly input: CollectInput;
   /** The route of the pages. */
   readonly route: string;
@@ -34,8 +34,8 @@ const ASSETS: RunToKill = {
     owners: { characters: [{ id: ANNA, name: 'Anna Testa', assets: ROWS }] },
     settings: { ESI_CLIENT_ID: TEST_APPLICATION.clientId, ESI_CLIENT_SECRET: TEST_APPLICATION.clientSecret },
   },
-  prepare: (world) => logIn({ ...world, clock: systemClock }, ANNA),
-  input: { collector: 'assets', target: ofCharacter(ANNA) },
+  prepare: (app) => logIn({ ...app, clock: systemClock }, ANNA),
+  input: { collector: 'assets', target: characterTarget(ANNA) },
   route: '/characters/{character_id}/assets',
   table: 'assets',
 };
@@ -51,15 +51,15 @@ interface KilledRun {
 }
 
 /** Workers in a process of their own. */
-async function startWorkerProcess(world: TestApp, options: RunToKill['options']) {
+async function startWorkerProcess(app: TestApp, options: RunToKill['options']) {
   const loader = pathToFileURL(path.join(import.meta.dirname, '..', '..', 'support', 'ts-loader.mjs')).href;
   const settings = {
-    ...testSettings(world.sim, world.config.DATA_DIR),
-    SSO_BASE_URL: world.sim.ssoUrl,
+    ...testSettings(app.sim, app.config.DATA_DIR),
+    SSO_BASE_URL: app.sim.ssoUrl,
     ...options.settings,
-    DATABASE_URL: world.db.url,
-    TEMPORAL_ADDRESS: world.temporal.address,
-    TEMPORAL_NAMESPACE: world.temporal.namespace,
+    DATABASE_URL: app.db.url,
+    TEMPORAL_ADDRESS: app.temporal.address,
+    TEMPORAL_NAMESPACE: app.temporal.namespace,
   };
   const script = path.join(import.meta.dirname, 'worker-process.ts');
   const args = ['--no-warnings', '--import', loader, script, JSON.stringify(settings)];
@@ -74,39 +74,39 @@ const stagedPages = async ({ db }: TestApp) =>
 /** A run whose worker is killed (kill -9) while it reads pages; another worker finishes it once the heartbeat is overdue. */
 async function killInTheMiddle(run: RunToKill): Promise<KilledRun> {
   const { options, prepare, input, route, table } = run;
-  const world = await testApp({ ...options, enforceLimits: false });
-  const child = await startWorkerProcess(world, options);
+  const app = await testApp({ ...options, enforceLimits: false });
+  const child = await startWorkerProcess(app, options);
   try {
-    await world.collect({ collector: 'universe' });
-    await prepare?.(world);
-    world.sim.resetCounters();
-    world.sim.faults.latency(120, { route }); // 20 connections, 65 pages: four rounds
-    const handle = await world.start(input);
-    await eventually('some pages', async () => (await stagedPages(world)).length > 5);
+    await app.collect({ collector: 'universe' });
+    await prepare?.(app);
+    app.sim.resetCounters();
+    app.sim.faults.latency(120, { route }); // 20 connections, 65 pages: four rounds
+    const handle = await app.start(input);
+    await eventually('some pages', async () => (await stagedPages(app)).length > 5);
     const exited = once(child, 'exit');
     child.kill('SIGKILL');
     await exited;
-    world.sim.faults.clear();
+    app.sim.faults.clear();
     // A transaction that the dead process had sent may still commit.
     const staged = await eventually('an unchanging number of pages', async () => {
-      const before = await stagedPages(world);
+      const before = await stagedPages(app);
       await new Promise((next) => setTimeout(next, 200));
-      const after = await stagedPages(world);
+      const after = await stagedPages(app);
       return before.length === after.length && after;
     });
-    await world.work();
+    await app.startWorkers();
     const result = (await handle.result()) as Record<string, unknown>;
     const requests = new Map<number, number>();
-    for (const request of world.sim.requests()) {
+    for (const request of app.sim.requests()) {
       if (request.route !== route) continue;
-      const page = Number(new URL(request.path, world.sim.url).searchParams.get('page') ?? 1);
+      const page = Number(new URL(request.path, app.sim.url).searchParams.get('page') ?? 1);
       requests.set(page, (requests.get(page) ?? 0) + 1);
     }
-    const [counted] = await world.db.rows<{ n: number }>(`SELECT count(*) AS n FROM ${table}`);
+    const [counted] = await app.db.rows<{ n: number }>(`SELECT count(*) AS n FROM ${table}`);
     return { staged, requests, result, rows: counted!.n };
   } finally {
     child.kill('SIGKILL');
-    await world.close();
+    await app.close();
   }
 }
 

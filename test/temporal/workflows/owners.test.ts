@@ -7,9 +7,9 @@ import { eventually } from '../../support/temporal.ts';
 
 const SETTINGS = { ESI_CLIENT_ID: DEFAULT_CLIENT.id, ESI_CLIENT_SECRET: DEFAULT_CLIENT.secret ?? '' };
 
-let world: TestApp;
+let app: TestApp;
 beforeAll(async () => {
-  world = await testApp({
+  app = await testApp({
     owners: {
       // Several pages, so that chunks and publishing are steps of their own.
       characters: [{ id: ANNA, name: 'Anna Testa', assets: 2_500, corporationId: CORPORATION }],
@@ -17,22 +17,22 @@ beforeAll(async () => {
     },
     settings: SETTINGS,
   });
-  await world.work();
-  await world.collect({ collector: 'universe' });
-  await logIn({ ...world, clock: systemClock }, ANNA);
+  await app.startWorkers();
+  await app.collect({ collector: 'universe' });
+  await logIn({ ...app, clock: systemClock }, ANNA);
 });
 afterAll(async () => {
-  await world.close();
+  await app.close();
 });
 
 const dispatch = async (workflowId: string) => {
-  const { client } = world.temporal;
+  const { client } = app.temporal;
   const handle = await client.workflow.start('dispatch', { taskQueue: 'collect', workflowId, args: [] });
   return (await handle.result()) as { started: number; running: number };
 };
 
 test('what is assigned by SQL runs under its business id, once, and no history holds a secret', async () => {
-  const { db, temporal } = world;
+  const { db, temporal } = app;
   await db.pool.query(
     `INSERT INTO collector_assignments (character_id, collector_type)
      VALUES ($1, 'ASSETS'), ($1, 'WALLET'), ($1, 'ORDERS'), ($1, 'INDUSTRY')`,
@@ -48,7 +48,7 @@ test('what is assigned by SQL runs under its business id, once, and no history h
 
   // Both were inserted in the clear, and are sealed where they stand.
   const [sealed] = await db.rows<typeof token & object>('SELECT * FROM esi_tokens');
-  const { cipher } = world.app;
+  const { cipher } = app.context;
   expect([sealed!.access_token, sealed!.refresh_token].map((text) => cipher.isEncrypted(text))).toEqual([
     true,
     true,
@@ -72,7 +72,7 @@ test('what is assigned by SQL runs under its business id, once, and no history h
 });
 
 test('a look at what is due waits for no answer of ESI, and the corporations are looked up all the same', async () => {
-  const { db, sim } = world;
+  const { db, sim } = app;
   const until = () =>
     db.rows<{ until: Date | null }>(
       'SELECT affiliation_until AS until FROM characters WHERE character_id = $1',
@@ -88,9 +88,9 @@ test('a look at what is due waits for no answer of ESI, and the corporations are
 });
 
 test('housekeeping seals tokens too: where no application is registered there is no dispatcher', async () => {
-  await world.db.pool.query(`UPDATE esi_tokens SET access_token = 'in the clear'`);
+  await app.db.pool.query(`UPDATE esi_tokens SET access_token = 'in the clear'`);
   const housekeeping = { taskQueue: 'collect', workflowId: 'maintenance', args: [] };
-  await (await world.temporal.client.workflow.start('maintain', housekeeping)).result();
-  const [token] = await world.db.rows<{ access_token: string }>('SELECT access_token FROM esi_tokens');
-  expect(world.app.cipher.isEncrypted(token!.access_token)).toBe(true);
+  await (await app.temporal.client.workflow.start('maintain', housekeeping)).result();
+  const [token] = await app.db.rows<{ access_token: string }>('SELECT access_token FROM esi_tokens');
+  expect(app.context.cipher.isEncrypted(token!.access_token)).toBe(true);
 });

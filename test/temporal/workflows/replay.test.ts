@@ -5,8 +5,8 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
 import { systemClock } from '../../../src/lib/clock.ts';
-import { ANNA, CORPORATION, logIn, ofCharacter } from '../../support/owners.ts';
-import { quietRuntime, type TestApp, testApp } from '../../support/app.ts';
+import { ANNA, CORPORATION, logIn, characterTarget } from '../../support/owners.ts';
+import { installSilentRuntime, type TestApp, testApp } from '../../support/app.ts';
 import { eventually } from '../../support/temporal.ts';
 import { TEST_APPLICATION } from '../../support/secrets.ts';
 
@@ -46,11 +46,11 @@ async function replay(texts: readonly string[]): Promise<unknown[]> {
 
 if (process.env['RECORD_HISTORIES']) {
   describe('recording', () => {
-    let world: TestApp;
+    let app: TestApp;
     const [FORGE_ID, SINQ_ID] = [10000002, 10000032];
     const orders = (regionId: number) => ({ collector: 'market-orders', target: `region/${regionId}` });
     beforeAll(async () => {
-      world = await testApp({
+      app = await testApp({
         // Several pages, so that chunks and publishing are steps of their own.
         owners: { characters: [{ id: ANNA, assets: 2_500 }], corporations: [{ id: CORPORATION }] },
         settings: {
@@ -59,10 +59,10 @@ if (process.env['RECORD_HISTORIES']) {
           ESI_CLIENT_SECRET: TEST_APPLICATION.clientSecret,
         },
       });
-      await world.work();
-      await world.collect({ collector: 'universe' });
+      await app.startWorkers();
+      await app.collect({ collector: 'universe' });
     });
-    afterAll(() => world.close());
+    afterAll(() => app.close());
 
     async function record(name: string, handle: WorkflowHandle): Promise<void> {
       await handle.result().catch(() => undefined);
@@ -72,9 +72,9 @@ if (process.env['RECORD_HISTORIES']) {
     }
 
     test('records the histories of owners', async () => {
-      const { db, temporal } = world;
-      await logIn({ ...world, clock: systemClock }, ANNA);
-      await record('owner', await world.start({ collector: 'assets', target: ofCharacter(ANNA) }));
+      const { db, temporal } = app;
+      await logIn({ ...app, clock: systemClock }, ANNA);
+      await record('owner', await app.start({ collector: 'assets', target: characterTarget(ANNA) }));
       await db.rows(
         `INSERT INTO collector_assignments (character_id, collector_type) VALUES ($1, 'ORDERS'), ($1, 'INDUSTRY')`,
         [ANNA],
@@ -84,22 +84,22 @@ if (process.env['RECORD_HISTORIES']) {
     });
 
     test('records the histories of markets', async () => {
-      await record('published', await world.start(orders(FORGE_ID)));
-      await world.nextSet(FORGE_ID);
-      world.sim.faults.tear({ times: 1 });
-      await record('torn', await world.start(orders(FORGE_ID)));
-      await record('one-page', await world.start(orders(SINQ_ID)));
-      await world.nextSet(SINQ_ID, new Date(Date.now() + 2_000));
-      await record('wait', await world.start({ ...orders(SINQ_ID), waitUntilDue: true }));
-      await record('sweep', await world.start({ collector: 'market-orders' }, 'sweep'));
-      await world.nextSet(FORGE_ID);
-      world.sim.faults.latency(2_000);
-      const handle = await world.start(orders(FORGE_ID));
+      await record('published', await app.start(orders(FORGE_ID)));
+      await app.nextSnapshot(FORGE_ID);
+      app.sim.faults.tear({ times: 1 });
+      await record('torn', await app.start(orders(FORGE_ID)));
+      await record('one-page', await app.start(orders(SINQ_ID)));
+      await app.nextSnapshot(SINQ_ID, new Date(Date.now() + 2_000));
+      await record('wait', await app.start({ ...orders(SINQ_ID), waitUntilDue: true }));
+      await record('sweep', await app.start({ collector: 'market-orders' }, 'sweep'));
+      await app.nextSnapshot(FORGE_ID);
+      app.sim.faults.latency(2_000);
+      const handle = await app.start(orders(FORGE_ID));
       const open = 'SELECT FROM collection_runs WHERE finished_at IS NULL';
-      await eventually('the run', async () => (await world.db.rows(open)).length === 1);
+      await eventually('the run', async () => (await app.db.rows(open)).length === 1);
       await handle.cancel();
       await record('cancelled', handle);
-      const { client } = world.temporal;
+      const { client } = app.temporal;
       const maintenance = { taskQueue: 'collect', workflowId: 'maintenance', args: [] };
       await record('maintain', await client.workflow.start('maintain', maintenance));
     });
@@ -107,7 +107,7 @@ if (process.env['RECORD_HISTORIES']) {
 }
 
 describe('recorded histories', () => {
-  beforeAll(quietRuntime);
+  beforeAll(installSilentRuntime);
   const read = (name: string) => readFileSync(path.join(FOLDER, `${name}.json`), 'utf8');
 
   test('are there for every way that a run can go, and small', () => {
