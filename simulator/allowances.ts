@@ -1,5 +1,5 @@
 import type { Clock } from '../src/lib/clock.ts';
-import { emptyLedger, spend, type Ledger } from './ledger.ts';
+import { emptyWindow, spend, type FloatingWindow } from './floating-window.ts';
 
 /** A token bucket's size and its floating window. */
 export interface Bucket {
@@ -37,13 +37,13 @@ export interface Allowances {
   set(group: string, change: Partial<Bucket>): void;
   spendElsewhere(group: string, tokens: number): void;
   /** The expenses of others in a group: they count against every caller. */
-  elsewhere(group: string): Ledger;
+  elsewhere(group: string): FloatingWindow;
   /** The failures of others in the present minute. */
   errorsElsewhere(): number;
 }
 
 /** As headers and descriptions write a window: `15m`, `1h`. */
-export function windowText(seconds: number): string {
+export function formatWindow(seconds: number): string {
   if (seconds % 3_600 === 0) return `${seconds / 3_600}h`;
   return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
 }
@@ -58,7 +58,7 @@ export function createAllowances(clock: Clock): Allowances {
   const buckets = new Map<string, Bucket>(
     Object.entries(TOKENS).map(([group, tokens]) => [group, { tokens, windowSeconds: WINDOW_SECONDS }]),
   );
-  const ledgers = new Map([...buckets.keys()].map((group) => [group, emptyLedger()]));
+  const ledgers = new Map([...buckets.keys()].map((group) => [group, emptyWindow()]));
   let errors = { minute: -1, count: 0 };
   let version = 1;
   const minute = () => Math.floor(clock.now() / MINUTE);

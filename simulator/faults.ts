@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isEsi } from './call.ts';
-import type { Order, Price } from './shapes.ts';
+import { isEsi } from './esi-call.ts';
+import type { Order, Price } from './esi-rows.ts';
 
 /** Where and how often a fault strikes. */
 export interface FaultOptions {
@@ -109,7 +109,7 @@ export type FaultKind = FaultWhat['kind'];
 export type FaultOf<K extends FaultKind> = Fault & { kind: K };
 
 /** The faults of one simulator, and the server's way to take them. */
-export interface FaultBox {
+export interface ActiveFaults {
   faults: Faults;
   /** The first matching fault of these kinds; it counts as having struck. */
   take<K extends FaultKind>(
@@ -118,7 +118,7 @@ export interface FaultBox {
     accept?: (fault: FaultOf<K>) => boolean,
   ): FaultOf<K> | undefined;
   /** Waits as long as a `latency` fault says, or until the faults are cleared. */
-  holdBack(call: { route: string; path: string }): Promise<void>;
+  delay(call: { route: string; path: string }): Promise<void>;
   /** Whether one of these kinds would strike; nothing is counted. */
   has(kinds: readonly FaultKind[], call: { route: string; path: string }): boolean;
 }
@@ -169,32 +169,35 @@ function createFaults(add: Add, clear: () => void): Faults {
 }
 
 /** The faults that spoil a whole answer. */
-export type Breaking = FaultOf<(typeof BREAKING)[number]>;
-const BREAKING = ['status', 'body', 'truncate', 'reset', 'resetMidway', 'hang', 'oversize'] as const;
+export type AnswerFault = FaultOf<(typeof ANSWER_FAULTS)[number]>;
+const ANSWER_FAULTS = ['status', 'body', 'truncate', 'reset', 'resetMidway', 'hang', 'oversize'] as const;
 
 /** Takes the fault that spoils the whole answer, if one does. */
-export function breaking(box: FaultBox, call: { route: string; path: string }): Breaking | undefined {
-  return box.take(BREAKING, call);
+export function takeAnswerFault(
+  activeFaults: ActiveFaults,
+  call: { route: string; path: string },
+): AnswerFault | undefined {
+  return activeFaults.take(ANSWER_FAULTS, call);
 }
 
 /** Any number of answers may wait for it. */
-function newSwitch(): AbortController {
+function newAbortController(): AbortController {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
   return controller;
 }
 
-/** Makes a box without faults. */
-export function createFaultBox(): FaultBox {
+/** Makes a activeFaults without faults. */
+export function createActiveFaults(): ActiveFaults {
   let active: Fault[] = [];
-  let cleared = newSwitch();
+  let cleared = newAbortController();
   const add: Add = (what, options = {}) => {
     const fault = { ...what, route: options.route, left: options.times ?? Number.POSITIVE_INFINITY };
     if (what.kind === 'limitHeaders' || what.kind === 'hiddenLimitAs')
       active.unshift(fault); // the last call counts
     else active.push(fault);
   };
-  const take: FaultBox['take'] = <K extends FaultKind>(
+  const take: ActiveFaults['take'] = <K extends FaultKind>(
     kinds: readonly K[],
     call: { route: string; path: string },
     accept: (fault: FaultOf<K>) => boolean = () => true,
@@ -211,11 +214,11 @@ export function createFaultBox(): FaultBox {
     faults: createFaults(add, () => {
       active = [];
       cleared.abort();
-      cleared = newSwitch();
+      cleared = newAbortController();
     }),
     has: (kinds, call) => active.some((fault) => kinds.includes(fault.kind) && matches(fault, call)),
     take,
-    async holdBack(call) {
+    async delay(call) {
       const { signal } = cleared;
       const ms = take(['latency'], call)?.ms ?? 0;
       if (ms > 0) await delay(ms, undefined, { signal }).catch(() => undefined);

@@ -1,5 +1,5 @@
-import { beat } from './beat.ts';
-import type { Resolve } from './content.ts';
+import { periodicCacheTimes } from './cache-times.ts';
+import type { Resolve } from './route-content.ts';
 import { facilitiesOf, INDUSTRY_CACHE_MS, industryBody } from './industry.ts';
 import { cached } from './universe-routes.ts';
 
@@ -12,7 +12,7 @@ export const industrySystems: Resolve = ({ world }) => {
 
 /** `/industry/facilities` */
 export const industryFacilities: Resolve = ({ world, now }) => {
-  const times = beat(now, INDUSTRY_CACHE_MS);
+  const times = periodicCacheTimes(now, INDUSTRY_CACHE_MS);
   const body = cached(world, 'facilities', () => facilitiesOf(world.universe, world.seed));
   const version = `facilities.${world.staticVersion}.${times.lastModified.getTime()}`;
   return { status: 200, body, ...times, version };

@@ -1,8 +1,8 @@
 import type { Clock } from '../src/lib/clock.ts';
-import { packJson, type Body } from './body.ts';
-import { structureId } from './orders.ts';
+import { packJson, type Body } from './packed-body.ts';
+import { structureId } from './order-maker.ts';
 import { between, createRandom, mixSeed, pick, type Random } from './random.ts';
-import type { Facility, IndustrySystem, Universe } from './shapes.ts';
+import type { Facility, IndustrySystem, Universe } from './esi-rows.ts';
 
 export const INDUSTRY_CACHE_MS = 3_600_000; // ESI keeps both lists for an hour
 
@@ -64,7 +64,7 @@ function moved(row: IndustrySystem, random: Random): IndustrySystem {
 export function createIndustry(universe: Universe, seed: number, clock: Clock): Industry {
   const random = createRandom(mixSeed(seed, 4)); // 1 to 3 are the universe's and the prices'
   let list: IndustryList | undefined;
-  const show = (rows: IndustrySystem[]): IndustryList => {
+  const addSnapshot = (rows: IndustrySystem[]): IndustryList => {
     const second = Math.floor(clock.now() / 1_000) * 1_000;
     const start = list ? Math.max(second, list.lastModified.getTime() + 1_000) : second;
     list = {
@@ -76,8 +76,8 @@ export function createIndustry(universe: Universe, seed: number, clock: Clock): 
     };
     return list;
   };
-  const open = () => list ?? show(firstRows(universe, random));
-  const turn = () => show(open().rows.map((row) => moved(row, random)));
+  const open = () => list ?? addSnapshot(firstRows(universe, random));
+  const turn = () => addSnapshot(open().rows.map((row) => moved(row, random)));
   return {
     list: () => (clock.now() >= open().expires.getTime() ? turn() : open()),
     turn: () => void turn(),

@@ -1,7 +1,7 @@
 import type { LimitHeaders } from './faults.ts';
 
 /** What each kind of nonsense puts in the place of a header's value. */
-const NONSENSE: Record<Exclude<LimitHeaders, 'missing'>, (name: string, value: string) => string> = {
+const DISTORTIONS: Record<Exclude<LimitHeaders, 'missing'>, (name: string, value: string) => string> = {
   wrong: (name) => (name.endsWith('Limit') ? 'many/soon' : 'nonsense'),
   negative: (name, value) => (name.endsWith('Group') ? value : `-${value.replace(/^0/, '1')}`),
   huge: (name, value) => {
@@ -12,13 +12,13 @@ const NONSENSE: Record<Exclude<LimitHeaders, 'missing'>, (name: string, value: s
 };
 
 /** The headers of both rate limits as the fault wants them. */
-export function distort(
+export function distortHeaders(
   headers: Record<string, string>,
   how: LimitHeaders | undefined,
 ): Record<string, string> {
   if (how === undefined) return headers;
   if (how === 'missing') return {};
   return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, NONSENSE[how](name, value)]),
+    Object.entries(headers).map(([name, value]) => [name, DISTORTIONS[how](name, value)]),
   );
 }

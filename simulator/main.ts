@@ -1,7 +1,7 @@
 import { fstatSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { startSimulator, type OwnerOptions, type SimulatorOptions } from './index.ts';
-import { DIRECTOR_ROLES, FIRST_CHARACTER, FIRST_CORPORATION } from './owners/options.ts';
+import { DIRECTOR_ROLES, FIRST_CHARACTER, FIRST_CORPORATION } from './owners/owner-options.ts';
 
 /**
  * The simulator as a process of its own, for benches: prints one line of JSON when it is ready, and ends on SIGTERM,

@@ -1,15 +1,15 @@
-import { packJson } from './body.ts';
-import { bookPage, currentOf, PAGE_SIZE } from './book.ts';
-import { failure, type Resolve } from './content.ts';
-import { pricesBody } from './prices.ts';
-import type { Order } from './shapes.ts';
-import { mutate, servePages, type ShownRows } from './spoil.ts';
+import { packJson } from './packed-body.ts';
+import { bookPage, currentSnapshot, PAGE_SIZE } from './order-book.ts';
+import { errorContent, type Resolve } from './route-content.ts';
+import { pricesBody } from './price-list.ts';
+import type { Order } from './esi-rows.ts';
+import { mutateRows, servePages, type ServedRows } from './serve-pages.ts';
 import type { World } from './world.ts';
 
-function shownRows(world: World, regionId: number): ShownRows<Order> {
-  world.turnDue(regionId);
+function servedRows(world: World, regionId: number): ServedRows<Order> {
+  world.takeDueSnapshot(regionId);
   const book = world.book(regionId);
-  const { rows, lastModified, expires } = currentOf(book);
+  const { rows, lastModified, expires } = currentSnapshot(book);
   return {
     rows,
     lastModified,
@@ -23,22 +23,22 @@ function shownRows(world: World, regionId: number): ShownRows<Order> {
 export const orders: Resolve = (context, call, regionId) => {
   const { world } = context;
   if (!world.regions.has(regionId) || world.isForgotten('regions', regionId)) {
-    return failure(404, 'Region not found!');
+    return errorContent(404, 'Region not found!');
   }
   return servePages(context, call, {
     key: `orders ${regionId}`,
     size: PAGE_SIZE,
-    read: () => shownRows(world, regionId),
-    turn: () => world.turn(regionId),
+    read: () => servedRows(world, regionId),
+    turn: () => world.takeSnapshot(regionId),
   });
 };
 
 /** `/markets/prices` */
 export const prices: Resolve = (context, call) => {
   const { world } = context;
-  world.turnPricesDue();
+  world.takeDuePriceSnapshot();
   const list = world.priceList;
-  const spoilt = mutate(context, call, [...list.served]);
+  const spoilt = mutateRows(context, call, [...list.served]);
   return {
     status: 200,
     body: spoilt ? packJson(spoilt) : pricesBody(list),

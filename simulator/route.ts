@@ -1,5 +1,5 @@
-import type { Resolve } from './content.ts';
-import type { DescribedRoute } from './openapi.ts';
+import type { Resolve } from './route-content.ts';
+import type { DescribedRoute } from './openapi-route.ts';
 
 /** A route of ESI. */
 export interface Route extends DescribedRoute {

@@ -1,12 +1,12 @@
 import type { Clock } from '../src/lib/clock.ts';
-import type { BudgetLine } from './budget.ts';
+import type { LimitUsage } from './limit-usage.ts';
 import type { Faults } from './faults.ts';
-import type { Offence } from './offences.ts';
-import type { OwnerOptions } from './owners/options.ts';
+import type { Offence } from './offence-rules.ts';
+import type { OwnerOptions } from './owners/owner-options.ts';
 import type { Owners } from './owners/owners.ts';
-import type { RequestRecord } from './records.ts';
-import type { SsoOptions } from './sso/options.ts';
-import type { Sso } from './sso/steering.ts';
+import type { RequestRecord } from './request-log.ts';
+import type { SsoOptions } from './sso/sso-options.ts';
+import type { Sso } from './sso/sso-control.ts';
 import type { World } from './world.ts';
 
 export interface SimulatorOptions {
@@ -49,7 +49,7 @@ export interface Simulator {
   /** The last 200,000. */
   requests(): RequestRecord[];
   /** What was used of each limit, and the most that any window held. */
-  budgetReport(): BudgetLine[];
+  limitUsage(): LimitUsage[];
   /** Forgets offences, requests and what the budget's report counts, but not what callers have been told. */
   resetCounters(): void;
   close(): Promise<void>;

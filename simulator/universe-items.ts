@@ -1,6 +1,6 @@
 import { between, pick, prose, word, type Random } from './random.ts';
-import type { TypeRow, Universe } from './shapes.ts';
-import { fillCargo } from './universe-cargo.ts';
+import type { TypeRow, Universe } from './esi-rows.ts';
+import { fillAssetTypes } from './universe-asset-types.ts';
 import type { UniverseSize } from './universe-size.ts';
 
 /** Minerals that everyone who reads a test knows. */
@@ -126,5 +126,5 @@ export function fillItems(universe: Universe, size: UniverseSize, random: Random
   const leaves = fillMarketGroups(universe, size, random);
   fillTypes(universe, size, leaves, random);
   fillSchematics(universe, size, random);
-  fillCargo(universe);
+  fillAssetTypes(universe);
 }

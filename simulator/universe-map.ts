@@ -1,5 +1,5 @@
 import { between, pick, prose, word, type Random } from './random.ts';
-import type { ConstellationRow, Position, RegionRow, SystemRow, Universe } from './shapes.ts';
+import type { ConstellationRow, Position, RegionRow, SystemRow, Universe } from './esi-rows.ts';
 import { fillStations } from './universe-stations.ts';
 import type { UniverseSize } from './universe-size.ts';
 

@@ -1,8 +1,16 @@
-import { beat, DAY_MS, ROLL_MS } from './beat.ts';
-import { packJson, type Body } from './body.ts';
-import { pageCount, pageRows } from './book.ts';
-import { failure, noSuchPage, pageOf, type Content, type Resolve, type RouteContext } from './content.ts';
-import type { Kind } from './shapes.ts';
+import { compatibilityDate } from './esi-call.ts';
+import { periodicCacheTimes, DAY_MS, DAILY_UPDATE_MS } from './cache-times.ts';
+import { packJson, type Body } from './packed-body.ts';
+import { pageCount, pageRows } from './order-book.ts';
+import {
+  errorContent,
+  pageNotFound,
+  requestedPage,
+  type Content,
+  type Resolve,
+  type RouteContext,
+} from './route-content.ts';
+import type { Kind } from './esi-rows.ts';
 import type { World } from './world.ts';
 
 export const STATUS_CACHE_MS = 30_000;
@@ -38,7 +46,7 @@ export function cached(world: World, key: string, make: () => unknown): Body {
 }
 
 function staticContent(context: RouteContext, body: Body, length = DAY_MS): Content {
-  const times = beat(context.now, length, length === DAY_MS ? ROLL_MS : 0);
+  const times = periodicCacheTimes(context.now, length, length === DAY_MS ? DAILY_UPDATE_MS : 0);
   const version = `${context.world.staticVersion}.${times.lastModified.getTime()}`;
   return { status: 200, body, ...times, version };
 }
@@ -53,10 +61,10 @@ export function idList(kind: Kind, paged: boolean): Resolve {
         context,
         cached(world, kind, () => ids),
       );
-    const page = pageOf(call);
+    const page = requestedPage(call);
     const pages = pageCount(ids);
-    if (page === undefined) return failure(400, 'page: not a positive number');
-    if (page > pages) return noSuchPage(pages, String(world.staticVersion));
+    if (page === undefined) return errorContent(400, 'page: not a positive number');
+    if (page > pages) return pageNotFound(pages, String(world.staticVersion));
     return {
       ...staticContent(
         context,
@@ -72,7 +80,7 @@ export function detail(kind: Kind): Resolve {
   return (context, _call, id) => {
     const { world } = context;
     const row = world.isForgotten(kind, id) ? undefined : world.universe[kind].get(id);
-    if (!row) return failure(404, UNKNOWN[kind], String(world.staticVersion));
+    if (!row) return errorContent(404, UNKNOWN[kind], String(world.staticVersion));
     if (!('schematic_name' in row))
       return staticContent(
         context,
@@ -85,11 +93,11 @@ export function detail(kind: Kind): Resolve {
 }
 
 /** `/status` */
-export const status: Resolve = ({ box, now }, call) => {
-  const times = beat(now, STATUS_CACHE_MS);
+export const status: Resolve = ({ activeFaults, now }, call) => {
+  const times = periodicCacheTimes(now, STATUS_CACHE_MS);
   const minute = Math.floor(now / 60_000);
-  const vip = box.take(['vip'], call) ? { vip: true } : {};
-  const start = new Date(Math.floor((now - ROLL_MS) / DAY_MS) * DAY_MS + ROLL_MS - 180_000); // up three minutes before
+  const vip = activeFaults.take(['vip'], call) ? { vip: true } : {};
+  const start = new Date(Math.floor((now - DAILY_UPDATE_MS) / DAY_MS) * DAY_MS + DAILY_UPDATE_MS - 180_000); // up three minutes before
   const body = packJson({
     players: 20_000 + ((minute * 37) % 5_000), // an evening's number, moving from minute to minute
     server_version: '3528119',
@@ -112,7 +120,7 @@ const DATES = [
 
 /** `/meta/compatibility-dates` */
 export const compatibilityDates: Resolve = ({ world, now }) => {
-  const times = beat(now, META_CACHE_MS);
+  const times = periodicCacheTimes(now, META_CACHE_MS);
   const body = cached(world, 'dates', () => ({ compatibility_dates: DATES }));
   return { status: 200, body, ...times, version: `dates.${times.lastModified.getTime()}` };
 };
@@ -122,8 +130,8 @@ const STATUS_SINCE = '2025-11-06'; // the first contract with this route
 /** `/meta/status`: every route is well. */
 export function metaStatus(routes: () => readonly { template: string; method?: 'POST' }[]): Resolve {
   return ({ world }, call) => {
-    const date = call.header('x-compatibility-date') ?? call.query.get('compatibility_date') ?? '';
-    if (date < STATUS_SINCE) return failure(404, 'Not found');
+    const date = compatibilityDate(call) ?? '';
+    if (date < STATUS_SINCE) return errorContent(404, 'Not found');
     const body = cached(world, 'meta-status', () => ({
       routes: routes().map(({ method = 'GET', template }) => ({ method, path: template, status: 'OK' })),
     }));

@@ -1,5 +1,5 @@
 import { between, pick, word, type Random } from './random.ts';
-import type { StationRow, SystemRow, Universe } from './shapes.ts';
+import type { StationRow, SystemRow, Universe } from './esi-rows.ts';
 import type { UniverseSize } from './universe-size.ts';
 
 /** The hubs' best-known stations: system, real id, planet, moon, owner and what happens there. */

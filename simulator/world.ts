@@ -2,23 +2,23 @@ import type { Clock } from '../src/lib/clock.ts';
 import { createAllowances, type Allowances, type Bucket } from './allowances.ts';
 import {
   bookPage,
-  currentOf,
+  currentSnapshot,
   dropOrder,
-  openBook,
+  createOrderBook,
   pageCount,
-  turnBook,
-  turnWhenDue,
-  type Book,
+  takeBookSnapshot,
+  takeDueBookSnapshot,
+  type OrderBook,
   type Snapshot,
-} from './book.ts';
-import { createHistories, isMineral, type Histories } from './history.ts';
+} from './order-book.ts';
+import { createHistories, isMineral, type Histories } from './market-history.ts';
 import { createIndustry, type Industry } from './industry.ts';
-import { createOrderMaker } from './orders.ts';
-import { changePrices, openPrices, turnPrices, type PriceList } from './prices.ts';
+import { createOrderMaker } from './order-maker.ts';
+import { changePrices, openPrices, takePriceSnapshot, type PriceList } from './price-list.ts';
 import { between, createRandom, mixSeed, type Random } from './random.ts';
-import type { HistoryRow, Order, Price } from './shapes.ts';
-import { Statics } from './statics.ts';
-import { createUniverse } from './universe.ts';
+import type { HistoryRow, Order, Price } from './esi-rows.ts';
+import { StaticData } from './static-data.ts';
+import { createUniverse } from './create-universe.ts';
 
 /** What a world is made of; see SimulatorOptions. */
 export interface WorldOptions {
@@ -35,7 +35,7 @@ export interface WorldOptions {
 const UNTRADABLE = 61; // every 61st id: one or two of a hundred, spread over all groups
 
 /** The simulated game: tests change it, the server shows it. */
-export class World extends Statics {
+export class World extends StaticData {
   readonly priceList: PriceList;
   readonly histories: Histories;
   readonly industry: Industry;
@@ -43,7 +43,7 @@ export class World extends Statics {
   /** Published types in a market group that history refuses all the same; a test may add some. */
   readonly untradable: Set<number>;
   readonly #options: WorldOptions;
-  readonly #books = new Map<number, Book>();
+  readonly #books = new Map<number, OrderBook>();
   readonly #priceRandom: Random;
   #churn: number;
 
@@ -57,8 +57,8 @@ export class World extends Statics {
     this.histories = createHistories(clock, seed);
     this.industry = createIndustry(this.universe, seed, clock);
     this.allowances = createAllowances(clock);
-    const odd = [...this.types.keys()].filter((id) => id % UNTRADABLE === 0 && !isMineral(id));
-    this.untradable = new Set(odd);
+    const unlisted = [...this.types.keys()].filter((id) => id % UNTRADABLE === 0 && !isMineral(id));
+    this.untradable = new Set(unlisted);
   }
 
   get seed(): number {
@@ -72,7 +72,7 @@ export class World extends Statics {
   }
 
   /** The region's market; made when it is first needed. Throws for a region that does not exist. */
-  book(regionId: number): Book {
+  book(regionId: number): OrderBook {
     const known = this.#books.get(regionId);
     if (known) return known;
     const index = [...this.regions.keys()].indexOf(regionId);
@@ -81,7 +81,7 @@ export class World extends Statics {
     const maker = createOrderMaker(this.universe, regionId, index, seed);
     // Half of the cache time is always left after a start, so that short tests see no turn of its own.
     const phase = between(createRandom(mixSeed(seed, regionId + 1)), 0, Math.floor((cacheSeconds - 1) / 2));
-    const book = openBook(maker, regions[regionId] ?? 0, clock.now(), phase * 1_000, this.#cacheMs);
+    const book = createOrderBook(maker, regions[regionId] ?? 0, clock.now(), phase * 1_000, this.#cacheMs);
     this.#books.set(regionId, book);
     return book;
   }
@@ -97,7 +97,7 @@ export class World extends Statics {
 
   /** What is served now (or was until Expires, when nobody has asked since). */
   snapshot(regionId: number): Snapshot {
-    return currentOf(this.book(regionId));
+    return currentSnapshot(this.book(regionId));
   }
 
   /** The last 50 snapshots, oldest first; fewer for regions of more than 80,000 orders. */
@@ -126,19 +126,20 @@ export class World extends Statics {
   }
 
   /** A new snapshot now, before Expires if need be: of one region, or of all that have orders. */
-  turn(regionId?: number): void {
+  takeSnapshot(regionId?: number): void {
     const ids = regionId === undefined ? Object.keys(this.#options.regions).map(Number) : [regionId];
-    for (const id of ids) turnBook(this.book(id), this.#options.clock.now(), this.#churn, this.#cacheMs);
+    for (const id of ids)
+      takeBookSnapshot(this.book(id), this.#options.clock.now(), this.#churn, this.#cacheMs);
   }
 
   /** What a request does before it is answered. */
-  turnDue(regionId: number): void {
-    turnWhenDue(this.book(regionId), this.#options.clock.now(), this.#churn, this.#cacheMs);
+  takeDueSnapshot(regionId: number): void {
+    takeDueBookSnapshot(this.book(regionId), this.#options.clock.now(), this.#churn, this.#cacheMs);
   }
 
-  turnPricesDue(): void {
+  takeDuePriceSnapshot(): void {
     const now = this.#options.clock.now();
-    if (now >= this.priceList.expires.getTime()) turnPrices(this.priceList, now);
+    if (now >= this.priceList.expires.getTime()) takePriceSnapshot(this.priceList, now);
   }
 
   /** The share of rows changed at each turn: of all regions, or of one (0 stops it there). */
@@ -151,7 +152,7 @@ export class World extends Statics {
   warm(regionId?: number): void {
     const ids = regionId === undefined ? Object.keys(this.#options.regions).map(Number) : [regionId];
     for (const book of ids.map((id) => this.book(id))) {
-      for (let page = pageCount(currentOf(book).rows); page > 0; page--) bookPage(book, page);
+      for (let page = pageCount(currentSnapshot(book).rows); page > 0; page--) bookPage(book, page);
     }
   }
 
@@ -165,8 +166,8 @@ export class World extends Statics {
   }
 
   /** New prices now, even before Expires. */
-  turnPrices(): void {
-    turnPrices(this.priceList, this.#options.clock.now());
+  takePriceSnapshot(): void {
+    takePriceSnapshot(this.priceList, this.#options.clock.now());
   }
 
   /** Known space, the PLEX market, and wherever a test has put orders. */
@@ -185,7 +186,7 @@ export class World extends Statics {
   }
 
   /** New cost indices now, even before Expires. */
-  turnIndustry(): void {
+  takeIndustrySnapshot(): void {
     this.industry.turn();
   }
 

@@ -1,5 +1,5 @@
 import type { EngineContext } from '../../src/engine/engine-context.ts';
-import { FIRST_CHARACTER } from '../../simulator/owners/options.ts';
+import { FIRST_CHARACTER } from '../../simulator/owners/owner-options.ts';
 import { ASSETS, CHURN, logInDirector, nextAssets, ownerEngine, targetOf } from './asset-owner.ts';
 import { onCopy } from './databases.ts';
 import { benchClock } from './engine.ts';

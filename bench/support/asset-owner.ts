@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { EngineContext } from '../../src/engine/engine-context.ts';
 import type { OwnerKind } from '../../src/collectors/targets.ts';
-import { FIRST_CHARACTER, FIRST_CORPORATION } from '../../simulator/owners/options.ts';
-import type { IssuedTokens } from '../../simulator/sso/steering.ts';
+import { FIRST_CHARACTER, FIRST_CORPORATION } from '../../simulator/owners/owner-options.ts';
+import type { IssuedTokens } from '../../simulator/sso/sso-control.ts';
 import { type BenchClock, benchEngine } from './engine.ts';
 import { logIn } from './logins.ts';
 import type { BenchServers, BenchSimulator, Control } from './servers.ts';
@@ -61,6 +61,6 @@ export async function pagesOf(simulator: BenchSimulator, kind: OwnerKind): Promi
 export async function nextAssets(simulator: BenchSimulator, kind: OwnerKind, churn: number): Promise<void> {
   const owners = (method: string, ...args: unknown[]) => simulator.control('owners', { method, args });
   if (churn > 0) await owners('churnAssets', IDS[kind], churn);
-  await owners('turn', IDS[kind], 'assets');
+  await owners('takeSnapshots', IDS[kind], 'assets');
   await readAnswers(await pagesOf(simulator, kind), () => undefined);
 }

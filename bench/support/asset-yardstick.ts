@@ -5,7 +5,7 @@ import { copyInto } from '../../src/store/copy.ts';
 import { readRowsToEnrich } from '../../src/store/sets/enrichments.ts';
 import { stageTable } from '../../src/store/sets/snapshot-spec.ts';
 import { createStage, dropStage } from '../../src/store/sets/stage.ts';
-import { FIRST_CHARACTER } from '../../simulator/owners/options.ts';
+import { FIRST_CHARACTER } from '../../simulator/owners/owner-options.ts';
 import { assetsUrl, pagesOf, targetOf } from './asset-owner.ts';
 import { timed } from './report.ts';
 import type { BenchSimulator } from './servers.ts';

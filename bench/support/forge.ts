@@ -75,7 +75,7 @@ async function measureCases(
   /** A set later, with `churn` of its rows changed, its pages made beforehand. */
   const nextSnapshot = async (churn: number) => {
     await simulator.control('churn', { share: churn });
-    await simulator.control('turn', { region: FORGE });
+    await simulator.control('take-snapshot', { region: FORGE });
     await simulator.control('warm', { region: FORGE });
     clock.advance(CACHE);
   };

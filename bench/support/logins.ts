@@ -1,8 +1,8 @@
 import { storeAffiliations } from '../../src/engine/owners/refresh-affiliations.ts';
 import { tokenContext } from '../../src/engine/owners/access-token.ts';
 import type { EngineContext } from '../../src/engine/engine-context.ts';
-import { OWNER_SCOPES } from '../../simulator/owners/scopes.ts';
-import type { IssuedTokens } from '../../simulator/sso/steering.ts';
+import { OWNER_SCOPES } from '../../simulator/owners/owner-scopes.ts';
+import type { IssuedTokens } from '../../simulator/sso/sso-control.ts';
 import { insertGrant } from '../../src/store/owners/tokens.ts';
 
 /** Calls a method of the simulator's `sso`, in this process or over its control address. */

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { BudgetLine, Offence, OffenceKind } from '../../simulator/index.ts';
+import type { LimitUsage, Offence, OffenceKind } from '../../simulator/index.ts';
 import { onCopy } from './databases.ts';
 import { type DayLooks, runDay } from './day.ts';
 import { type DayHouse, MIDNIGHT, withDay } from './day-house.ts';
@@ -58,7 +58,7 @@ export interface DayResult {
   readonly before: Mark;
   readonly hours: readonly Hour[];
   readonly offences: readonly Offence[];
-  readonly budget: readonly BudgetLine[];
+  readonly budget: readonly LimitUsage[];
   readonly refreshes: number;
   readonly never: number;
   readonly lateMs: readonly number[];
@@ -102,7 +102,7 @@ async function oneDay(
   return {
     ...{ looks, tally, seconds, before, hours },
     offences: simulator.offences(),
-    budget: simulator.budgetReport(),
+    budget: simulator.limitUsage(),
     refreshes: simulator.sso.requests().refresh_token,
     ...tally.close(characterIds.length * ASSIGNED.length, clock.now()),
   };
@@ -114,7 +114,7 @@ function kindsOf(offences: readonly Offence[]): Partial<Record<OffenceKind, numb
   return kinds;
 }
 
-const refusedOf = (budget: readonly BudgetLine[]) => budget.find(({ name }) => name === 'all')?.refused ?? 0;
+const refusedOf = (budget: readonly LimitUsage[]) => budget.find(({ name }) => name === 'all')?.refused ?? 0;
 
 function boundsOf(result: DayResult): Bound[] {
   const { offences, budget, never, lateMs, tally } = result;

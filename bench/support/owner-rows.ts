@@ -3,8 +3,8 @@ import { tokenContext } from '../../src/engine/owners/access-token.ts';
 import { ownerCollectors, typeOf } from '../../src/engine/owners/login-rights.ts';
 import type { EngineContext } from '../../src/engine/engine-context.ts';
 import { factOf, type Route } from '../../src/esi/facts/routes.ts';
-import { FIRST_CHARACTER } from '../../simulator/owners/options.ts';
-import { OWNER_SCOPES } from '../../simulator/owners/scopes.ts';
+import { FIRST_CHARACTER } from '../../simulator/owners/owner-options.ts';
+import { OWNER_SCOPES } from '../../simulator/owners/owner-scopes.ts';
 
 /** The first characters of the simulator. */
 export const charactersOf = (count: number) => Array.from({ length: count }, (_, i) => FIRST_CHARACTER + i);

@@ -15,7 +15,7 @@ export interface RealTimeOrder {
   readonly untilMs: number;
 }
 
-interface BudgetLine {
+interface LimitUsage {
   readonly name: string;
   readonly allowed: number | null;
   readonly most: number;
@@ -43,8 +43,8 @@ async function measure(
     untilMs: Date.now() + forMs,
   };
   await Promise.all(Array.from({ length: workers }, () => runWorker(order)));
-  const answer = await fetch(`${simulator.url}/__simulator/budget-report`);
-  const report = (await answer.json()) as BudgetLine[];
+  const answer = await fetch(`${simulator.url}/__simulator/limit-usage`);
+  const report = (await answer.json()) as LimitUsage[];
   await simulator.stop();
   const line = report.find((l) => l.name === limit.name) ?? { most: 0, spent: 0, refused: 0 };
   const share = line.spent / (windows * limit.tokens);

@@ -1,7 +1,7 @@
 import { between, createRandom, mixSeed, pick, weighted, type Random } from '../random.ts';
 import { AssetTable } from './asset-table.ts';
-import type { Goods } from './goods.ts';
-import type { AssetRow } from './shapes.ts';
+import type { Catalog } from './catalog.ts';
+import type { AssetRow } from './owner-rows.ts';
 
 /** Where something lies. */
 export type Place = Pick<AssetRow, 'location_id' | 'location_type' | 'location_flag'>;
@@ -16,8 +16,17 @@ const HOMES = 6; // stations of one owner
 const ITEMS_AN_OFFICE = 500;
 const OFFICES = 20; // at most
 
-const FIT = ['HiSlot0', 'HiSlot1', 'HiSlot2', 'MedSlot0', 'MedSlot1', 'LoSlot0', 'LoSlot1', 'RigSlot0'];
-const HOLDS = ['Cargo', 'Cargo', 'DroneBay'];
+const FITTING_SLOTS = [
+  'HiSlot0',
+  'HiSlot1',
+  'HiSlot2',
+  'MedSlot0',
+  'MedSlot1',
+  'LoSlot0',
+  'LoSlot1',
+  'RigSlot0',
+];
+const CARGO_HOLDS = ['Cargo', 'Cargo', 'DroneBay'];
 
 /** What an owner has, by how often one sees it: mostly stacks in hangars. */
 const MIX = [
@@ -45,7 +54,7 @@ function placeAt(location_id: number): Place {
 /** Makes the assets of one owner: the same seed makes the same ones. */
 export class AssetMaker {
   readonly random: Random;
-  readonly #goods: Goods;
+  readonly #catalog: Catalog;
   readonly #isCorporation: boolean;
   readonly #roots: Place[];
   #nextItem: number;
@@ -55,16 +64,16 @@ export class AssetMaker {
   #sampling = true;
 
   /** `slot` numbers the owners: each has item ids of its own. */
-  constructor(goods: Goods, owner: { id: number; slot: number; isCorporation: boolean }, seed: number) {
-    this.#goods = goods;
+  constructor(catalog: Catalog, owner: { id: number; slot: number; isCorporation: boolean }, seed: number) {
+    this.#catalog = catalog;
     this.#isCorporation = owner.isCorporation;
     this.random = createRandom(mixSeed(mixSeed(seed, 6), owner.id)); // 1 to 5 are the world's
     this.#nextItem = FIRST_ITEM + owner.slot * ITEMS_AN_OWNER;
     this.#roots = [
-      ...goods.stations.slice(0, 1),
-      ...Array.from({ length: HOMES }, () => pick(this.random, goods.stations)),
+      ...catalog.stations.slice(0, 1),
+      ...Array.from({ length: HOMES }, () => pick(this.random, catalog.stations)),
     ].map((station) => ({ location_id: station, location_type: 'station', location_flag: 'Hangar' }));
-    for (const id of goods.structures)
+    for (const id of catalog.structures)
       this.#roots.push({ location_id: id, location_type: 'item', location_flag: 'Hangar' });
   }
 
@@ -92,7 +101,7 @@ export class AssetMaker {
       location_id: place.location_id,
       location_type: given.location_type ?? place.location_type,
       quantity: given.quantity ?? this.#amount(),
-      type_id: given.type_id ?? pick(this.random, this.#goods.wares),
+      type_id: given.type_id ?? pick(this.random, this.#catalog.marketTypes),
     };
     if (given.is_blueprint_copy !== undefined) row.is_blueprint_copy = given.is_blueprint_copy;
     return row;
@@ -139,7 +148,7 @@ export class AssetMaker {
   }
 
   #add(kind: Kind): void {
-    const { systems } = this.#goods;
+    const { systems } = this.#catalog;
     if (kind === 'stack') this.#put({});
     else if (kind === 'copy') this.#put({ is_blueprint_copy: true, is_singleton: true, quantity: 1 });
     else if (kind === 'ship') this.#addShip(this.root());
@@ -163,21 +172,23 @@ export class AssetMaker {
   }
 
   #addShip(place: Place): void {
-    const ship = this.#single(pick(this.random, this.#goods.ships), place);
-    for (const flag of FIT) this.#single(pick(this.random, this.#goods.wares), this.#inside(ship, flag));
-    for (const flag of HOLDS) this.#put(this.#inside(ship, flag));
+    const ship = this.#single(pick(this.random, this.#catalog.ships), place);
+    for (const flag of FITTING_SLOTS)
+      this.#single(pick(this.random, this.#catalog.marketTypes), this.#inside(ship, flag));
+    for (const flag of CARGO_HOLDS) this.#put(this.#inside(ship, flag));
   }
 
   #addContainer(place: Place, nested: boolean): void {
-    const box = this.#single(pick(this.random, this.#goods.containers), place);
-    for (let left = between(this.random, 2, 6); left > 0; left--) this.#put(this.#inside(box, 'AutoFit'));
+    const activeFaults = this.#single(pick(this.random, this.#catalog.containers), place);
+    for (let left = between(this.random, 2, 6); left > 0; left--)
+      this.#put(this.#inside(activeFaults, 'AutoFit'));
     if (nested && (this.#sampling || this.random() < 0.5))
-      this.#addContainer(this.#inside(box, 'AutoFit'), false);
+      this.#addContainer(this.#inside(activeFaults, 'AutoFit'), false);
   }
 
   /** What a structure that is gone has left: still on its way, or delivered to a station. */
   #addWrap(): void {
-    const { stations } = this.#goods;
+    const { stations } = this.#catalog;
     const place: Place =
       this.#sampling || this.random() < 0.7
         ? { location_id: SAFETY, location_type: 'other', location_flag: 'AssetSafety' }

@@ -1,6 +1,6 @@
 import { between, type Random } from '../random.ts';
 import type { RowSet } from '../row-set.ts';
-import type { AssetRow } from './shapes.ts';
+import type { AssetRow } from './owner-rows.ts';
 
 const FIRST_SIZE = 64; // rows; doubled whenever it is full
 const TYPES = ['station', 'solar_system', 'item', 'other'] as const;

@@ -1,14 +1,14 @@
 import type { Clock } from '../../src/lib/clock.ts';
 import type { World } from '../world.ts';
-import { Belongings } from './belongings.ts';
-import type { OwnerOptions } from './options.ts';
-import { Roster, type Character, type Corporation, type Structure } from './roster.ts';
-import type { AssetRow, JobRow, JournalRow, OwnerOrderRow, TransactionRow } from './shapes.ts';
-import { Shelf } from './shelf.ts';
-import { pay, trade, type Payment, type Trade, type TradeIds } from './trade.ts';
+import { OwnerData } from './owner-data.ts';
+import type { OwnerOptions } from './owner-options.ts';
+import { OwnerRegistry, type Character, type Corporation, type Structure } from './owner-registry.ts';
+import type { AssetRow, JobRow, JournalRow, OwnerOrderRow, TransactionRow } from './owner-rows.ts';
+import { SnapshotCache } from './snapshot-cache.ts';
+import { pay, trade, type Payment, type Trade, type TradeIds } from './record-trade.ts';
 
 /** What can be turned by itself; `orders` includes their history. */
-export type Turnable =
+export type OwnerSnapshotKind =
   'profile' | 'roles' | 'wallet' | 'journal' | 'transactions' | 'divisions' | 'assets' | 'orders' | 'jobs';
 
 /**
@@ -17,16 +17,16 @@ export type Turnable =
  * structures) and what POST routes answer follow at once.
  */
 export class Owners {
-  readonly roster: Roster;
-  readonly belongings: Belongings;
-  readonly shelf: Shelf;
+  readonly registry: OwnerRegistry;
+  readonly data: OwnerData;
+  readonly snapshots: SnapshotCache;
   readonly #clock: Clock;
 
   constructor(options: OwnerOptions, world: World, clock: Clock) {
     this.#clock = clock;
-    this.roster = new Roster(options, world.universe, world.seed);
-    this.belongings = new Belongings(this.roster, world, clock);
-    this.shelf = new Shelf(clock, world.ownerCacheSeconds);
+    this.registry = new OwnerRegistry(options, world.universe, world.seed);
+    this.data = new OwnerData(this.registry, world, clock);
+    this.snapshots = new SnapshotCache(clock, world.ownerCacheSeconds);
   }
 
   now(): number {
@@ -35,27 +35,27 @@ export class Owners {
 
   /** The characters that can log in. */
   list(): { id: number; name: string }[] {
-    return [...this.roster.characters.values()].map(({ id, name }) => ({ id, name }));
+    return [...this.registry.characters.values()].map(({ id, name }) => ({ id, name }));
   }
 
   nameOf(characterId: number): string | undefined {
-    return this.roster.characters.get(characterId)?.name;
+    return this.registry.characters.get(characterId)?.name;
   }
 
   findCharacter(id: number): Character | undefined {
-    return this.roster.characters.get(id);
+    return this.registry.characters.get(id);
   }
 
   character(id: number): Character {
-    return known(this.roster.characters.get(id), 'character', id);
+    return known(this.registry.characters.get(id), 'character', id);
   }
 
   corporation(id: number): Corporation {
-    return known(this.roster.corporations.get(id), 'corporation', id);
+    return known(this.registry.corporations.get(id), 'corporation', id);
   }
 
   structure(id: number): Structure {
-    return known(this.roster.structures.get(id), 'structure', id);
+    return known(this.registry.structures.get(id), 'structure', id);
   }
 
   setRoles(characterId: number, roles: readonly string[]): void {
@@ -64,7 +64,7 @@ export class Owners {
 
   /** Into another corporation, which is made if need be. The roles stay behind. */
   move(characterId: number, corporationId: number): void {
-    this.roster.addCorporation({ id: corporationId });
+    this.registry.addCorporation({ id: corporationId });
     Object.assign(this.character(characterId), { corporationId, roles: [] });
   }
 
@@ -76,55 +76,57 @@ export class Owners {
   /** A public structure is one no more: whoever was an owner until now stays on the list. */
   deny(structureId: number, characterId: number): void {
     const structure = this.structure(structureId);
-    if (structure.acl === 'public') structure.acl = new Set(this.roster.characters.keys());
+    if (structure.acl === 'public') structure.acl = new Set(this.registry.characters.keys());
     structure.acl.delete(characterId);
   }
 
   /** The rows as they are served now, or will be at the first request. */
   assets(ownerId: number): AssetRow[] {
-    const { value } = this.shownAssets(ownerId);
+    const { value } = this.snapshots.read(`${ownerId}/assets`, ASSETS_SECONDS, () =>
+      this.data.assets(ownerId).table.copy(),
+    );
     return value.slice(0, value.length);
   }
 
   addAsset(ownerId: number, partial: Partial<AssetRow> = {}): AssetRow {
-    return this.belongings.assets(ownerId).add(partial);
+    return this.data.assets(ownerId).add(partial);
   }
 
   /** With everything in it; gives the number of rows. */
   removeAsset(ownerId: number, itemId: number): number {
-    return this.belongings.assets(ownerId).remove(itemId);
+    return this.data.assets(ownerId).remove(itemId);
   }
 
   changeAsset(ownerId: number, itemId: number, patch: Partial<AssetRow>): AssetRow {
-    return this.belongings.assets(ownerId).change(itemId, patch);
+    return this.data.assets(ownerId).change(itemId, patch);
   }
 
   churnAssets(ownerId: number, share: number): void {
-    this.belongings.assets(ownerId).churn(share);
+    this.data.assets(ownerId).churn(share);
   }
 
   /** A share of the rows vanishes, whatever lies in them. */
   loseAssets(ownerId: number, share: number): void {
-    this.belongings.assets(ownerId).lose(share);
+    this.data.assets(ownerId).lose(share);
   }
 
   rename(ownerId: number, itemId: number, name: string): void {
-    this.belongings.assets(ownerId).rename(itemId, name);
+    this.data.assets(ownerId).rename(itemId, name);
   }
 
   /** The live journal of a wallet, newest first. */
   journal(ownerId: number, division = 1): JournalRow[] {
-    return this.belongings.wallet(ownerId, division).journal.toReversed();
+    return this.data.wallet(ownerId, division).journal.toReversed();
   }
 
   balance(ownerId: number, division = 1): number {
-    return this.belongings.wallet(ownerId, division).balance;
+    return this.data.wallet(ownerId, division).balance;
   }
 
   /** What a snapshot of the transactions shows, newest first: a character's include those it did for its corporation. */
   transactions(ownerId: number, division = 1): TransactionRow[] {
-    const own = this.belongings.wallet(ownerId, division).deals.map(({ row }) => row);
-    const member = this.roster.characters.get(ownerId);
+    const own = this.data.wallet(ownerId, division).deals.map(({ row }) => row);
+    const member = this.registry.characters.get(ownerId);
     const rows = member
       ? [...own.map((row) => ({ ...row, is_personal: true })), ...this.#forCorporation(member)]
       : own;
@@ -132,14 +134,14 @@ export class Owners {
   }
 
   #forCorporation({ id, corporationId }: Character): TransactionRow[] {
-    if (!this.roster.corporations.has(corporationId)) return [];
-    const deals = this.belongings.openWallets(corporationId).flatMap((wallet) => wallet.deals);
+    if (!this.registry.corporations.has(corporationId)) return [];
+    const deals = this.data.openWallets(corporationId).flatMap((wallet) => wallet.deals);
     return deals.filter(({ by }) => by === id).map(({ row }) => ({ ...row, is_personal: false }));
   }
 
-  /** Moves goods' money between two sides; either may be a stranger. */
+  /** Moves catalog' money between two sides; either may be a stranger. */
   trade(deal: Trade): TradeIds {
-    return trade(this.roster, this.belongings, this.#clock.now(), deal);
+    return trade(this.registry, this.data, this.#clock.now(), deal);
   }
 
   /** Moves money into a wallet, or out of it when the amount is below zero. */
@@ -147,82 +149,75 @@ export class Owners {
   pay(payment: Payment): JournalRow;
   pay(first: number | Payment, amount = 0, refType = 'player_donation', division = 1): JournalRow {
     const payment = typeof first === 'number' ? { ownerId: first, amount, refType, division } : first;
-    return pay(this.belongings, this.#clock.now(), payment);
+    return pay(this.data, this.#clock.now(), payment);
   }
 
-  /** Rows vanish from the journal: those ids, or so many from its middle. The balances then show a gap. */
+  /** Rows vanish from the journal: those ids, or so many from its middle. The balances then addSnapshot a gap. */
   dropJournal(ownerId: number, which: readonly number[] | number, division = 1): number[] {
-    return this.belongings.wallet(ownerId, division).drop(which);
+    return this.data.wallet(ownerId, division).drop(which);
   }
 
   /** The live open orders. */
   orders(ownerId: number): OwnerOrderRow[] {
-    return [...this.belongings.orders(ownerId).open];
+    return [...this.data.orders(ownerId).open];
   }
 
   placeOrder(ownerId: number, partial: Partial<OwnerOrderRow> = {}): OwnerOrderRow {
-    return this.belongings.orders(ownerId).place(this.#clock.now(), partial);
+    return this.data.orders(ownerId).place(this.#clock.now(), partial);
   }
 
   /** The order vanishes from both routes; the money is the business of `trade`. */
   fillOrder(ownerId: number, orderId: number): void {
-    this.belongings.orders(ownerId).fill(orderId);
+    this.data.orders(ownerId).fill(orderId);
   }
 
   /** Default: half of what is left. */
   partFill(ownerId: number, orderId: number, quantity?: number): OwnerOrderRow {
-    return this.belongings.orders(ownerId).partFill(orderId, quantity);
+    return this.data.orders(ownerId).partFill(orderId, quantity);
   }
 
   cancelOrder(ownerId: number, orderId: number): void {
-    this.belongings.orders(ownerId).end(orderId, 'cancelled', this.#clock.now());
+    this.data.orders(ownerId).end(orderId, 'cancelled', this.#clock.now());
   }
 
   expireOrder(ownerId: number, orderId: number): void {
-    this.belongings.orders(ownerId).end(orderId, 'expired', this.#clock.now());
+    this.data.orders(ownerId).end(orderId, 'expired', this.#clock.now());
   }
 
   /** The live jobs, delivered ones included. */
   jobs(ownerId: number): JobRow[] {
-    return this.belongings.jobs(ownerId).listAt(this.#clock.now(), true);
+    return this.data.jobs(ownerId).listAt(this.#clock.now(), true);
   }
 
   startJob(ownerId: number, partial: Partial<JobRow> = {}): JobRow {
-    return this.belongings.jobs(ownerId).start(this.#clock.now(), partial);
+    return this.data.jobs(ownerId).start(this.#clock.now(), partial);
   }
 
   /** Any change of a job, e.g. `{ status: 'paused' }`. */
   changeJob(ownerId: number, jobId: number, patch: Partial<JobRow>): JobRow {
-    return this.belongings.jobs(ownerId).change(jobId, patch);
+    return this.data.jobs(ownerId).change(jobId, patch);
   }
 
   /** Ready, before its time if need be. A job is ready by itself when its end has come. */
   finishJob(ownerId: number, jobId: number): JobRow {
-    return this.belongings.jobs(ownerId).change(jobId, { status: 'ready' });
+    return this.data.jobs(ownerId).change(jobId, { status: 'ready' });
   }
 
   deliverJob(ownerId: number, jobId: number): JobRow {
-    return this.belongings.jobs(ownerId).deliver(jobId, this.#clock.now());
+    return this.data.jobs(ownerId).deliver(jobId, this.#clock.now());
   }
 
   /** As if it had never been. */
   forgetJob(ownerId: number, jobId: number): void {
-    this.belongings.jobs(ownerId).forget(jobId);
+    this.data.jobs(ownerId).forget(jobId);
   }
 
   /** New snapshots now of what has been asked for: everything, or of one owner, or one kind of it. */
-  turn(ownerId?: number, what?: Turnable): void {
-    this.shelf.turn((key) => {
+  takeSnapshots(ownerId?: number, what?: OwnerSnapshotKind): void {
+    this.snapshots.takeAll((key) => {
       const [id, kind] = key.split('/');
       return (ownerId === undefined || id === String(ownerId)) && (what === undefined || kind === what);
     });
-  }
-
-  /** The assets that are served now. */
-  shownAssets(ownerId: number) {
-    return this.shelf.show(`${ownerId}/assets`, ASSETS_SECONDS, () =>
-      this.belongings.assets(ownerId).table.copy(),
-    );
   }
 }
 

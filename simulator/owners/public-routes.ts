@@ -1,37 +1,37 @@
-import { failure, type Resolve } from '../content.ts';
-import { characterRow, corporationRow } from './people.ts';
-import { serveIds, serveValue } from './serve.ts';
-import { SCOPES } from './scopes.ts';
+import { compatibilityDate, type Call } from '../esi-call.ts';
+import { errorContent, type Resolve } from '../route-content.ts';
+import { characterRow, corporationRow } from './public-entities.ts';
+import { serveIds, serveValue } from './serve-owner-data.ts';
+import { SCOPES } from './owner-scopes.ts';
 import type { Route } from '../route.ts';
 
 const OLDEST = '2020-01-01'; // the contract of callers that name none
 const DAY = 86_400; // ESI's cache times
 const HOUR = 3_600;
 
-const dateOf: (call: Parameters<Resolve>[1]) => string = (call) =>
-  call.header('x-compatibility-date') ?? call.query.get('compatibility_date') ?? OLDEST;
+const dateOf = (call: Call): string => compatibilityDate(call) ?? OLDEST;
 
 const character: Resolve = (context, call, id) => {
   const { owners, world } = context;
-  const found = owners.roster.character(id);
-  if (!found) return failure(404, 'Character not found');
+  const found = owners.registry.character(id);
+  if (!found) return errorContent(404, 'Character not found');
   const date = dateOf(call);
   return serveValue(context, call, { ownerId: id, what: 'profile', part: date }, DAY, () =>
-    characterRow(owners.roster.character(id) ?? found, world.seed, date),
+    characterRow(owners.registry.character(id) ?? found, world.seed, date),
   );
 };
 
 const corporation: Resolve = (context, call, id) => {
   const { owners } = context;
-  const found = owners.roster.corporation(id);
-  if (!found) return failure(404, 'Corporation not found');
+  const found = owners.registry.corporation(id);
+  if (!found) return errorContent(404, 'Corporation not found');
   const date = dateOf(call);
   return serveValue(context, call, { ownerId: id, what: 'profile', part: date }, HOUR, () => {
-    const members = owners.roster.membersOf(id);
+    const members = owners.registry.membersOf(id);
     const facts = {
       ceoId: members[0]?.id ?? 1,
       members: members.length,
-      homeStation: owners.belongings.goods.stations[0] ?? 0,
+      homeStation: owners.data.catalog.stations[0] ?? 0,
     };
     return corporationRow({ ...found, ...facts }, date);
   });
@@ -39,20 +39,20 @@ const corporation: Resolve = (context, call, id) => {
 
 const affiliation: Resolve = (context, call) =>
   serveIds(context, call, 'Invalid character ID', (ids) => {
-    const found = ids.map((id) => context.owners.roster.character(id));
+    const found = ids.map((id) => context.owners.registry.character(id));
     if (found.includes(undefined)) return undefined;
     return found.map((row) => ({ character_id: row?.id, corporation_id: row?.corporationId }));
   });
 
 const names: Resolve = (context, call) =>
   serveIds(context, call, 'Ensure all IDs are valid before resolving.', (ids) => {
-    const found = ids.map((id) => context.owners.roster.named(id));
+    const found = ids.map((id) => context.owners.registry.named(id));
     return found.includes(undefined) ? undefined : found;
   });
 
 const structures: Resolve = (context, call) =>
   serveValue(context, call, { ownerId: 0, what: 'profile', part: 'structures' }, HOUR, () => {
-    const all = [...context.owners.roster.structures.values()];
+    const all = [...context.owners.registry.structures.values()];
     return all.filter(({ acl }) => acl === 'public').map(({ id }) => id);
   });
 
@@ -60,10 +60,10 @@ const FIRST_UPWELL = 1_000_000_000_000; // all structures of players are above
 
 const structure: Resolve = (context, call, id) => {
   const { owners } = context;
-  const found = owners.roster.structures.get(id);
-  if (!found && id < FIRST_UPWELL) return failure(404, 'Structure not found');
-  if (!found || !owners.roster.mayEnter(found, call.access?.characterId ?? 0))
-    return failure(403, 'Forbidden');
+  const found = owners.registry.structures.get(id);
+  if (!found && id < FIRST_UPWELL) return errorContent(404, 'Structure not found');
+  if (!found || !owners.registry.isVisibleTo(found, call.access?.characterId ?? 0))
+    return errorContent(403, 'Forbidden');
   return serveValue(context, call, { ownerId: id, what: 'profile' }, HOUR, () => ({
     name: found.name,
     owner_id: found.ownerId,

@@ -1,9 +1,9 @@
-import { DAY_MS } from '../beat.ts';
-import { basePrice } from '../orders.ts';
+import { DAY_MS } from '../cache-times.ts';
+import { basePrice } from '../order-maker.ts';
 import { between, createRandom, mixSeed, pick, weighted, type Random } from '../random.ts';
-import type { Goods } from './goods.ts';
-import { STRANGERS } from './people.ts';
-import { dealId, entryId, laneOf, sharedLane, Wallet, type Deal, type Movement } from './wallet.ts';
+import type { Catalog } from './catalog.ts';
+import { OTHER_ENTITIES } from './public-entities.ts';
+import { dealId, entryId, idOffset, sharedIdOffset, Wallet, type Deal, type Movement } from './wallet.ts';
 
 const SPAN_MS = 29.5 * DAY_MS; // within the 30 days that ESI shows, with half a day to spare
 const SHARED_DEALS = 2; // trades between two owners that stand next to each other
@@ -30,7 +30,10 @@ export interface WalletPlan {
 type Other = Omit<Movement, 'time' | 'id'>;
 
 /** What moves money besides trades: its name, the least and the most ISK, and how often. */
-const OTHERS: readonly (readonly [readonly [name: string, low: number, high: number], weight: number])[] = [
+const MOVEMENT_KINDS: readonly (readonly [
+  readonly [name: string, low: number, high: number],
+  weight: number,
+])[] = [
   [['transaction_tax', -2_000_000, -1], 20],
   [['brokers_fee', -1_000_000, -100], 15],
   [['bounty_prizes', 1_000, 3_000_000], 30],
@@ -44,13 +47,13 @@ const OTHERS: readonly (readonly [readonly [name: string, low: number, high: num
 
 /** Makes wallets for all owners of one world. */
 export class WalletMaker {
-  readonly #goods: Goods;
+  readonly #catalog: Catalog;
   readonly #seed: number;
   readonly #today: number;
 
   /** `now` fixes the days that everything happened on. */
-  constructor(goods: Goods, seed: number, now: number) {
-    this.#goods = goods;
+  constructor(catalog: Catalog, seed: number, now: number) {
+    this.#catalog = catalog;
     this.#seed = seed;
     this.#today = Math.floor(now / DAY_MS) * DAY_MS; // worlds of one day are alike
   }
@@ -65,7 +68,7 @@ export class WalletMaker {
       if (deal) wallet.trade(plan.ownerId, deal);
       else if (movement) wallet.book(movement);
     }
-    shift(wallet, plan.balance);
+    raiseBalances(wallet, plan.balance);
     return wallet;
   }
 
@@ -80,17 +83,21 @@ export class WalletMaker {
     });
   }
 
-  #happenings(plan: WalletPlan, random: Random, shared: number): Happening[] {
+  #happenings(plan: WalletPlan, random: Random, shared: number): WalletEvent[] {
     const rows = Math.max(plan.journal, plan.transactions) - shared;
     let deals = plan.transactions - shared;
-    const lane = laneOf(plan.slot, plan.division);
+    const offset = idOffset(plan.slot, plan.division);
     return this.#times(Math.max(0, rows), random).map((time, index) => {
-      const journalId = entryId(time, lane);
+      const journalId = entryId(time, offset);
       if (random() >= deals / (rows - index)) {
         return { time, journalId, movement: { time, id: journalId, ...this.#other(plan, random) } };
       }
       deals--;
-      return { time, journalId, deal: this.#deal(plan.members, random, time, journalId, dealId(time, lane)) };
+      return {
+        time,
+        journalId,
+        deal: this.#deal(plan.members, random, time, journalId, dealId(time, offset)),
+      };
     });
   }
 
@@ -101,7 +108,7 @@ export class WalletMaker {
     journalId: number,
     transactionId: number,
   ): Deal {
-    const typeId = pick(random, this.#goods.wares);
+    const typeId = pick(random, this.#catalog.marketTypes);
     const unitCents = Math.max(1, Math.round(basePrice(typeId) * (0.8 + random() * 0.4) * 100));
     const most = Math.max(1, Math.min(1_000, Math.floor((DEAREST * 100) / unitCents)));
     return {
@@ -112,19 +119,19 @@ export class WalletMaker {
       unitCents,
       quantity: between(random, 1, most),
       isBuy: random() < 0.5,
-      clientId: STRANGERS.characters + between(random, 0, STRANGERS.count - 1),
-      locationId: pick(random, this.#goods.stations),
+      clientId: OTHER_ENTITIES.characters + between(random, 0, OTHER_ENTITIES.count - 1),
+      locationId: pick(random, this.#catalog.stations),
       by: members.length > 0 ? pick(random, members) : undefined,
     };
   }
 
   #other({ ownerId, npcs }: WalletPlan, random: Random): Other {
-    const [refType, low, high] = weighted(random, OTHERS);
+    const [refType, low, high] = weighted(random, MOVEMENT_KINDS);
     const cents = between(random, low * 100, high * 100) || 1;
-    const stranger = STRANGERS.characters + between(random, 0, STRANGERS.count - 1);
+    const stranger = OTHER_ENTITIES.characters + between(random, 0, OTHER_ENTITIES.count - 1);
     const partner = /donation|contract/.test(refType) ? stranger : pick(random, npcs);
     const parties = cents < 0 ? [ownerId, partner] : [partner, ownerId];
-    const context = contextOf(refType, random, this.#goods);
+    const context = contextOf(refType, random, this.#catalog);
     return {
       cents,
       refType,
@@ -136,13 +143,13 @@ export class WalletMaker {
         ? { reason: pick(random, ['', 'thanks ★', 'DESC: loan, part 2']) }
         : {}),
       ...(refType === 'agent_mission_reward'
-        ? { tax: { cents: Math.floor(cents / 20), receiver: STRANGERS.corporations } }
+        ? { tax: { cents: Math.floor(cents / 20), receiver: OTHER_ENTITIES.corporations } }
         : {}),
     };
   }
 
   /** What two neighbours trade: each side makes the same of it, since all that counts comes from the pair. */
-  #sharedDeals({ slot, division, before, after }: WalletPlan): Happening[] {
+  #sharedDeals({ slot, division, before, after }: WalletPlan): WalletEvent[] {
     if (division > 1) return [];
     return [
       ...(before === undefined ? [] : this.#pair(slot - 1, before, false)),
@@ -150,26 +157,26 @@ export class WalletMaker {
     ];
   }
 
-  #pair(slot: number, partner: number, isFirst: boolean): Happening[] {
+  #pair(slot: number, partner: number, isFirst: boolean): WalletEvent[] {
     const random = createRandom(mixSeed(mixSeed(this.#seed, 20), slot)); // 7 to 14 are the divisions'
-    const lane = sharedLane(slot);
+    const offset = sharedIdOffset(slot);
     return this.#times(SHARED_DEALS, random).map((time) => {
-      const journalId = entryId(time, lane);
-      const deal = this.#deal([], random, time, journalId, dealId(time, lane));
+      const journalId = entryId(time, offset);
+      const deal = this.#deal([], random, time, journalId, dealId(time, offset));
       return { time, journalId, deal: { ...deal, clientId: partner, isBuy: deal.isBuy === isFirst } };
     });
   }
 }
 
-interface Happening {
+interface WalletEvent {
   time: number;
   journalId: number;
   movement?: Movement;
   deal?: Deal;
 }
 
-function contextOf(refType: string, random: Random, goods: Goods): Movement['context'] | undefined {
-  if (refType === 'bounty_prizes') return { id: pick(random, goods.systems), type: 'system_id' };
+function contextOf(refType: string, random: Random, catalog: Catalog): Movement['context'] | undefined {
+  if (refType === 'bounty_prizes') return { id: pick(random, catalog.systems), type: 'system_id' };
   if (refType === 'industry_job_tax')
     return { id: between(random, 600_000_000, 650_000_000), type: 'industry_job_id' };
   if (refType === 'planetary_import_tax')
@@ -180,7 +187,7 @@ function contextOf(refType: string, random: Random, goods: Goods): Movement['con
 }
 
 /** Lifts all balances, so that the wallet ends with what is wanted, or never is below zero. */
-function shift(wallet: Wallet, wanted: number | undefined): void {
+function raiseBalances(wallet: Wallet, wanted: number | undefined): void {
   let lowest = 0;
   for (const row of wallet.journal) lowest = Math.min(lowest, Math.round((row.balance ?? 0) * 100));
   const by = wanted === undefined ? LEAST_START - lowest : Math.round(wanted * 100) - wallet.cents;

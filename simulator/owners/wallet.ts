@@ -1,31 +1,31 @@
-import { DAY_MS } from '../beat.ts';
-import { isoSeconds } from '../orders.ts';
-import type { JournalRow, TransactionRow } from './shapes.ts';
+import { DAY_MS } from '../cache-times.ts';
+import { isoSeconds } from '../order-maker.ts';
+import type { JournalRow, TransactionRow } from './owner-rows.ts';
 
 const JOURNAL_MS = 30 * DAY_MS; // ESI shows no more of it
 const IDS_FROM = Date.UTC(2026, 0, 1);
 const FIRST_ENTRY = 22_000_000_000;
 const FIRST_DEAL = 26_000_000_000;
 /** Ids of one second: eight for each of 500 owners, then those of trades between two of them. */
-const LANES = 4_096;
-const OWN_LANES = 4_000;
+const IDS_PER_SECOND = 4_096;
+const OWNER_IDS_PER_SECOND = 4_000;
 
 /** Numbers that two wallets never share by chance: by the second, the owner, and the division. */
-export function laneOf(slot: number, division: number): number {
-  return (slot % (OWN_LANES / 8)) * 8 + division;
+export function idOffset(slot: number, division: number): number {
+  return (slot % (OWNER_IDS_PER_SECOND / 8)) * 8 + division;
 }
 
-/** The lane of what the owner in this slot and the next one do with each other. */
-export function sharedLane(slot: number): number {
-  return OWN_LANES + (slot % (LANES - OWN_LANES));
+/** The offset of what the owner in this slot and the next one do with each other. */
+export function sharedIdOffset(slot: number): number {
+  return OWNER_IDS_PER_SECOND + (slot % (IDS_PER_SECOND - OWNER_IDS_PER_SECOND));
 }
 
-const idAt = (first: number, time: number, lane: number): number =>
-  first + Math.floor((time - IDS_FROM) / 1_000) * LANES + lane;
+const idAt = (first: number, time: number, offset: number): number =>
+  first + Math.floor((time - IDS_FROM) / 1_000) * IDS_PER_SECOND + offset;
 
 /** Ids grow with time. */
-export const entryId = (time: number, lane: number): number => idAt(FIRST_ENTRY, time, lane);
-export const dealId = (time: number, lane: number): number => idAt(FIRST_DEAL, time, lane);
+export const entryId = (time: number, offset: number): number => idAt(FIRST_ENTRY, time, offset);
+export const dealId = (time: number, offset: number): number => idAt(FIRST_DEAL, time, offset);
 
 /** Something that moves money, before it has its place in a wallet. Amounts are in hundredths of ISK, so they add up. */
 export interface Movement {

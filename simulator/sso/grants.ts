@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Rotation } from './options.ts';
+import type { Rotation } from './sso-options.ts';
 
 /** What a character has allowed an application, and the refresh tokens that stand for it. */
 export interface Grant {
@@ -14,7 +14,7 @@ export interface Grant {
 const TOKEN_BYTES = 24; // 32 letters, as EVE's newer refresh tokens have at the least
 
 /** A secret that nobody guesses. */
-export const secretText = (): string => randomBytes(TOKEN_BYTES).toString('base64url');
+export const randomToken = (): string => randomBytes(TOKEN_BYTES).toString('base64url');
 
 /** All grants of one SSO. */
 export class Grants {
@@ -35,11 +35,11 @@ export class Grants {
   }
 
   /** Whose token it is or was. */
-  ownerOf(token: string): Grant | undefined {
+  grantOf(token: string): Grant | undefined {
     return this.#byToken.get(token);
   }
 
-  isAlive(grant: Grant, token: string): boolean {
+  isValid(grant: Grant, token: string): boolean {
     return grant.tokens.some((known) => known.token === token);
   }
 
@@ -66,7 +66,7 @@ export class Grants {
   }
 
   #issue(grant: Grant, parent: string | undefined): string {
-    const token = secretText();
+    const token = randomToken();
     grant.tokens.push({ token, parent });
     this.#byToken.set(token, grant);
     return token;

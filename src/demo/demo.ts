@@ -15,8 +15,8 @@ async function loadSimulator() {
   try {
     const [{ startSimulator }, { DEFAULT_OWNERS }, { DEFAULT_CLIENT }] = await Promise.all([
       import('../../simulator/index.ts'),
-      import('../../simulator/owners/options.ts'),
-      import('../../simulator/sso/options.ts'),
+      import('../../simulator/owners/owner-options.ts'),
+      import('../../simulator/sso/sso-options.ts'),
     ]);
     return { startSimulator, DEFAULT_OWNERS, DEFAULT_CLIENT };
   } catch (error) {

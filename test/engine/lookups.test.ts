@@ -67,7 +67,7 @@ test('player structures become placeholders without a request', async () => {
   await engine.collect('universe');
   const system = world().orders(FORGE_ID)[0]!.system_id;
   world().addOrder(FORGE_ID, { location_id: 1_035_466_617_946, system_id: system });
-  world().turn(FORGE_ID);
+  world().takeSnapshot(FORGE_ID);
   engine.sim.resetCounters();
   expect(await collect()).toMatchObject({ outcome: 'published', inserted: 2_501 });
   expect(engine.sim.requests().map((r) => r.route)).toEqual(Array(3).fill('/markets/{region_id}/orders'));

@@ -16,7 +16,7 @@ beforeEach(async () => {
   engine.sim.resetCounters();
 });
 afterEach(async () => {
-  const report = engine.sim.budgetReport().find(({ name }) => name === `hidden ${HISTORY}`);
+  const report = engine.sim.limitUsage().find(({ name }) => name === `hidden ${HISTORY}`);
   expect(report?.most ?? 0).toBeLessThanOrEqual(300);
   expect(engine.sim.offences()).toEqual([]);
   await engine.close();
@@ -183,7 +183,7 @@ test('the types of a region are not listed again when none was answered, and the
   engine.clock.advance(120_000);
   await expect(collect()).rejects.toThrow();
   expect(listings()).toHaveLength(1);
-  const errors = engine.sim.budgetReport().find(({ name }) => name === 'errors');
+  const errors = engine.sim.limitUsage().find(({ name }) => name === 'errors');
   expect(errors?.most).toBeLessThanOrEqual(75);
 });
 

@@ -45,7 +45,7 @@ test('later lists give a row for each difference, and past prices stay', async (
   const { lastModified } = engine.sim.world.priceList;
   nextHour();
   engine.sim.world.changePrices(0.1);
-  engine.sim.world.turnPrices();
+  engine.sim.world.takePriceSnapshot();
   const second = shown(served());
   const changed = second.filter((row, i) => JSON.stringify(row) !== JSON.stringify(first[i])).length;
   expect(changed).toBeGreaterThan(5);

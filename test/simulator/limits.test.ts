@@ -2,9 +2,9 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createAllowances } from '../../simulator/allowances.ts';
-import { createBudget } from '../../simulator/budget.ts';
-import { readCall } from '../../simulator/call.ts';
-import type { BudgetLine, Simulator } from '../../simulator/index.ts';
+import { createLimitUsageMeter } from '../../simulator/limit-usage.ts';
+import { readCall } from '../../simulator/esi-call.ts';
+import type { LimitUsage, Simulator } from '../../simulator/index.ts';
 import { closeAll, FORGE, get, HEADERS, kinds, ORDERS, start } from './support.ts';
 
 afterEach(closeAll);
@@ -20,8 +20,8 @@ async function describeRoutes(simulator: Simulator): Promise<Description['paths'
   return ((await (await get(simulator, DESCRIPTION)).json()) as Description).paths;
 }
 
-function line(simulator: Simulator, name: string): BudgetLine | undefined {
-  return simulator.budgetReport().find((entry) => entry.name === name);
+function line(simulator: Simulator, name: string): LimitUsage | undefined {
+  return simulator.limitUsage().find((entry) => entry.name === name);
 }
 
 describe('the hidden limit', () => {
@@ -197,18 +197,21 @@ describe('the budget report', () => {
     });
     expect(line(simulator, 'all')).toMatchObject({ allowed: null, most: 4, spent: 10, requests: 10 });
     simulator.resetCounters();
-    expect(simulator.budgetReport()).toEqual([]);
+    expect(simulator.limitUsage()).toEqual([]);
   });
 
   test('holds more requests than it keeps arrival times of', () => {
-    const budget = createBudget(createAllowances({ now: () => 0, sleep: () => Promise.resolve() }), 300);
+    const limitUsage = createLimitUsageMeter(
+      createAllowances({ now: () => 0, sleep: () => Promise.resolve() }),
+      300,
+    );
     const call = readCall({ url: '/status', method: 'GET', headers: {}, socket: {} } as IncomingMessage, 0);
     call.group = 'status';
     for (let index = 0; index < 2_100_000; index++) {
       const at = index < 1_000 ? index : index * 1_000; // the worst window comes first and is overwritten
-      budget.arrive({ ...call, at })(200, false);
+      limitUsage.recordRequest({ ...call, at })(200, false);
     }
-    expect(budget.report()).toMatchObject([
+    expect(limitUsage.report()).toMatchObject([
       { name: 'status', most: 2_000, spent: 4_200_000, requests: 2_100_000 },
       { name: 'all', most: 1_000 },
     ]);
@@ -221,7 +224,7 @@ describe('the budget report', () => {
     expect((await post('set-bucket', { group: 'status', tokens: 50 })).status).toBe(200);
     expect((await post('spend-elsewhere', { group: 'status', tokens: 8 })).status).toBe(200);
     expect((await post('set-bucket', { group: 'nothing', tokens: 50 })).status).toBe(400);
-    expect((await post('turn-industry', {})).status).toBe(200);
+    expect((await post('take-industry-snapshot', {})).status).toBe(200);
     const patch = { volume: 3 };
     const correction = { region: FORGE, id: 34, date: '2026-08-01', patch };
     expect((await post('correct-history', correction)).status).toBe(200);
@@ -230,7 +233,7 @@ describe('the budget report', () => {
       '50/15m',
       '40',
     ]);
-    const report = await fetch(`${simulator.url}/__simulator/budget-report`);
-    expect(await report.json()).toEqual(simulator.budgetReport());
+    const report = await fetch(`${simulator.url}/__simulator/limit-usage`);
+    expect(await report.json()).toEqual(simulator.limitUsage());
   });
 });

@@ -31,7 +31,7 @@ describe('types of a market', () => {
     const plain = rows.find((row) => !odd.includes(row)) as TypeRow;
     world.put('types', 424_242, { ...plain, type_id: 424_242 });
     world.addOrder(FORGE, { type_id: 424_242 });
-    world.turn(FORGE);
+    world.takeSnapshot(FORGE);
     clock.pass(600);
     expect(await json(await get(simulator, `/markets/${FORGE}/types`))).toContain(424_242);
     expect(kinds(simulator)).toEqual([]);
@@ -147,7 +147,7 @@ describe('industry', () => {
       expect(cost_indices).toHaveLength(6);
       for (const { cost_index } of cost_indices) expect(cost_index > 0.0004 && cost_index < 0.14).toBe(true);
     }
-    world.turnIndustry();
+    world.takeIndustrySnapshot();
     const second = await get(simulator, '/industry/systems');
     clock.pass(3_601);
     const third = await get(simulator, '/industry/systems');

@@ -16,7 +16,7 @@ describe('offences', () => {
   test('asking too early, though not after a turn', async () => {
     const { simulator } = await start();
     await page(simulator, 1);
-    simulator.world.turn(FORGE);
+    simulator.world.takeSnapshot(FORGE);
     await page(simulator, 1);
     expect(kinds(simulator)).toEqual([]);
     await page(simulator, 1);

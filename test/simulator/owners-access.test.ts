@@ -91,7 +91,7 @@ describe('buckets of owners', () => {
     expect((await anna(`${WALLET}/transactions?from_id=1`)).status).toBe(429);
     expect((await bram(`/characters/${BRAM}/wallet`)).headers.get('x-ratelimit-remaining')).toBe('3');
     expect((await bram(WALLET)).headers.get('x-ratelimit-used')).toBe('5');
-    const report = simulator.budgetReport();
+    const report = simulator.limitUsage();
     const line = (name: string) => report.find((entry) => entry.name === name);
     expect(line(`char-wallet simulated-client:${ANNA}`)).toMatchObject({
       allowed: 5,

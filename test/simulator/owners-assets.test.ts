@@ -138,14 +138,14 @@ describe('reading assets', () => {
     const { owners } = simulator;
     const before = new Map(owners.assets(ANNA).map((row) => [row.item_id, JSON.stringify(row)]));
     owners.churnAssets(ANNA, 0.1);
-    owners.turn(ANNA, 'assets');
+    owners.takeSnapshots(ANNA, 'assets');
     const after = owners.assets(ANNA);
     expect(after).toHaveLength(5_000);
     const changed = after.filter((row) => before.get(row.item_id) !== JSON.stringify(row)).length;
     expect(changed).toBeGreaterThan(200);
     expect(changed).toBeLessThan(1_500);
     owners.loseAssets(ANNA, 0.5);
-    owners.turn();
+    owners.takeSnapshots();
     const left = owners.assets(ANNA).length;
     expect(left).toBeGreaterThan(2_200);
     expect(left).toBeLessThan(2_800);

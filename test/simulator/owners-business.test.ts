@@ -65,7 +65,7 @@ describe('orders', () => {
     expect(owners.orders(ANNA)).toEqual(open);
     expect(() => owners.fillOrder(ANNA, 2)).toThrow('2');
     owners.placeOrder(ANNA);
-    owners.turn(ANNA, 'orders');
+    owners.takeSnapshots(ANNA, 'orders');
     expect((await ask<OwnerOrderRow[]>(ORDERS)).json).toHaveLength(open.length + 1);
     clock.pass(91 * 86_400);
     const later = await login(simulator, ANNA);
@@ -98,7 +98,7 @@ describe('jobs', () => {
       owners.startJob(ANNA, { duration, runs: 3 }),
     ) as [JobRow, JobRow, JobRow];
     const statuses = async () => {
-      owners.turn(ANNA, 'jobs');
+      owners.takeSnapshots(ANNA, 'jobs');
       const ask = await login(simulator, ANNA);
       const rows = (await ask<JobRow[]>(`${JOBS}?include_completed=true`)).json;
       return [quick, slow, gone].map(({ job_id }) => rows.find((row) => row.job_id === job_id)?.status);

@@ -75,14 +75,14 @@ describe('journals', () => {
     const row = owners.pay(ANNA, -12.34, 'brokers_fee');
     owners.pay({ ownerId: ANNA, amount: 0.1, partyId: BRAM, reason: 'thanks' });
     expect((await ask<JournalRow[]>(JOURNAL)).json).toHaveLength(60); // not before it turns
-    owners.turn(ANNA, 'journal');
+    owners.takeSnapshots(ANNA, 'journal');
     const after = (await ask<JournalRow[]>(JOURNAL)).json;
     expect(after.slice(1, 2)).toEqual([row]);
     expect(after[0]).toMatchObject({ first_party_id: BRAM, second_party_id: ANNA, reason: 'thanks' });
     expectSums(after);
     expect(after.slice(2)).toEqual(before);
     const dropped = owners.dropJournal(ANNA, 3);
-    owners.turn();
+    owners.takeSnapshots();
     const gapped = (await ask<JournalRow[]>(JOURNAL)).json;
     expect(gapped).toEqual(after.filter(({ id }) => !dropped.includes(id)));
     expect(() => expectSums(gapped)).toThrow();
@@ -177,7 +177,7 @@ describe('transactions', () => {
       cents(before[0]) + 777,
       cents(before[1]) - 777,
     ]);
-    owners.turn();
+    owners.takeSnapshots();
     const sale = (await anna<TransactionRow[]>(TRANSACTIONS)).json[0];
     expect(sale).toMatchObject({
       transaction_id: transactionId,

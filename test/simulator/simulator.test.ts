@@ -88,8 +88,8 @@ describe('the world', () => {
     const worlds = [];
     for (const seed of [7, 7, 8]) {
       const { simulator } = await start({ seed, churn: 0.05 });
-      simulator.world.turn();
-      simulator.world.turn(FORGE);
+      simulator.world.takeSnapshot();
+      simulator.world.takeSnapshot(FORGE);
       worlds.push(JSON.stringify(simulator.world.snapshot(FORGE).rows));
     }
     expect(worlds[0]).toBe(worlds[1]);
@@ -103,7 +103,7 @@ describe('the world', () => {
     clock.pass(301);
     const { modified } = await page(simulator, 1);
     expect(Date.parse(modified)).toBe(before.expires.getTime());
-    for (let turn = 0; turn < 3; turn++) simulator.world.turn(FORGE);
+    for (let turn = 0; turn < 3; turn++) simulator.world.takeSnapshot(FORGE);
     const times = simulator.world.snapshots(FORGE).map((snapshot) => snapshot.lastModified.getTime());
     expect(new Set(times).size).toBe(5);
     expect(kinds(simulator)).toEqual([]);
@@ -112,7 +112,7 @@ describe('the world', () => {
   test('changes rows as a market does', async () => {
     const { simulator } = await start({ churn: 0.1 });
     const before = new Map(simulator.world.snapshot(FORGE).rows.map((row) => [row.order_id, row]));
-    simulator.world.turn(FORGE);
+    simulator.world.takeSnapshot(FORGE);
     const { rows, lastModified } = simulator.world.snapshot(FORGE);
     let changed = 0;
     let opened = 0;
@@ -138,7 +138,7 @@ describe('the world', () => {
     world.removeOrder(FORGE, second.order_id);
     const added = world.addOrder(FORGE, { type_id: 34, price: 5 });
     expect((await page(simulator, 1)).rows[0]).toEqual(first);
-    world.turn(FORGE);
+    world.takeSnapshot(FORGE);
     const rows = (await sweep(simulator)).flatMap((part) => part.rows);
     expect(rows).toHaveLength(2_500);
     expect(rows[0]?.price).toBe(12.34);
@@ -198,7 +198,7 @@ describe('static data', () => {
     const { simulator } = await start();
     const before = await get(simulator, '/markets/prices');
     simulator.world.changePrices(0.5);
-    simulator.world.turnPrices();
+    simulator.world.takePriceSnapshot();
     const after = await get(simulator, '/markets/prices');
     expect(await after.json()).toEqual(simulator.world.prices());
     expect(after.headers.get('etag')).not.toBe(before.headers.get('etag'));

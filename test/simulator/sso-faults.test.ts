@@ -83,7 +83,7 @@ describe('offences at the SSO', () => {
     expect(kinds(simulator)).toEqual([]);
     simulator.faults.latency(50, { route: TOKEN });
     await Promise.all([1, 2].map(() => refresh(simulator, one.refreshToken)));
-    expect(kinds(simulator)).toEqual(['doubleRefresh']);
+    expect(kinds(simulator)).toEqual(['double-refresh']);
   });
 
   test('a refresh token that was refused before', async () => {
@@ -101,7 +101,7 @@ describe('offences at the SSO', () => {
     const { simulator } = await start();
     for (let call = 0; call < 120; call++) await refresh(simulator, `nonsense ${call}`);
     expect(kinds(simulator)).toEqual([]);
-    expect(simulator.budgetReport()).toEqual([]);
+    expect(simulator.limitUsage()).toEqual([]);
     const prices = await fetch(`${simulator.url}/markets/prices`);
     expect(prices.headers.get('x-esi-error-limit-remain')).toBe('100');
     expect(simulator.sso.requests().refresh_token).toBe(120);

@@ -104,7 +104,7 @@ export async function testApp(
       return (await (await start(input, workflowId)).result()) as Record<string, unknown>;
     },
     async nextSnapshot(regionId, when = new Date(0)) {
-      sim.world.turn(regionId);
+      sim.world.takeSnapshot(regionId);
       await db.rows('UPDATE published_sets SET expires = $2 WHERE target = $1', [`region/${regionId}`, when]);
     },
     async close() {

@@ -3,7 +3,7 @@ import type { EngineContext, StepContext } from '../../src/engine/engine-context
 import type { RunSteps } from '../../src/engine/run/run-steps.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { OWNER_SCOPES } from '../../simulator/owners/scopes.ts';
+import { OWNER_SCOPES } from '../../simulator/owners/owner-scopes.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import type { SimulatorOptions } from '../../simulator/index.ts';
 import { type TestEngine, testEngine } from './engine.ts';
@@ -134,7 +134,7 @@ export async function ownerEngine(owners?: SimulatorOptions['owners']): Promise<
 export async function advanceOneHour(engine: TestEngine, change?: () => unknown): Promise<void> {
   engine.clock.advance(3_601_000);
   await change?.();
-  engine.sim.owners.turn();
+  engine.sim.owners.takeSnapshots();
 }
 
 /** Empties the staging tables, as a crash of the database server does: they are unlogged. */

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { refreshAffiliations } from '../../../src/engine/owners/refresh-affiliations.ts';
 import { takeDueRuns } from '../../../src/engine/owners/due-runs.ts';
 import { encryptTokens } from '../../../src/engine/owners/token-service.ts';
-import { DIRECTOR_ROLES } from '../../../simulator/owners/options.ts';
+import { DIRECTOR_ROLES } from '../../../simulator/owners/owner-options.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import { ANNA, BRAM, CORPORATION, logIn, characterTarget, corporationTarget } from '../../support/owners.ts';
 
@@ -38,7 +38,7 @@ const statuses = (route: string) =>
 
 const later = () => {
   engine.clock.advance(HOUR);
-  engine.sim.owners.turn();
+  engine.sim.owners.takeSnapshots();
 };
 
 const noteOf = async (collector = 'ASSETS') =>

@@ -44,7 +44,7 @@ const plain = (row: AssetRow) => ({
 async function nextSnapshot(change: () => unknown = () => undefined): Promise<void> {
   engine.clock.advance(HOUR);
   await change();
-  engine.sim.owners.turn(ANNA);
+  engine.sim.owners.takeSnapshots(ANNA);
 }
 
 describe('a set of assets', () => {
@@ -201,7 +201,7 @@ describe('odd assets', () => {
       location_id: 1_048_888_888_888,
       location_type: 'item',
     });
-    engine.sim.owners.turn(ANNA);
+    engine.sim.owners.takeSnapshots(ANNA);
     expect(await collect()).toMatchObject({ outcome: 'published', inserted: 21 });
     expect(await engine.db.rows('SELECT is_placeholder FROM types WHERE type_id = 4000000')).toEqual([
       { is_placeholder: true },

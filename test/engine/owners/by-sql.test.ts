@@ -12,7 +12,7 @@ import {
   listTokens,
   encryptTokens,
 } from '../../../src/engine/owners/token-service.ts';
-import { OWNER_SCOPES } from '../../../simulator/owners/scopes.ts';
+import { OWNER_SCOPES } from '../../../simulator/owners/owner-scopes.ts';
 import type { SsoClient } from '../../../src/sso/sso-client.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import {

@@ -15,7 +15,7 @@ afterEach(() => engine.close());
 async function later(ms: number, change: () => unknown = () => undefined): Promise<void> {
   engine.clock.advance(ms);
   await change();
-  engine.sim.owners.turn();
+  engine.sim.owners.takeSnapshots();
 }
 
 const collect = (target = characterTarget(ANNA)) => engine.collect('industry', target);
@@ -42,7 +42,7 @@ test('jobs are stored with completed ones', async () => {
 
 test('a job is followed in place to its end, and stays after ESI forgets it', async () => {
   const { job_id } = engine.sim.owners.startJob(ANNA);
-  engine.sim.owners.turn();
+  engine.sim.owners.takeSnapshots();
   await collect();
   expect(await rowOf(job_id)).toMatchObject({ status: 'active' });
   await later(FRESH, () => engine.sim.owners.finishJob(ANNA, job_id));

@@ -36,7 +36,7 @@ async function begin(owners?: SimulatorOptions['owners']): Promise<void> {
 async function later(change: () => unknown): Promise<void> {
   engine.clock.advance(HOUR);
   await change();
-  engine.sim.owners.turn();
+  engine.sim.owners.takeSnapshots();
   engine.sim.resetCounters();
 }
 
@@ -55,7 +55,7 @@ async function expectExactTransactions() {
 
 /** The journal of a wallet as ESI shows it, each row once. What ESI shows no more stays. */
 async function expectExactJournal(owner: number, division?: number) {
-  const shown = engine.sim.owners.belongings.wallet(owner, division ?? 1).journalAt(engine.clock.now());
+  const shown = engine.sim.owners.data.wallet(owner, division ?? 1).journalAt(engine.clock.now());
   const ids = Array.from({ length: shown.length }, (_, n) => shown.at(n)!.id).toSorted((a, b) => a - b);
   const rows = await engine.db.rows<{ id: number }>(
     `SELECT journal_id AS id FROM wallet_journal

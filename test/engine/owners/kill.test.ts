@@ -49,13 +49,13 @@ async function beginWith(assets: number): Promise<void> {
   engine.clock.advance(HOUR);
   engine.sim.owners.churnAssets(ANNA, 0.03);
   engine.sim.owners.rename(ANNA, ship!.id, 'Second Wind');
-  engine.sim.owners.turn();
+  engine.sim.owners.takeSnapshots();
   engine.sim.resetCounters();
 }
 
 /** What ESI would tell of everything, its details included. */
 function shown(): unknown[] {
-  const things = engine.sim.owners.belongings.assets(ANNA);
+  const things = engine.sim.owners.data.assets(ANNA);
   const rows = engine.sim.owners.assets(ANNA).map((row) => {
     const name = things.namesOf([row.item_id])?.[0]?.name;
     const inSpace = row.location_type === 'solar_system';

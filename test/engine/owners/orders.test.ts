@@ -18,7 +18,7 @@ const collect = (target = characterTarget(ANNA)) => engine.collect('orders', tar
 async function later(ms: number, change: () => unknown = () => undefined): Promise<void> {
   engine.clock.advance(ms);
   await change();
-  engine.sim.owners.turn();
+  engine.sim.owners.takeSnapshots();
 }
 
 const stateOf = async (orderId: number, table = 'character_orders') =>

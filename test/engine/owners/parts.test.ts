@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import type { EsiResponse } from '../../../src/esi/esi-request.ts';
-import { DIRECTOR_ROLES } from '../../../simulator/owners/options.ts';
+import { DIRECTOR_ROLES } from '../../../simulator/owners/owner-options.ts';
 import type { TestEngine } from '../../support/engine.ts';
 import {
   ANNA,

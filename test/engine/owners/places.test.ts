@@ -38,7 +38,7 @@ test('the facility of a job is looked up, what its products lie in is not', asyn
 
 test('the type of a structure is looked up with it', async () => {
   engine = await ownerEngine();
-  const [structure] = engine.sim.owners.roster.structures.values();
+  const [structure] = engine.sim.owners.registry.structures.values();
   await engine.db.pool.query(
     `INSERT INTO structures (structure_id, name, is_placeholder) VALUES ($1, 'somewhere', true)`,
     [structure!.id],

@@ -21,7 +21,7 @@ const collect = (id = ANNA) => engine.collect('wallet', characterTarget(id));
 async function later(ms: number, change: () => unknown = () => undefined): Promise<void> {
   engine.clock.advance(ms);
   await change();
-  engine.sim.owners.turn();
+  engine.sim.owners.takeSnapshots();
 }
 
 const count = async (table: string, where = 'true') =>

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { DEFAULT_CLIENT } from '../../../simulator/sso/options.ts';
+import { DEFAULT_CLIENT } from '../../../simulator/sso/sso-options.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { type TestApp, testApp } from '../../support/app.ts';
 import { ANNA, CORPORATION, logIn } from '../../support/owners.ts';

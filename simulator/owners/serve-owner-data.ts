@@ -1,0 +1,116 @@
+import { packJson, type Body } from '../packed-body.ts';
+import type { Call } from '../esi-call.ts';
+import { errorContent, type Content, type RouteContext } from '../route-content.ts';
+import type { RowSet } from '../row-set.ts';
+import { mutateRows, type RowSource } from '../serve-pages.ts';
+import type { OwnerSnapshotKind } from './owners.ts';
+import type { CachedSnapshot } from './snapshot-cache.ts';
+
+/** What is shown under a key: `90000001/journal/2` is one of an owner's sets. */
+export interface Key {
+  ownerId: number;
+  what: OwnerSnapshotKind;
+  /** A division, or another variant. */
+  part?: number | string;
+}
+
+const textOf = ({ ownerId, what, part }: Key): string =>
+  `${ownerId}/${what}${part === undefined ? '' : `/${part}`}`;
+
+/** An owner's rows as faults and pages need them. */
+export function rowSource<T>(
+  { owners }: RouteContext,
+  key: Key,
+  seconds: number,
+  size: number | undefined,
+  make: () => RowSet<T>,
+): RowSource<T> {
+  const text = textOf(key);
+  return {
+    key: text,
+    ...(size === undefined ? {} : { size }),
+    turn: () => owners.takeSnapshots(key.ownerId, key.what),
+    read: () => servedRows(text, owners.snapshots.read(text, seconds, make)),
+  };
+}
+
+/** A section that was packed for the snapshot before, and is still the same. */
+function unchanged<T>(
+  { value, before }: CachedSnapshot<RowSet<T>>,
+  from: number,
+  to: number,
+): Body | undefined {
+  const body = before?.bodies.get(`${from}-${to}`);
+  return body && value.same?.(before?.value, from, to) ? body : undefined;
+}
+
+/** Rows with their packed stretches. */
+function servedRows<T>(key: string, shown: CachedSnapshot<RowSet<T>>) {
+  const { value, lastModified, expires, bodies } = shown;
+  return {
+    rows: value,
+    lastModified,
+    expires,
+    version: `${key}.${shown.version}`,
+    body: (from: number, to: number) => {
+      const name = `${from}-${to}`;
+      const body = bodies.get(name) ?? unchanged(shown, from, to) ?? packJson(value.slice(from, to));
+      bodies.set(name, body);
+      return body;
+    },
+  };
+}
+
+/** A single value that is cached: an object, or a bare number. */
+export function serveValue(
+  context: RouteContext,
+  call: Call,
+  key: Key,
+  seconds: number,
+  make: () => unknown,
+): Content {
+  const text = textOf(key);
+  const shown = context.owners.snapshots.read(text, seconds, make);
+  const spoilt = mutateRows(context, call, [shown.value]);
+  const body = shown.bodies.get('') ?? packJson(shown.value);
+  shown.bodies.set('', body);
+  const { lastModified, expires } = shown;
+  return {
+    status: 200,
+    body: spoilt ? packJson(spoilt[0] ?? null) : body,
+    lastModified,
+    expires,
+    version: `${text}.${shown.version}`,
+    damaged: spoilt !== undefined,
+  };
+}
+
+const MAX_IDS = 1_000;
+
+/** The ids of a POST's body; undefined when they are not 1 to 1,000 different whole numbers. */
+function idsOf(call: Call): number[] | undefined {
+  let list: unknown;
+  try {
+    list = JSON.parse(call.body);
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(list) || list.length < 1 || list.length > MAX_IDS) return undefined;
+  const ids = list.filter((id): id is number => Number.isSafeInteger(id));
+  return ids.length === list.length && new Set(ids).size === ids.length ? ids : undefined;
+}
+
+/** Answers a list of ids with a row for each, or refuses the whole batch. Nothing of it is cached. */
+export function serveIds(
+  context: RouteContext,
+  call: Call,
+  refusal: string,
+  rowsOf: (ids: readonly number[]) => readonly unknown[] | undefined,
+): Content {
+  const ids = idsOf(call);
+  if (!ids) return errorContent(400, 'ids: not 1 to 1000 unique ids');
+  const rows = rowsOf(ids);
+  if (!rows) return errorContent(404, refusal);
+  const spoilt = mutateRows(context, call, rows);
+  return { status: 200, body: packJson(spoilt ?? rows), version: '', damaged: spoilt !== undefined };
+}

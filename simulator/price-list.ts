@@ -1,0 +1,75 @@
+import { packJson, type Body } from './packed-body.ts';
+import { roundPrice } from './order-maker.ts';
+import { between, type Random } from './random.ts';
+import type { Price, Universe } from './esi-rows.ts';
+
+export const PRICES_CACHE_MS = 3_600_000; // ESI keeps the prices for an hour
+
+/** The list of /markets/prices: what the next turn shows, and what is served now. */
+export interface PriceList {
+  live: Price[];
+  served: readonly Price[];
+  lastModified: Date;
+  expires: Date;
+  version: number;
+  body: Body | undefined;
+}
+
+/** Prices of all tradable types: an eighth has no average, a third of the adjusted ones is 0. */
+function firstPrices(universe: Universe, random: Random): Price[] {
+  const rows = [...universe.types.values()].filter((row) => row.market_group_id !== undefined);
+  return rows.map(({ type_id }) => {
+    const price = 10 ** (random() * 9);
+    return {
+      adjusted_price: random() < 0.33 ? 0 : price * (0.9 + random() * 0.2), // many decimals, as the real ones
+      ...(random() < 0.88 ? { average_price: roundPrice(price) } : {}),
+      type_id,
+    };
+  });
+}
+
+/** Opens the list at `now`. */
+export function openPrices(universe: Universe, random: Random, now: number): PriceList {
+  const live = firstPrices(universe, random);
+  const start = Math.floor(now / 1_000) * 1_000;
+  return {
+    live,
+    served: [...live],
+    lastModified: new Date(start),
+    expires: new Date(start + PRICES_CACHE_MS),
+    version: 1,
+    body: undefined,
+  };
+}
+
+/** Shows the live prices, under a new Last-Modified. */
+export function takePriceSnapshot(list: PriceList, time: number): void {
+  const second = Math.floor(time / 1_000) * 1_000;
+  const start = Math.max(second, list.lastModified.getTime() + 1_000);
+  list.served = [...list.live];
+  list.lastModified = new Date(start);
+  list.expires = new Date(start + PRICES_CACHE_MS);
+  list.version++;
+  list.body = undefined;
+}
+
+/** Changes a share of the live prices. */
+export function changePrices(list: PriceList, share: number, random: Random): void {
+  const count = Math.ceil(list.live.length * share);
+  for (let change = 0; change < count; change++) {
+    const index = between(random, 0, list.live.length - 1);
+    const row = list.live[index];
+    if (!row) continue;
+    const factor = 0.9 + random() * 0.2; // within a tenth
+    list.live[index] = {
+      ...row,
+      ...(row.adjusted_price === undefined ? {} : { adjusted_price: row.adjusted_price * factor }),
+      ...(row.average_price === undefined ? {} : { average_price: roundPrice(row.average_price * factor) }),
+    };
+  }
+}
+
+/** The body that is served now. */
+export function pricesBody(list: PriceList): Body {
+  return (list.body ??= packJson(list.served));
+}

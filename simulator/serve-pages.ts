@@ -1,0 +1,156 @@
+import { packJson, type Body } from './packed-body.ts';
+import type { Call } from './esi-call.ts';
+import {
+  errorContent,
+  pageNotFound,
+  requestedPage,
+  type Content,
+  type RouteContext,
+} from './route-content.ts';
+import type { RowSet } from './row-set.ts';
+
+/** A set of rows as it is shown now. */
+export interface ServedRows<T> {
+  rows: RowSet<T>;
+  lastModified: Date;
+  expires: Date;
+  version: string;
+  /** The packed rows from one to another, kept between calls. */
+  body(from: number, to: number): Body;
+}
+
+/** Where rows come from. */
+export interface RowSource<T> {
+  /** Names the set: a read of it may be torn. */
+  key: string;
+  /** Rows on a page; none means that the set is not paged. */
+  size?: number;
+  read(): ServedRows<T>;
+  /** A new snapshot now. */
+  turn: () => void;
+}
+
+/** Sets whose first page went out and that have not been torn since; by world, so that servers do not mix. */
+const started = new WeakMap<object, Set<string>>();
+
+/** The tear fault: the first later page of a read finds a new snapshot. */
+function tear<T>(
+  { world, activeFaults }: RouteContext,
+  call: Call,
+  { key, turn }: RowSource<T>,
+  isFirst: boolean,
+): void {
+  const reads = started.get(world) ?? new Set();
+  started.set(world, reads);
+  if (isFirst) reads.add(key);
+  else if (reads.has(key) && activeFaults.take(['tear'], call)) {
+    reads.delete(key);
+    turn();
+  }
+}
+
+/** The rows as the mutateRows fault leaves them; undefined when it does not strike. */
+export function mutateRows(
+  context: RouteContext,
+  call: Call,
+  rows: readonly unknown[],
+): unknown[] | undefined {
+  const fault = context.activeFaults.take(['mutateRows'], call);
+  return fault && rows.map((row) => fault.change(row as never)).filter((row) => row !== null);
+}
+
+/** A section of a set: its number, and how many there are. */
+interface Section {
+  from: number;
+  to: number;
+  page: number;
+  pages: number;
+}
+
+/** The section as the faults leave it; undefined when none strikes. */
+function spoil<T>(
+  context: RouteContext,
+  call: Call,
+  rows: RowSet<T>,
+  { from, to, page, pages }: Section,
+): unknown[] | undefined {
+  const { activeFaults } = context;
+  if (activeFaults.take(['emptyPage'], call, (fault) => (fault.page ?? page) === page)) return [];
+  if (page === pages && activeFaults.take(['duplicateOrder'], call))
+    return [...rows.slice(from, to).slice(0, -1), ...rows.slice(0, 1)];
+  if (page === Math.ceil(pages / 2) && activeFaults.take(['dropOrder'], call)) {
+    const list = rows.slice(from, to);
+    return list.toSpliced(Math.floor(list.length / 2), 1);
+  }
+  return activeFaults.has(['mutateRows'], call) ? mutateRows(context, call, rows.slice(from, to)) : undefined;
+}
+
+/** A set with a share of its rows, seen without copying it. */
+function head<T>(rows: RowSet<T>, share: number): RowSet<T> {
+  const length = Math.ceil(rows.length * share);
+  return { length, slice: (from, to) => rows.slice(from, Math.min(to, length)) };
+}
+
+function contentOf<T>(
+  context: RouteContext,
+  call: Call,
+  shown: ServedRows<T>,
+  rows: RowSet<T>,
+  section: Section,
+): Content {
+  const { from, to } = section;
+  const spoilt =
+    spoil(context, call, rows, section) ?? (rows === shown.rows ? undefined : rows.slice(from, to));
+  const { lastModified, expires, version } = shown;
+  const body = spoilt ? packJson(spoilt) : shown.body(from, to);
+  return { status: 200, body, lastModified, expires, version, damaged: spoilt !== undefined };
+}
+
+function rowsOf<T>(context: RouteContext, call: Call, shown: ServedRows<T>): RowSet<T> {
+  const collapse = context.activeFaults.take(['collapse'], call);
+  return collapse ? head(shown.rows, collapse.share) : shown.rows;
+}
+
+/** A set in pages, or whole, as the faults leave it. */
+export function servePages<T>(context: RouteContext, call: Call, source: RowSource<T>): Content {
+  const { size } = source;
+  const page = size === undefined ? 1 : requestedPage(call);
+  if (page === undefined) return errorContent(400, 'page: not a positive number');
+  tear(context, call, source, page === 1);
+  const shown = source.read();
+  const rows = rowsOf(context, call, shown);
+  const step = size ?? Math.max(1, rows.length);
+  const pages = Math.max(1, Math.ceil(rows.length / step)); // a set without rows has one empty page
+  if (page > pages) return pageNotFound(pages, shown.version);
+  const from = (page - 1) * step;
+  const content = contentOf(context, call, shown, rows, { from, to: from + step, page, pages });
+  if (size === undefined) return content;
+  const wrong = page > 1 ? context.activeFaults.take(['wrongPages'], call) : undefined;
+  return {
+    ...content,
+    pages: wrong?.pages ?? pages,
+    damaged: (content.damaged ?? false) || wrong !== undefined,
+  };
+}
+
+/** A set that is read backwards by id, newest first: the row of `from_id` is the first of its answer. */
+export function serveBackwards<T>(
+  context: RouteContext,
+  call: Call,
+  source: RowSource<T>,
+  idOf: (row: T) => number,
+): Content {
+  const { size = 1 } = source;
+  const text = call.query.get('from_id');
+  const fromId = text === null ? Number.POSITIVE_INFINITY : Number(text);
+  if (!(fromId >= 0)) return errorContent(400, 'from_id: not a number');
+  tear(context, call, source, text === null);
+  const shown = source.read();
+  const rows = rowsOf(context, call, shown);
+  const all = rows.slice(0, rows.length);
+  const first = all.findIndex((row) => idOf(row) <= fromId);
+  const from = first < 0 ? rows.length : first;
+  const pages = from + size >= rows.length ? 1 : 2;
+  const page = text === null ? 1 : 2; // how faults count them
+  return contentOf(context, call, shown, rows, { from, to: from + size, page, pages: Math.max(page, pages) });
+}
