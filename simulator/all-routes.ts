@@ -85,7 +85,7 @@ const ROUTES: readonly Route[] = [
 
 const shapeOf = (template: string): string => template.replaceAll(/\{\w+\}/g, '#');
 
-/** Paths with their numbers replaced, to look routes up by; a path may take GET, POST, or both. */
+/** The routes by the shape of their path, with `#` in the place of numbers. A path may take GET, POST, or both. */
 const BY_SHAPE = new Map<string, Route[]>();
 for (const route of ROUTES) {
   const shape = shapeOf(route.template);
@@ -93,16 +93,15 @@ for (const route of ROUTES) {
 }
 const NUMBER = /\/(\d{1,16})(?=\/|$)/g;
 
-/** A route, and the numbers in the path. */
+/** A route and the numbers in the path. */
 export interface FoundRoute {
   route: Route;
-  /** The route takes the call's method. */
+  /** Whether the route takes the method of the call. */
   allowed: boolean;
   id: number;
   part: number;
 }
 
-/** Finds the route of a call. */
 export function findRoute(call: Call): FoundRoute | undefined {
   const numbers: number[] = [];
   const shape = call.pathname.replaceAll(NUMBER, (_whole, digits: string) => {

@@ -1,16 +1,19 @@
 import type { Clock } from '../src/lib/clock.ts';
 import { emptyWindow, spend, type FloatingWindow } from './floating-window.ts';
 
-/** A token bucket's size and its floating window. */
+/** The size and the floating window of a token bucket. */
 export interface Bucket {
   tokens: number;
   windowSeconds: number;
 }
 
-export const ERRORS_A_MINUTE = 100; // of the old error limit
+/** The old error limit. */
+export const ERRORS_A_MINUTE = 100;
+
 export const MINUTE = 60_000;
 
-const WINDOW_SECONDS = 900; // every published window is 15 minutes
+/** Every published window is 15 minutes. */
+const WINDOW_SECONDS = 900;
 
 /** Tokens per window of the groups that are simulated (compatibility date 2026-08-18). */
 const TOKENS: Record<string, number> = {
@@ -27,22 +30,22 @@ const TOKENS: Record<string, number> = {
   'char-detail': 600,
 };
 
-/** What ESI grants, changeable at any time, and what other programs on the same address have spent of it. */
+/** What ESI grants, and what other programs on the same address have spent of it. Both can be changed at any time. */
 export interface Allowances {
-  /** Grows with every change of a bucket. */
+  /** Counts the changes of buckets. */
   readonly version: number;
-  /** The groups that are simulated. */
+  /** The simulated rate groups. */
   groups(): string[];
   of(group: string): Bucket;
   set(group: string, change: Partial<Bucket>): void;
   spendElsewhere(group: string, tokens: number): void;
-  /** The expenses of others in a group: they count against every caller. */
+  /** What others have spent in a group. It counts against every caller. */
   elsewhere(group: string): FloatingWindow;
-  /** The failures of others in the present minute. */
+  /** The failures of others in the current minute. */
   errorsElsewhere(): number;
 }
 
-/** As headers and descriptions write a window: `15m`, `1h`. */
+/** A window as headers and descriptions write it: `15m`, `1h`. */
 export function formatWindow(seconds: number): string {
   if (seconds % 3_600 === 0) return `${seconds / 3_600}h`;
   return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
@@ -53,7 +56,7 @@ function positive(name: string, value: number): number {
   return value;
 }
 
-/** The published allowances, nothing spent by others. */
+/** The published allowances. Others have spent nothing yet. */
 export function createAllowances(clock: Clock): Allowances {
   const buckets = new Map<string, Bucket>(
     Object.entries(TOKENS).map(([group, tokens]) => [group, { tokens, windowSeconds: WINDOW_SECONDS }]),

@@ -1,7 +1,9 @@
 export const DAY_MS = 86_400_000;
-export const DAILY_UPDATE_MS = (11 * 60 + 5) * 60_000; // static data and the market's history roll at 11:05 UTC
 
-/** Times of content that changes on a fixed periodicCacheTimes. */
+/** Static data and the market history change daily at 11:05 UTC. */
+export const DAILY_UPDATE_MS = (11 * 60 + 5) * 60_000;
+
+/** The cache times of content that changes at fixed intervals. */
 export function periodicCacheTimes(
   now: number,
   length: number,

@@ -3,7 +3,7 @@ import { errorContent, type Content } from './route-content.ts';
 import type { Owners } from './owners/owners.ts';
 import type { Route } from './route.ts';
 
-/** Whether the token is one that ESI takes now. */
+/** Refuses a token that ESI does not accept now. */
 function refuseToken(call: Call): Content | undefined {
   const { bearer, access } = call;
   if (bearer === undefined) return errorContent(401, 'authorization not provided');
@@ -19,7 +19,7 @@ function hasRole(roles: readonly string[], wanted: readonly string[]): boolean {
   return roles.includes('Director') || wanted.some((role) => roles.includes(role));
 }
 
-/** What ESI refuses before it looks at what was asked for; undefined when the call may go on. */
+/** The refusal that precedes the route's own answer; undefined when the call is allowed. */
 export function accessRefusal(owners: Owners, route: Route, call: Call, id: number): Content | undefined {
   const { scope, roles, template } = route;
   if (scope === undefined) return undefined;

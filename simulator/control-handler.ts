@@ -5,7 +5,7 @@ import type { FaultOptions, Faults } from './faults.ts';
 import type { HistoryRow, Kind } from './esi-rows.ts';
 import type { Simulator } from './simulator.ts';
 
-/** Where a simulator in its own process is steered from. */
+/** The path under which another process controls the simulator. */
 export const CONTROL_PREFIX = '/__simulator';
 
 /** The body of a control call. Each call uses some of the fields. */
@@ -24,11 +24,11 @@ interface ControlBody {
   fault?: keyof Faults;
   args?: unknown[];
   options?: FaultOptions;
-  /** A method of `owners` or `sso`; `args` are its arguments. */
+  /** A method of `owners` or `sso`, called with `args`. */
   method?: string;
 }
 
-/** Calls a method by its name: names and arguments come from the benches, demos and tests of this project only. */
+/** Calls a method by its name. Names and arguments come only from the benches, demos and tests of this project. */
 function callByName(target: object, { method = '', args = [] }: ControlBody): unknown {
   const found: unknown = Reflect.get(target, method);
   if (typeof found !== 'function') throw new Error(`method: unknown: ${method}`);
@@ -37,11 +37,11 @@ function callByName(target: object, { method = '', args = [] }: ControlBody): un
 
 function setFault(faults: Faults, { fault, args = [], options }: ControlBody): void {
   if (!fault || !(fault in faults) || fault === 'mutateRows') throw new Error('fault: unknown');
-  // Called by name: the arguments come from the benches and tests of this project only.
+  // The arguments come only from the benches and tests of this project.
   (faults[fault] as (...list: unknown[]) => void)(...args, ...(options ? [options] : []));
 }
 
-/** What POST calls do. */
+/** The POST calls. */
 const ACTIONS: Record<string, (simulator: Simulator, body: ControlBody) => unknown> = {
   owners: ({ owners }, body) => callByName(owners, body),
   sso: ({ sso }, body) => callByName(sso, body),
@@ -80,7 +80,7 @@ function snapshotOf({ world }: Simulator, call: Call) {
   return { lastModified, expires, orders: rows.length, ...(call.query.has('rows') ? { rows } : {}) };
 }
 
-/** What GET calls answer. */
+/** The GET calls. */
 const VIEWS: Record<string, (simulator: Simulator, call: Call) => unknown> = {
   offences: (simulator) => simulator.offences(),
   'limit-usage': (simulator) => simulator.limitUsage(),
@@ -102,7 +102,6 @@ function send(response: ServerResponse, status: number, value: unknown): void {
   response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
 }
 
-/** Answers a control call. */
 export async function handleControl(
   simulator: Simulator,
   call: Call,

@@ -4,7 +4,7 @@ import { fillItems } from './universe-items.ts';
 import { fillMap } from './universe-map.ts';
 import { FULL, SMALL } from './universe-size.ts';
 
-/** The five hubs, one more region of known space, one of wormholes, and the one of the global PLEX market. */
+/** The five hubs, another region of known space, a wormhole region, and the region of the global PLEX market. */
 const SMALL_REGIONS = [
   10000002, 10000043, 10000032, 10000030, 10000042, 10000016, 11000001, 19000001,
 ] as const;
@@ -13,13 +13,13 @@ function range(first: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => first + index);
 }
 
-/** 114 regions: known space without two unused numbers, wormholes, abyssal and void space, the PLEX market. */
+/** The 114 regions: known space without two unused numbers, wormholes, abyssal and void space, the PLEX market. */
 function fullRegions(): number[] {
   const known = range(10000001, 70).filter((id) => id !== 10000024 && id !== 10000026);
   return [...known, 10001000, ...range(11000001, 33), ...range(12000001, 6), ...range(14000001, 5), 19000001];
 }
 
-/** Makes a universe; regions that `extra` names and that it would not have are added. */
+/** Makes a universe. Regions in `extra` are added if it lacks them. */
 export function createUniverse(kind: 'small' | 'full', seed: number, extra: readonly number[]): Universe {
   const size = kind === 'full' ? FULL : SMALL;
   const regionIds = [...new Set([...(kind === 'full' ? fullRegions() : SMALL_REGIONS), ...extra])];
@@ -37,7 +37,7 @@ export function createUniverse(kind: 'small' | 'full', seed: number, extra: read
     operations: new Map(),
     corporations: new Map(),
   };
-  fillItems(universe, size, createRandom(mixSeed(seed, 1))); // 1 and 2 only tell the two streams apart
+  fillItems(universe, size, createRandom(mixSeed(seed, 1))); // the salts 1 and 2 only separate the two streams
   fillMap(universe, size, regionIds, createRandom(mixSeed(seed, 2)));
   return universe;
 }

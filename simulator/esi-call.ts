@@ -1,46 +1,46 @@
 import type { IncomingMessage } from 'node:http';
 import { bearerOf, type Access } from './sso/access-tokens.ts';
 
-/** A request as the simulator sees it. */
+/** A request to the simulator. */
 export interface Call {
-  /** The caller's address: the error limit and offences count per caller. */
+  /** The caller's address. The error limit and offences count per caller. */
   caller: string;
-  /** Whose token buckets are used: the address, or the application and character of the token. */
+  /** The owner of the token buckets: the address, or the application and character of the token. */
   user: string;
-  /** The token that came along, if one did. */
+  /** The access token of the request, if it has one. */
   bearer: string | undefined;
-  /** What that token is worth; none when it is not one of ours. */
+  /** What the token allows; undefined when the SSO did not issue it. */
   access: Access | undefined;
-  /** Of a POST; read before it is answered. */
+  /** The body of a POST, complete before it is answered. */
   body: string;
   method: string;
-  /** With the query: the identity of a cached answer. */
+  /** Path and query: the identity of a cached answer. */
   path: string;
   pathname: string;
   query: URLSearchParams;
   header(name: string): string | undefined;
-  /** When it arrived, by the world's clock. */
+  /** The time of arrival on the world's clock. */
   at: number;
-  /** When it arrived, by the machine's: tells requests that were already under way. */
+  /** The time of arrival on the machine's clock. It identifies requests that were sent before a refusal was read. */
   arrived: number;
-  /** The route's template, e.g. `/markets/{region_id}/orders`. */
+  /** The template of the route, for example `/markets/{region_id}/orders`. */
   route: string;
-  /** The route's token bucket; none means the old error limit. */
+  /** The route's token bucket; undefined means the old error limit. */
   group: string | undefined;
-  /** The route has a limit in the game server, which no header announces. */
+  /** Whether the route has a limit in the game server, which no header announces. */
   hidden: boolean;
-  /** That limit refuses this request. */
+  /** Whether that limit refuses this request. */
   overHidden: boolean;
-  /** Books the answer with the budget's offences. */
+  /** Records the answer in the limit usage. */
   recordAnswer: (status: number, refused: boolean) => void;
 }
 
-/** Where the SSO lives on this server. */
+/** The path of the SSO on this server. */
 export const SSO_PREFIX = '/sso';
 
 export const isSsoPath = (path: string): boolean => path === SSO_PREFIX || path.startsWith(`${SSO_PREFIX}/`);
 
-/** Whether a call is one of ESI's, by its route: only those count against limits. */
+/** Whether a call goes to ESI, by its route. Only those calls count against limits. */
 export const isEsi = (call: { route: string }): boolean => call.route !== 'sde' && !isSsoPath(call.route);
 
 /** The contract date of a call, from its header or its query. */
@@ -49,7 +49,7 @@ export const compatibilityDate = (call: Call): string | undefined =>
 
 const NO_QUERY = new URLSearchParams();
 
-/** Reads a request; its route is filled in later. */
+/** Reads a request. The caller fills in its route later. */
 export function readCall(request: IncomingMessage, at: number): Call {
   const path = request.url ?? '/';
   const mark = path.indexOf('?');

@@ -20,10 +20,10 @@ export interface Price {
   type_id: number;
 }
 
-/** A day of a type's market in a region. */
+/** One day of a type's market in a region. */
 export interface HistoryRow {
   average: number;
-  /** As `2026-08-19`. */
+  /** For example `2026-08-19`. */
   date: string;
   highest: number;
   lowest: number;
@@ -139,7 +139,7 @@ export interface StationRow {
   type_id: number;
 }
 
-/** ESI answers only the first two fields; the SDE has them all. */
+/** ESI returns only the first two fields; the static data export has all. */
 export interface SchematicRow {
   cycle_time: number;
   schematic_name: string;
@@ -147,7 +147,7 @@ export interface SchematicRow {
   types: { type_id: number; is_input: boolean; quantity: number }[];
 }
 
-/** What the SDE knows of a station instead of its name. */
+/** What the static data export has of a station instead of its name. */
 export interface StationOrbit {
   operationID: number;
   useOperationName: boolean;
@@ -156,7 +156,7 @@ export interface StationOrbit {
   orbitIndex?: number;
 }
 
-/** The kinds of static rows, as `world.hide` and its like take them. */
+/** The kinds of static rows, as `world.hide` and similar methods take them. */
 export interface UniverseRows {
   types: TypeRow;
   groups: GroupRow;

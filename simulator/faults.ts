@@ -3,92 +3,92 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isEsi } from './esi-call.ts';
 import type { Order, Price } from './esi-rows.ts';
 
-/** Where and how often a fault strikes. */
+/** Which answers a fault affects, and how often. */
 export interface FaultOptions {
   /**
-   * A route's template or a part of the path; `sde` for the static data, `/sso` and what follows for the SSO. Default:
-   * every ESI route, and only those.
+   * A route's template or a part of the path; `sde` for the static data, a path below `/sso` for the SSO. Default: every
+   * ESI route, and only those.
    */
   route?: string;
-  /** Default: until `clear()`. Counts the answers that were spoilt (for `tear`: the reads). */
+  /** The number of affected answers (for `tear`: of reads). Default: until `clear()`. */
   times?: number;
 }
 
 export interface StatusFaultOptions extends FaultOptions {
-  /** Seconds, or text as it is. */
+  /** Seconds, or a text that is sent as it is. */
   retryAfter?: number | string;
-  /** With the limit headers (default) or, as game-server refusals come, without. */
+  /** With the limit headers (default) or without, as refusals of the game server come. */
   headers?: boolean;
 }
 
-/** A row as it is served, or null to leave it out. The result may be anything: that is the point. */
+/** Returns a row as it is served, or null to leave it out. The result may be anything, also an invalid row. */
 export type RowChange<Row = Order | Price> = (row: Row) => unknown;
 
-/** What the limit headers look like. */
+/** How the limit headers are distorted. */
 export type LimitHeaders = 'missing' | 'wrong' | 'negative' | 'huge';
 
-/** What can go wrong, switchable at any time. */
+/** The faults that can be enabled at any time. */
 export interface Faults {
   status(code: number, options?: StatusFaultOptions): void;
-  /** 200 with a web page. */
+  /** Answers 200 with a web page. */
   html(options?: FaultOptions): void;
-  /** 200 with plain text. */
+  /** Answers 200 with plain text. */
   plainText(options?: FaultOptions): void;
   /** Announces the whole content, sends half of it and drops the connection. */
   truncate(options?: FaultOptions): void;
   /** Drops the connection before an answer. */
   reset(options?: FaultOptions): void;
-  /** Sends the headers of the whole content and drops the connection before a byte of it. */
+  /** Sends the headers of the whole content and drops the connection before the body. */
   resetMidway(options?: FaultOptions): void;
-  /** Never answers until the simulator closes. */
+  /** Does not answer until the simulator closes. */
   hang(options?: FaultOptions): void;
-  /** An answer of this many bytes, its length not announced. */
+  /** Answers with this many bytes without announcing the length. */
   oversize(bytes: number, options?: FaultOptions): void;
   badJson(options?: FaultOptions): void;
-  /** 200 with this text. */
+  /** Answers 200 with this text. */
   rawBody(text: string, options?: FaultOptions): void;
-  /** `[]` as this page of a set; default every page. Of a set that is read by `from_id`, page 2 is every later one. */
+  /** Serves `[]` as this page of a snapshot (default: every page). Where `from_id` is used, page 2 means every later one. */
   emptyPage(page?: number, options?: FaultOptions): void;
-  /** The set turns between page 1 and the next page of each read. */
+  /** A newer snapshot appears between page 1 and the next page of each read. */
   tear(options?: FaultOptions): void;
-  /** The first row of page 1 stands again in the last row of the last page. */
+  /** The last row of the last page is a copy of the first row of page 1. */
   duplicateOrder(options?: FaultOptions): void;
-  /** The same by another name: it strikes sets of any rows. */
+  /** An alias: the fault affects snapshots of any rows. */
   duplicateRow(options?: FaultOptions): void;
   /** A middle page lacks one row. */
   dropOrder(options?: FaultOptions): void;
-  /** The same by another name: it strikes sets of any rows. */
+  /** An alias: the fault affects snapshots of any rows. */
   dropRow(options?: FaultOptions): void;
-  /** X-Pages says `pages` from page 2 on. */
+  /** X-Pages is `pages` from page 2 on. */
   wrongPages(pages: number, options?: FaultOptions): void;
-  /** The set answers, whole and consistent, without rows. */
+  /** The snapshot is whole and consistent, but without rows. */
   emptySet(options?: FaultOptions): void;
-  /** The set answers, whole and consistent, with this share of its rows. */
+  /** The snapshot is whole and consistent, but has only this share of its rows. */
   collapse(share: number, options?: FaultOptions): void;
-  /** Changes the rows of orders, prices and owners as they are served; an answer that is no list counts as one row. */
+  /** Changes the rows of orders, prices and owners as they are served. An answer that is no list counts as one row. */
   mutateRows<Row = Order | Price>(change: RowChange<Row>, options?: FaultOptions): void;
   /** The request takes its full effect, and the connection drops before the answer. */
   loseAnswer(options?: FaultOptions): void;
-  /** Everything answers 503, or drops the connection. */
+  /** Every answer is a 503, or a dropped connection. */
   down(how?: '503' | 'reset', options?: FaultOptions): void;
-  /** /status says that only staff may log in. */
+  /** /status states that only staff may log in. */
   vip(options?: FaultOptions): void;
   /** Shifts the Date, Last-Modified and Expires headers. */
   clockSkew(ms: number, options?: FaultOptions): void;
   /**
-   * The headers of both rate limits left out, unreadable, below zero, or beyond all numbers; the limits themselves and
-   * Retry-After stay right. The last call counts.
+   * The headers of both rate limits are left out, unreadable, negative, or larger than any number. The limits themselves
+   * and Retry-After stay correct. The last call counts.
    */
   limitHeaders(how: LimitHeaders, options?: FaultOptions): void;
-  /** How the limit that no header announces answers; 500 names the reason in its text. The last call counts. */
+  /** The status of the limit that no header announces; 500 names the reason in its text. The last call counts. */
   hiddenLimitAs(code: 429 | 500, options?: FaultOptions): void;
-  /** Slows answers down, until `clear()` at the longest. */
+  /** Delays answers, at the longest until `clear()`. */
   latency(ms: number, options?: FaultOptions): void;
-  /** Switches every fault off and lets go of the answers that `latency` holds back. */
+  /** Disables every fault and sends the answers that `latency` delays. */
   clear(): void;
 }
 
-/** One switched-on fault. */
+/** An enabled fault. */
 export type Fault = { route: string | undefined; left: number } & FaultWhat;
 
 export type FaultWhat =
@@ -108,18 +108,18 @@ export type FaultWhat =
 export type FaultKind = FaultWhat['kind'];
 export type FaultOf<K extends FaultKind> = Fault & { kind: K };
 
-/** The faults of one simulator, and the server's way to take them. */
+/** The enabled faults of one simulator. */
 export interface ActiveFaults {
   faults: Faults;
-  /** The first matching fault of these kinds; it counts as having struck. */
+  /** Returns the first matching fault of these kinds and counts it as used. */
   take<K extends FaultKind>(
     kinds: readonly K[],
     call: { route: string; path: string },
     accept?: (fault: FaultOf<K>) => boolean,
   ): FaultOf<K> | undefined;
-  /** Waits as long as a `latency` fault says, or until the faults are cleared. */
+  /** Waits for the time of a `latency` fault, or until the faults are cleared. */
   delay(call: { route: string; path: string }): Promise<void>;
-  /** Whether one of these kinds would strike; nothing is counted. */
+  /** Whether a fault of these kinds matches. Nothing is counted. */
   has(kinds: readonly FaultKind[], call: { route: string; path: string }): boolean;
 }
 
@@ -168,11 +168,10 @@ function createFaults(add: Add, clear: () => void): Faults {
   };
 }
 
-/** The faults that spoil a whole answer. */
+/** The faults that replace or interrupt a whole answer. */
 export type AnswerFault = FaultOf<(typeof ANSWER_FAULTS)[number]>;
 const ANSWER_FAULTS = ['status', 'body', 'truncate', 'reset', 'resetMidway', 'hang', 'oversize'] as const;
 
-/** Takes the fault that spoils the whole answer, if one does. */
 export function takeAnswerFault(
   activeFaults: ActiveFaults,
   call: { route: string; path: string },
@@ -187,7 +186,7 @@ function newAbortController(): AbortController {
   return controller;
 }
 
-/** Makes a activeFaults without faults. */
+/** Creates the faults of a simulator, all disabled. */
 export function createActiveFaults(): ActiveFaults {
   let active: Fault[] = [];
   let cleared = newAbortController();

@@ -1,26 +1,25 @@
-/** What was spent, and when: the entries of one floating window. */
+/** The tokens spent in a floating window, and when. */
 export interface FloatingWindow {
   spent: { at: number; tokens: number }[];
-  /** The first entry still inside the window: cheaper than shifting the list. */
+  /** The index of the first entry inside the window: moving it is cheaper than shifting the array. */
   head: number;
   used: number;
 }
 
-/** A ledger with nothing in it. */
 export function emptyWindow(): FloatingWindow {
   return { spent: [], head: 0, used: 0 };
 }
 
-const TIDY = 5_000; // entries that may stay behind the window: one move for many requests
+/** Entries before the window that may remain in the array: they are removed in one move. */
+const TIDY = 5_000;
 
-/** Books an expense. */
 export function spend(ledger: FloatingWindow, at: number, tokens: number): void {
   if (tokens <= 0) return;
   ledger.spent.push({ at, tokens });
   ledger.used += tokens;
 }
 
-/** Gives back what was spent a window ago, and tells what is still booked. */
+/** Drops the entries that have left the window and returns the tokens still in it. */
 export function tokensWithin(ledger: FloatingWindow, now: number, windowMs: number): number {
   let entry = ledger.spent[ledger.head];
   while (entry && entry.at + windowMs <= now) {
@@ -34,7 +33,7 @@ export function tokensWithin(ledger: FloatingWindow, now: number, windowMs: numb
   return ledger.used;
 }
 
-/** When these ledgers together fall below `total`; undefined when nothing is booked. */
+/** When these windows together fall below `total`; undefined when nothing is spent. */
 export function timeBelow(
   ledgers: readonly FloatingWindow[],
   total: number,

@@ -3,16 +3,17 @@ import type { Call } from './esi-call.ts';
 import { errorContent, type Content } from './route-content.ts';
 import { emptyWindow, spend, tokensWithin, type FloatingWindow } from './floating-window.ts';
 
-export const HIDDEN_LIMIT = 300; // requests a minute for the market's history, as CCP wrote in May 2023
+/** Requests per minute for the market history, as CCP wrote in May 2023. */
+export const HIDDEN_LIMIT = 300;
 
-/** A limiter inside the game server: requests of a floating minute per address and route, refused ones included. */
+/** A limiter in the game server: requests in a floating minute per address and route, including refused ones. */
 export interface HiddenLimit {
   readonly limit: number;
-  /** Books a request and tells whether it is one too many. */
+  /** Records a request and returns whether it exceeds the limit. */
   recordRequest(call: Call): boolean;
 }
 
-/** `enforce: false` never refuses. */
+/** With `enforce: false` no request exceeds the limit. */
 export function createHiddenLimit(limit: number, enforce: boolean): HiddenLimit {
   const ledgers = new Map<string, FloatingWindow>();
   return {
@@ -27,7 +28,7 @@ export function createHiddenLimit(limit: number, enforce: boolean): HiddenLimit 
   };
 }
 
-/** Its refusals: today's, and the 500 of 2023 with the reason in the text. */
+/** The refusals: today's 429, and the 500 of 2023 with the reason in its text. */
 export function hiddenRefusal(code: 429 | 500, limit: number): Content {
   const text = `Too many requests: this endpoint is limited to ${limit} requests per minute, please wait a minute.`;
   return code === 429

@@ -4,7 +4,8 @@ import { structureId } from './order-maker.ts';
 import { between, createRandom, mixSeed, pick, type Random } from './random.ts';
 import type { Facility, IndustrySystem, Universe } from './esi-rows.ts';
 
-export const INDUSTRY_CACHE_MS = 3_600_000; // ESI keeps both lists for an hour
+/** ESI's cache time for both lists. */
+export const INDUSTRY_CACHE_MS = 3_600_000;
 
 const ACTIVITIES = [
   'manufacturing',
@@ -14,13 +15,21 @@ const ACTIVITIES = [
   'invention',
   'reaction',
 ] as const;
-const LEAST = 0.000413; // the range of the indices seen
+
+/** The range of the indices observed. */
+const LEAST = 0.000413;
+
 const MOST = 0.137;
-const STATIONLESS_SHARE = 0.6; // systems without a station that have structures
-const CHANGED_SHARE = 0.7; // indices that move within an hour: a guess, busy systems do and idle ones do not
+
+/** The share of systems without a station that have structures. */
+const STATIONLESS_SHARE = 0.6;
+
+/** The share of indices that change within an hour. It is a guess: busy systems change and idle ones do not. */
+const CHANGED_SHARE = 0.7;
+
 const STRUCTURE_TYPES = [35_825, 35_826, 35_827, 35_835, 35_836]; // engineering complexes and refineries
 
-/** The list of /industry/systems as it is served now. */
+/** The list of /industry/systems that is served now. */
 export interface IndustryList {
   rows: readonly IndustrySystem[];
   lastModified: Date;
@@ -29,11 +38,10 @@ export interface IndustryList {
   body: Body | undefined;
 }
 
-/** The cost indices of a world. */
 export interface Industry {
-  /** Turned first when its hour is over. */
+  /** The list that is served now; a newer one when its hour has passed. */
   list(): IndustryList;
-  /** New indices now, under a new Last-Modified. */
+  /** Makes new indices now, under a new Last-Modified. */
   turn(): void;
 }
 
@@ -44,7 +52,7 @@ function firstRows(universe: Universe, random: Random): IndustrySystem[] {
     if (!hasPlants || Math.floor(system.system_id / 1e6) !== 30) continue; // known space only
     const cost_indices = ACTIVITIES.map((activity) => ({
       activity,
-      cost_index: LEAST * (MOST / LEAST) ** (random() ** 2), // most are small; 17 digits as the real ones
+      cost_index: LEAST * (MOST / LEAST) ** (random() ** 2), // most are small; 17 digits like the real ones
     }));
     rows.push({ cost_indices, solar_system_id: system.system_id });
   }
@@ -60,7 +68,7 @@ function moved(row: IndustrySystem, random: Random): IndustrySystem {
   return { ...row, cost_indices };
 }
 
-/** Opens the list when it is first needed. */
+/** Creates the cost indices of a world. The list is made when it is first needed. */
 export function createIndustry(universe: Universe, seed: number, clock: Clock): Industry {
   const random = createRandom(mixSeed(seed, 4)); // 1 to 3 are the universe's and the prices'
   let list: IndustryList | undefined;
@@ -89,14 +97,14 @@ export function industryBody(list: IndustryList): Body {
   return (list.body ??= packJson(list.rows));
 }
 
-/** All stations, and a structure or two in every tenth system of known space. */
+/** All stations, and one or two structures in every tenth system of known space. */
 export function facilitiesOf(universe: Universe, seed: number): Facility[] {
   const random = createRandom(mixSeed(seed, 5)); // 4 is the indices'
   const regionOf = (system: number): number => {
     const constellation = universe.systems.get(system)?.constellation_id ?? 0;
     return universe.constellations.get(constellation)?.region_id ?? 0;
   };
-  const tax = () => (random() < 0.5 ? { tax: between(random, 0, 100) / 1_000 } : {}); // up to a tenth, or not given
+  const tax = () => (random() < 0.5 ? { tax: between(random, 0, 100) / 1_000 } : {}); // at most a tenth, or absent
   const rows: Facility[] = [];
   const add = (facility_id: number, owner_id: number, system: number, type_id: number) =>
     rows.push({
@@ -108,7 +116,7 @@ export function facilitiesOf(universe: Universe, seed: number): Facility[] {
       type_id,
     });
   for (const row of universe.stations.values())
-    add(row.station_id, row.owner ?? 1_000_002, row.system_id, row.type_id); // the first corporation's id
+    add(row.station_id, row.owner ?? 1_000_002, row.system_id, row.type_id); // 1_000_002 is the first corporation
   for (const { system_id } of universe.systems.values()) {
     if (Math.floor(system_id / 1e6) !== 30 || random() >= 0.1) continue;
     for (let number = between(random, 1, 2); number > 0; number--)

@@ -1,6 +1,6 @@
 import type { LimitHeaders } from './faults.ts';
 
-/** What each kind of nonsense puts in the place of a header's value. */
+/** The values that replace a header's value, by kind of distortion. */
 const DISTORTIONS: Record<Exclude<LimitHeaders, 'missing'>, (name: string, value: string) => string> = {
   wrong: (name) => (name.endsWith('Limit') ? 'many/soon' : 'nonsense'),
   negative: (name, value) => (name.endsWith('Group') ? value : `-${value.replace(/^0/, '1')}`),
@@ -11,7 +11,7 @@ const DISTORTIONS: Record<Exclude<LimitHeaders, 'missing'>, (name: string, value
   },
 };
 
-/** The headers of both rate limits as the fault wants them. */
+/** The headers of both rate limits, as the fault distorts them. */
 export function distortHeaders(
   headers: Record<string, string>,
   how: LimitHeaders | undefined,

@@ -2,37 +2,42 @@ import { ERRORS_A_MINUTE, MINUTE, type Allowances } from './allowances.ts';
 import type { Call } from './esi-call.ts';
 import { isError, tokenCost } from './rate-limits.ts';
 
-/** What callers have used of one limit, all addresses together; a character's buckets are its own. */
+/** What callers have used of one limit, over all addresses. A character has buckets of its own. */
 export interface LimitUsage {
   /**
-   * A bucket's group, with a space and the user behind it where that is a character's application; `errors`, `hidden`
-   * and a route, or `all` for every request of ESI.
+   * The group of a bucket, followed by a space and the user if the bucket belongs to the application of a character;
+   * `errors`; `hidden` and a route; or `all` for every request to ESI.
    */
   name: string;
-  /** What a window may hold, as set now; null where ESI names no limit. */
+  /** What a window may hold with the present settings; null where ESI states no limit. */
   allowed: number | null;
   windowSeconds: number;
-  /** The most that any window held, wherever it is laid. */
+  /** The most tokens or requests in any window. */
   most: number;
   spent: number;
   requests: number;
-  /** Answers with 429 or 420, and the hidden limit's 500. */
+  /** Answers with 429 or 420, and 500 of the hidden limit. */
   refused: number;
 }
 
-/** The budget's offences. */
+/** Measures how much of each limit is used. */
 export interface LimitUsageMeter {
-  /** Books a request; the function it gives back books how it was answered. */
+  /** Records a request. The returned function records its answer. */
   recordRequest(call: Call): (status: number, refused: boolean) => void;
   report(): LimitUsage[];
   clear(): void;
 }
 
-const MAX_ARRIVALS = 1_000_000; // arrivals of one limit: 9 MB
-const INITIAL_SIZE = 64; // what a ring starts with: a thousand characters have some thousands of them
-const SCAN_INTERVAL = MAX_ARRIVALS / 2; // how often a full ring is searched, so that nothing is lost: a window holds fewer
+/** Arrivals kept per limit: 9 MB. */
+const MAX_ARRIVALS = 1_000_000;
 
-/** Arrival times and tokens of one limit, the oldest overwritten. */
+/** The initial size of a ring buffer: a thousand characters have some thousands of buffers. */
+const INITIAL_SIZE = 64;
+
+/** How often a full ring buffer is searched before entries are overwritten. A window holds fewer entries. */
+const SCAN_INTERVAL = MAX_ARRIVALS / 2;
+
+/** The arrival times and tokens of one limit in a ring buffer. */
 class Meter {
   spent = 0;
   requests = 0;
@@ -41,10 +46,10 @@ class Meter {
   #tokens = new Uint8Array(INITIAL_SIZE); // no request costs more than 5
   #maxSoFar = 0;
 
-  /** `tokens` are spent already, whatever the answer will be. */
+  /** Records a request that costs `tokens` whatever its answer will be. */
   recordRequest(at: number, windowMs: number, tokens: number): number {
     const slot = this.requests;
-    if (slot >= MAX_ARRIVALS && slot % SCAN_INTERVAL === 0) this.#maxSoFar = this.maxInWindow(windowMs); // before anything is overwritten
+    if (slot >= MAX_ARRIVALS && slot % SCAN_INTERVAL === 0) this.#maxSoFar = this.maxInWindow(windowMs);
     this.requests++;
     if (slot === this.#at.length && slot < MAX_ARRIVALS) this.#grow();
     this.#at[slot % MAX_ARRIVALS] = at;
@@ -59,7 +64,7 @@ class Meter {
     if (tokens > 0 && slot >= this.requests - MAX_ARRIVALS) this.#tokens[slot % MAX_ARRIVALS] = tokens;
   }
 
-  /** A window is half open: what was spent a window ago has come back. */
+  /** A window is half open: what was spent exactly one window ago has come back. */
   maxInWindow(windowMs: number): number {
     let max = this.#maxSoFar;
     let held = 0;
@@ -83,7 +88,7 @@ class Meter {
   }
 }
 
-/** How a limit counts: a request as such, or its answer. */
+/** What a request costs when it arrives, and what its answer costs. */
 interface Charge {
   name: string;
   onRequest: number;
@@ -108,7 +113,7 @@ function chargesOf(call: Call): Charge[] {
   ];
 }
 
-/** `hiddenLimit` is the requests a minute of routes with a hidden limit. */
+/** `hiddenLimit` is the number of requests a minute for routes with a hidden limit. */
 export function createLimitUsageMeter(allowances: Allowances, hiddenLimit: number): LimitUsageMeter {
   let meters = new Map<string, Meter>();
   const limitOf = (name: string): { allowed: number | null; windowSeconds: number } => {

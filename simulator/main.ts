@@ -4,13 +4,13 @@ import { startSimulator, type OwnerOptions, type SimulatorOptions } from './inde
 import { DIRECTOR_ROLES, FIRST_CHARACTER, FIRST_CORPORATION } from './owners/owner-options.ts';
 
 /**
- * The simulator as a process of its own, for benches: prints one line of JSON when it is ready, and ends on SIGTERM,
- * SIGINT, or when the pipe on its standard input closes.
+ * The simulator as a process, for benches. It prints one line of JSON when it is ready and ends on SIGTERM, SIGINT, or
+ * when the pipe on its standard input closes.
  *
- * `--characters N --corporations N` are that many of each, with `--char-assets N` and `--corp-assets N` things; the
- * characters are spread over the corporations, and the first of each is its director.
+ * `--characters N --corporations N` make that many of each, with `--char-assets N` and `--corp-assets N` assets. The
+ * characters are spread over the corporations, and the first one of each corporation is its director.
  *
- * `--orders N` is a single region (The Forge, or `--region ID`); `--regions ID=N,ID=N` are several.
+ * `--orders N` makes a single region (The Forge, or `--region ID`); `--regions ID=N,ID=N` make several.
  */
 const { values } = parseArgs({
   options: {
@@ -52,7 +52,7 @@ function regions(): SimulatorOptions['regions'] {
   );
 }
 
-/** Consecutive ids with a number of assets, if one is given. */
+/** Consecutive ids, with a number of assets if one is given. */
 function many(count: number, first: number, assets: string | undefined, name: string) {
   const wanted = assets === undefined ? {} : { assets: number(name, assets) };
   return Array.from({ length: count }, (_, index) => ({ id: first + index, ...wanted }));
@@ -96,7 +96,7 @@ function options(): SimulatorOptions {
   };
 }
 
-/** A terminal or /dev/null says nothing about the parent; a pipe or a socket does. */
+/** Whether standard input belongs to the parent: a pipe or a socket does, a terminal or /dev/null does not. */
 function isPiped(): boolean {
   const input = fstatSync(0);
   return input.isFIFO() || input.isSocket();

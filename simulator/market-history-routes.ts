@@ -13,8 +13,11 @@ import {
 import { createRandom, mixSeed, pick } from './random.ts';
 import type { World } from './world.ts';
 
-export const TYPES_CACHE_MS = 600_000; // ESI keeps the list for ten minutes
-const ODD_TYPES = 5; // ids in the list that history knows nothing of
+/** ESI's cache time for the list. */
+export const TYPES_CACHE_MS = 600_000;
+
+/** Ids in the list that have no history. */
+const ODD_TYPES = 5;
 
 interface TypeList {
   start: number;
@@ -22,7 +25,7 @@ interface TypeList {
   bodies: Map<number, Body>;
 }
 
-/** The lists of types with orders, by world and region: each stands for its ten minutes. */
+/** The lists of types with orders, by world and region. A list is served for ten minutes. */
 const lists = new WeakMap<World, Map<number, TypeList>>();
 
 function isKnown(world: World, regionId: number): boolean {
@@ -70,7 +73,7 @@ export const marketTypes: Resolve = ({ world, now }, call, regionId) => {
   return { status: 200, body, ...times, pages, version };
 };
 
-/** Why there is no history, or undefined when there is one. */
+/** Why there is no history; undefined when there is one. */
 function refusal(world: World, call: Call, regionId: number): Content | undefined {
   const version = String(world.staticVersion);
   if (!isKnown(world, regionId)) return errorContent(404, 'Region not found!', version);
@@ -87,10 +90,10 @@ function refusal(world: World, call: Call, regionId: number): Content | undefine
     : undefined;
 }
 
-/** Answers that are kept per world. Callers that ask for the same few types again and again need no more. */
+/** Answers kept per world. Callers that request the same few types repeatedly need no more. */
 const MAX_HISTORY_BODIES = 100;
 
-/** Packed histories by version: to make the 400 days of one takes 2 ms, most of the time of a request. */
+/** Packed histories by version. Making the 400 days of one takes 2 ms, most of the time of a request. */
 const historyBodies = new WeakMap<World, Map<string, Body>>();
 
 function historyBody(world: World, regionId: number, typeId: number, version: string): Body {

@@ -4,21 +4,30 @@ import { basePrice, roundPrice } from './order-maker.ts';
 import { between, createRandom, mixSeed } from './random.ts';
 import type { HistoryRow } from './esi-rows.ts';
 
-const DAYS = 400; // about 14 months, as ESI gives
-const EMPTY_SHARE = 0.03; // tradable types that a region has never traded
-const GAPLESS_SHARE = 0.15; // 860 of 5,650 types seen have no gap
-const MOST_ORDERS = 6_448; // the most seen in a day
-const MOST_VOLUME = 27_939_708_190; // Tritanium's best day: beyond 32 bits
+/** ESI returns about 14 months. */
+const DAYS = 400;
 
-/** Types 34 to 40, the minerals, trade every day and everywhere. */
+/** The share of tradable types that a region has never traded. */
+const EMPTY_SHARE = 0.03;
+
+/** The share of types that trade every day: 860 of 5,650 types observed have no gap. */
+const GAPLESS_SHARE = 0.15;
+
+/** The most orders observed on a day. */
+const MOST_ORDERS = 6_448;
+
+/** The volume of Tritanium's best day, which exceeds 32 bits. */
+const MOST_VOLUME = 27_939_708_190;
+
+/** Types 34 to 40 are the minerals. They trade every day and everywhere. */
 export const isMineral = (typeId: number): boolean => typeId >= 34 && typeId <= 40;
 
-/** The daily history of all markets: made when asked for, the same for the same seed. */
+/** The daily history of all markets, made on request. The same seed gives the same history. */
 export interface Histories {
-  /** Names the state of a market's history. */
+  /** Identifies the state of a market's history. */
   version(regionId: number, typeId: number): string;
   rows(regionId: number, typeId: number): HistoryRow[];
-  /** Changes a day that was shown already, or adds one that was a gap. */
+  /** Changes a day that was served already, or adds a day that was a gap. */
   correct(regionId: number, typeId: number, date: string, patch: Partial<HistoryRow>): HistoryRow;
 }
 
@@ -26,7 +35,7 @@ export interface Histories {
 interface Trade {
   seed: number;
   base: number;
-  /** The share of days with trade. */
+  /** The share of days on which the type trades. */
   activity: number;
   volume: number;
   phase: number;
@@ -39,7 +48,7 @@ function tradeOf(seed: number, regionId: number, typeId: number): Trade {
   const random = createRandom(own);
   const chance = random();
   const gapless = isMineral(typeId) || chance > 1 - GAPLESS_SHARE;
-  const some = chance < EMPTY_SHARE ? 0 : Math.max(0.02, random()); // from a day in 50 on
+  const some = chance < EMPTY_SHARE ? 0 : Math.max(0.02, random()); // at least one day in 50
   return {
     seed: own,
     base: basePrice(typeId),
@@ -49,11 +58,11 @@ function tradeOf(seed: number, regionId: number, typeId: number): Trade {
   };
 }
 
-/** A day depends on nothing but its number, so it stays the same while the window moves over it. */
+/** A day depends only on its number, so it stays the same while the window moves. */
 function dayOf(trade: Trade, day: number): { traded: boolean; row: HistoryRow } {
   const random = createRandom(mixSeed(trade.seed, day));
   const traded = random() < trade.activity;
-  const season = 1 + 0.3 * Math.sin(trade.phase + day / 58); // a year is about one swing
+  const season = 1 + 0.3 * Math.sin(trade.phase + day / 58); // a swing takes about a year
   const average = roundPrice(trade.base * season * (0.95 + random() * 0.1)); // within 5 %
   const volume = Math.max(1, Math.round(trade.volume * (0.2 + random() * 2.5)));
   const row = {
@@ -67,7 +76,7 @@ function dayOf(trade: Trade, day: number): { traded: boolean; row: HistoryRow } 
   return { traded, row };
 }
 
-/** Makes the histories; the newest day is yesterday's, from 11:05 UTC on. */
+/** Creates the histories. The newest day is yesterday, from 11:05 UTC on. */
 export function createHistories(clock: Clock, seed: number): Histories {
   const corrections = new Map<string, Map<string, HistoryRow>>();
   const counts = new Map<string, number>();

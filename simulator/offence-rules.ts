@@ -14,14 +14,14 @@ export type OffenceKind =
   | 'conditional-mismatch'
   | 'too-many-in-flight'
   | 'hidden-limit'
-  /** A token that the caller has been told to be dead. */
+  /** A token that is used again although the caller knows that it is refused for good. */
   | 'dead-token'
-  /** A corporation's route, although this character has been told that it lacks the role. */
+  /** A corporation's route, requested by a character that was refused there for lack of the role. */
   | 'role-refused'
-  /** More than one refresh of one character at a time. */
+  /** A refresh of a character while another one is in progress. */
   | 'double-refresh';
 
-/** Something that ESI's rules forbid. */
+/** A request that ESI's rules forbid. */
 export interface Offence {
   at: Date;
   kind: OffenceKind;
@@ -30,20 +30,22 @@ export interface Offence {
   detail: string;
 }
 
-const RETRY_MS = 60_000; // an answer of the kind "your fault" is not worth asking again within a minute
+/** A 4xx answer will not change within a minute. */
+const RETRY_MS = 60_000;
+
 const PERMANENT = new Set([400, 401, 403, 404, 422]);
 const CONTACT = /@|http|discord|char/i;
 
-/** How an answer ended, for the offences. */
+/** The properties of an answer that the rules depend on. */
 export interface Outcome {
   status: number;
   expires: number | undefined;
-  /** Names the content: a new snapshot or list has a new one. */
+  /** Identifies the content: a new snapshot or list has a new version. */
   version: string;
   pages: number | undefined;
-  /** Spoilt on purpose: asking again is no offence. */
+  /** A fault has changed the answer: repeating the request is no offence. */
   damaged: boolean;
-  /** What a refusal told for good. */
+  /** What a permanent refusal is about. */
   permanentRefusal?: 'role' | 'token' | undefined;
 }
 
@@ -64,7 +66,7 @@ interface Memory {
   refused: Map<string, { until: number; version: string }>;
   pages: Map<string, { version: string; now: number; before: number }>;
   blocked: Map<string, Block>;
-  /** The version of the page 1 that each path showed last. */
+  /** The version of page 1 that each path showed last. */
   firstPages: Map<string, string>;
   knownRefusals: KnownRefusals;
 }
@@ -84,8 +86,8 @@ export function emptyMemory(): Memory {
 }
 
 /**
- * What is read as one: the path and query without the page or the id to go on from. Each type's history is a set of its
- * own.
+ * The snapshot that a call reads: its path and query without the page or the id to continue from. The history of each
+ * type is a snapshot of its own.
  */
 export function snapshotKey(call: Call): string {
   return call.path.replace(/([?&])(?:page|from_id)=[^&]*&?/, '$1').replace(/[?&]$/, '');
@@ -122,10 +124,10 @@ function isBeyond(memory: Memory, call: Call, outcome: Outcome): boolean {
   const announced = known
     ? Math.max(known.now, known.version === outcome.version ? known.before : known.now)
     : 1;
-  return outcome.pages !== undefined && page > announced; // a shrunken region is not the caller's fault
+  return outcome.pages !== undefined && page > announced; // a region that has shrunk is not the caller's fault
 }
 
-/** What the caller was told about a route group, or about everything, and does not keep to. */
+/** Records requests to a route group, or to all of ESI, before the time that a 429 or 420 stated. */
 function checkBlocked(memory: Memory, call: Call, add: Add): void {
   const isIgnored = (key: string): boolean => {
     const block = memory.blocked.get(key);
@@ -146,7 +148,7 @@ export function checkArrival(memory: Memory, call: Call, add: Add): void {
   if (tag && !known && !ETAG_FORMAT.test(tag)) add('conditional-mismatch', tag);
 }
 
-/** Pages that came before their own page 1 belong to a torn read: each may be asked for once more. */
+/** Pages read before their own page 1 belong to a torn read: each may be requested once more. */
 function rememberFirstPage(memory: Memory, call: Call, outcome: Outcome, order: number): void {
   if ((call.query.get('page') ?? '1') !== '1' || call.query.has('from_id')) return;
   if (memory.firstPages.get(snapshotKey(call)) === outcome.version) return;
@@ -154,12 +156,12 @@ function rememberFirstPage(memory: Memory, call: Call, outcome: Outcome, order: 
   memory.failedAt.set(snapshotKey(call), order);
 }
 
-/** What is refused with one token, or with one list of ids, may be granted with another. */
+/** A refusal with one token or one list of ids does not apply to another token or list. */
 function refusedKey(call: Call): string {
   return [call.caller, call.path, call.body, call.bearer].join(' ');
 }
 
-/** A refusal holds for a minute, unless the content has changed since; faults do not name a content. */
+/** A refusal holds for a minute unless the content has changed since. The answer of a fault has no version. */
 function isRetried(memory: Memory, call: Call, outcome: Outcome): boolean {
   const refused = memory.refused.get(refusedKey(call));
   if (!refused || call.at >= refused.until) return false;
@@ -182,7 +184,7 @@ export function checkAnswer(memory: Memory, call: Call, outcome: Outcome, add: A
   if (outcome.status === 404 && isBeyond(memory, call, outcome)) add('page-beyond', call.path);
 }
 
-/** Books a proper answer, a refusal of the caller's own making, or a errorContent. */
+/** Remembers a proper answer, a refusal that is the caller's fault, or a failure. */
 export function rememberAnswer(memory: Memory, call: Call, outcome: Outcome, order: number): void {
   const key = `${call.caller} ${call.path}`;
   if (outcome.status === 200 || outcome.status === 304) {

@@ -6,18 +6,18 @@ import type { Resolve } from './route-content.ts';
 import { META_CACHE_MS } from './universe-routes.ts';
 import type { World } from './world.ts';
 
-/** What the description tells of a route. */
+/** What the description states about a route. */
 export interface DescribedRoute {
   template: string;
   group?: string;
-  /** In seconds; none means that it expires at 11:05, or that it is not cached. */
+  /** In seconds. A route without it expires at 11:05 or is not cached. */
   cache?: number | ((world: World) => number);
   daily?: boolean;
-  /** Default GET. */
+  /** Default: GET. */
   method?: 'POST';
-  /** What the token has to allow; none means that everyone may ask. */
+  /** The scope that the token needs. A route without it is public. */
   scope?: string;
-  /** The character needs one of them in its corporation. */
+  /** The character needs one of these roles in its corporation. */
   roles?: readonly string[];
 }
 
@@ -47,10 +47,10 @@ function operation(world: World, route: DescribedRoute): Record<string, unknown>
   };
 }
 
-/** The packed description of each world, made anew when a bucket changes. */
+/** The packed description of each world, rebuilt when a bucket changes. */
 const made = new WeakMap<World, { key: string; body: Body }>();
 
-/** `/meta/openapi.json`: what this simulator does, in the words of ESI's own description. */
+/** `/meta/openapi.json`: describes this simulator in the format of ESI's own description. */
 export function openApi(routes: () => readonly DescribedRoute[]): Resolve {
   return ({ world, now }, call) => {
     const date = compatibilityDate(call) ?? '2020-01-01';

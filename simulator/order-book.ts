@@ -3,25 +3,28 @@ import { applyChurn, removeAt } from './order-churn.ts';
 import { firstOrders, type OrderMaker } from './order-maker.ts';
 import type { Order } from './esi-rows.ts';
 
-export const PAGE_SIZE = 1_000; // ESI's
+/** ESI's page size for orders. */
+export const PAGE_SIZE = 1_000;
+
 const KEPT_SNAPSHOTS = 50;
-/** A snapshot is an array of references; four million of them are 32 MB. Large regions keep fewer snapshots. */
+
+/** A snapshot is an array of references: four million of them take 32 MB. Large regions keep fewer snapshots. */
 const KEPT_ROWS = 4_000_000;
 
-/** What a region shows between two turns. The rows are never changed, only replaced. */
+/** What a region serves until its next snapshot. Rows are never changed, only replaced. */
 export interface Snapshot {
   lastModified: Date;
   expires: Date;
   rows: readonly Order[];
 }
 
-/** One region's market: the live rows, the snapshots made of them, and the pages of the last one. */
+/** The market of one region: its live rows, the snapshots taken of them, and the pages of the newest snapshot. */
 export interface OrderBook {
   live: Order[];
   maker: OrderMaker;
   churn: number | undefined;
   snapshots: Snapshot[];
-  /** Counts the turns. */
+  /** Counts the snapshots. */
   version: number;
   pages: (Body | undefined)[];
 }
@@ -31,7 +34,6 @@ export function pageCount(rows: readonly unknown[]): number {
   return Math.max(1, Math.ceil(rows.length / PAGE_SIZE));
 }
 
-/** The rows of one page. */
 export function pageRows<T>(rows: readonly T[], page: number): T[] {
   return rows.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE);
 }
@@ -41,12 +43,12 @@ export function currentSnapshot(book: OrderBook): Snapshot {
   return book.snapshots.at(-1) as Snapshot;
 }
 
-/** A page of the current snapshot: made when it is first asked for. */
+/** A page of the current snapshot, packed at the first request. */
 export function bookPage(book: OrderBook, page: number): Body {
   return (book.pages[page - 1] ??= packJson(pageRows(currentSnapshot(book).rows, page)));
 }
 
-/** A page whose rows are all the same objects as before is the same page. */
+/** Keeps the packed pages whose rows are the same objects as before. */
 function reusePages(book: OrderBook, before: readonly Order[], after: readonly Order[]): void {
   const same = (page: number): boolean => {
     const end = Math.min((page + 1) * PAGE_SIZE, Math.max(before.length, after.length));
@@ -72,7 +74,7 @@ function addSnapshot(book: OrderBook, lastModified: number, cacheMs: number): vo
   book.version++;
 }
 
-/** Opens a region's market; its snapshot is already `age` old, so that regions turn at different times. */
+/** Creates a region's market. Its snapshot is `age` old, so that regions change at different times. */
 export function createOrderBook(
   maker: OrderMaker,
   count: number,
@@ -86,7 +88,7 @@ export function createOrderBook(
   return book;
 }
 
-/** Makes a new snapshot: churn once, then the live rows. No two snapshots share one Last-Modified. */
+/** Applies the churn once and takes a snapshot of the live rows. No two snapshots have the same Last-Modified. */
 export function takeBookSnapshot(
   book: OrderBook,
   lastModified: number,
@@ -100,13 +102,13 @@ export function takeBookSnapshot(
   addSnapshot(book, time, cacheMs);
 }
 
-/** Turns by itself when its time is over, in step with the region's own phase. */
+/** Takes a snapshot if the current one has expired, at a multiple of the cache time after it. */
 export function takeDueBookSnapshot(book: OrderBook, now: number, share: number, cacheMs: number): void {
   const due = currentSnapshot(book).expires.getTime();
   if (now >= due) takeBookSnapshot(book, due + Math.floor((now - due) / cacheMs) * cacheMs, share, cacheMs);
 }
 
-/** Takes an order off the live rows; false when there is none of that id. */
+/** Removes an order from the live rows. Returns false when no order has the id. */
 export function dropOrder(book: OrderBook, orderId: number): boolean {
   const index = book.live.findIndex((row) => row.order_id === orderId);
   if (index >= 0) removeAt(book.live, index);

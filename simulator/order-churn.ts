@@ -2,7 +2,7 @@ import { isoSeconds, roundPrice, type OrderMaker } from './order-maker.ts';
 import { between, weighted, type Random } from './random.ts';
 import type { Order } from './esi-rows.ts';
 
-/** What happens to orders, in per cent of all changes. */
+/** The kinds of changes, in per cent. */
 const MIX = [
   ['volume', 50],
   ['price', 17],
@@ -10,7 +10,8 @@ const MIX = [
   ['opened', 16],
 ] as const;
 
-const TRIES = 20; // a tiny region may have no order left to fill
+/** A very small region may have no order with volume left to fill. */
+const TRIES = 20;
 
 function fill(rows: Order[], random: Random): void {
   for (let attempt = 0; attempt < TRIES; attempt++) {
@@ -25,7 +26,7 @@ function fill(rows: Order[], random: Random): void {
   }
 }
 
-/** Every change of a price comes with a new `issued`. */
+/** Changes a price. Every such change has a new `issued`. */
 function reprice(rows: Order[], random: Random, now: number): void {
   const index = between(random, 0, rows.length - 1);
   const row = rows[index];
@@ -36,8 +37,8 @@ function reprice(rows: Order[], random: Random, now: number): void {
 }
 
 /**
- * Changes a share of the rows in place. An order keeps its place; a new one takes the place of a closed one or goes
- * to the end; a place that stays empty is filled with the last row, because pages have no gaps.
+ * Changes a share of the rows in place. An order keeps its position. A new one takes the position of a closed one or is
+ * appended; a position that stays empty is filled with the last row, because pages have no gaps.
  */
 export function applyChurn(rows: Order[], maker: OrderMaker, share: number, now: number): void {
   const { random } = maker;
@@ -60,10 +61,9 @@ export function applyChurn(rows: Order[], maker: OrderMaker, share: number, now:
     opened--;
   }
   for (; opened > 0; opened--) rows.push(maker.make(now));
-  for (const hole of [...holes].sort((a, b) => b - a)) removeAt(rows, hole); // from the end, so no hole is moved
+  for (const hole of [...holes].sort((a, b) => b - a)) removeAt(rows, hole); // from the end, so that no index shifts
 }
 
-/** Removes a row and puts the last one in its place. */
 export function removeAt(rows: Order[], index: number): void {
   const last = rows.pop();
   if (last && index < rows.length) rows[index] = last;

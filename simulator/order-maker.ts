@@ -1,14 +1,21 @@
 import { between, createRandom, mixSeed, pick, weighted, type Random } from './random.ts';
 import type { Order, Universe } from './esi-rows.ts';
 
-const BUY_SHARE = 0.44; // of the rows seen
-const STRUCTURE_SHARE = 0.085; // orders at player structures
-const INT32_MAX = 2_147_483_647; // the largest volume, and not a rare one
-/** The structures of a system have ids of their own. */
+/** The share of buy orders among the rows observed. */
+const BUY_SHARE = 0.44;
+
+/** The share of orders at player structures. */
+const STRUCTURE_SHARE = 0.085;
+
+/** The largest volume, which is not rare. */
+const INT32_MAX = 2_147_483_647;
+
+/** The ids of a system's structures, in the middle of the ids observed. */
 export const structureId = (system: number, number: number): number =>
-  1_020_000_000_000 + (system % 1_000_000) * 1_000 + number; // in the middle of the ids seen
+  1_020_000_000_000 + (system % 1_000_000) * 1_000 + number;
 const FIRST_ORDER = 6_000_000_000;
-/** Room for 600,000 orders a region 8 apart, and 9 million times 114 regions stays below the real 7.1e9. */
+
+/** Room for 600,000 orders a region 8 apart; 9 million times 114 regions stays below the real 7.1e9. */
 const ORDERS_A_REGION = 9_000_000;
 
 const BUY_RANGES = [
@@ -24,7 +31,7 @@ const BUY_RANGES = [
   ['4', 820],
   ['20', 144],
   ['30', 47],
-] as const; // rows seen of each
+] as const; // rows observed of each
 
 const DURATIONS = [
   [90, 890],
@@ -34,7 +41,7 @@ const DURATIONS = [
   [14, 10],
   [1, 8],
   [3, 7],
-] as const; // 89 % are 90 days; 365 is the NPCs'
+] as const; // 89 % are 90 days; 365 is what NPC orders have
 
 /** Makes the orders of one region. */
 export interface OrderMaker {
@@ -47,14 +54,14 @@ export function isoSeconds(time: number): string {
   return `${new Date(time).toISOString().slice(0, 19)}Z`;
 }
 
-/** ISK has two decimals, the least price is 0.01. */
+/** ISK has two decimals, and the lowest price is 0.01. */
 export function roundPrice(price: number): number {
   return Math.max(0.01, Math.round(price * 100) / 100);
 }
 
-/** What a type is worth. */
+/** The price of a type, the same in every region: 1 to 2e9 ISK. */
 export function basePrice(typeId: number): number {
-  return 10 ** (createRandom(typeId)() * 9.3); // 1 to 2e9 ISK, the same for a type in every region
+  return 10 ** (createRandom(typeId)() * 9.3);
 }
 
 function volumeOf(random: Random): number {
@@ -79,7 +86,7 @@ function placesOf(universe: Universe, regionId: number): Places {
   return places;
 }
 
-/** Half of a region's orders stand in its hub, 8.5 % in player structures. */
+/** Half of a region's orders are in its hub and 8.5 % in player structures. */
 function placeOf(places: Places, random: Random): [number, number] {
   if (places.stations.length === 0 || random() < STRUCTURE_SHARE) {
     const system = pick(random, places.systems);
@@ -94,7 +101,7 @@ function tradableTypes(universe: Universe): number[] {
   return rows.filter((row) => row.published && row.market_group_id !== undefined).map((row) => row.type_id);
 }
 
-/** The market of `regionId`, the `index`th region; the same seed makes the same orders. */
+/** The orders of `regionId`, the region at `index`. The same seed makes the same orders. */
 export function createOrderMaker(
   universe: Universe,
   regionId: number,
@@ -111,7 +118,7 @@ export function createOrderMaker(
     const typeId = pick(random, types);
     const [location, system] = placeOf(places, random);
     const total = volumeOf(random);
-    const minimum = isBuy && random() < 0.08 ? between(random, 1, total) : 1; // above 1 only on buys
+    const minimum = isBuy && random() < 0.08 ? between(random, 1, total) : 1; // only buy orders have more than 1
     const base = prices.get(typeId) ?? basePrice(typeId);
     prices.set(typeId, base);
     nextId += between(random, 1, 15); // 8 on average, see ORDERS_A_REGION
@@ -122,7 +129,7 @@ export function createOrderMaker(
       location_id: location,
       min_volume: minimum,
       order_id: nextId,
-      price: roundPrice(base * (isBuy ? 0.7 + random() * 0.28 : 1 + random() * 0.5)), // buys below sells
+      price: roundPrice(base * (isBuy ? 0.7 + random() * 0.28 : 1 + random() * 0.5)), // buy prices are below sell prices
       range: isBuy ? weighted(random, BUY_RANGES) : 'region',
       system_id: system,
       type_id: typeId,
@@ -134,9 +141,9 @@ export function createOrderMaker(
   return { make, random };
 }
 
-/** A region's first rows, in the arbitrary but stable order in which ESI lists them. */
+/** The first rows of a region, in the arbitrary but stable order in which ESI lists them. */
 export function firstOrders(maker: OrderMaker, count: number, now: number): Order[] {
-  const day = Math.floor(now / 86_400_000) * 86_400_000; // worlds of one day are alike
+  const day = Math.floor(now / 86_400_000) * 86_400_000; // two worlds of one day are alike
   const rows: Order[] = [];
   for (let made = 0; made < count; made++) {
     rows.push(maker.make(day - Math.floor(maker.random() * 80 * 86_400) * 1_000)); // within the usual 90 days

@@ -3,9 +3,10 @@ import { roundPrice } from './order-maker.ts';
 import { between, type Random } from './random.ts';
 import type { Price, Universe } from './esi-rows.ts';
 
-export const PRICES_CACHE_MS = 3_600_000; // ESI keeps the prices for an hour
+/** ESI's cache time for prices. */
+export const PRICES_CACHE_MS = 3_600_000;
 
-/** The list of /markets/prices: what the next turn shows, and what is served now. */
+/** The list of /markets/prices: the live prices, which the next snapshot shows, and those served now. */
 export interface PriceList {
   live: Price[];
   served: readonly Price[];
@@ -15,20 +16,20 @@ export interface PriceList {
   body: Body | undefined;
 }
 
-/** Prices of all tradable types: an eighth has no average, a third of the adjusted ones is 0. */
+/** Prices of all tradable types. An eighth has no average, and a third of the adjusted prices is 0. */
 function firstPrices(universe: Universe, random: Random): Price[] {
   const rows = [...universe.types.values()].filter((row) => row.market_group_id !== undefined);
   return rows.map(({ type_id }) => {
     const price = 10 ** (random() * 9);
     return {
-      adjusted_price: random() < 0.33 ? 0 : price * (0.9 + random() * 0.2), // many decimals, as the real ones
+      adjusted_price: random() < 0.33 ? 0 : price * (0.9 + random() * 0.2), // many decimals, like the real ones
       ...(random() < 0.88 ? { average_price: roundPrice(price) } : {}),
       type_id,
     };
   });
 }
 
-/** Opens the list at `now`. */
+/** Creates the list at `now`. */
 export function openPrices(universe: Universe, random: Random, now: number): PriceList {
   const live = firstPrices(universe, random);
   const start = Math.floor(now / 1_000) * 1_000;
@@ -42,7 +43,7 @@ export function openPrices(universe: Universe, random: Random, now: number): Pri
   };
 }
 
-/** Shows the live prices, under a new Last-Modified. */
+/** Takes a snapshot of the live prices, under a new Last-Modified. */
 export function takePriceSnapshot(list: PriceList, time: number): void {
   const second = Math.floor(time / 1_000) * 1_000;
   const start = Math.max(second, list.lastModified.getTime() + 1_000);

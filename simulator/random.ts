@@ -1,4 +1,4 @@
-/** A seeded source of numbers in [0, 1): the same seed gives the same world. */
+/** A seeded source of numbers in [0, 1). The same seed gives the same numbers. */
 export type Random = () => number;
 
 /** Mulberry32: 32 bits of state, fast, good enough for test data. */
@@ -22,12 +22,12 @@ export function between(random: Random, low: number, high: number): number {
   return low + Math.floor(random() * (high - low + 1));
 }
 
-/** One element; the list must not be empty. */
+/** One element of a list that is not empty. */
 export function pick<T>(random: Random, list: readonly T[]): T {
   return list[Math.floor(random() * list.length)] as T;
 }
 
-/** One value by weight. */
+/** One value, chosen by weight. */
 export function weighted<T>(random: Random, table: readonly (readonly [T, number])[]): T {
   let rest = random() * table.reduce((sum, [, weight]) => sum + weight, 0);
   for (const [value, weight] of table) {
@@ -39,14 +39,14 @@ export function weighted<T>(random: Random, table: readonly (readonly [T, number
 
 const SYLLABLES = 'ka ri ven tor al os mi dun sha pel ur ane ti gor es la bri no vek ost um ya'.split(' ');
 
-/** A made-up word with a capital letter. */
+/** An invented word with a capital letter. */
 export function word(random: Random): string {
   let text = '';
   for (let left = between(random, 2, 3); left > 0; left--) text += pick(random, SYLLABLES);
   return (text[0] as string).toUpperCase() + text.slice(1);
 }
 
-/** A long made-up text to cut descriptions from: with CRLF and markup, as the real ones have. */
+/** A long invented text to cut descriptions from, with CRLF and markup like the real ones. */
 export function prose(random: Random, length: number): string {
   const parts: string[] = [];
   for (let size = 0; size < length;) {

@@ -3,35 +3,35 @@ import { ERRORS_A_MINUTE, MINUTE, formatWindow, type Allowances } from './allowa
 import type { Call } from './esi-call.ts';
 import { emptyWindow, timeBelow, spend, tokensWithin, type FloatingWindow } from './floating-window.ts';
 
-/** A refusal, or undefined when the request may go on. */
+/** A refusal of a request. */
 export interface Refusal {
   status: 420 | 429;
   seconds: number;
 }
 
-/** Whom a request is counted against. */
+/** The parts of a call that decide which limits it counts against. */
 export type LimitedCall = Pick<Call, 'caller' | 'user' | 'group'>;
 
-/** What ESI counts per caller: floating token buckets for grouped routes, failures of a fixed minute for the rest. */
+/** What ESI counts per caller: floating token buckets for grouped routes, failures of a fixed minute for the others. */
 export interface Limits {
   refuse(call: LimitedCall): Refusal | undefined;
-  /** Books an answer and gives the headers that go with it. */
+  /** Counts an answer and returns its limit headers. */
   countAnswer(call: LimitedCall, status: number): Record<string, string>;
 }
 
-/** Successes cost 2, redirections and 304 cost 1, failures of the caller cost 5, refusals and failures of ESI nothing. */
+/** A success costs 2 tokens, a redirection or 304 costs 1, a failure of the caller 5, a refusal or failure of ESI nothing. */
 export function tokenCost(status: number): number {
   if (status === 429 || status >= 500) return 0;
   if (status >= 400) return 5;
   return status >= 300 ? 1 : 2;
 }
 
-/** Whether the old error limit counts this answer; its own refusals it does not. */
+/** Whether the old error limit counts this answer. It does not count its own refusals. */
 export function isError(status: number): boolean {
   return status >= 400 && status !== 420;
 }
 
-/** The failures of the present minute. */
+/** The failures of the current minute. */
 function createErrorWindows(clock: Clock) {
   const windows = new Map<string, { minute: number; count: number }>();
   return (caller: string) => {
@@ -44,7 +44,7 @@ function createErrorWindows(clock: Clock) {
   };
 }
 
-/** One user's view of one bucket: what it and the others have spent. */
+/** One user's view of a bucket: what this user and others have spent. */
 function createBuckets(clock: Clock, allowances: Allowances) {
   const ledgers = new Map<string, FloatingWindow>();
   return (user: string, group: string) => {
@@ -59,7 +59,7 @@ function createBuckets(clock: Clock, allowances: Allowances) {
   };
 }
 
-/** `enforce: false` counts but never refuses. */
+/** With `enforce: false` requests are counted but never refused. */
 export function createLimits(clock: Clock, allowances: Allowances, enforce: boolean): Limits {
   const bucketOf = createBuckets(clock, allowances);
   const errorsOf = createErrorWindows(clock);

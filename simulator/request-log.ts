@@ -1,27 +1,29 @@
-/** A request that came in. */
+/** A request that was received. */
 export interface RequestRecord {
   at: Date;
   method: string;
-  /** With the query. */
+  /** Path and query. */
   path: string;
   /** The route's template, `sde` or `unknown`. */
   route: string;
-  /** 0 while there is no answer, and for ever when there was none. */
+  /** 0 until the answer is complete, and for good when there was none. */
   status: number;
   ifNoneMatch?: string;
 }
 
-const KEPT = 200_000; // some 40 MB
-const SLACK = 20_000; // how many may come before the oldest are thrown away: one move for many requests
+/** Some 40 MB. */
+const KEPT = 200_000;
 
-/** The last requests. */
+/** Records that may be added before the oldest are removed: they are removed in one move. */
+const SLACK = 20_000;
+
+/** The newest requests. */
 export interface RequestLog {
   list(): RequestRecord[];
   add(record: RequestRecord): void;
   clear(): void;
 }
 
-/** Makes an empty list. */
 export function createRequestLog(): RequestLog {
   let records: RequestRecord[] = [];
   return {

@@ -4,19 +4,19 @@ import { makeZip, type ZipEntry } from './zip.ts';
 
 const LANGUAGES = ['de', 'en', 'es', 'fr', 'ja', 'ko', 'ru', 'zh'];
 
-/** A localized name: eight languages, of which only the English one differs from the others. */
+/** A localized name in eight languages. Only the English one has no suffix. */
 function name(text: string): Record<string, string> {
   return Object.fromEntries(
     LANGUAGES.map((language) => [language, language === 'en' ? text : `${text} (${language})`]),
   );
 }
 
-/** Long texts in two languages only: the archive is made while a test waits. */
+/** Long texts have two languages only, because the archive is made while a test waits. */
 function longText(text: string | undefined): object {
   return text ? { description: { de: text, en: text } } : {};
 }
 
-/** One file: rows with `_key` first, absent fields absent. */
+/** One file: rows with `_key` first. Absent fields are left out. */
 function lines<T>(rows: Iterable<readonly [number, T]>, shape: (row: T, id: number) => object): Buffer {
   let text = '';
   for (const [id, row] of rows) text += `${JSON.stringify({ _key: id, ...shape(row, id) })}\n`;
@@ -33,7 +33,7 @@ function typesFile(rows: Visible): Buffer {
     mass: row.mass,
     volume: row.volume,
     packagedVolume: row.packaged_volume,
-    capacity: row.capacity || undefined, // zero is left out there
+    capacity: row.capacity || undefined, // the archive has no zeros
     radius: row.radius,
     portionSize: row.portion_size,
     published: row.published,
@@ -107,7 +107,7 @@ function mapFiles(rows: Visible, universe: Universe): Record<string, Buffer> {
   };
 }
 
-/** The one line of `latest.jsonl` and of `_sde.jsonl`. */
+/** The only line of `latest.jsonl` and of `_sde.jsonl`. */
 export function sdeHeader(world: World): string {
   return `${JSON.stringify({ _key: 'sde', buildNumber: world.build, releaseDate: world.buildDate })}\n`;
 }

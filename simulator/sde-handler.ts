@@ -8,7 +8,7 @@ import type { SimulatorParts } from './simulator-parts.ts';
 import { sdeArchive, sdeHeader } from './sde-archive.ts';
 import type { World } from './world.ts';
 
-/** Where the static data lives on this server. */
+/** The path of the static data on this server. */
 export const SDE_PREFIX = '/static-data';
 
 interface File {
@@ -16,7 +16,7 @@ interface File {
   etag: string;
 }
 
-/** The files of a world's current build: the archive takes a second to make, so it is kept. */
+/** The files of a world's current build. Making the archive takes a second, so it is kept. */
 const made = new WeakMap<World, { version: number; files: Map<string, File> }>();
 
 function fileOf(world: World, name: string): File | undefined {
@@ -39,7 +39,7 @@ function fileOf(world: World, name: string): File | undefined {
 /** Answers `latest.jsonl` and the archive of the current build. */
 export async function handleSde(parts: SimulatorParts, call: Call, response: ServerResponse): Promise<void> {
   const name = call.pathname.slice(`${SDE_PREFIX}/tranquility/`.length);
-  const file = call.header('user-agent') ? fileOf(parts.world, name) : undefined; // 404 to callers without a name
+  const file = call.header('user-agent') ? fileOf(parts.world, name) : undefined; // callers without a User-Agent get 404
   const fault = takeAnswerFault(parts.activeFaults, call);
   if (fault) {
     await sendFaultAnswer(response, fault, {}, () => ({ data: file?.data ?? Buffer.alloc(0), headers: {} }));
@@ -52,7 +52,7 @@ export async function handleSde(parts: SimulatorParts, call: Call, response: Ser
   const headers = {
     Date: new Date(parts.clock.now()).toUTCString(),
     'Content-Type': name.endsWith('.zip') ? 'application/zip' : 'application/jsonl',
-    'Cache-Control': 'public, max-age=300', // files that are not of one build are kept five minutes
+    'Cache-Control': 'public, max-age=300', // files that are not named after a build are cached for five minutes
     ETag: file.etag,
     'Last-Modified': new Date(parts.world.buildDate).toUTCString(),
   };

@@ -7,18 +7,18 @@ import type { AnswerFault, FaultOf } from './faults.ts';
 
 export type Headers = Record<string, string>;
 
-/** The headers of every answer. The date is the world's, shifted when the clock-skew fault says so. */
+/** The headers of every answer. The date is the world's, shifted by the clock-skew fault. */
 export function baseHeaders(now: number, skew: number): Headers {
   return {
     Date: new Date(now + skew).toUTCString(),
     'Content-Type': 'application/json; charset=UTF-8',
     'Access-Control-Allow-Origin': '*',
-    'X-Compatibility-Date': '2020-01-01', // the date of the route's version, which is not the one asked for
+    'X-Compatibility-Date': '2020-01-01', // the date of the route's version, not the one requested
     Vary: 'Accept-Encoding, Accept-Language, X-Compatibility-Date',
   };
 }
 
-/** The headers of a cacheable answer: the same on 200 and 304. */
+/** The headers of a cacheable answer, which are the same on 200 and 304. */
 export function cacheHeaders(content: Content, skew: number): Headers {
   if (content.status !== 200) return {};
   const headers: Headers = { 'Cache-Control': 'public', ETag: content.body.etag };
@@ -29,13 +29,13 @@ export function cacheHeaders(content: Content, skew: number): Headers {
   return headers;
 }
 
-/** Whether the caller has this content already. */
+/** Whether the caller already has this content. */
 export function isKnown(call: Call, content: Content): boolean {
   const given = call.header('if-none-match');
   return content.status === 200 && given !== undefined && matchesTag(given, content.body.etag);
 }
 
-/** Sends a content, packed when the caller can take that. */
+/** Sends a content, packed if the caller accepts gzip. */
 export function sendContent(response: ServerResponse, call: Call, content: Content, headers: Headers): void {
   const packed = (call.header('accept-encoding') ?? '').includes('gzip');
   const body = packed ? content.body.gzip : unpack(content.body);
@@ -81,7 +81,7 @@ async function sendOversized(response: ServerResponse, bytes: number, headers: H
   response.end();
 }
 
-/** Sends text as it is. */
+/** Sends a text as it is. */
 export function sendText(response: ServerResponse, status: number, text: string, headers: Headers): void {
   response.writeHead(status, { ...headers, 'Content-Length': String(Buffer.byteLength(text)) });
   response.end(text);
@@ -93,13 +93,13 @@ function sendStatus(response: ServerResponse, fault: FaultOf<'status'>, headers:
   sendText(response, fault.code, text, { ...headers, ...retry });
 }
 
-/** The answer that a fault interrupts. */
+/** The whole answer that a fault interrupts. */
 export interface InterruptedAnswer {
   data: Buffer;
   headers: Headers;
 }
 
-/** Answers as a fault demands. `prepare` makes the whole answer, for faults that interrupt it. */
+/** Sends the answer of a fault. `prepare` makes the whole answer, for faults that interrupt it. */
 export async function sendFaultAnswer(
   response: ServerResponse,
   fault: AnswerFault,

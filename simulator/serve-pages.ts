@@ -9,31 +9,31 @@ import {
 } from './route-content.ts';
 import type { RowSet } from './row-set.ts';
 
-/** A set of rows as it is shown now. */
+/** A snapshot of rows that is served now. */
 export interface ServedRows<T> {
   rows: RowSet<T>;
   lastModified: Date;
   expires: Date;
   version: string;
-  /** The packed rows from one to another, kept between calls. */
+  /** The packed rows of a section, kept between calls. */
   body(from: number, to: number): Body;
 }
 
-/** Where rows come from. */
+/** A source of rows that are served in pages. */
 export interface RowSource<T> {
-  /** Names the set: a read of it may be torn. */
+  /** Identifies the source: a read of it may be torn. */
   key: string;
-  /** Rows on a page; none means that the set is not paged. */
+  /** Rows per page. A source without it is not paged. */
   size?: number;
   read(): ServedRows<T>;
-  /** A new snapshot now. */
+  /** Takes a new snapshot now. */
   turn: () => void;
 }
 
-/** Sets whose first page went out and that have not been torn since; by world, so that servers do not mix. */
+/** The sources, by world, whose page 1 has been served and that have not been torn since. */
 const started = new WeakMap<object, Set<string>>();
 
-/** The tear fault: the first later page of a read finds a new snapshot. */
+/** Applies the tear fault: the first later page of a read finds a new snapshot. */
 function tear<T>(
   { world, activeFaults }: RouteContext,
   call: Call,
@@ -49,7 +49,7 @@ function tear<T>(
   }
 }
 
-/** The rows as the mutateRows fault leaves them; undefined when it does not strike. */
+/** The rows as the mutateRows fault changes them; undefined when it is not enabled. */
 export function mutateRows(
   context: RouteContext,
   call: Call,
@@ -59,7 +59,7 @@ export function mutateRows(
   return fault && rows.map((row) => fault.change(row as never)).filter((row) => row !== null);
 }
 
-/** A section of a set: its number, and how many there are. */
+/** A section of a source: a page and the number of pages. */
 interface Section {
   from: number;
   to: number;
@@ -67,7 +67,7 @@ interface Section {
   pages: number;
 }
 
-/** The section as the faults leave it; undefined when none strikes. */
+/** The section as faults change it; undefined when none applies. */
 function spoil<T>(
   context: RouteContext,
   call: Call,
@@ -85,7 +85,7 @@ function spoil<T>(
   return activeFaults.has(['mutateRows'], call) ? mutateRows(context, call, rows.slice(from, to)) : undefined;
 }
 
-/** A set with a share of its rows, seen without copying it. */
+/** The first rows of a set, without a copy. */
 function head<T>(rows: RowSet<T>, share: number): RowSet<T> {
   const length = Math.ceil(rows.length * share);
   return { length, slice: (from, to) => rows.slice(from, Math.min(to, length)) };
@@ -111,7 +111,7 @@ function rowsOf<T>(context: RouteContext, call: Call, shown: ServedRows<T>): Row
   return collapse ? head(shown.rows, collapse.share) : shown.rows;
 }
 
-/** A set in pages, or whole, as the faults leave it. */
+/** Serves a source in pages, or whole, with the faults applied. */
 export function servePages<T>(context: RouteContext, call: Call, source: RowSource<T>): Content {
   const { size } = source;
   const page = size === undefined ? 1 : requestedPage(call);
@@ -120,7 +120,7 @@ export function servePages<T>(context: RouteContext, call: Call, source: RowSour
   const shown = source.read();
   const rows = rowsOf(context, call, shown);
   const step = size ?? Math.max(1, rows.length);
-  const pages = Math.max(1, Math.ceil(rows.length / step)); // a set without rows has one empty page
+  const pages = Math.max(1, Math.ceil(rows.length / step)); // a source without rows has one empty page
   if (page > pages) return pageNotFound(pages, shown.version);
   const from = (page - 1) * step;
   const content = contentOf(context, call, shown, rows, { from, to: from + step, page, pages });
@@ -133,7 +133,7 @@ export function servePages<T>(context: RouteContext, call: Call, source: RowSour
   };
 }
 
-/** A set that is read backwards by id, newest first: the row of `from_id` is the first of its answer. */
+/** Serves a source by descending id, newest first. An answer starts with the row of `from_id`. */
 export function serveBackwards<T>(
   context: RouteContext,
   call: Call,
@@ -151,6 +151,6 @@ export function serveBackwards<T>(
   const first = all.findIndex((row) => idOf(row) <= fromId);
   const from = first < 0 ? rows.length : first;
   const pages = from + size >= rows.length ? 1 : 2;
-  const page = text === null ? 1 : 2; // how faults count them
+  const page = text === null ? 1 : 2; // the numbers by which faults count pages
   return contentOf(context, call, shown, rows, { from, to: from + size, page, pages: Math.max(page, pages) });
 }

@@ -10,24 +10,24 @@ import type { Sso } from './sso/sso-control.ts';
 import type { World } from './world.ts';
 
 export interface SimulatorOptions {
-  /** Default: any free one. */
+  /** Default: any free port. */
   port?: number;
-  /** The same seed and the same sequence of turns give the same rows (on one day of the clock). */
+  /** The same seed and the same sequence of snapshots give the same rows, on one day of the clock. */
   seed?: number;
-  /** Drives Last-Modified, Expires, snapshots and limit windows. Default: the system's. */
+  /** Drives Last-Modified, Expires, snapshots and limit windows. Default: the system clock. */
   clock?: Clock;
-  /** Added to each answer, in real time. Default 0. */
+  /** Added to each answer, in real time. Default: 0. */
   latencyMs?: number;
   /** Number of orders by region id. */
   regions?: Record<number, number>;
-  /** How long a region's orders are cached. Default 300. */
+  /** The cache time of a region's orders. Default: 300. */
   cacheSeconds?: number;
-  /** The share of a region's rows that changes at each turn. Default 0.0013. */
+  /** The share of a region's rows that changes in each snapshot. Default: 0.0013. */
   churn?: number;
   universe?: 'small' | 'full';
-  /** Default true: 429 and 420 as ESI has them. */
+  /** Whether requests are refused with 429 and 420, as by ESI. Default: true. */
   enforceLimits?: boolean;
-  /** Requests of one address for the market's history in any 60 s, which no header announces. Default 300. */
+  /** Requests of one address for the market history in any 60 s; no header announces the limit. Default: 300. */
   hiddenLimit?: number;
   /** Characters, corporations and structures. Default: two characters of one corporation, and three structures. */
   owners?: OwnerOptions;
@@ -35,11 +35,11 @@ export interface SimulatorOptions {
 }
 
 export interface Simulator {
-  /** The base of ESI. */
+  /** The base address of ESI. */
   url: string;
-  /** The base of the static data. */
+  /** The base address of the static data. */
   sdeUrl: string;
-  /** The base of the SSO, and its tokens' issuer. */
+  /** The base address of the SSO, and the issuer of its tokens. */
   ssoUrl: string;
   world: World;
   owners: Owners;
@@ -48,9 +48,9 @@ export interface Simulator {
   offences(): Offence[];
   /** The last 200,000. */
   requests(): RequestRecord[];
-  /** What was used of each limit, and the most that any window held. */
+  /** What was used of each limit, and the most in any window. */
   limitUsage(): LimitUsage[];
-  /** Forgets offences, requests and what the budget's report counts, but not what callers have been told. */
+  /** Clears offences, requests and limit usage, but not what callers know of refusals. */
   resetCounters(): void;
   close(): Promise<void>;
 }

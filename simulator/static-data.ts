@@ -2,12 +2,13 @@ import type { Clock } from '../src/lib/clock.ts';
 import { isoSeconds } from './order-maker.ts';
 import type { Kind, Universe, UniverseRows } from './esi-rows.ts';
 
-const FIRST_BUILD = 3_528_119; // a build number of 2026
+/** A build number of 2026. */
+const FIRST_BUILD = 3_528_119;
 
-/** The static half of the simulated game: the universe, and what the SDE and ESI know of it. */
+/** The static part of the simulated game: the universe, and what the static data export and ESI have of it. */
 export class StaticData {
   readonly universe: Universe;
-  /** Grows with every change of static data. */
+  /** Counts the changes of static data. */
   staticVersion = 1;
   build = FIRST_BUILD;
   buildDate: string;
@@ -49,13 +50,13 @@ export class StaticData {
     return this.universe.schematics;
   }
 
-  /** The id leaves the SDE but ESI's detail route still knows it. */
+  /** Removes the id from the static data export. ESI's route for single ids still has it. */
   hide(kind: Kind, id: number): void {
     this.#hidden.add(`${kind}/${id}`);
     this.touch();
   }
 
-  /** The id is unknown to the SDE and to ESI. */
+  /** Removes the id from the static data export and from ESI. */
   forget(kind: Kind, id: number): void {
     this.#forgotten.add(`${kind}/${id}`);
     this.touch();
@@ -82,12 +83,12 @@ export class StaticData {
     this.touch();
   }
 
-  /** Call it after changing a row of the maps in place: cached answers are made anew. */
+  /** Must be called after a row of the maps is changed in place: cached answers are rebuilt. */
   touch(): void {
     this.staticVersion++;
   }
 
-  /** A new build of the SDE. */
+  /** Publishes a new build of the static data export. */
   setBuild(build: number): void {
     this.build = build;
     this.buildDate = isoSeconds(this.#clock.now());

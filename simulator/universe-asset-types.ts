@@ -1,10 +1,11 @@
 import type { TypeRow, Universe } from './esi-rows.ts';
 
 export const SHIP_CATEGORY = 6;
+
 /** Groups of containers that can be named. */
 export const CONTAINER_GROUPS: readonly number[] = [12, 340, 448, 649];
 
-/** Categories that owners' things are of: real ids and names. */
+/** Categories of owners' assets, with real ids and names. */
 const CATEGORIES: readonly (readonly [id: number, name: string])[] = [
   [2, 'Celestial'],
   [3, 'Station'],
@@ -67,7 +68,7 @@ function putGroup(universe: Universe, id: number, category_id: number, name: str
   universe.groups.set(id, { category_id, group_id: id, name, published: true, types: known?.types ?? [] });
 }
 
-/** A type that is there already stays as tradable as it was; a new one is none of the market's. */
+/** Adds a type. A type that exists already stays as tradable as it was; a new one is not on the market. */
 function putType(
   universe: Universe,
   [id, name, group_id, volume, packed, capacity]: (typeof TYPES)[number],
@@ -91,7 +92,7 @@ function putType(
   universe.groups.get(group_id)?.types.push(id);
 }
 
-/** Takes types away that nobody trades or makes, so that the universe keeps its size. */
+/** Removes types that nobody trades or makes, so that the universe keeps its size. */
 function removeIdle(universe: Universe, count: number): void {
   const made = new Set(
     [...universe.schematics.values()].flatMap((row) => [
@@ -115,7 +116,7 @@ function removeIdle(universe: Universe, count: number): void {
   }
 }
 
-/** Ships, containers and what else owners' assets need, under their real ids. */
+/** Adds ships, containers and what else owners' assets need, under their real ids. */
 export function fillAssetTypes(universe: Universe): void {
   const size = universe.types.size;
   for (const [id, name] of CATEGORIES)

@@ -3,11 +3,16 @@ import type { TypeRow, Universe } from './esi-rows.ts';
 import { fillAssetTypes } from './universe-asset-types.ts';
 import type { UniverseSize } from './universe-size.ts';
 
-/** Minerals that everyone who reads a test knows. */
+/** The minerals, which readers of tests know. */
 const MINERALS = ['Tritanium', 'Pyerite', 'Mexallon', 'Isogen', 'Nocxium', 'Zydrine', 'Megacyte'];
+
 const FIRST_MINERAL = 34;
-const SECOND_BLOCK = 350_000; // some 2,500 types of a dead sister game live far above the others
-const LONGEST_TEXT = 6_603; // the longest description seen
+
+/** Some 2,500 types of a discontinued sister game have ids far above the others. */
+const SECOND_BLOCK = 350_000;
+
+/** The longest description observed. */
+const LONGEST_TEXT = 6_603;
 
 function fillCategories(universe: Universe, size: UniverseSize, random: Random): void {
   for (let index = 0; index < size.categories; index++) {
@@ -44,7 +49,7 @@ function fillMarketGroups(universe: Universe, size: UniverseSize, random: Random
   return ids.slice(parents);
 }
 
-/** Ids are sparse; the last twentieth lies in a block of its own. */
+/** Ids are sparse; the last twentieth is in a block of its own. */
 function typeIds(count: number, random: Random): number[] {
   const ids = [0, ...MINERALS.map((_, index) => FIRST_MINERAL + index)];
   let next = 50;
@@ -61,8 +66,8 @@ function typeName(random: Random, id: number): string {
   if (mineral) return mineral;
   const name = `${word(random)} ${word(random)} ${pick(random, ['I', 'II', 'Blueprint', 'Module', 'Charge'])}`;
   const chance = random();
-  if (chance < 0.001) return ` ${name} `; // a few real names carry spaces
-  if (chance < 0.006) return `◆ ${name} “Ω” 星`; // and some are not ASCII
+  if (chance < 0.001) return ` ${name} `; // a few real names have spaces around them
+  if (chance < 0.006) return `◆ ${name} “Ω” 星`; // some names are not ASCII
   return chance < 0.01 ? `${name} ${'long '.repeat(12)}`.trim() : name;
 }
 
@@ -120,7 +125,7 @@ function fillSchematics(universe: Universe, size: UniverseSize, random: Random):
   }
 }
 
-/** Categories, groups, market groups, types and schematics. */
+/** Adds categories, groups, market groups, types and schematics. */
 export function fillItems(universe: Universe, size: UniverseSize, random: Random): void {
   fillCategories(universe, size, random);
   const leaves = fillMarketGroups(universe, size, random);

@@ -15,7 +15,7 @@ const REGION_NAMES: Record<number, string> = {
   19000001: 'GPMR-01',
 };
 
-/** The trade hubs by region: their real systems and constellations, which demos and tests speak of. */
+/** The trade hubs by region, with their real systems and constellations, which demos and tests refer to. */
 const HUBS: Record<number, { system: number; name: string; constellation: number; within: string }> = {
   10000002: { system: 30000142, name: 'Jita', constellation: 20000020, within: 'Kimotoro' },
   10000043: { system: 30002187, name: 'Amarr', constellation: 20000322, within: 'Throne Worlds' },
@@ -26,12 +26,13 @@ const HUBS: Record<number, { system: number; name: string; constellation: number
 
 /** The kind of space, by the leading digits of a region's id. */
 const KNOWN = 10;
+
 const WORMHOLE = 11;
 const PLEX = 19;
 const spaceOf = (regionId: number): number => Math.floor(regionId / 1_000_000);
 
 function position(random: Random): Position {
-  const metres = () => (random() - 0.5) * 2e17; // the span of known space
+  const metres = () => (random() - 0.5) * 2e17; // the extent of known space
   return { x: metres(), y: metres(), z: metres() };
 }
 
@@ -56,7 +57,7 @@ function fillConstellations(universe: Universe, size: UniverseSize, random: Rand
   const count = Math.max(size.constellations, regions.length);
   for (let index = 0; index < count; index++) {
     const region = regions[index] ?? growing[index % growing.length];
-    if (!region) break; // a universe of special regions only
+    if (!region) break; // all regions are special ones
     const space = spaceOf(region.region_id);
     let id = next.get(space) ?? (space + 10) * 1_000_000 + 1; // region 10xxxxxx holds 20xxxxxx
     while (taken.has(id)) id++;
@@ -65,7 +66,7 @@ function fillConstellations(universe: Universe, size: UniverseSize, random: Rand
   }
 }
 
-/** How many systems each kind of space gets; what is left goes to known space. */
+/** How many systems each kind of space gets. Known space gets the rest. */
 function quotas(size: UniverseSize, spaces: ReadonlySet<number>): Map<number, number> {
   const small = size.systems < 1_000;
   const fixed: [number, number][] = small
@@ -128,7 +129,7 @@ function fillSystems(universe: Universe, size: UniverseSize, random: Random): vo
   }
 }
 
-/** Regions, constellations, systems and stations. */
+/** Adds regions, constellations, systems and stations. */
 export function fillMap(
   universe: Universe,
   size: UniverseSize,

@@ -17,7 +17,7 @@ export const STATUS_CACHE_MS = 30_000;
 export const META_CACHE_MS = 600_000;
 export const SCHEMATIC_CACHE_MS = 3_600_000;
 
-/** What an unknown id of each kind is answered with. */
+/** The error text for an unknown id of each kind. */
 const UNKNOWN: Record<Kind, string> = {
   types: 'Type not found!',
   groups: 'Group not found',
@@ -30,7 +30,7 @@ const UNKNOWN: Record<Kind, string> = {
   schematics: 'Schematic not found',
 };
 
-/** The packed static answers of a world, thrown away whenever its static data changes. */
+/** The packed static answers of a world, discarded whenever its static data changes. */
 const caches = new WeakMap<World, { version: number; bodies: Map<string, Body> }>();
 
 /** A packed answer, made once for each state of the static data. */
@@ -51,7 +51,7 @@ function staticContent(context: RouteContext, body: Body, length = DAY_MS): Cont
   return { status: 200, body, ...times, version };
 }
 
-/** A list of ids, in pages or whole. */
+/** Serves a list of ids, in pages or whole. */
 export function idList(kind: Kind, paged: boolean): Resolve {
   return (context, call) => {
     const { world } = context;
@@ -75,7 +75,7 @@ export function idList(kind: Kind, paged: boolean): Resolve {
   };
 }
 
-/** One row of static data. */
+/** Serves one row of static data. */
 export function detail(kind: Kind): Resolve {
   return (context, _call, id) => {
     const { world } = context;
@@ -86,7 +86,7 @@ export function detail(kind: Kind): Resolve {
         context,
         cached(world, `${kind}/${id}`, () => row),
       );
-    const { cycle_time, schematic_name } = row; // ESI knows no more of it
+    const { cycle_time, schematic_name } = row; // ESI returns no more of it
     const body = cached(world, `${kind}/${id}`, () => ({ cycle_time, schematic_name }));
     return staticContent(context, body, SCHEMATIC_CACHE_MS);
   };
@@ -97,9 +97,9 @@ export const status: Resolve = ({ activeFaults, now }, call) => {
   const times = periodicCacheTimes(now, STATUS_CACHE_MS);
   const minute = Math.floor(now / 60_000);
   const vip = activeFaults.take(['vip'], call) ? { vip: true } : {};
-  const start = new Date(Math.floor((now - DAILY_UPDATE_MS) / DAY_MS) * DAY_MS + DAILY_UPDATE_MS - 180_000); // up three minutes before
+  const start = new Date(Math.floor((now - DAILY_UPDATE_MS) / DAY_MS) * DAY_MS + DAILY_UPDATE_MS - 180_000); // the server starts three minutes earlier
   const body = packJson({
-    players: 20_000 + ((minute * 37) % 5_000), // an evening's number, moving from minute to minute
+    players: 20_000 + ((minute * 37) % 5_000), // an evening's number, changing every minute
     server_version: '3528119',
     start_time: `${start.toISOString().slice(0, 19)}Z`,
     ...vip,
@@ -107,7 +107,7 @@ export const status: Resolve = ({ activeFaults, now }, call) => {
   return { status: 200, body, ...times, version: `status.${times.lastModified.getTime()}` };
 };
 
-/** Dates of the API's contract, newest first. */
+/** The contract dates of the API, newest first. */
 const DATES = [
   '2026-08-18',
   '2026-07-21',
@@ -125,9 +125,10 @@ export const compatibilityDates: Resolve = ({ world, now }) => {
   return { status: 200, body, ...times, version: `dates.${times.lastModified.getTime()}` };
 };
 
-const STATUS_SINCE = '2025-11-06'; // the first contract with this route
+/** The first contract date with this route. */
+const STATUS_SINCE = '2025-11-06';
 
-/** `/meta/status`: every route is well. */
+/** `/meta/status`: every route works. */
 export function metaStatus(routes: () => readonly { template: string; method?: 'POST' }[]): Resolve {
   return ({ world }, call) => {
     const date = compatibilityDate(call) ?? '';

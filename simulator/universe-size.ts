@@ -1,4 +1,4 @@
-/** How many rows of each kind a universe gets. */
+/** How many rows of each kind a universe has. */
 export interface UniverseSize {
   types: number;
   groups: number;
@@ -11,7 +11,7 @@ export interface UniverseSize {
   corporations: number;
 }
 
-/** Enough of each kind for joins; tests start in milliseconds. */
+/** Enough of each kind for joins; a test starts in milliseconds. */
 export const SMALL: UniverseSize = {
   types: 300,
   groups: 15,

@@ -2,7 +2,7 @@ import { between, pick, word, type Random } from './random.ts';
 import type { StationRow, SystemRow, Universe } from './esi-rows.ts';
 import type { UniverseSize } from './universe-size.ts';
 
-/** The hubs' best-known stations: system, real id, planet, moon, owner and what happens there. */
+/** The hubs' best-known stations: system, real id, planet, moon, owner and operation. */
 const HUB_STATIONS: Record<number, readonly [number, number, number | undefined, string, string]> = {
   30000142: [60003760, 4, 4, 'Caldari Navy', 'Assembly Plant'],
   30002187: [60008494, 8, undefined, 'Emperor Family', 'Academy'],
@@ -56,7 +56,7 @@ interface Site {
   operation: number;
 }
 
-/** The name is put together as the SDE's readers do it, so both sources agree. */
+/** Adds a station. Its name is composed as readers of the static data compose it, so both sources agree. */
 function addStation(universe: Universe, site: Site, random: Random): void {
   const useOperationName = random() < 0.9 || site.system.system_id in HUB_STATIONS;
   const corporation = universe.corporations.get(site.corporation) as string;
@@ -98,7 +98,7 @@ function hubSite(system: SystemRow, universe: Universe): Site | undefined {
   return { id, system, planet, moon, corporation: owner, operation: TRADES.indexOf(trade) + 1 };
 }
 
-/** Stations stand in known space and, one of them, in the region of the PLEX market. */
+/** Adds stations in known space and one in the region of the PLEX market. */
 export function fillStations(universe: Universe, size: UniverseSize, random: Random): void {
   fillOwners(universe, size, random);
   const systems = [...universe.systems.values()].filter(
@@ -110,7 +110,7 @@ export function fillStations(universe: Universe, size: UniverseSize, random: Ran
     if (site) addStation(universe, site, random);
   }
   const plex = systems.find((system) => system.system_id >= 30_100_000); // the block of the PLEX region
-  let next = 60_000_004; // the lowest station id seen
+  let next = 60_000_004; // the lowest station id observed
   for (let index = 0; universe.stations.size < size.stations; index++) {
     const spread = systems[(index * 7) % systems.length] as SystemRow; // 7 steps over neighbours
     const system = index === 0 && plex ? plex : spread;

@@ -20,7 +20,7 @@ import type { HistoryRow, Order, Price } from './esi-rows.ts';
 import { StaticData } from './static-data.ts';
 import { createUniverse } from './create-universe.ts';
 
-/** What a world is made of; see SimulatorOptions. */
+/** The options of a world, see SimulatorOptions. */
 export interface WorldOptions {
   seed: number;
   clock: Clock;
@@ -28,19 +28,20 @@ export interface WorldOptions {
   cacheSeconds: number;
   churn: number;
   universe: 'small' | 'full';
-  /** The longest that anything of owners is cached. */
+  /** The longest cache time for data of owners. */
   ownerCacheSeconds: number;
 }
 
-const UNTRADABLE = 61; // every 61st id: one or two of a hundred, spread over all groups
+/** Every 61st id is untradable: one or two of a hundred, spread over all groups. */
+const UNTRADABLE = 61;
 
-/** The simulated game: tests change it, the server shows it. */
+/** The simulated game. Tests change it, the server serves it. */
 export class World extends StaticData {
   readonly priceList: PriceList;
   readonly histories: Histories;
   readonly industry: Industry;
   readonly allowances: Allowances;
-  /** Published types in a market group that history refuses all the same; a test may add some. */
+  /** Published types in a market group that history refuses nevertheless. A test may add some. */
   readonly untradable: Set<number>;
   readonly #options: WorldOptions;
   readonly #books = new Map<number, OrderBook>();
@@ -71,7 +72,7 @@ export class World extends StaticData {
     return this.#options.ownerCacheSeconds;
   }
 
-  /** The region's market; made when it is first needed. Throws for a region that does not exist. */
+  /** The region's market, made when it is first needed. Throws for a region that does not exist. */
   book(regionId: number): OrderBook {
     const known = this.#books.get(regionId);
     if (known) return known;
@@ -79,7 +80,7 @@ export class World extends StaticData {
     if (index < 0) throw new Error(`The simulated universe has no region ${regionId}.`);
     const { seed, clock, cacheSeconds, regions } = this.#options;
     const maker = createOrderMaker(this.universe, regionId, index, seed);
-    // Half of the cache time is always left after a start, so that short tests see no turn of its own.
+    // Half of the cache time is always left after a start, so that no snapshot expires in a short test.
     const phase = between(createRandom(mixSeed(seed, regionId + 1)), 0, Math.floor((cacheSeconds - 1) / 2));
     const book = createOrderBook(maker, regions[regionId] ?? 0, clock.now(), phase * 1_000, this.#cacheMs);
     this.#books.set(regionId, book);
@@ -90,12 +91,12 @@ export class World extends StaticData {
     return this.#options.cacheSeconds * 1_000;
   }
 
-  /** The live rows, which the next snapshot shows. Change them through the methods below. */
+  /** The live rows, which the next snapshot shows. They are changed by the methods below. */
   orders(regionId: number): readonly Order[] {
     return this.book(regionId).live;
   }
 
-  /** What is served now (or was until Expires, when nobody has asked since). */
+  /** The snapshot that is served now, or was until Expires if nothing has been requested since. */
   snapshot(regionId: number): Snapshot {
     return currentSnapshot(this.book(regionId));
   }
@@ -125,14 +126,14 @@ export class World extends StaticData {
     return (live[index] = { ...row, ...patch });
   }
 
-  /** A new snapshot now, before Expires if need be: of one region, or of all that have orders. */
+  /** Takes a new snapshot now, even before Expires: of one region, or of all that have orders. */
   takeSnapshot(regionId?: number): void {
     const ids = regionId === undefined ? Object.keys(this.#options.regions).map(Number) : [regionId];
     for (const id of ids)
       takeBookSnapshot(this.book(id), this.#options.clock.now(), this.#churn, this.#cacheMs);
   }
 
-  /** What a request does before it is answered. */
+  /** Takes a new snapshot if the current one has expired, before a request is answered. */
   takeDueSnapshot(regionId: number): void {
     takeDueBookSnapshot(this.book(regionId), this.#options.clock.now(), this.#churn, this.#cacheMs);
   }
@@ -142,13 +143,13 @@ export class World extends StaticData {
     if (now >= this.priceList.expires.getTime()) takePriceSnapshot(this.priceList, now);
   }
 
-  /** The share of rows changed at each turn: of all regions, or of one (0 stops it there). */
+  /** Sets the share of rows that changes in each snapshot: of all regions, or of one (0 stops the churn there). */
   setChurn(share: number, regionId?: number): void {
     if (regionId === undefined) this.#churn = share;
     else this.book(regionId).churn = share;
   }
 
-  /** Makes all pages of a region (or of all) now instead of at the first request. */
+  /** Packs all pages of a region, or of all regions, now instead of at the first request. */
   warm(regionId?: number): void {
     const ids = regionId === undefined ? Object.keys(this.#options.regions).map(Number) : [regionId];
     for (const book of ids.map((id) => this.book(id))) {
@@ -156,7 +157,7 @@ export class World extends StaticData {
     }
   }
 
-  /** The live prices, which the next turn shows. */
+  /** The live prices, which the next snapshot shows. */
   prices(): readonly Price[] {
     return this.priceList.live;
   }
@@ -165,12 +166,12 @@ export class World extends StaticData {
     changePrices(this.priceList, share, this.#priceRandom);
   }
 
-  /** New prices now, even before Expires. */
+  /** Takes a new snapshot of the prices now, even before Expires. */
   takePriceSnapshot(): void {
     takePriceSnapshot(this.priceList, this.#options.clock.now());
   }
 
-  /** Known space, the PLEX market, and wherever a test has put orders. */
+  /** Known space, the PLEX market, and every region with orders from the options. */
   hasMarket(regionId: number): boolean {
     return [10, 19].includes(Math.floor(regionId / 1e6)) || regionId in this.#options.regions;
   }
@@ -180,22 +181,22 @@ export class World extends StaticData {
     return this.histories.rows(regionId, typeId);
   }
 
-  /** A late correction of a day (as `2026-08-01`) that is shown, or a day that had none; served at once. */
+  /** Corrects a day that is served (for example `2026-08-01`), or adds one that had no trade. It is served at once. */
   correctHistory(regionId: number, typeId: number, date: string, patch: Partial<HistoryRow>): HistoryRow {
     return this.histories.correct(regionId, typeId, date, patch);
   }
 
-  /** New cost indices now, even before Expires. */
+  /** Makes new cost indices now, even before Expires. */
   takeIndustrySnapshot(): void {
     this.industry.turn();
   }
 
-  /** Another size or window for a bucket: headers, refusals and the description follow. */
+  /** Changes the size or window of a bucket; headers, refusals and the description follow. */
   setBucket(group: string, change: Partial<Bucket>): void {
     this.allowances.set(group, change);
   }
 
-  /** Another program on the same address spends tokens of a group, or makes `errors`. */
+  /** Spends tokens of a group, or makes `errors`, as another program on the same address does. */
   spendElsewhere(group: string, tokens: number): void {
     this.allowances.spendElsewhere(group, tokens);
   }

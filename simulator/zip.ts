@@ -7,10 +7,10 @@ export interface ZipEntry {
 }
 
 const DEFLATE = 8;
-const VERSION = 20; // 2.0, the first with deflate
+const VERSION = 20; // 2.0, the first version with deflate
 const DOS_DATE = 0x5821; // 2024-01-01: a fixed date keeps equal contents equal
 
-/** The fields that the local header and the central directory have in common. */
+/** The fields that the local header and the central directory share. */
 function commonFields(entry: ZipEntry, packed: Buffer): Buffer {
   const fields = Buffer.alloc(26);
   fields.writeUInt16LE(VERSION, 0);
@@ -25,14 +25,14 @@ function commonFields(entry: ZipEntry, packed: Buffer): Buffer {
   return fields;
 }
 
-/** A deflated zip archive (no zip64: the simulated files stay far below 4 GB). */
+/** Makes a deflated zip archive, without zip64: the simulated files stay far below 4 GB. */
 export function makeZip(entries: readonly ZipEntry[]): Buffer {
   const files: Buffer[] = [];
   const directory: Buffer[] = [];
   let offset = 0;
   for (const entry of entries) {
     const name = Buffer.from(entry.name);
-    const packed = deflateRawSync(entry.data, { level: 1 }); // speed before size: it is made at run time
+    const packed = deflateRawSync(entry.data, { level: 1 }); // fast rather than small: the archive is made at run time
     const fields = commonFields(entry, packed);
     files.push(Buffer.from('PK\u0003\u0004'), fields, name, packed);
     const tail = Buffer.alloc(14); // comment length, disk, attributes: all zero, then the offset

@@ -3,18 +3,31 @@ import { AssetTable } from './asset-table.ts';
 import type { Catalog } from './catalog.ts';
 import type { AssetRow } from './owner-rows.ts';
 
-/** Where something lies. */
+/** The place of an asset. */
 export type Place = Pick<AssetRow, 'location_id' | 'location_type' | 'location_flag'>;
 
-const FIRST_ITEM = 1_040_000_000_000; // above all structures
-const ITEMS_AN_OWNER = 50_000_000; // room for six million items 8 apart
-const CUSTOMS_OFFICE = 1_028_000_000_000; // an id that nothing resolves
-export const SAFETY = 2_004; // the place of things in asset safety that wait to be delivered
+/** Above all structures. */
+const FIRST_ITEM = 1_040_000_000_000;
+
+/** Room for six million items 8 apart. */
+const ITEMS_AN_OWNER = 50_000_000;
+
+/** An id that no route resolves. */
+const CUSTOMS_OFFICE = 1_028_000_000_000;
+
+/** The location of assets in asset safety that wait for delivery. */
+export const SAFETY = 2_004;
+
 export const WRAP_TYPE = 60;
 const OFFICE_TYPE = 27;
-const HOMES = 6; // stations of one owner
+
+/** Stations of one owner. */
+const HOMES = 6;
+
 const ITEMS_AN_OFFICE = 500;
-const OFFICES = 20; // at most
+
+/** The most offices of a corporation. */
+const OFFICES = 20;
 
 const FITTING_SLOTS = [
   'HiSlot0',
@@ -28,7 +41,7 @@ const FITTING_SLOTS = [
 ];
 const CARGO_HOLDS = ['Cargo', 'Cargo', 'DroneBay'];
 
-/** What an owner has, by how often one sees it: mostly stacks in hangars. */
+/** What an owner has, by observed frequency: mostly stacks in hangars. */
 const MIX = [
   ['stack', 60],
   ['copy', 8],
@@ -40,10 +53,10 @@ const MIX = [
 ] as const;
 type Kind = (typeof MIX)[number][0];
 
-/** Every kind once, so that also a small owner has it. */
+/** Every kind once, so that a small owner has all of them. */
 const FIRST: readonly Kind[] = ['ship', 'container', 'copy', 'wrap', 'space', 'customs', 'stack', 'ship'];
 
-/** How ESI speaks of a place, by its id. */
+/** The place for a location id, in ESI's terms. */
 function placeAt(location_id: number): Place {
   const block = Math.floor(location_id / 1e6);
   const location_type =
@@ -51,7 +64,7 @@ function placeAt(location_id: number): Place {
   return { location_id, location_type, location_flag: 'Hangar' };
 }
 
-/** Makes the assets of one owner: the same seed makes the same ones. */
+/** Makes the assets of one owner. The same seed makes the same assets. */
 export class AssetMaker {
   readonly random: Random;
   readonly #catalog: Catalog;
@@ -60,10 +73,10 @@ export class AssetMaker {
   #nextItem: number;
   #table = new AssetTable();
   #room = 0;
-  /** While every kind is made once, chance does not decide. */
+  /** True while every kind is made once: no choice is random then. */
   #sampling = true;
 
-  /** `slot` numbers the owners: each has item ids of its own. */
+  /** `slot` numbers the owners, so that each has item ids of its own. */
   constructor(catalog: Catalog, owner: { id: number; slot: number; isCorporation: boolean }, seed: number) {
     this.#catalog = catalog;
     this.#isCorporation = owner.isCorporation;
@@ -77,7 +90,7 @@ export class AssetMaker {
       this.#roots.push({ location_id: id, location_type: 'item', location_flag: 'Hangar' });
   }
 
-  /** So many rows, never a thing without what it lies in. */
+  /** Makes this many rows. Every asset in a container, ship or office comes with what contains it. */
   make(count: number): AssetTable {
     this.#table = new AssetTable();
     this.#room = count;
@@ -90,7 +103,7 @@ export class AssetMaker {
     return this.#table;
   }
 
-  /** A single row that may stand anywhere. What is given is not made up: a million rows are a matter of seconds. */
+  /** Makes a single row. Given fields are not generated, because a million rows have to be made in seconds. */
   one(given: Partial<AssetRow> = {}): AssetRow {
     this.#nextItem += between(this.random, 1, 15); // 8 on average, see ITEMS_AN_OWNER
     const place = given.location_id === undefined ? this.root() : placeAt(given.location_id);
@@ -131,7 +144,7 @@ export class AssetMaker {
     return this.#put({ ...place, is_singleton: true, quantity: 1, type_id });
   }
 
-  /** A corporation's things lie in offices; one office is impounded, and deliveries wait outside. */
+  /** Puts a corporation's assets in offices. One office is impounded, and deliveries are outside of offices. */
   #rentOffices(count: number): void {
     const places = this.#roots.splice(0);
     const wanted = Math.min(places.length, OFFICES, 3 + Math.floor(count / ITEMS_AN_OFFICE));
@@ -186,7 +199,7 @@ export class AssetMaker {
       this.#addContainer(this.#inside(activeFaults, 'AutoFit'), false);
   }
 
-  /** What a structure that is gone has left: still on its way, or delivered to a station. */
+  /** Adds what a destroyed structure leaves: in transit, or delivered to a station. */
   #addWrap(): void {
     const { stations } = this.#catalog;
     const place: Place =

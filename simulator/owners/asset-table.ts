@@ -2,12 +2,17 @@ import { between, type Random } from '../random.ts';
 import type { RowSet } from '../row-set.ts';
 import type { AssetRow } from './owner-rows.ts';
 
-const FIRST_SIZE = 64; // rows; doubled whenever it is full
+/** Rows; doubled whenever the table is full. */
+const FIRST_SIZE = 64;
+
 const TYPES = ['station', 'solar_system', 'item', 'other'] as const;
-const SINGLETON = 4; // the bits above the location's type
+
+/** The bits above the location type. */
+const SINGLETON = 4;
+
 const COPY = 8;
 
-/** The names of flags, shared by all tables: an owner uses some twenty of the 150. */
+/** The names of flags, shared by all tables. An owner uses some twenty of the 150. */
 const flagNames: string[] = [];
 const flagNumbers = new Map<string, number>();
 
@@ -95,7 +100,7 @@ export class AssetTable implements RowSet<AssetRow> {
     });
   }
 
-  /** Where items with these ids stand; a look at every row, which is a hundredth of a second for a million. */
+  /** The indices of items with these ids. It reads every row, which takes a hundredth of a second for a million. */
   find(ids: ReadonlySet<number>): number[] {
     const { item } = this.#columns;
     const found: number[] = [];
@@ -103,7 +108,7 @@ export class AssetTable implements RowSet<AssetRow> {
     return found;
   }
 
-  /** Where things lie in something. */
+  /** The indices of items in these locations. */
   within(places: ReadonlySet<number>): number[] {
     const { location } = this.#columns;
     const found: number[] = [];
@@ -116,13 +121,13 @@ export class AssetTable implements RowSet<AssetRow> {
     return this.#columns.item[index] as number;
   }
 
-  /** Takes a row away and puts the last one in its place: pages have no gaps. */
+  /** Removes a row and puts the last one in its place, because pages have no gaps. */
   removeAt(index: number): void {
     this.length--;
     for (const name of NAMES) this.#columns[name][index] = this.#columns[name][this.length] as number;
   }
 
-  /** A table of its own, without room to spare. */
+  /** A copy without spare capacity. */
   copy(): AssetTable {
     const table = new AssetTable();
     const columns = columnsOf(Math.max(this.length, FIRST_SIZE));
@@ -132,7 +137,7 @@ export class AssetTable implements RowSet<AssetRow> {
     return table;
   }
 
-  /** ESI lists assets in no order that anybody knows. */
+  /** Puts the rows in a random order, because ESI lists assets in no known order. */
   shuffle(random: Random): void {
     for (let last = this.length - 1; last > 0; last--) this.#swap(last, between(random, 0, last));
   }

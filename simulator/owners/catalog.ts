@@ -2,14 +2,14 @@ import type { Universe } from '../esi-rows.ts';
 import { structureId } from '../order-maker.ts';
 import { CONTAINER_GROUPS, SHIP_CATEGORY } from '../universe-asset-types.ts';
 
-/** What owners' things are made of and where they can be. */
+/** The types that owners' assets have and the places where they can be. */
 export interface Catalog {
   ships: number[];
   containers: number[];
-  /** Whatever has a market. */
+  /** Types with a market. */
   marketTypes: number[];
   stations: number[];
-  /** Those of the options, and some that nobody may look into. */
+  /** Those of the options, and some that no character has access to. */
   structures: number[];
   systems: number[];
   regionOf(locationId: number): number;
@@ -17,7 +17,8 @@ export interface Catalog {
   isNameable(typeId: number): boolean;
 }
 
-const CLOSED = 5; // structures of strangers that things are left in
+/** Structures of other owners that contain assets. */
+const CLOSED = 5;
 
 function typesOf(universe: Universe, accept: (groupId: number, categoryId: number) => boolean): number[] {
   const groups = new Set(

@@ -4,15 +4,24 @@ import { between, createRandom, mixSeed, pick, type Random } from '../random.ts'
 import type { Catalog } from './catalog.ts';
 import type { JobRow } from './owner-rows.ts';
 
-const FIRST_JOB = 651_000_000; // a number of 2026
+/** A number of 2026. */
+const FIRST_JOB = 651_000_000;
+
 const JOBS_AN_OWNER = 100_000;
-const FIRST_BLUEPRINT = 1_039_000_000_000; // below the items of owners
-const COMPLETED_MS = 90 * DAY_MS; // ESI shows no more of it
-const DONE_SHARE = 0.5; // of the open ones: how many delivered ones there are at the start
+
+/** Below the items of owners. */
+const FIRST_BLUEPRINT = 1_039_000_000_000;
+
+/** ESI lists completed jobs for 90 days. */
+const COMPLETED_MS = 90 * DAY_MS;
+
+/** The number of delivered jobs at the start, as a share of the open ones. */
+const DONE_SHARE = 0.5;
+
 const OPEN = new Set(['active', 'paused', 'ready']);
 const ACTIVITIES = [1, 3, 4, 5, 8, 9]; // manufacturing, both researches, copying, invention, reactions
 
-/** Whose jobs they are. */
+/** The owner of jobs. */
 export interface JobOwner {
   id: number;
   slot: number;
@@ -33,9 +42,9 @@ export class Jobs {
     this.#owner = owner;
     this.#random = createRandom(mixSeed(mixSeed(seed, 22), owner.id));
     this.#nextId = FIRST_JOB + owner.slot * JOBS_AN_OWNER;
-    const day = Math.floor(now / DAY_MS) * DAY_MS; // worlds of one day are alike
+    const day = Math.floor(now / DAY_MS) * DAY_MS; // two worlds of one day are alike
     for (let index = 0; index < count; index++) {
-      // Two or three days under way, so that none is done today by itself; every eighth is paused.
+      // Started at most a day ago and three days long, so that none is finished today; every eighth is paused.
       const job = this.start(day - between(this.#random, 3_600, 86_400) * 1_000, { duration: 3 * 86_400 });
       if (index % 8 === 7) this.change(job.job_id, { status: 'paused', pause_date: isoSeconds(day) });
     }
@@ -90,7 +99,7 @@ export class Jobs {
     return this.change(jobId, { status: 'delivered', successful_runs: runs, ...completed });
   }
 
-  /** It is as if it had never been. */
+  /** Removes a job as if it had never existed. */
   forget(jobId: number): void {
     this.change(jobId, {});
     this.list.splice(
@@ -99,7 +108,7 @@ export class Jobs {
     );
   }
 
-  /** What ESI shows: what is under way, and on request what was done within 90 days. */
+  /** The jobs that ESI lists: the open ones, and on request those completed within 90 days. */
   listAt(now: number, withCompleted: boolean): JobRow[] {
     const oldest = isoSeconds(now - COMPLETED_MS);
     for (const [index, row] of this.list.entries())

@@ -5,7 +5,9 @@ import type { AssetTable } from './asset-table.ts';
 import type { Catalog } from './catalog.ts';
 import type { AssetRow } from './owner-rows.ts';
 
-const UNNAMED = 'None'; // what ESI answers for things without a name
+/** What ESI returns for items without a name. */
+const UNNAMED = 'None';
+
 const NOWHERE: Position = { x: 0, y: 0, z: 0 };
 
 /** The live assets of one owner. */
@@ -29,7 +31,7 @@ export class Assets {
     return row;
   }
 
-  /** Takes an item away with everything in it; tells how many rows that were. */
+  /** Removes an item with everything in it and returns the number of rows. */
   remove(itemId: number): number {
     this.#indexOf(itemId);
     return this.#removeAll(new Set([itemId]));
@@ -42,7 +44,7 @@ export class Assets {
     return row;
   }
 
-  /** A share of the rows changes: half get another quantity, a quarter moves, and the rest goes while others come. */
+  /** Changes a share of the rows: half get another quantity, a quarter moves, and the rest is replaced by others. */
   churn(share: number): void {
     const { random } = this.#maker;
     const gone = new Set<number>();
@@ -59,7 +61,7 @@ export class Assets {
     for (let left = removed; left > 0; left--) this.add();
   }
 
-  /** A share of the rows is gone without a trace, as when an answer lacks them. */
+  /** Removes a share of the rows at random, as when an answer lacks them. */
   lose(share: number): void {
     const { random } = this.#maker;
     for (let index = this.table.length - 1; index >= 0; index--)
@@ -78,7 +80,7 @@ export class Assets {
     return valid ? ids.map((item_id) => ({ item_id, name: this.#nameOf(item_id) })) : undefined;
   }
 
-  /** Undefined when one of the ids is no item of the owner. Only what floats in space is anywhere. */
+  /** Undefined when one of the ids is no item of the owner. Only items in space have a position. */
   locationsOf(ids: readonly number[]): { item_id: number; position: Position }[] | undefined {
     return this.#rowsOf(ids)?.map(({ item_id, location_type }) => ({
       item_id,
@@ -86,7 +88,7 @@ export class Assets {
     }));
   }
 
-  /** Whole things go elsewhere; what is fitted or packed stays where it is. */
+  /** Only items in hangars move; what is fitted or packed stays. */
   #moved(row: AssetRow): Partial<AssetRow> {
     return /^(Hangar|CorpSAG\d)$/.test(row.location_flag) ? this.#maker.root() : {};
   }
@@ -98,7 +100,7 @@ export class Assets {
     return rows.size === new Set(ids).size ? ids.map((id) => rows.get(id) as AssetRow) : undefined;
   }
 
-  /** Two of three have a name, the same in every run. */
+  /** Two of three items have a name, the same in every run. */
   #nameOf(itemId: number): string {
     const known = this.#names.get(itemId);
     if (known !== undefined) return known;
@@ -109,7 +111,7 @@ export class Assets {
 
   #positionOf(itemId: number): Position {
     const random = createRandom(mixSeed(this.#seed, itemId));
-    const metres = () => (random() - 0.5) * 4e12; // across a solar system
+    const metres = () => (random() - 0.5) * 4e12; // the extent of a solar system
     return { x: metres(), y: metres(), z: metres() };
   }
 
@@ -120,7 +122,7 @@ export class Assets {
       layer = new Set(inside.filter((id) => !gone.has(id)));
       for (const id of layer) gone.add(id);
     }
-    const found = this.table.find(gone).sort((a, b) => b - a); // from the end, so no row is moved that has to go
+    const found = this.table.find(gone).sort((a, b) => b - a); // from the end, so that no remaining index shifts
     for (const index of found) this.table.removeAt(index);
     return found.length;
   }

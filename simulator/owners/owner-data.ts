@@ -9,9 +9,10 @@ import type { OwnerRegistry } from './owner-registry.ts';
 import { LEAST_DEALS, WalletMaker } from './wallet-maker.ts';
 import { dealId, entryId, type Wallet } from './wallet.ts';
 
-export const DIVISIONS = 7; // a corporation's wallets and hangars
+/** A corporation has seven wallets and hangars. */
+export const DIVISIONS = 7;
 
-/** What one owner has: each part is made when it is first needed. */
+/** The data of one owner. Each part is made when it is first needed. */
 interface DataOfOwner {
   assets?: Assets;
   orders?: Orders;
@@ -78,13 +79,13 @@ export class OwnerData {
     return wallet;
   }
 
-  /** The wallets that somebody has looked at; the first one always. */
+  /** The wallets that have been read so far, and always the first one. */
   openWallets(ownerId: number): Wallet[] {
     this.wallet(ownerId);
     return [...this.#chest(ownerId).wallets.values()];
   }
 
-  /** Ids for what happens now: above all that these wallets hold, and given once only. */
+  /** New ids for what happens now: above all ids in these wallets, and never used twice. */
   nextIds(now: number, wallets: readonly Wallet[]): { journalId: number; transactionId: number } {
     const { journalId, transactionId } = this.#lastIds;
     this.#lastIds = {
@@ -113,7 +114,7 @@ export class OwnerData {
     });
   }
 
-  /** The neighbour at a place, if both were there from the start. */
+  /** The owner in a slot, if both it and the owner of the other slot exist from the start. */
   #founder(slot: number, place: number): number | undefined {
     const { order, initialCount } = this.#registry;
     return Math.max(slot, place) < initialCount ? order[place] : undefined;
@@ -134,7 +135,7 @@ export class OwnerData {
   }
 
   #chest(ownerId: number): DataOfOwner {
-    this.#counts(ownerId); // throws for strangers
+    this.#counts(ownerId); // throws for an unknown owner
     const chest = this.#dataByOwner.get(ownerId) ?? { wallets: new Map<number, Wallet>() };
     this.#dataByOwner.set(ownerId, chest);
     return chest;

@@ -1,10 +1,10 @@
-/** A character, and how much of everything it has. Numbers that are not given are small. */
+/** A character and the number of its rows. Numbers that are not given are small. */
 export interface CharacterOptions {
   id: number;
   name?: string;
-  /** Default: the first corporation. One that is not listed is made. */
+  /** Default: the first corporation. A corporation that is not listed is created. */
   corporationId?: number;
-  /** As ESI names them, e.g. `Director`, `Accountant`. Default none. */
+  /** ESI's names, for example `Director`, `Accountant`. Default: none. */
   roles?: string[];
   /** Rows of each kind. */
   assets?: number;
@@ -12,7 +12,7 @@ export interface CharacterOptions {
   transactions?: number;
   orders?: number;
   jobs?: number;
-  /** ISK, with two decimals; the journal ends with it. */
+  /** ISK, with two decimals. The journal ends with it. */
   balance?: number;
 }
 
@@ -38,7 +38,7 @@ export interface StructureOptions {
   /** Default: the first corporation. */
   ownerId?: number;
   typeId?: number;
-  /** The characters that may see it; `public` is everybody, and the public list names it. Default: nobody. */
+  /** The characters with access. `public` gives everybody access, and the public list has the structure. Default: nobody. */
   acl?: number[] | 'public';
 }
 
@@ -46,11 +46,11 @@ export interface OwnerOptions {
   characters?: CharacterOptions[];
   corporations?: CorporationOptions[];
   structures?: StructureOptions[];
-  /** The longest that anything of owners is cached, for demos and benches. Default: ESI's own times. */
+  /** The longest cache time for data of owners, for demos and benches. Default: ESI's own times. */
   cacheSeconds?: number;
 }
 
-/** What a director of the default corporation can do: ESI lists each role by name. */
+/** The roles of a director of the default corporation: ESI lists each role by name. */
 export const DIRECTOR_ROLES: readonly string[] = [
   'Accountant',
   'Director',
@@ -59,12 +59,15 @@ export const DIRECTOR_ROLES: readonly string[] = [
   'Trader',
 ];
 
-/** The first ids that `--characters` and `--corporations` count from, and those of the default characters. */
+/** The ids that `--characters` and `--corporations` count from, and those of the default owners. */
 export const FIRST_CHARACTER = 90_000_001;
-export const FIRST_CORPORATION = 98_000_001;
-const FIRST_STRUCTURE = 1_035_000_000_001; // between the ids of other structures and those of items
 
-/** Who is there when nobody else is asked for. */
+export const FIRST_CORPORATION = 98_000_001;
+
+/** Between the ids of other structures and those of items. */
+const FIRST_STRUCTURE = 1_035_000_000_001;
+
+/** The owners if the options name none. */
 export const DEFAULT_OWNERS = {
   characters: [
     {
@@ -83,7 +86,7 @@ export const DEFAULT_OWNERS = {
   ],
 } satisfies OwnerOptions;
 
-/** Rows where the options say nothing: enough for every kind of row, and little enough for a thousand characters. */
+/** The number of rows by default: enough for every kind of row, and few enough for a thousand characters. */
 export const DEFAULT_COUNTS = {
   character: { assets: 120, journal: 60, transactions: 20, orders: 8, jobs: 6 },
   corporation: { assets: 300, journal: 30, transactions: 8, orders: 12, jobs: 8 },

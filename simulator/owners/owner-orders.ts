@@ -4,21 +4,27 @@ import { between, createRandom, mixSeed, pick, type Random } from '../random.ts'
 import type { Catalog } from './catalog.ts';
 import type { OwnerOrderRow } from './owner-rows.ts';
 
-const FIRST_ORDER = 7_100_000_000; // above all orders of the simulated markets
-const ORDERS_AN_OWNER = 1_000_000;
-const HISTORY_MS = 90 * DAY_MS; // ESI shows no more of it
-const DONE_SHARE = 0.5; // of the open ones: how many the history starts with
+/** Above all orders of the simulated markets. */
+const FIRST_ORDER = 7_100_000_000;
 
-/** Whose orders they are. */
+const ORDERS_AN_OWNER = 1_000_000;
+
+/** ESI lists the order history for 90 days. */
+const HISTORY_MS = 90 * DAY_MS;
+
+/** The number of orders in the history at the start, as a share of the open ones. */
+const DONE_SHARE = 0.5;
+
+/** The owner of orders. */
 export interface OrderOwner {
   id: number;
   slot: number;
   isCorporation: boolean;
-  /** Who issues a corporation's orders. */
+  /** The characters that issue a corporation's orders. */
   issuers: readonly number[];
 }
 
-/** The orders of one owner: open ones, and those that were cancelled or have expired. */
+/** The orders of one owner: open, cancelled and expired ones. */
 export class Orders {
   readonly open: OwnerOrderRow[] = [];
   readonly done: { row: OwnerOrderRow; at: number }[] = [];
@@ -32,7 +38,7 @@ export class Orders {
     this.#owner = owner;
     this.#random = createRandom(mixSeed(mixSeed(seed, 21), owner.id));
     this.#nextId = FIRST_ORDER + owner.slot * ORDERS_AN_OWNER;
-    const day = Math.floor(now / DAY_MS) * DAY_MS; // worlds of one day are alike
+    const day = Math.floor(now / DAY_MS) * DAY_MS; // two worlds of one day are alike
     const ago = () => day - Math.floor(this.#random() * 80 * 86_400) * 1_000; // within the usual 90 days
     for (let left = count; left > 0; left--) this.open.push(this.#make(ago()));
     for (let left = Math.floor(count * DONE_SHARE); left > 0; left--) {
@@ -47,7 +53,7 @@ export class Orders {
     return row;
   }
 
-  /** A part is traded. Default: half of what is left. */
+  /** Trades a part of an order. Default: half of what is left. */
   partFill(orderId: number, quantity?: number): OwnerOrderRow {
     const index = this.#indexOf(orderId);
     const row = this.open[index] as OwnerOrderRow;
@@ -59,12 +65,12 @@ export class Orders {
     return (this.open[index] = { ...row, volume_remain: left, ...escrow });
   }
 
-  /** The order is in neither route any more. */
+  /** Removes the order: neither route lists it. */
   fill(orderId: number): void {
     this.open.splice(this.#indexOf(orderId), 1);
   }
 
-  /** The order goes over to the history. */
+  /** Moves the order to the history. */
   end(orderId: number, state: 'cancelled' | 'expired', now: number): void {
     const [row] = this.open.splice(this.#indexOf(orderId), 1);
     this.done.push({ row: { ...(row as OwnerOrderRow), state }, at: now });

@@ -15,10 +15,10 @@ import {
   universeName,
 } from './public-entities.ts';
 
-/** How many rows of each kind an owner begins with. */
+/** The number of rows of each kind that an owner starts with. */
 export interface Counts {
   assets: number;
-  /** Of each wallet. */
+  /** Rows of each wallet. */
   journal: number;
   transactions: number;
   orders: number;
@@ -48,10 +48,12 @@ export interface Structure {
   acl: Set<number> | 'public';
 }
 
-const JITA = 30_000_142; // The Forge's hub, in every simulated universe with that region
-const ASTRAHUS = 35_832; // the most common structure
+const JITA = 30_000_142; // The Forge's hub, which exists in every simulated universe with that region.
 
-/** What options say of it. */
+/** The most common structure. */
+const ASTRAHUS = 35_832;
+
+/** The counts that the options give. */
 type Given = { [K in keyof Counts]?: Counts[K] | undefined };
 
 const countsOf = (few: Omit<Counts, 'balance'>, given: Given): Counts => ({
@@ -63,15 +65,15 @@ const countsOf = (few: Omit<Counts, 'balance'>, given: Given): Counts => ({
   balance: given.balance,
 });
 
-/** Who and what there is. */
+/** The characters, corporations and structures. */
 export class OwnerRegistry {
   readonly characters = new Map<number, Character>();
   readonly corporations = new Map<number, Corporation>();
   readonly structures = new Map<number, Structure>();
   readonly counts = new Map<number, Counts>();
-  /** All owners in their order; their places number their ids. */
+  /** All owners in order. The position of an owner determines its ids. */
   readonly order: number[] = [];
-  /** How many were there from the start: only those have traded with each other. */
+  /** The number of owners at the start. Only those have traded with each other. */
   readonly initialCount: number;
   readonly home: number;
   readonly #universe: Universe;
@@ -102,7 +104,7 @@ export class OwnerRegistry {
     return [...this.characters.values()].filter((member) => member.corporationId === corporationId);
   }
 
-  /** Any character: one of the owners, or one that only the public routes know. */
+  /** Any character: an owner, or one that only the public routes have. */
   character(id: number): Character | undefined {
     const known = this.characters.get(id);
     if (known || !isOtherCharacter(id)) return known;
@@ -114,7 +116,7 @@ export class OwnerRegistry {
     };
   }
 
-  /** Any corporation, NPCs' included. */
+  /** Any corporation, including those of NPCs. */
   corporation(id: number): Corporation | undefined {
     const known = this.corporations.get(id);
     if (known) return known;
@@ -123,7 +125,7 @@ export class OwnerRegistry {
     return { id, name: npc ?? nameFor(this.#seed, id), ticker: `S${id % OTHER_ENTITIES.count}` };
   }
 
-  /** As `/universe/names` puts it. */
+  /** The entry of `/universe/names` for an id. */
   named(id: number): { category: string; id: number; name: string } | undefined {
     const character = this.character(id);
     if (character) return { category: 'character', id, name: character.name };
@@ -132,12 +134,12 @@ export class OwnerRegistry {
     return universeName(this.#universe, id);
   }
 
-  /** The public ones, or those that a character may see besides. */
+  /** Whether a character has access to a structure. Everybody has access to public ones. */
   isVisibleTo(structure: Structure, characterId: number): boolean {
     return structure.acl === 'public' || structure.acl.has(characterId);
   }
 
-  /** One that is not there yet. */
+  /** Adds a corporation if it does not exist. */
   addCorporation(given: { id: number; name?: string; ticker?: string } & Given): void {
     const { id, name = `${nameFor(this.#seed, id)} Incorporated`, ticker = `C${id % 10_000}` } = given;
     if (this.corporations.has(id)) return;

@@ -9,8 +9,9 @@ import { SCOPES } from './owner-scopes.ts';
 import { serveIds, serveValue, rowSource } from './serve-owner-data.ts';
 import type { TransactionRow } from './owner-rows.ts';
 
-/** What ESI gives at once: assets, orders and jobs by the page, and the rows of wallets. */
+/** ESI's page sizes: of assets, orders and jobs, and of the rows of wallets. */
 const PAGE_ROWS = 1_000;
+
 const WALLET_PAGE = 2_500;
 
 /** ESI's cache times, in seconds. */
@@ -47,7 +48,7 @@ const wallets: Resolve = (context, call, id) =>
     })),
   );
 
-/** Only divisions with names of their own are told. */
+/** Only divisions with custom names are listed. */
 const divisions: Resolve = (context, call, id) =>
   serveValue(context, call, { ownerId: id, what: 'divisions' }, SECONDS.divisions, () => ({
     hangar: [
@@ -57,7 +58,7 @@ const divisions: Resolve = (context, call, id) =>
     wallet: [{ division: 2, name: 'Trade' }],
   }));
 
-/** A character has one wallet, which no part of the path names. */
+/** A character has one wallet, and its path has no division. */
 const hasDivision = (context: RouteContext, id: number, part: number): boolean =>
   context.owners.registry.corporations.has(id) ? part >= 1 && part <= DIVISIONS : part === 0;
 
@@ -103,7 +104,7 @@ const assetNames: Resolve = (context, call, id) =>
 const assetLocations: Resolve = (context, call, id) =>
   serveIds(context, call, INVALID_IDS, (ids) => context.owners.data.assets(id).locationsOf(ids));
 
-/** Open orders: a corporation's come in pages, a character's at once. */
+/** Open orders: a corporation's are paged, a character's are not. */
 const openOrders =
   (size?: number): Resolve =>
   (context, call, id) =>

@@ -1,4 +1,4 @@
-/** The scopes of the owner routes, under the names of what they open. */
+/** The scopes of the owner routes, under the name of what they allow. */
 export const SCOPES = {
   structures: 'esi-universe.read_structures.v1',
   roles: 'esi-characters.read_corporation_roles.v1',
@@ -13,5 +13,4 @@ export const SCOPES = {
   corpJobs: 'esi-industry.read_corporation_jobs.v1',
 } as const;
 
-/** All of them. */
 export const OWNER_SCOPES: readonly string[] = Object.values(SCOPES);

@@ -7,14 +7,14 @@ import type { AssetRow, JobRow, JournalRow, OwnerOrderRow, TransactionRow } from
 import { SnapshotCache } from './snapshot-cache.ts';
 import { pay, trade, type Payment, type Trade, type TradeIds } from './record-trade.ts';
 
-/** What can be turned by itself; `orders` includes their history. */
+/** The kinds of snapshots of an owner; `orders` includes their history. */
 export type OwnerSnapshotKind =
   'profile' | 'roles' | 'wallet' | 'journal' | 'transactions' | 'divisions' | 'assets' | 'orders' | 'jobs';
 
 /**
- * Characters, corporations and structures: tests change them, the server shows them. A change shows when the owner's
- * snapshot turns: at `turn`, or when its Expires has passed and somebody asks. Access (roles, corporations, the lists of
- * structures) and what POST routes answer follow at once.
+ * Characters, corporations and structures. Tests change them, the server serves them. A change is visible in the owner's
+ * next snapshot: at `takeSnapshots`, or at the first request after Expires. Access (roles, corporations, access lists of
+ * structures) and the answers of POST routes change at once.
  */
 export class Owners {
   readonly registry: OwnerRegistry;
@@ -62,7 +62,7 @@ export class Owners {
     this.character(characterId).roles = [...roles];
   }
 
-  /** Into another corporation, which is made if need be. The roles stay behind. */
+  /** Moves a character to another corporation, which is created if necessary. The roles are lost. */
   move(characterId: number, corporationId: number): void {
     this.registry.addCorporation({ id: corporationId });
     Object.assign(this.character(characterId), { corporationId, roles: [] });
@@ -73,14 +73,14 @@ export class Owners {
     if (structure.acl !== 'public') structure.acl.add(characterId);
   }
 
-  /** A public structure is one no more: whoever was an owner until now stays on the list. */
+  /** Removes a character's access. A public structure becomes private, with all other present owners on its list. */
   deny(structureId: number, characterId: number): void {
     const structure = this.structure(structureId);
     if (structure.acl === 'public') structure.acl = new Set(this.registry.characters.keys());
     structure.acl.delete(characterId);
   }
 
-  /** The rows as they are served now, or will be at the first request. */
+  /** The rows that are served now, or will be at the first request. */
   assets(ownerId: number): AssetRow[] {
     const { value } = this.snapshots.read(`${ownerId}/assets`, ASSETS_SECONDS, () =>
       this.data.assets(ownerId).table.copy(),
@@ -92,7 +92,7 @@ export class Owners {
     return this.data.assets(ownerId).add(partial);
   }
 
-  /** With everything in it; gives the number of rows. */
+  /** Removes an asset with everything in it and returns the number of rows. */
   removeAsset(ownerId: number, itemId: number): number {
     return this.data.assets(ownerId).remove(itemId);
   }
@@ -105,7 +105,7 @@ export class Owners {
     this.data.assets(ownerId).churn(share);
   }
 
-  /** A share of the rows vanishes, whatever lies in them. */
+  /** Removes a share of the rows, whatever they contain. */
   loseAssets(ownerId: number, share: number): void {
     this.data.assets(ownerId).lose(share);
   }
@@ -123,7 +123,7 @@ export class Owners {
     return this.data.wallet(ownerId, division).balance;
   }
 
-  /** What a snapshot of the transactions shows, newest first: a character's include those it did for its corporation. */
+  /** The transactions that a snapshot has, newest first. A character's include those it made for its corporation. */
   transactions(ownerId: number, division = 1): TransactionRow[] {
     const own = this.data.wallet(ownerId, division).deals.map(({ row }) => row);
     const member = this.registry.characters.get(ownerId);
@@ -139,12 +139,12 @@ export class Owners {
     return deals.filter(({ by }) => by === id).map(({ row }) => ({ ...row, is_personal: false }));
   }
 
-  /** Moves catalog' money between two sides; either may be a stranger. */
+  /** Trades between two parties. Either may be an entity without data of its own. */
   trade(deal: Trade): TradeIds {
     return trade(this.registry, this.data, this.#clock.now(), deal);
   }
 
-  /** Moves money into a wallet, or out of it when the amount is below zero. */
+  /** Moves money into a wallet, or out of it when the amount is negative. */
   pay(ownerId: number, amount: number, refType?: string, division?: number): JournalRow;
   pay(payment: Payment): JournalRow;
   pay(first: number | Payment, amount = 0, refType = 'player_donation', division = 1): JournalRow {
@@ -152,7 +152,7 @@ export class Owners {
     return pay(this.data, this.#clock.now(), payment);
   }
 
-  /** Rows vanish from the journal: those ids, or so many from its middle. The balances then addSnapshot a gap. */
+  /** Removes rows from the journal: these ids, or this many from the middle. The balances then show a gap. */
   dropJournal(ownerId: number, which: readonly number[] | number, division = 1): number[] {
     return this.data.wallet(ownerId, division).drop(which);
   }
@@ -166,7 +166,7 @@ export class Owners {
     return this.data.orders(ownerId).place(this.#clock.now(), partial);
   }
 
-  /** The order vanishes from both routes; the money is the business of `trade`. */
+  /** Removes an order from both routes. `trade` moves the money. */
   fillOrder(ownerId: number, orderId: number): void {
     this.data.orders(ownerId).fill(orderId);
   }
@@ -184,7 +184,7 @@ export class Owners {
     this.data.orders(ownerId).end(orderId, 'expired', this.#clock.now());
   }
 
-  /** The live jobs, delivered ones included. */
+  /** The live jobs, including delivered ones. */
   jobs(ownerId: number): JobRow[] {
     return this.data.jobs(ownerId).listAt(this.#clock.now(), true);
   }
@@ -193,12 +193,12 @@ export class Owners {
     return this.data.jobs(ownerId).start(this.#clock.now(), partial);
   }
 
-  /** Any change of a job, e.g. `{ status: 'paused' }`. */
+  /** Changes any field of a job, for example `{ status: 'paused' }`. */
   changeJob(ownerId: number, jobId: number, patch: Partial<JobRow>): JobRow {
     return this.data.jobs(ownerId).change(jobId, patch);
   }
 
-  /** Ready, before its time if need be. A job is ready by itself when its end has come. */
+  /** Makes a job ready before its end. A job is ready by itself after its end. */
   finishJob(ownerId: number, jobId: number): JobRow {
     return this.data.jobs(ownerId).change(jobId, { status: 'ready' });
   }
@@ -207,12 +207,12 @@ export class Owners {
     return this.data.jobs(ownerId).deliver(jobId, this.#clock.now());
   }
 
-  /** As if it had never been. */
+  /** Removes a job as if it had never existed. */
   forgetJob(ownerId: number, jobId: number): void {
     this.data.jobs(ownerId).forget(jobId);
   }
 
-  /** New snapshots now of what has been asked for: everything, or of one owner, or one kind of it. */
+  /** Takes new snapshots of everything read so far: of all owners, of one owner, or of one kind of its data. */
   takeSnapshots(ownerId?: number, what?: OwnerSnapshotKind): void {
     this.snapshots.takeAll((key) => {
       const [id, kind] = key.split('/');
@@ -221,7 +221,8 @@ export class Owners {
   }
 }
 
-export const ASSETS_SECONDS = 3_600; // ESI's
+/** ESI's cache time for assets. */
+export const ASSETS_SECONDS = 3_600;
 
 function known<T>(found: T | undefined, kind: string, id: number): T {
   if (!found) throw new Error(`The simulator has no ${kind} ${id}.`);

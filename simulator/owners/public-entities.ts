@@ -1,11 +1,12 @@
 import { createRandom, mixSeed, pick, word } from '../random.ts';
 import type { Universe } from '../esi-rows.ts';
 
-/** People that nobody has a token of, but whom ESI knows: they trade, donate and tax. */
+/** Characters and corporations that only the public routes have: they trade, donate and tax. */
 export const OTHER_ENTITIES = { characters: 91_000_000, corporations: 98_500_000, count: 10_000 } as const;
 
-/** The first contracts with the newer shapes of a character and of a corporation. */
+/** The first contract dates with the newer shapes of a character and of a corporation. */
 const CHARACTER_SINCE = '2026-06-09';
+
 const CORPORATION_SINCE = '2026-07-21';
 
 const isOtherEntity = (id: number, first: number): boolean =>
@@ -17,18 +18,18 @@ export function nameFor(seed: number, id: number): string {
   return `${word(random)} ${word(random)}`;
 }
 
-/** Whether there is such a character besides the owners. */
+/** Whether an id is such a character. */
 export const isOtherCharacter = (id: number): boolean => isOtherEntity(id, OTHER_ENTITIES.characters);
 export const isOtherCorporation = (id: number): boolean => isOtherEntity(id, OTHER_ENTITIES.corporations);
 
-/** What the public sees of a character. */
+/** The public facts of a character. */
 export interface CharacterFacts {
   id: number;
   name: string;
   corporationId: number;
 }
 
-/** `/characters/{character_id}` in the shape of a contract's date. */
+/** `/characters/{character_id}` in the shape of a contract date. */
 export function characterRow({ id, name, corporationId }: CharacterFacts, seed: number, date: string) {
   const random = createRandom(mixSeed(seed, id));
   const birthday = Date.UTC(2008, 0, 1) + Math.floor(random() * 15 * 365.25 * 86_400) * 1_000; // 15 years
@@ -54,7 +55,7 @@ export interface CorporationFacts {
   homeStation: number;
 }
 
-/** `/corporations/{corporation_id}` in the shape of a contract's date. */
+/** `/corporations/{corporation_id}` in the shape of a contract date. */
 export function corporationRow(facts: CorporationFacts, date: string) {
   const newer = date >= CORPORATION_SINCE;
   return {
@@ -66,7 +67,7 @@ export function corporationRow(facts: CorporationFacts, date: string) {
     home_station_id: facts.homeStation,
     member_count: facts.members,
     name: facts.name,
-    shares: 1_000, // what every corporation starts with
+    shares: 1_000, // the number that every corporation starts with
     ...(newer ? { state: 'active' } : {}),
     ...(newer ? { tax_rates: { isk: 0.05, loyalty_point: 0 } } : { tax_rate: 0.05 }),
     ticker: facts.ticker,
@@ -77,7 +78,7 @@ export function corporationRow(facts: CorporationFacts, date: string) {
 
 type Named = { category: string; id: number; name: string };
 
-/** What the universe itself knows of an id. Structures have no entry there. */
+/** The name that the universe has for an id. Structures have no entry. */
 export function universeName(universe: Universe, id: number): Named | undefined {
   const row = <T extends { name: string }>(category: string, map: ReadonlyMap<number, T>) => {
     const found = map.get(id);

@@ -5,8 +5,12 @@ import { serveIds, serveValue } from './serve-owner-data.ts';
 import { SCOPES } from './owner-scopes.ts';
 import type { Route } from '../route.ts';
 
-const OLDEST = '2020-01-01'; // the contract of callers that name none
-const DAY = 86_400; // ESI's cache times
+/** The contract date of callers that state none. */
+const OLDEST = '2020-01-01';
+
+/** ESI's cache times, in seconds. */
+const DAY = 86_400;
+
 const HOUR = 3_600;
 
 const dateOf = (call: Call): string => compatibilityDate(call) ?? OLDEST;
@@ -56,7 +60,8 @@ const structures: Resolve = (context, call) =>
     return all.filter(({ acl }) => acl === 'public').map(({ id }) => id);
   });
 
-const FIRST_UPWELL = 1_000_000_000_000; // all structures of players are above
+/** All player structures have higher ids. */
+const FIRST_UPWELL = 1_000_000_000_000;
 
 const structure: Resolve = (context, call, id) => {
   const { owners } = context;
@@ -73,7 +78,7 @@ const structure: Resolve = (context, call, id) => {
   }));
 };
 
-/** What everybody may ask about characters and corporations, and structures for those on their lists. */
+/** The public routes of characters and corporations, and the route of structures for characters with access. */
 export const PUBLIC_ROUTES: readonly Route[] = [
   {
     template: '/characters/{character_id}',

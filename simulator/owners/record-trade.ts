@@ -9,30 +9,30 @@ export interface Trade {
   buyerId: number;
   typeId: number;
   quantity: number;
-  /** Of one unit, in ISK. */
+  /** ISK per unit. */
   price: number;
   /** Default: the first station. */
   locationId?: number;
-  /** Wallets, where the sides are corporations. Default 1. */
+  /** The wallet of a party that is a corporation. Default: 1. */
   sellerDivision?: number;
   buyerDivision?: number;
-  /** The member that trades for a corporation: its own transactions name the trade, too. Default: the first director. */
+  /** The member that trades for a corporation; its own transactions include the trade. Default: the first director. */
   by?: number;
 }
 
-/** Both sides have the same ids. */
+/** Both parties have the same ids. */
 export interface TradeIds {
   transactionId: number;
   journalId: number;
 }
 
-/** Money that comes or, below zero, goes. */
+/** A payment; a negative amount is paid by the owner. */
 export interface Payment {
   ownerId: number;
   amount: number;
   refType?: string;
   division?: number;
-  /** The other side. */
+  /** The other party. */
   partyId?: number;
   reason?: string;
   description?: string;
@@ -41,7 +41,7 @@ export interface Payment {
 
 const toCents = (isk: number): number => Math.round(isk * 100);
 
-/** Who acts for a corporation; nobody for a character. */
+/** The character that acts for a corporation; undefined for a character. */
 function actorOf(registry: OwnerRegistry, ownerId: number, by: number | undefined): number | undefined {
   if (!registry.corporations.has(ownerId)) return undefined;
   const members = registry.membersOf(ownerId);
@@ -49,7 +49,7 @@ function actorOf(registry: OwnerRegistry, ownerId: number, by: number | undefine
   return by ?? director?.id;
 }
 
-/** Moves the money of a trade, with the rows of both sides. */
+/** Moves the money of a trade and adds the rows of both parties. */
 export function trade(registry: OwnerRegistry, data: OwnerData, now: number, order: Trade): TradeIds {
   const { sellerId, buyerId, typeId, quantity, price, by, sellerDivision = 1, buyerDivision = 1 } = order;
   const sides = [
@@ -74,7 +74,6 @@ export function trade(registry: OwnerRegistry, data: OwnerData, now: number, ord
   return { transactionId, journalId };
 }
 
-/** Books a payment. */
 export function pay(data: OwnerData, now: number, payment: Payment): JournalRow {
   const { ownerId, amount, refType = 'player_donation', division = 1, partyId, reason, context } = payment;
   const wallet = data.wallet(ownerId, division);

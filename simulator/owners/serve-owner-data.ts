@@ -6,7 +6,7 @@ import { mutateRows, type RowSource } from '../serve-pages.ts';
 import type { OwnerSnapshotKind } from './owners.ts';
 import type { CachedSnapshot } from './snapshot-cache.ts';
 
-/** What is shown under a key: `90000001/journal/2` is one of an owner's sets. */
+/** The key of a snapshot, for example `90000001/journal/2`. */
 export interface Key {
   ownerId: number;
   what: OwnerSnapshotKind;
@@ -17,7 +17,7 @@ export interface Key {
 const textOf = ({ ownerId, what, part }: Key): string =>
   `${ownerId}/${what}${part === undefined ? '' : `/${part}`}`;
 
-/** An owner's rows as faults and pages need them. */
+/** The source of an owner's rows. */
 export function rowSource<T>(
   { owners }: RouteContext,
   key: Key,
@@ -34,7 +34,7 @@ export function rowSource<T>(
   };
 }
 
-/** A section that was packed for the snapshot before, and is still the same. */
+/** A section that was packed for the previous snapshot and has not changed. */
 function unchanged<T>(
   { value, before }: CachedSnapshot<RowSet<T>>,
   from: number,
@@ -44,7 +44,7 @@ function unchanged<T>(
   return body && value.same?.(before?.value, from, to) ? body : undefined;
 }
 
-/** Rows with their packed stretches. */
+/** A snapshot with its packed sections. */
 function servedRows<T>(key: string, shown: CachedSnapshot<RowSet<T>>) {
   const { value, lastModified, expires, bodies } = shown;
   return {
@@ -61,7 +61,7 @@ function servedRows<T>(key: string, shown: CachedSnapshot<RowSet<T>>) {
   };
 }
 
-/** A single value that is cached: an object, or a bare number. */
+/** Serves a single cached value: an object, or a bare number. */
 export function serveValue(
   context: RouteContext,
   call: Call,
@@ -87,7 +87,7 @@ export function serveValue(
 
 const MAX_IDS = 1_000;
 
-/** The ids of a POST's body; undefined when they are not 1 to 1,000 different whole numbers. */
+/** The ids of a POST body; undefined unless they are 1 to 1,000 different whole numbers. */
 function idsOf(call: Call): number[] | undefined {
   let list: unknown;
   try {
@@ -100,7 +100,7 @@ function idsOf(call: Call): number[] | undefined {
   return ids.length === list.length && new Set(ids).size === ids.length ? ids : undefined;
 }
 
-/** Answers a list of ids with a row for each, or refuses the whole batch. Nothing of it is cached. */
+/** Answers a list of ids with one row each, or refuses the whole batch. The answer is not cached. */
 export function serveIds(
   context: RouteContext,
   call: Call,

@@ -1,47 +1,47 @@
 import type { Clock } from '../../src/lib/clock.ts';
 import type { Body } from '../packed-body.ts';
 
-/** What an owner route shows between two turns. */
+/** A snapshot that an owner route serves until the next one. */
 export interface CachedSnapshot<T = unknown> {
   value: T;
   lastModified: Date;
   expires: Date;
-  /** Counts the turns. */
+  /** Counts the snapshots. */
   version: number;
-  /** The answers that were packed from it, by page or other variant. */
+  /** The packed answers, by page or other variant. */
   bodies: Map<string, Body>;
-  /** What was shown before: what has not changed need not be packed again. */
+  /** The previous snapshot: what has not changed is not packed again. */
   before: CachedSnapshot<T> | undefined;
   make: () => T;
   ageMs: number;
 }
 
-/** Everything that is shown of owners, by key: each is made when first asked for, and again after its time. */
+/** The snapshots of owners' data, by key. Each is taken at the first request, and again after it expires. */
 export class SnapshotCache {
   readonly #shown = new Map<string, CachedSnapshot>();
   readonly #clock: Clock;
   readonly #longest: number;
 
-  /** Nothing is kept for more than `longest` seconds. */
+  /** No snapshot is cached for more than `longest` seconds. */
   constructor(clock: Clock, longest: number) {
     this.#clock = clock;
     this.#longest = longest;
   }
 
-  /** What is served now; `make` reads the live state, whenever it turns. */
+  /** The snapshot that is served now. `make` reads the live state whenever a snapshot is taken. */
   read<T>(key: string, seconds: number, make: () => T): CachedSnapshot<T> {
     const known = this.#shown.get(key) as CachedSnapshot<T> | undefined;
     if (known && this.#clock.now() < known.expires.getTime()) return known;
     return this.#takeSnapshot(key, known, make, Math.min(seconds, this.#longest) * 1_000);
   }
 
-  /** New snapshots now of all that was asked for under such keys. */
+  /** Takes new snapshots now under all known keys that `accept` accepts. */
   takeAll(accept: (key: string) => boolean): void {
     for (const [key, shown] of this.#shown)
       if (accept(key)) this.#takeSnapshot(key, shown, shown.make, shown.ageMs);
   }
 
-  /** No two snapshots share one Last-Modified, which has whole seconds. */
+  /** No two snapshots have the same Last-Modified, which has whole seconds. */
   #takeSnapshot<T>(
     key: string,
     before: CachedSnapshot<T> | undefined,
@@ -60,7 +60,7 @@ export class SnapshotCache {
       make,
       ageMs,
     };
-    if (before) before.before = undefined; // one is enough
+    if (before) before.before = undefined; // one previous snapshot is enough
     this.#shown.set(key, shown);
     return shown;
   }

@@ -5,13 +5,22 @@ import type { Catalog } from './catalog.ts';
 import { OTHER_ENTITIES } from './public-entities.ts';
 import { dealId, entryId, idOffset, sharedIdOffset, Wallet, type Deal, type Movement } from './wallet.ts';
 
-const SPAN_MS = 29.5 * DAY_MS; // within the 30 days that ESI shows, with half a day to spare
-const SHARED_DEALS = 2; // trades between two owners that stand next to each other
-export const LEAST_DEALS = 2 * SHARED_DEALS; // with both neighbours
-const DEAREST = 100_000_000; // ISK; what a generated trade is worth at most
-const LEAST_START = 100_000_000; // cents; whoever is about to run out of money started with more
+/** Within the 30 days that ESI serves, with half a day to spare. */
+const SPAN_MS = 29.5 * DAY_MS;
 
-/** A wallet that is to be made. */
+/** Trades between two owners in adjacent slots. */
+const SHARED_DEALS = 2;
+
+/** Enough for the trades with both neighbours. */
+export const LEAST_DEALS = 2 * SHARED_DEALS;
+
+/** The highest value of a generated trade, in ISK. */
+const DEAREST = 100_000_000;
+
+/** In hundredths of ISK. An owner whose balance would become negative starts with more. */
+const LEAST_START = 100_000_000;
+
+/** The wallet to make. */
 export interface WalletPlan {
   ownerId: number;
   slot: number;
@@ -19,17 +28,17 @@ export interface WalletPlan {
   journal: number;
   transactions: number;
   balance: number | undefined;
-  /** NPC corporations that take taxes and pay bounties. */
+  /** NPC corporations that receive taxes and pay bounties. */
   npcs: readonly number[];
   members: readonly number[];
-  /** The owners before and after, if they trade. */
+  /** The owners in the previous and the next slot, if they trade. */
   before: number | undefined;
   after: number | undefined;
 }
 
 type Other = Omit<Movement, 'time' | 'id'>;
 
-/** What moves money besides trades: its name, the least and the most ISK, and how often. */
+/** The movements besides trades: name, lowest and highest ISK, and weight. */
 const MOVEMENT_KINDS: readonly (readonly [
   readonly [name: string, low: number, high: number],
   weight: number,
@@ -45,17 +54,17 @@ const MOVEMENT_KINDS: readonly (readonly [
   [['insurance', 100_000, 20_000_000], 2],
 ];
 
-/** Makes wallets for all owners of one world. */
+/** Makes the wallets of all owners of a world. */
 export class WalletMaker {
   readonly #catalog: Catalog;
   readonly #seed: number;
   readonly #today: number;
 
-  /** `now` fixes the days that everything happened on. */
+  /** `now` determines the dates of everything that has happened. */
   constructor(catalog: Catalog, seed: number, now: number) {
     this.#catalog = catalog;
     this.#seed = seed;
-    this.#today = Math.floor(now / DAY_MS) * DAY_MS; // worlds of one day are alike
+    this.#today = Math.floor(now / DAY_MS) * DAY_MS; // two worlds of one day are alike
   }
 
   make(plan: WalletPlan): Wallet {
@@ -148,7 +157,7 @@ export class WalletMaker {
     };
   }
 
-  /** What two neighbours trade: each side makes the same of it, since all that counts comes from the pair. */
+  /** The trades with both neighbours. Both parties generate the same trade, because its values depend only on the pair. */
   #sharedDeals({ slot, division, before, after }: WalletPlan): WalletEvent[] {
     if (division > 1) return [];
     return [
@@ -186,7 +195,7 @@ function contextOf(refType: string, random: Random, catalog: Catalog): Movement[
   return undefined;
 }
 
-/** Lifts all balances, so that the wallet ends with what is wanted, or never is below zero. */
+/** Raises all balances so that the wallet ends with the wanted balance, or is never negative. */
 function raiseBalances(wallet: Wallet, wanted: number | undefined): void {
   let lowest = 0;
   for (const row of wallet.journal) lowest = Math.min(lowest, Math.round((row.balance ?? 0) * 100));

@@ -2,20 +2,24 @@ import { DAY_MS } from '../cache-times.ts';
 import { isoSeconds } from '../order-maker.ts';
 import type { JournalRow, TransactionRow } from './owner-rows.ts';
 
-const JOURNAL_MS = 30 * DAY_MS; // ESI shows no more of it
+/** ESI serves the journal of 30 days. */
+const JOURNAL_MS = 30 * DAY_MS;
+
 const IDS_FROM = Date.UTC(2026, 0, 1);
 const FIRST_ENTRY = 22_000_000_000;
 const FIRST_DEAL = 26_000_000_000;
-/** Ids of one second: eight for each of 500 owners, then those of trades between two of them. */
+
+/** Ids per second: eight for each of 500 owners, then those of trades between two owners. */
 const IDS_PER_SECOND = 4_096;
+
 const OWNER_IDS_PER_SECOND = 4_000;
 
-/** Numbers that two wallets never share by chance: by the second, the owner, and the division. */
+/** An offset for a second, an owner and a division, so that two wallets do not share ids. */
 export function idOffset(slot: number, division: number): number {
   return (slot % (OWNER_IDS_PER_SECOND / 8)) * 8 + division;
 }
 
-/** The offset of what the owner in this slot and the next one do with each other. */
+/** The offset of trades between the owners in this slot and the next one. */
 export function sharedIdOffset(slot: number): number {
   return OWNER_IDS_PER_SECOND + (slot % (IDS_PER_SECOND - OWNER_IDS_PER_SECOND));
 }
@@ -27,7 +31,7 @@ const idAt = (first: number, time: number, offset: number): number =>
 export const entryId = (time: number, offset: number): number => idAt(FIRST_ENTRY, time, offset);
 export const dealId = (time: number, offset: number): number => idAt(FIRST_DEAL, time, offset);
 
-/** Something that moves money, before it has its place in a wallet. Amounts are in hundredths of ISK, so they add up. */
+/** A movement of money that is not in a wallet yet. Amounts are in hundredths of ISK, so they add up. */
 export interface Movement {
   time: number;
   id: number;
@@ -41,7 +45,7 @@ export interface Movement {
   tax?: { cents: number; receiver: number };
 }
 
-/** A trade as one of its sides sees it. */
+/** A trade from the view of one party. */
 export interface Deal {
   time: number;
   transactionId: number;
@@ -52,11 +56,11 @@ export interface Deal {
   isBuy: boolean;
   clientId: number;
   locationId: number;
-  /** The character that did it for its corporation. */
+  /** The character that made it for its corporation. */
   by?: number | undefined;
 }
 
-/** A wallet of a character, or one of a corporation's seven. */
+/** The wallet of a character, or one of the seven of a corporation. */
 export class Wallet {
   /** Oldest first. */
   readonly journal: JournalRow[] = [];
@@ -71,7 +75,7 @@ export class Wallet {
     return this.cents / 100;
   }
 
-  /** Moves the balance and writes it down. */
+  /** Changes the balance and adds a row to the journal. */
   book(movement: Movement): JournalRow {
     const { time, id, cents, refType, description, firstParty, secondParty, reason, context, tax } = movement;
     this.cents += cents;
@@ -92,7 +96,7 @@ export class Wallet {
     return row;
   }
 
-  /** Books a trade, with its row in the journal. */
+  /** Adds a trade, with its row in the journal. */
   trade(ownerId: number, deal: Deal): void {
     const { time, transactionId, journalId, typeId, quantity, unitCents, isBuy, clientId, locationId } = deal;
     this.book({
@@ -119,7 +123,7 @@ export class Wallet {
     this.deals.push({ row, by: deal.by });
   }
 
-  /** The id of the last row, so that the next is above it. */
+  /** The id of the newest row; the next one must be higher. */
   get lastId(): number {
     return this.journal.at(-1)?.id ?? 0;
   }
@@ -128,7 +132,7 @@ export class Wallet {
     return this.deals.at(-1)?.row.transaction_id ?? 0;
   }
 
-  /** Takes rows away and leaves the balances of the others as they are: a gap that shows. */
+  /** Removes rows and leaves the other balances as they are, which makes a gap visible. */
   drop(which: readonly number[] | number): number[] {
     const count = typeof which === 'number' ? which : 0;
     const from = Math.max(0, Math.floor((this.journal.length - count) / 2)); // from the middle
@@ -142,7 +146,7 @@ export class Wallet {
     return dropped;
   }
 
-  /** What ESI shows of the journal: 30 days, newest first. */
+  /** The journal that ESI serves: 30 days, newest first. */
   journalAt(now: number): JournalRow[] {
     const oldest = isoSeconds(now - JOURNAL_MS);
     return this.journal.filter((row) => row.date >= oldest).toReversed();

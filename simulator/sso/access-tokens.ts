@@ -1,6 +1,6 @@
 import type { Grant } from './grants.ts';
 
-/** An access token as ESI knows it. */
+/** An access token as ESI sees it. */
 export interface Access {
   characterId: number;
   clientId: string;
@@ -11,10 +11,13 @@ export interface Access {
   grant: Grant | undefined;
 }
 
-const KEPT = 20_000; // tokens of a thousand characters for six hours: 40 MB
-const DISCARDED_AT_ONCE = 5_000; // how many of the oldest go at once
+/** The tokens of a thousand characters for six hours: 40 MB. */
+const KEPT = 20_000;
 
-/** The access tokens that were given out. One that is not here is none of ours. */
+/** The number of the oldest tokens that are discarded at once. */
+const DISCARDED_AT_ONCE = 5_000;
+
+/** The access tokens that were issued. ESI does not accept any other. */
 export class AccessTokens {
   readonly #known = new Map<string, Access>();
 
@@ -32,13 +35,13 @@ export class AccessTokens {
     return [...this.#known.values()].filter((access) => access.characterId === characterId);
   }
 
-  /** Those given for a grant are revoked with it. */
+  /** Revokes the access tokens of a grant. */
   end(grant: Grant): void {
     for (const access of this.#known.values()) if (access.grant === grant) access.state = 'revoked';
   }
 }
 
-/** The token of an `Authorization` header, if one is there. */
+/** The token of an `Authorization` header, if it has one. */
 export function bearerOf(header: string | undefined): string | undefined {
   return /^bearer\s+(\S+)$/i.exec(header?.trim() ?? '')?.[1];
 }

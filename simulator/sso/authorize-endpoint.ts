@@ -9,18 +9,19 @@ export interface SsoAnswer {
   text: string;
 }
 
-const MAX_LISTED = 200; // a page that a person can read; the others are reached by `character`
+/** As many as a person can read. The query `character` selects any other. */
+const MAX_LISTED = 200;
+
 const SCOPE = /^(?:publicData|esi-[a-z_]+\.[a-z_]+\.v\d+)$/;
 
 const escaped = (text: string): string => text.replace(/[&<>"]/g, (letter) => `&#${letter.codePointAt(0)};`);
 
-/** A web page. */
 export function page(status: number, title: string, body: string): SsoAnswer {
   const text = `<!DOCTYPE html><html><head><meta charset="utf-8"><title>${title}</title></head><body><h1>${title}</h1>${body}</body></html>`;
   return { status, headers: { 'Content-Type': 'text/html; charset=utf-8' }, text };
 }
 
-/** Sends the browser back to the application. */
+/** Redirects the browser to the application. */
 function back(redirectUri: string, state: string | null, answer: Record<string, string>): SsoAnswer {
   const url = new URL(redirectUri);
   for (const [name, value] of Object.entries(answer)) url.searchParams.set(name, value);
@@ -28,7 +29,7 @@ function back(redirectUri: string, state: string | null, answer: Record<string, 
   return { status: 302, headers: { Location: url.href }, text: '' };
 }
 
-/** The list of characters; each link is this page's address with the character picked. */
+/** The list of characters. Each link is the address of this page with the character selected. */
 function choice(sso: SsoService, call: Call, client: SsoClient, scopes: readonly string[]): SsoAnswer {
   const link = (name: string, extra: string) => `<a href="${escaped(`${call.path}&${extra}`)}">${name}</a>`;
   const people = sso.characters
@@ -43,7 +44,7 @@ function choice(sso: SsoService, call: Call, client: SsoClient, scopes: readonly
   );
 }
 
-/** `GET /v2/oauth/authorize`: what the person at the browser decides stands in the query. */
+/** `GET /v2/oauth/authorize`. The query holds what the person at the browser decides. */
 export function authorize(sso: SsoService, call: Call): SsoAnswer {
   const { query } = call;
   const client = sso.client(query.get('client_id') ?? '');

@@ -1,25 +1,26 @@
 import { randomBytes } from 'node:crypto';
 import type { Rotation } from './sso-options.ts';
 
-/** What a character has allowed an application, and the refresh tokens that stand for it. */
+/** What a character has allowed an application, with its refresh tokens. */
 export interface Grant {
   characterId: number;
   clientId: string;
   scopes: string[];
   ownerHash: string;
-  /** The tokens that are good now; each knows which one it was given for. */
+  /** The valid tokens, each with the token that it replaces. */
   tokens: { token: string; parent: string | undefined }[];
 }
 
-const TOKEN_BYTES = 24; // 32 letters, as EVE's newer refresh tokens have at the least
+/** 32 letters, the least that EVE's newer refresh tokens have. */
+const TOKEN_BYTES = 24;
 
-/** A secret that nobody guesses. */
+/** A secret that cannot be guessed. */
 export const randomToken = (): string => randomBytes(TOKEN_BYTES).toString('base64url');
 
 /** All grants of one SSO. */
 export class Grants {
   rotation: Rotation;
-  /** Also of the tokens that are dead by now. */
+  /** Includes tokens that are no longer valid. */
   readonly #byToken = new Map<string, Grant>();
   readonly #byCharacter = new Map<number, Set<Grant>>();
 
@@ -34,7 +35,7 @@ export class Grants {
     return { grant, token: this.#issue(grant, undefined) };
   }
 
-  /** Whose token it is or was. */
+  /** The grant of a token, valid or not. */
   grantOf(token: string): Grant | undefined {
     return this.#byToken.get(token);
   }
@@ -43,15 +44,15 @@ export class Grants {
     return grant.tokens.some((known) => known.token === token);
   }
 
-  /** The grants of a character that are good for something. */
+  /** The grants of a character that have valid tokens. */
   of(characterId: number): Grant[] {
     return [...(this.#byCharacter.get(characterId) ?? [])].filter(({ tokens }) => tokens.length > 0);
   }
 
-  /** Uses a living token and gives the one to be used next. */
+  /** Uses a valid token and returns the next one. */
   use(grant: Grant, token: string): string {
     if (this.rotation === 'never') return token;
-    // Whoever uses a token has received it: what came before it, and its twins, are done with.
+    // The caller has received the token that it uses: its predecessors, and other successors of those, end here.
     grant.tokens =
       this.rotation === 'strict'
         ? []
@@ -59,7 +60,7 @@ export class Grants {
     return this.#issue(grant, token);
   }
 
-  /** Its tokens are good for nothing any more. */
+  /** Invalidates the tokens of a grant. */
   end(grant: Grant): void {
     grant.tokens = [];
     this.#byCharacter.get(grant.characterId)?.delete(grant);

@@ -1,6 +1,6 @@
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose';
 
-/** EVE's SSO signs with the first today and publishes both. */
+/** EVE's SSO signs with the first one today and publishes both. */
 export type Algorithm = 'RS256' | 'ES256';
 const ALGORITHMS: readonly Algorithm[] = ['RS256', 'ES256'];
 
@@ -12,13 +12,13 @@ interface Key {
   jwk: JWK;
 }
 
-/** What a token says; tests may put anything into it. */
+/** The claims of a token. Tests may use any. */
 export type Claims = Record<string, unknown>;
 
-/** Who signs a forged token: the SSO itself, a stranger under the SSO's key id, or nobody. */
+/** The signer of a forged token: the SSO itself, another key under the SSO's key id, or none. */
 export type Signer = 'own' | 'other' | 'none';
 
-/** RS256 keeps EVE's own key id; the ES256 key of EVE has a UUID. */
+/** RS256 has EVE's own key id; EVE's ES256 key has a UUID. */
 function kidOf(alg: Algorithm, generation: number): string {
   if (alg === 'ES256') return crypto.randomUUID();
   return generation === 1 ? 'JWT-Signature-Key' : `JWT-Signature-Key-${generation}`;
@@ -42,25 +42,25 @@ export class SigningKeys {
     this.algorithm = algorithm;
   }
 
-  /** What the JWKS address answers. */
+  /** The answer of the JWKS address. */
   async jwks(): Promise<{ keys: JWK[]; SkipUnresolvedJsonWebKeys: true }> {
     const keys = (await this.#all()).filter(({ kid }) => !this.#removed.has(kid));
     return { keys: keys.map(({ jwk }) => jwk), SkipUnresolvedJsonWebKeys: true };
   }
 
-  /** New keys under new ids; the old ones are gone. */
+  /** Makes new keys under new ids and removes the old ones. */
   async rotate(): Promise<void> {
     this.#generation++;
     this.#keys = undefined;
     await this.#all();
   }
 
-  /** Takes a key off the list without ceasing to sign with it. */
+  /** Removes a key from the JWKS; new tokens are still signed with it. */
   async remove(algorithm: Algorithm): Promise<void> {
     this.#removed.add((await this.#key(algorithm)).kid);
   }
 
-  /** The id that new tokens name. */
+  /** The key id of new tokens. */
   async kid(): Promise<string> {
     return (await this.#key(this.algorithm)).kid;
   }
@@ -69,7 +69,7 @@ export class SigningKeys {
     return this.forge(payload, {}, 'own');
   }
 
-  /** A token with any header and payload. `HS256` is signed with the public key as the secret: an old attack. */
+  /** A token with any header and payload. `HS256` is signed with the public key as the secret, which is a known attack. */
   async forge(payload: Claims, header: Claims, signer: Signer): Promise<string> {
     const key = await this.#key(this.algorithm);
     const full: Claims & { alg: string } = { alg: key.alg, kid: key.kid, typ: 'JWT', ...header };

@@ -3,7 +3,7 @@ import type { Algorithm, Claims, Signer } from './signing-keys.ts';
 import { DEFAULT_CLIENT, type Rotation } from './sso-options.ts';
 import { TOKEN_SECONDS, type SsoCounts, type SsoService } from './sso-service.ts';
 
-/** Tokens as the token address gives them. */
+/** Tokens as the token endpoint issues them. */
 export interface IssuedTokens {
   accessToken: string;
   refreshToken: string;
@@ -11,19 +11,19 @@ export interface IssuedTokens {
   expiresIn: number;
 }
 
-/** How a forged token differs from an honest one. */
+/** How a forged token differs from a genuine one. */
 export interface Forgery {
-  /** E.g. `{ alg: 'none' }`, `{ alg: 'HS256' }` (signed with the public key as the secret), `{ kid: '…' }`. */
+  /** For example `{ alg: 'none' }`, `{ alg: 'HS256' }` (signed with the public key as the secret), `{ kid: '…' }`. */
   header?: Claims;
-  /** E.g. `{ iss: '…' }`, `{ aud: '…' }`, `{ exp: 0 }`; undefined takes a claim away. */
+  /** For example `{ iss: '…' }`, `{ aud: '…' }`, `{ exp: 0 }`. A claim that is undefined is left out. */
   payload?: Claims;
-  /** Default `own`. */
+  /** Default: `own`. */
   key?: Signer;
 }
 
-/** What a person does in the browser, beyond picking a character. */
+/** What a person decides in the browser, besides the character. */
 export interface LoginChoice {
-  /** Fewer scopes than were asked for. */
+  /** Fewer scopes than requested. */
   grant?: string[];
   deny?: boolean;
 }
@@ -31,37 +31,37 @@ export interface LoginChoice {
 export interface GrantView {
   clientId: string;
   scopes: string[];
-  /** Those that would be taken now. */
+  /** The valid refresh tokens. */
   refreshTokens: string[];
 }
 
-/** What tests do to the SSO. */
+/** The controls of the SSO for tests. */
 export interface Sso {
-  /** Tokens without a browser; default all scopes of owner routes, for the first client. */
+  /** Issues tokens without a browser. Default: all scopes of owner routes, for the first client. */
   issue(characterId: number, scopes?: readonly string[], clientId?: string): Promise<IssuedTokens>;
-  /** The address of the authorize page with a character picked: a GET of it answers 302. */
+  /** The address of the authorize page with a character selected. A GET of it answers 302. */
   loginUrl(authorizeUrl: string, characterId: number, choice?: LoginChoice): string;
   forge(characterId: number, forgery?: Forgery): Promise<string>;
-  /** The next answer with tokens carries this access token. Several calls queue up. */
+  /** Sets the access token of the next answer with tokens. Several calls queue up. */
   nextAccessToken(token: string): void;
-  /** What tokens are signed with from now on. */
+  /** Sets the algorithm of new tokens. */
   setAlgorithm(algorithm: Algorithm): void;
   setRotation(rotation: Rotation): void;
-  /** New keys under new ids; the old ones are gone. */
+  /** Makes new keys under new ids and removes the old ones. */
   rotateKeys(): Promise<void>;
-  /** Takes a key off the JWKS without ceasing to sign with it. */
+  /** Removes a key from the JWKS; new tokens are still signed with it. */
   removeKey(algorithm?: Algorithm): Promise<void>;
-  /** The character goes to another account; its tokens stay, and new ones name the new owner. Gives the new hash. */
+  /** Moves the character to another account: its tokens stay, new ones have the new owner hash, which is returned. */
   transfer(characterId: number): string;
   ownerHash(characterId: number): string;
-  /** All its refresh tokens die; ESI refuses its access tokens. */
+  /** Invalidates all refresh tokens of the character; ESI refuses its access tokens. */
   revoke(characterId: number): void;
-  /** ESI takes its present access tokens for expired. */
+  /** Makes ESI treat the present access tokens as expired. */
   expire(characterId: number): void;
-  /** New and present tokens are without the scope. */
+  /** Removes the scope from present and new tokens. */
   withdrawScope(characterId: number, scope: string): void;
   grants(characterId: number): GrantView[];
-  /** Refresh tokens that would be taken now. */
+  /** The number of valid refresh tokens. */
   tokenCount(characterId: number): number;
   requests(): SsoCounts;
 }
@@ -83,7 +83,7 @@ async function forge(
   const claims: Claims = { ...(await sso.claims(characterId, client, OWNER_SCOPES)), ...payload };
   const token = await sso.keys.forge(claims, header, key);
   const signed = key === 'own' && [undefined, 'RS256', 'ES256'].includes(header.alg as string | undefined);
-  // ESI takes what bears the SSO's signature, its issuer and its audience.
+  // ESI accepts a token with the SSO's signature, issuer and audience.
   if (signed && claims.iss === sso.url && [claims.aud].flat().includes('EVE Online'))
     sso.register(token, claims, undefined);
   return token;
@@ -95,7 +95,6 @@ function withdrawScope(sso: SsoService, characterId: number, scope: string): voi
   for (const access of sso.access.of(characterId)) access.scopes.delete(scope);
 }
 
-/** The SSO's strings, for tests to pull. */
 export function createSsoControl(sso: SsoService): Sso {
   return {
     issue: async (characterId, scopes = OWNER_SCOPES, clientId = (sso.clients[0] ?? DEFAULT_CLIENT).id) => {

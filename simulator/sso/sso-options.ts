@@ -1,22 +1,22 @@
 import type { Algorithm } from './signing-keys.ts';
 
-/** What becomes of a refresh token that is used: it stays, is good until its successor is used, or is dead at once. */
+/** What happens to a refresh token that is used: it stays valid, is valid until its successor is used, or ends at once. */
 export type Rotation = 'never' | 'lenient' | 'strict';
 
-/** A registered application. One without a secret is public and has to use PKCE. */
+/** A registered application. One without a secret is public and must use PKCE. */
 export interface SsoClient {
   id: string;
   secret?: string;
-  /** Exact addresses; `loopback` is any port and path of the own machine. */
+  /** Exact addresses; `loopback` allows any port and path of a loopback host. */
   redirectUris: string[];
 }
 
 export interface SsoOptions {
-  /** Default: `simulated-client` with `simulated-secret`, back to any loopback address. */
+  /** Default: `simulated-client` with `simulated-secret`, redirecting to any loopback address. */
   clients?: SsoClient[];
-  /** Default `lenient`. */
+  /** Default: `lenient`. */
   rotation?: Rotation;
-  /** What tokens are signed with. Default RS256. */
+  /** The algorithm that signs tokens. Default: RS256. */
   algorithm?: Algorithm;
 }
 
@@ -32,7 +32,7 @@ function isLoopback(address: string): boolean {
   return URL.canParse(address) && LOOPBACK.has(new URL(address).hostname);
 }
 
-/** Whether an application may be sent back to here. */
+/** Whether the application may redirect to this address. */
 export function mayRedirectTo(client: SsoClient, address: string): boolean {
   return client.redirectUris.some((known) =>
     known === 'loopback' ? isLoopback(address) : known === address,

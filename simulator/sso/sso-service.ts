@@ -5,13 +5,13 @@ import { Grants, randomToken, type Grant } from './grants.ts';
 import { SigningKeys, type Claims } from './signing-keys.ts';
 import { DEFAULT_CLIENT, type SsoClient, type SsoOptions } from './sso-options.ts';
 
-/** Whoever can log in. */
+/** The characters that can log in. */
 export interface CharacterSource {
   list(): { id: number; name: string }[];
   nameOf(characterId: number): string | undefined;
 }
 
-/** A login on its way from the browser to the token address. */
+/** An authorization code that the browser carries to the token endpoint. */
 export interface Code {
   characterId: number;
   clientId: string;
@@ -19,12 +19,12 @@ export interface Code {
   scopes: string[];
   challenge: string | undefined;
   expiresAt: number;
-  /** What was given for it: a second use takes that back. */
+  /** The grant made for the code. A second use of the code revokes it. */
   grant: Grant | undefined;
   used: boolean;
 }
 
-/** The requests that came in, by kind. */
+/** The requests received, by kind. */
 export interface SsoCounts {
   metadata: number;
   jwks: number;
@@ -37,8 +37,12 @@ export interface SsoCounts {
   other: number;
 }
 
-const CODE_MS = 300_000; // a login has to be finished within five minutes
-export const TOKEN_SECONDS = 1_199; // as EVE announces it: the token itself says a second more
+/** A login has to be completed within five minutes. */
+const CODE_MS = 300_000;
+
+/** What EVE announces. The token itself states one second more. */
+export const TOKEN_SECONDS = 1_199;
+
 const noCounts = (): SsoCounts => ({
   metadata: 0,
   jwks: 0,
@@ -49,9 +53,9 @@ const noCounts = (): SsoCounts => ({
   other: 0,
 });
 
-/** EVE's SSO: who has allowed what to whom, and the tokens that say so. */
+/** EVE's SSO: the grants of characters to applications, and their tokens. */
 export class SsoService {
-  /** The issuer; known once the server listens. */
+  /** The issuer, set when the server listens. */
   url = '';
   readonly keys: SigningKeys;
   readonly grants: Grants;
@@ -60,7 +64,7 @@ export class SsoService {
   readonly codes = new Map<string, Code>();
   readonly characters: CharacterSource;
   counts = noCounts();
-  /** Put in the place of the next access tokens. */
+  /** Access tokens that replace the next ones. */
   readonly queuedAccessTokens: string[] = [];
   readonly #clock: Clock;
   readonly #sales = new Map<number, number>();
@@ -81,10 +85,10 @@ export class SsoService {
     return this.clients.find((client) => client.id === id);
   }
 
-  /** Another one for each account that the character has been on. */
+  /** The owner hash, which changes with the account of the character. */
   ownerHash(characterId: number): string {
     const key = `${characterId}.${this.#sales.get(characterId) ?? 0}`;
-    return createHash('sha1').update(key).digest('base64'); // 28 letters, as EVE's
+    return createHash('sha1').update(key).digest('base64'); // 28 letters, like EVE's
   }
 
   transfer(characterId: number): string {
@@ -102,17 +106,17 @@ export class SsoService {
     return this.grants.add({ characterId, clientId, scopes, ownerHash: this.ownerHash(characterId) });
   }
 
-  /** The refresh tokens of a grant die, and the access tokens made of them. */
+  /** Revokes a grant with its refresh tokens and access tokens. */
   end(grant: Grant): void {
     this.grants.end(grant);
     this.access.end(grant);
   }
 
-  /** What a token of a character says, signed now. */
+  /** The claims of a character's token, issued now. */
   async claims(characterId: number, clientId: string, scopes: readonly string[]): Promise<Claims> {
     const issued = Math.floor(this.now() / 1_000);
     return {
-      // A single scope is a plain string, and no scope is no claim.
+      // A single scope is a plain string, and a token without scopes has no such claim.
       ...(scopes.length > 0 ? { scp: scopes.length === 1 ? scopes[0] : scopes } : {}),
       jti: crypto.randomUUID(),
       kid: await this.keys.kid(),
@@ -130,7 +134,7 @@ export class SsoService {
     };
   }
 
-  /** A fresh access token, which ESI will know. */
+  /** A new access token, which ESI accepts. */
   async accessToken(grant: Grant, scopes: readonly string[]): Promise<string> {
     const claims = await this.claims(grant.characterId, grant.clientId, scopes);
     const token = await this.keys.sign(claims);
@@ -138,7 +142,7 @@ export class SsoService {
     return token;
   }
 
-  /** Lets ESI take a token, as it takes whatever the SSO has signed. */
+  /** Makes ESI accept a token, as it accepts all that the SSO has signed. */
   register(token: string, claims: Claims, grant: Grant | undefined): void {
     const { scp = [], sub, azp, exp } = claims;
     const access: Access = {

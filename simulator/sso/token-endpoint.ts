@@ -5,10 +5,10 @@ import type { Grant } from './grants.ts';
 import type { SsoClient } from './sso-options.ts';
 import { TOKEN_SECONDS, type Code, type SsoService } from './sso-service.ts';
 
-/** As EVE's: nothing here may be kept. */
+/** EVE's headers: the answer must not be cached. */
 const HEADERS = { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store,no-cache' };
 
-/** An answer of the token address. */
+/** An answer of the token endpoint. */
 export function json(status: number, value: unknown): SsoAnswer {
   return { status, headers: HEADERS, text: JSON.stringify(value) };
 }
@@ -19,7 +19,7 @@ function refusal(status: number, error: string, error_description: string): SsoA
 
 const dead = (text: string): SsoAnswer => refusal(400, 'invalid_grant', text);
 
-/** Reads `Basic id:secret`; some callers encode both first, and letters and digits are the same either way. */
+/** Reads `Basic id:secret`. Some callers encode both first, which leaves letters and digits as they are. */
 function basicOf(call: Call): { id: string; secret: string } | undefined {
   const [, coded] = /^basic\s+(\S+)$/i.exec(call.header('authorization') ?? '') ?? [];
   if (coded === undefined) return undefined;
@@ -29,13 +29,13 @@ function basicOf(call: Call): { id: string; secret: string } | undefined {
     try {
       return decodeURIComponent(value);
     } catch {
-      return value; // a secret that was not encoded
+      return value; // the secret was not encoded
     }
   };
   return { id: decoded(text.slice(0, colon)), secret: decoded(text.slice(colon + 1)) };
 }
 
-/** The application, when it has proved to be it. A public one is known by its id alone. */
+/** The application, if it has authenticated. A public one is identified by its id alone. */
 function clientOf(sso: SsoService, call: Call, form: URLSearchParams): SsoClient | undefined {
   const basic = basicOf(call);
   const client = sso.client(basic?.id ?? form.get('client_id') ?? '');
@@ -44,7 +44,7 @@ function clientOf(sso: SsoService, call: Call, form: URLSearchParams): SsoClient
 }
 
 function isProved(code: Code, form: URLSearchParams, client: SsoClient): boolean {
-  if (code.challenge === undefined) return client.secret !== undefined; // without a secret it takes PKCE
+  if (code.challenge === undefined) return client.secret !== undefined; // without a secret PKCE is required
   const verifier = form.get('code_verifier') ?? '';
   return createHash('sha256').update(verifier).digest('base64url') === code.challenge.replaceAll('=', '');
 }
@@ -68,7 +68,7 @@ async function redeem(sso: SsoService, form: URLSearchParams, client: SsoClient)
   const code = sso.codes.get(form.get('code') ?? '');
   if (!code || code.clientId !== client.id) return dead('Authorization code not found');
   if (code.used) {
-    if (code.grant) sso.end(code.grant); // somebody else has the code: what it gave is not safe
+    if (code.grant) sso.end(code.grant); // the code was intercepted, so its grant is not safe
     return dead('Authorization code was used before');
   }
   const uri = form.get('redirect_uri');
@@ -79,11 +79,11 @@ async function redeem(sso: SsoService, form: URLSearchParams, client: SsoClient)
   const { grant, token } = sso.open(code.characterId, client.id, code.scopes);
   code.grant = grant;
   if (code.scopes.length > 0) return answer(sso, grant, code.scopes, token);
-  sso.grants.end(grant); // without a scope there is nothing to refresh
+  sso.grants.end(grant); // a grant without scopes has no refresh token
   return answer(sso, grant, [], undefined);
 }
 
-/** An answer to the use of a refresh token. The new token is in force before anybody knows whether it arrives. */
+/** Uses a refresh token. The new token is valid before anybody knows whether the answer arrives. */
 async function refresh(sso: SsoService, form: URLSearchParams, client: SsoClient): Promise<SsoAnswer> {
   const token = form.get('refresh_token') ?? '';
   const grant = sso.grants.grantOf(token);
@@ -111,7 +111,7 @@ export async function issueTokens(sso: SsoService, call: Call): Promise<SsoAnswe
   return refusal(400, 'unsupported_grant_type', `No such grant_type: ${type}`);
 }
 
-/** `POST /v2/oauth/revoke`: always 200, known or not. */
+/** `POST /v2/oauth/revoke`. The answer is 200 for any token. */
 export function revoke(sso: SsoService, call: Call): SsoAnswer {
   const form = new URLSearchParams(call.body);
   const client = clientOf(sso, call, form);
