@@ -61,7 +61,7 @@ export function createAllowances(clock: Clock): Allowances {
   const buckets = new Map<string, Bucket>(
     Object.entries(TOKENS).map(([group, tokens]) => [group, { tokens, windowSeconds: WINDOW_SECONDS }]),
   );
-  const ledgers = new Map([...buckets.keys()].map((group) => [group, emptyWindow()]));
+  const windows = new Map([...buckets.keys()].map((group) => [group, emptyWindow()]));
   let errors = { minute: -1, count: 0 };
   let version = 1;
   const minute = () => Math.floor(clock.now() / MINUTE);
@@ -88,9 +88,9 @@ export function createAllowances(clock: Clock): Allowances {
     spendElsewhere: (group, tokens) => {
       const count = positive('tokens', tokens);
       if (group === 'errors') errors = { minute: minute(), count: errorsElsewhere() + count };
-      else spend(known(ledgers, group), clock.now(), count);
+      else spend(known(windows, group), clock.now(), count);
     },
-    elsewhere: (group) => known(ledgers, group),
+    elsewhere: (group) => known(windows, group),
     errorsElsewhere,
   };
 }

@@ -11,35 +11,35 @@ export function emptyWindow(): FloatingWindow {
 }
 
 /** Entries before the window that may remain in the array: they are removed in one move. */
-const TIDY = 5_000;
+const MAX_PASSED_ENTRIES = 5_000;
 
-export function spend(ledger: FloatingWindow, at: number, tokens: number): void {
+export function spend(window: FloatingWindow, at: number, tokens: number): void {
   if (tokens <= 0) return;
-  ledger.spent.push({ at, tokens });
-  ledger.used += tokens;
+  window.spent.push({ at, tokens });
+  window.used += tokens;
 }
 
 /** Drops the entries that have left the window and returns the tokens still in it. */
-export function tokensWithin(ledger: FloatingWindow, now: number, windowMs: number): number {
-  let entry = ledger.spent[ledger.head];
+export function tokensWithin(window: FloatingWindow, now: number, windowMs: number): number {
+  let entry = window.spent[window.head];
   while (entry && entry.at + windowMs <= now) {
-    ledger.used -= entry.tokens;
-    entry = ledger.spent[++ledger.head];
+    window.used -= entry.tokens;
+    entry = window.spent[++window.head];
   }
-  if (ledger.head >= TIDY) {
-    ledger.spent.splice(0, ledger.head);
-    ledger.head = 0;
+  if (window.head >= MAX_PASSED_ENTRIES) {
+    window.spent.splice(0, window.head);
+    window.head = 0;
   }
-  return ledger.used;
+  return window.used;
 }
 
 /** When these windows together fall below `total`; undefined when nothing is spent. */
 export function timeBelow(
-  ledgers: readonly FloatingWindow[],
+  windows: readonly FloatingWindow[],
   total: number,
   windowMs: number,
 ): number | undefined {
-  const entries = ledgers.flatMap(({ spent, head }) => spent.slice(head)).sort((a, b) => a.at - b.at);
+  const entries = windows.flatMap(({ spent, head }) => spent.slice(head)).sort((a, b) => a.at - b.at);
   let used = entries.reduce((sum, { tokens }) => sum + tokens, 0);
   for (const { at, tokens } of entries) {
     used -= tokens;

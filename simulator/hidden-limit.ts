@@ -15,15 +15,15 @@ export interface HiddenLimit {
 
 /** With `enforce: false` no request exceeds the limit. */
 export function createHiddenLimit(limit: number, enforce: boolean): HiddenLimit {
-  const ledgers = new Map<string, FloatingWindow>();
+  const windows = new Map<string, FloatingWindow>();
   return {
     limit,
     recordRequest: (call) => {
       const key = `${call.route} ${call.caller}`;
-      const ledger = ledgers.get(key) ?? emptyWindow();
-      ledgers.set(key, ledger);
-      spend(ledger, call.at, 1);
-      return tokensWithin(ledger, call.at, MINUTE) > limit && enforce;
+      const window = windows.get(key) ?? emptyWindow();
+      windows.set(key, window);
+      spend(window, call.at, 1);
+      return tokensWithin(window, call.at, MINUTE) > limit && enforce;
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../src/lib/clock.ts';
+import { snapshotTimes, type CacheTimes } from './cache-times.ts';
 import { packJson, type Body } from './packed-body.ts';
 import { structureId } from './order-maker.ts';
 import { between, createRandom, mixSeed, pick, type Random } from './random.ts';
@@ -17,9 +18,9 @@ const ACTIVITIES = [
 ] as const;
 
 /** The range of the indices observed. */
-const LEAST = 0.000413;
+const LOWEST_INDEX = 0.000413;
 
-const MOST = 0.137;
+const HIGHEST_INDEX = 0.137;
 
 /** The share of systems without a station that have structures. */
 const STATIONLESS_SHARE = 0.6;
@@ -30,10 +31,8 @@ const CHANGED_SHARE = 0.7;
 const STRUCTURE_TYPES = [35_825, 35_826, 35_827, 35_835, 35_836]; // engineering complexes and refineries
 
 /** The list of /industry/systems that is served now. */
-export interface IndustryList {
+export interface IndustryList extends CacheTimes {
   rows: readonly IndustrySystem[];
-  lastModified: Date;
-  expires: Date;
   version: number;
   body: Body | undefined;
 }
@@ -42,7 +41,7 @@ export interface Industry {
   /** The list that is served now; a newer one when its hour has passed. */
   list(): IndustryList;
   /** Makes new indices now, under a new Last-Modified. */
-  turn(): void;
+  takeSnapshot(): void;
 }
 
 function firstRows(universe: Universe, random: Random): IndustrySystem[] {
@@ -52,7 +51,7 @@ function firstRows(universe: Universe, random: Random): IndustrySystem[] {
     if (!hasPlants || Math.floor(system.system_id / 1e6) !== 30) continue; // known space only
     const cost_indices = ACTIVITIES.map((activity) => ({
       activity,
-      cost_index: LEAST * (MOST / LEAST) ** (random() ** 2), // most are small; 17 digits like the real ones
+      cost_index: LOWEST_INDEX * (HIGHEST_INDEX / LOWEST_INDEX) ** (random() ** 2), // most are small; 17 digits like the real ones
     }));
     rows.push({ cost_indices, solar_system_id: system.system_id });
   }
@@ -63,7 +62,7 @@ function moved(row: IndustrySystem, random: Random): IndustrySystem {
   const cost_indices = row.cost_indices.map((index) => {
     if (random() >= CHANGED_SHARE) return index;
     const wanted = index.cost_index * (0.97 + random() * 0.06); // within 3 %
-    return { ...index, cost_index: Math.min(MOST, Math.max(LEAST, wanted)) };
+    return { ...index, cost_index: Math.min(HIGHEST_INDEX, Math.max(LOWEST_INDEX, wanted)) };
   });
   return { ...row, cost_indices };
 }
@@ -73,22 +72,19 @@ export function createIndustry(universe: Universe, seed: number, clock: Clock): 
   const random = createRandom(mixSeed(seed, 4)); // 1 to 3 are the universe's and the prices'
   let list: IndustryList | undefined;
   const addSnapshot = (rows: IndustrySystem[]): IndustryList => {
-    const second = Math.floor(clock.now() / 1_000) * 1_000;
-    const start = list ? Math.max(second, list.lastModified.getTime() + 1_000) : second;
     list = {
       rows,
-      lastModified: new Date(start),
-      expires: new Date(start + INDUSTRY_CACHE_MS),
+      ...snapshotTimes(clock.now(), INDUSTRY_CACHE_MS, list),
       version: (list?.version ?? 0) + 1,
       body: undefined,
     };
     return list;
   };
   const open = () => list ?? addSnapshot(firstRows(universe, random));
-  const turn = () => addSnapshot(open().rows.map((row) => moved(row, random)));
+  const takeSnapshot = () => addSnapshot(open().rows.map((row) => moved(row, random)));
   return {
-    list: () => (clock.now() >= open().expires.getTime() ? turn() : open()),
-    turn: () => void turn(),
+    list: () => (clock.now() >= open().expires.getTime() ? takeSnapshot() : open()),
+    takeSnapshot: () => void takeSnapshot(),
   };
 }
 

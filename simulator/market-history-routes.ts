@@ -17,7 +17,7 @@ import type { World } from './world.ts';
 export const TYPES_CACHE_MS = 600_000;
 
 /** Ids in the list that have no history. */
-const ODD_TYPES = 5;
+const UNLISTED_TYPES = 5;
 
 interface TypeList {
   start: number;
@@ -41,7 +41,7 @@ function typesWithOrders(world: World, regionId: number): number[] {
     (row) => !row.published || row.market_group_id === undefined,
   );
   const random = createRandom(mixSeed(world.seed, regionId));
-  for (let left = unlisted.length > 0 ? ODD_TYPES : 0; left > 0; left--)
+  for (let left = unlisted.length > 0 ? UNLISTED_TYPES : 0; left > 0; left--)
     ids.add(pick(random, unlisted).type_id);
   return [...ids];
 }

@@ -14,10 +14,10 @@ const EMPTY_SHARE = 0.03;
 const GAPLESS_SHARE = 0.15;
 
 /** The most orders observed on a day. */
-const MOST_ORDERS = 6_448;
+const MAX_ORDERS = 6_448;
 
 /** The volume of Tritanium's best day, which exceeds 32 bits. */
-const MOST_VOLUME = 27_939_708_190;
+const MAX_VOLUME = 27_939_708_190;
 
 /** Types 34 to 40 are the minerals. They trade every day and everywhere. */
 export const isMineral = (typeId: number): boolean => typeId >= 34 && typeId <= 40;
@@ -53,7 +53,7 @@ function tradeOf(seed: number, regionId: number, typeId: number): Trade {
     seed: own,
     base: basePrice(typeId),
     activity: gapless ? 1 : some,
-    volume: typeId === 34 ? MOST_VOLUME / 3 : 10 ** (random() * 7), // up to ten million a day
+    volume: typeId === 34 ? MAX_VOLUME / 3 : 10 ** (random() * 7), // up to ten million a day
     phase: random() * 2 * Math.PI,
   };
 }
@@ -70,7 +70,7 @@ function dayOf(trade: Trade, day: number): { traded: boolean; row: HistoryRow } 
     date: dateOf(day),
     highest: roundPrice(average * (1 + random() * 0.1)),
     lowest: roundPrice(average * (1 - random() * 0.1)),
-    order_count: Math.min(volume, MOST_ORDERS, between(random, 1, 3_000)),
+    order_count: Math.min(volume, MAX_ORDERS, between(random, 1, 3_000)),
     volume,
   };
   return { traded, row };

@@ -29,7 +29,7 @@ export const orders: Resolve = (context, call, regionId) => {
     key: `orders ${regionId}`,
     size: PAGE_SIZE,
     read: () => servedRows(world, regionId),
-    turn: () => world.takeSnapshot(regionId),
+    takeSnapshot: () => world.takeSnapshot(regionId),
   });
 };
 
@@ -38,13 +38,13 @@ export const prices: Resolve = (context, call) => {
   const { world } = context;
   world.takeDuePriceSnapshot();
   const list = world.priceList;
-  const spoilt = mutateRows(context, call, [...list.served]);
+  const changedRows = mutateRows(context, call, [...list.served]);
   return {
     status: 200,
-    body: spoilt ? packJson(spoilt) : pricesBody(list),
+    body: changedRows ? packJson(changedRows) : pricesBody(list),
     lastModified: list.lastModified,
     expires: list.expires,
     version: `prices.${list.version}`,
-    damaged: spoilt !== undefined,
+    damaged: changedRows !== undefined,
   };
 };

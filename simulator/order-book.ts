@@ -1,3 +1,4 @@
+import { snapshotTimes, type CacheTimes } from './cache-times.ts';
 import { packJson, type Body } from './packed-body.ts';
 import { applyChurn, removeAt } from './order-churn.ts';
 import { firstOrders, type OrderMaker } from './order-maker.ts';
@@ -6,15 +7,13 @@ import type { Order } from './esi-rows.ts';
 /** ESI's page size for orders. */
 export const PAGE_SIZE = 1_000;
 
-const KEPT_SNAPSHOTS = 50;
+const MAX_SNAPSHOTS = 50;
 
 /** A snapshot is an array of references: four million of them take 32 MB. Large regions keep fewer snapshots. */
-const KEPT_ROWS = 4_000_000;
+const MAX_SNAPSHOT_ROWS = 4_000_000;
 
 /** What a region serves until its next snapshot. Rows are never changed, only replaced. */
-export interface Snapshot {
-  lastModified: Date;
-  expires: Date;
+export interface Snapshot extends CacheTimes {
   rows: readonly Order[];
 }
 
@@ -60,17 +59,13 @@ function reusePages(book: OrderBook, before: readonly Order[], after: readonly O
   );
 }
 
-function addSnapshot(book: OrderBook, lastModified: number, cacheMs: number): void {
+function addSnapshot(book: OrderBook, times: CacheTimes): void {
   const rows = [...book.live];
   const before = book.snapshots.at(-1);
   if (before) reusePages(book, before.rows, rows);
-  book.snapshots.push({
-    lastModified: new Date(lastModified),
-    expires: new Date(lastModified + cacheMs),
-    rows,
-  });
-  const kept = Math.min(KEPT_SNAPSHOTS, Math.max(2, Math.floor(KEPT_ROWS / Math.max(rows.length, 1))));
-  if (book.snapshots.length > kept) book.snapshots.splice(0, book.snapshots.length - kept);
+  book.snapshots.push({ ...times, rows });
+  const max = Math.min(MAX_SNAPSHOTS, Math.max(2, Math.floor(MAX_SNAPSHOT_ROWS / Math.max(rows.length, 1))));
+  if (book.snapshots.length > max) book.snapshots.splice(0, book.snapshots.length - max);
   book.version++;
 }
 
@@ -84,22 +79,16 @@ export function createOrderBook(
 ): OrderBook {
   const live = firstOrders(maker, count, now);
   const book: OrderBook = { live, maker, churn: undefined, snapshots: [], version: 0, pages: [] };
-  addSnapshot(book, Math.floor(now / 1_000) * 1_000 - age, cacheMs); // headers have whole seconds
+  addSnapshot(book, snapshotTimes(now - age, cacheMs));
   return book;
 }
 
 /** Applies the churn once and takes a snapshot of the live rows. No two snapshots have the same Last-Modified. */
-export function takeBookSnapshot(
-  book: OrderBook,
-  lastModified: number,
-  share: number,
-  cacheMs: number,
-): void {
-  const second = Math.floor(lastModified / 1_000) * 1_000;
-  const time = Math.max(second, currentSnapshot(book).lastModified.getTime() + 1_000);
+export function takeBookSnapshot(book: OrderBook, now: number, share: number, cacheMs: number): void {
+  const times = snapshotTimes(now, cacheMs, currentSnapshot(book));
   const churn = book.churn ?? share;
-  if (churn > 0) applyChurn(book.live, book.maker, churn, time);
-  addSnapshot(book, time, cacheMs);
+  if (churn > 0) applyChurn(book.live, book.maker, churn, times.lastModified.getTime());
+  addSnapshot(book, times);
 }
 
 /** Takes a snapshot if the current one has expired, at a multiple of the cache time after it. */

@@ -1,3 +1,4 @@
+import { snapshotTimes, type CacheTimes } from './cache-times.ts';
 import { packJson, type Body } from './packed-body.ts';
 import { roundPrice } from './order-maker.ts';
 import { between, type Random } from './random.ts';
@@ -7,11 +8,9 @@ import type { Price, Universe } from './esi-rows.ts';
 export const PRICES_CACHE_MS = 3_600_000;
 
 /** The list of /markets/prices: the live prices, which the next snapshot shows, and those served now. */
-export interface PriceList {
+export interface PriceList extends CacheTimes {
   live: Price[];
   served: readonly Price[];
-  lastModified: Date;
-  expires: Date;
   version: number;
   body: Body | undefined;
 }
@@ -32,12 +31,10 @@ function firstPrices(universe: Universe, random: Random): Price[] {
 /** Creates the list at `now`. */
 export function openPrices(universe: Universe, random: Random, now: number): PriceList {
   const live = firstPrices(universe, random);
-  const start = Math.floor(now / 1_000) * 1_000;
   return {
     live,
     served: [...live],
-    lastModified: new Date(start),
-    expires: new Date(start + PRICES_CACHE_MS),
+    ...snapshotTimes(now, PRICES_CACHE_MS),
     version: 1,
     body: undefined,
   };
@@ -45,11 +42,8 @@ export function openPrices(universe: Universe, random: Random, now: number): Pri
 
 /** Takes a snapshot of the live prices, under a new Last-Modified. */
 export function takePriceSnapshot(list: PriceList, time: number): void {
-  const second = Math.floor(time / 1_000) * 1_000;
-  const start = Math.max(second, list.lastModified.getTime() + 1_000);
   list.served = [...list.live];
-  list.lastModified = new Date(start);
-  list.expires = new Date(start + PRICES_CACHE_MS);
+  Object.assign(list, snapshotTimes(time, PRICES_CACHE_MS, list));
   list.version++;
   list.body = undefined;
 }

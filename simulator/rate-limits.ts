@@ -46,15 +46,15 @@ function createErrorWindows(clock: Clock) {
 
 /** One user's view of a bucket: what this user and others have spent. */
 function createBuckets(clock: Clock, allowances: Allowances) {
-  const ledgers = new Map<string, FloatingWindow>();
+  const windows = new Map<string, FloatingWindow>();
   return (user: string, group: string) => {
     const key = `${group} ${user}`;
-    const own = ledgers.get(key) ?? emptyWindow();
-    ledgers.set(key, own);
+    const own = windows.get(key) ?? emptyWindow();
+    windows.set(key, own);
     const { tokens, windowSeconds } = allowances.of(group);
     const windowMs = windowSeconds * 1_000;
     const both = [own, allowances.elsewhere(group)];
-    const used = () => both.reduce((sum, ledger) => sum + tokensWithin(ledger, clock.now(), windowMs), 0);
+    const used = () => both.reduce((sum, window) => sum + tokensWithin(window, clock.now(), windowMs), 0);
     return { own, both, tokens, windowSeconds, windowMs, used };
   };
 }

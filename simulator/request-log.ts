@@ -12,10 +12,10 @@ export interface RequestRecord {
 }
 
 /** Some 40 MB. */
-const KEPT = 200_000;
+const MAX_RECORDS = 200_000;
 
 /** Records that may be added before the oldest are removed: they are removed in one move. */
-const SLACK = 20_000;
+const MAX_EXCESS_RECORDS = 20_000;
 
 /** The newest requests. */
 export interface RequestLog {
@@ -27,10 +27,10 @@ export interface RequestLog {
 export function createRequestLog(): RequestLog {
   let records: RequestRecord[] = [];
   return {
-    list: () => records.slice(-KEPT),
+    list: () => records.slice(-MAX_RECORDS),
     add: (record) => {
       records.push(record);
-      if (records.length > KEPT + SLACK) records = records.slice(-KEPT);
+      if (records.length > MAX_RECORDS + MAX_EXCESS_RECORDS) records = records.slice(-MAX_RECORDS);
     },
     clear: () => {
       records = [];

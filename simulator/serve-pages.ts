@@ -1,3 +1,4 @@
+import type { CacheTimes } from './cache-times.ts';
 import { packJson, type Body } from './packed-body.ts';
 import type { Call } from './esi-call.ts';
 import {
@@ -10,10 +11,8 @@ import {
 import type { RowSet } from './row-set.ts';
 
 /** A snapshot of rows that is served now. */
-export interface ServedRows<T> {
+export interface ServedRows<T> extends CacheTimes {
   rows: RowSet<T>;
-  lastModified: Date;
-  expires: Date;
   version: string;
   /** The packed rows of a section, kept between calls. */
   body(from: number, to: number): Body;
@@ -27,7 +26,7 @@ export interface RowSource<T> {
   size?: number;
   read(): ServedRows<T>;
   /** Takes a new snapshot now. */
-  turn: () => void;
+  takeSnapshot: () => void;
 }
 
 /** The sources, by world, whose page 1 has been served and that have not been torn since. */
@@ -37,7 +36,7 @@ const started = new WeakMap<object, Set<string>>();
 function tear<T>(
   { world, activeFaults }: RouteContext,
   call: Call,
-  { key, turn }: RowSource<T>,
+  { key, takeSnapshot }: RowSource<T>,
   isFirst: boolean,
 ): void {
   const reads = started.get(world) ?? new Set();
@@ -45,7 +44,7 @@ function tear<T>(
   if (isFirst) reads.add(key);
   else if (reads.has(key) && activeFaults.take(['tear'], call)) {
     reads.delete(key);
-    turn();
+    takeSnapshot();
   }
 }
 
@@ -68,7 +67,7 @@ interface Section {
 }
 
 /** The section as faults change it; undefined when none applies. */
-function spoil<T>(
+function applyRowFaults<T>(
   context: RouteContext,
   call: Call,
   rows: RowSet<T>,
@@ -94,21 +93,21 @@ function head<T>(rows: RowSet<T>, share: number): RowSet<T> {
 function contentOf<T>(
   context: RouteContext,
   call: Call,
-  shown: ServedRows<T>,
+  served: ServedRows<T>,
   rows: RowSet<T>,
   section: Section,
 ): Content {
   const { from, to } = section;
-  const spoilt =
-    spoil(context, call, rows, section) ?? (rows === shown.rows ? undefined : rows.slice(from, to));
-  const { lastModified, expires, version } = shown;
-  const body = spoilt ? packJson(spoilt) : shown.body(from, to);
-  return { status: 200, body, lastModified, expires, version, damaged: spoilt !== undefined };
+  const changedRows =
+    applyRowFaults(context, call, rows, section) ?? (rows === served.rows ? undefined : rows.slice(from, to));
+  const { lastModified, expires, version } = served;
+  const body = changedRows ? packJson(changedRows) : served.body(from, to);
+  return { status: 200, body, lastModified, expires, version, damaged: changedRows !== undefined };
 }
 
-function rowsOf<T>(context: RouteContext, call: Call, shown: ServedRows<T>): RowSet<T> {
+function rowsOf<T>(context: RouteContext, call: Call, served: ServedRows<T>): RowSet<T> {
   const collapse = context.activeFaults.take(['collapse'], call);
-  return collapse ? head(shown.rows, collapse.share) : shown.rows;
+  return collapse ? head(served.rows, collapse.share) : served.rows;
 }
 
 /** Serves a source in pages, or whole, with the faults applied. */
@@ -117,13 +116,13 @@ export function servePages<T>(context: RouteContext, call: Call, source: RowSour
   const page = size === undefined ? 1 : requestedPage(call);
   if (page === undefined) return errorContent(400, 'page: not a positive number');
   tear(context, call, source, page === 1);
-  const shown = source.read();
-  const rows = rowsOf(context, call, shown);
+  const served = source.read();
+  const rows = rowsOf(context, call, served);
   const step = size ?? Math.max(1, rows.length);
   const pages = Math.max(1, Math.ceil(rows.length / step)); // a source without rows has one empty page
-  if (page > pages) return pageNotFound(pages, shown.version);
+  if (page > pages) return pageNotFound(pages, served.version);
   const from = (page - 1) * step;
-  const content = contentOf(context, call, shown, rows, { from, to: from + step, page, pages });
+  const content = contentOf(context, call, served, rows, { from, to: from + step, page, pages });
   if (size === undefined) return content;
   const wrong = page > 1 ? context.activeFaults.take(['wrongPages'], call) : undefined;
   return {
@@ -145,12 +144,17 @@ export function serveBackwards<T>(
   const fromId = text === null ? Number.POSITIVE_INFINITY : Number(text);
   if (!(fromId >= 0)) return errorContent(400, 'from_id: not a number');
   tear(context, call, source, text === null);
-  const shown = source.read();
-  const rows = rowsOf(context, call, shown);
+  const served = source.read();
+  const rows = rowsOf(context, call, served);
   const all = rows.slice(0, rows.length);
   const first = all.findIndex((row) => idOf(row) <= fromId);
   const from = first < 0 ? rows.length : first;
   const pages = from + size >= rows.length ? 1 : 2;
   const page = text === null ? 1 : 2; // the numbers by which faults count pages
-  return contentOf(context, call, shown, rows, { from, to: from + size, page, pages: Math.max(page, pages) });
+  return contentOf(context, call, served, rows, {
+    from,
+    to: from + size,
+    page,
+    pages: Math.max(page, pages),
+  });
 }

@@ -188,7 +188,7 @@ export class World extends StaticData {
 
   /** Makes new cost indices now, even before Expires. */
   takeIndustrySnapshot(): void {
-    this.industry.turn();
+    this.industry.takeSnapshot();
   }
 
   /** Changes the size or window of a bucket; headers, refusals and the description follow. */

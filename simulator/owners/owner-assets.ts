@@ -47,7 +47,7 @@ export class Assets {
   /** Changes a share of the rows: half get another quantity, a quarter moves, and the rest is replaced by others. */
   churn(share: number): void {
     const { random } = this.#maker;
-    const gone = new Set<number>();
+    const replaced = new Set<number>();
     for (let left = Math.floor(this.table.length * share + random()); left > 0; left--) {
       const index = between(random, 0, this.table.length - 1);
       const row = this.table.at(index);
@@ -55,10 +55,9 @@ export class Assets {
       if (chance < 0.5 && !row.is_singleton)
         this.table.set(index, { ...row, quantity: between(random, 1, row.quantity * 2) });
       else if (chance < 0.75) this.table.set(index, { ...row, ...this.#moved(row) });
-      else gone.add(row.item_id);
+      else replaced.add(row.item_id);
     }
-    const removed = this.#removeAll(gone);
-    for (let left = removed; left > 0; left--) this.add();
+    for (let left = this.#removeAll(replaced); left > 0; left--) this.add();
   }
 
   /** Removes a share of the rows at random, as when an answer lacks them. */
@@ -116,13 +115,13 @@ export class Assets {
   }
 
   #removeAll(first: ReadonlySet<number>): number {
-    const gone = new Set(first);
+    const removed = new Set(first);
     for (let layer = first; layer.size > 0;) {
       const inside = this.table.within(layer).map((index) => this.table.itemAt(index));
-      layer = new Set(inside.filter((id) => !gone.has(id)));
-      for (const id of layer) gone.add(id);
+      layer = new Set(inside.filter((id) => !removed.has(id)));
+      for (const id of layer) removed.add(id);
     }
-    const found = this.table.find(gone).sort((a, b) => b - a); // from the end, so that no remaining index shifts
+    const found = this.table.find(removed).sort((a, b) => b - a); // from the end, so that no remaining index shifts
     for (const index of found) this.table.removeAt(index);
     return found.length;
   }

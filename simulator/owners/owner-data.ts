@@ -6,7 +6,7 @@ import { readCatalog, type Catalog } from './catalog.ts';
 import { Jobs } from './industry-jobs.ts';
 import { Orders } from './owner-orders.ts';
 import type { OwnerRegistry } from './owner-registry.ts';
-import { LEAST_DEALS, WalletMaker } from './wallet-maker.ts';
+import { MIN_DEALS, WalletMaker } from './wallet-maker.ts';
 import { dealId, entryId, type Wallet } from './wallet.ts';
 
 /** A corporation has seven wallets and hangars. */
@@ -39,9 +39,9 @@ export class OwnerData {
   }
 
   assets(ownerId: number): Assets {
-    const chest = this.#chest(ownerId);
+    const data = this.#dataOf(ownerId);
     const { seed } = this.#world;
-    return (chest.assets ??= new Assets(
+    return (data.assets ??= new Assets(
       new AssetMaker(this.catalog, this.#owner(ownerId), seed),
       this.catalog,
       this.#counts(ownerId).assets,
@@ -51,7 +51,7 @@ export class OwnerData {
 
   orders(ownerId: number): Orders {
     const owner = { ...this.#owner(ownerId), issuers: this.#members(ownerId) };
-    return (this.#chest(ownerId).orders ??= new Orders(
+    return (this.#dataOf(ownerId).orders ??= new Orders(
       this.catalog,
       owner,
       this.#counts(ownerId).orders,
@@ -62,7 +62,7 @@ export class OwnerData {
 
   jobs(ownerId: number): Jobs {
     const owner = { ...this.#owner(ownerId), installers: this.#members(ownerId) };
-    return (this.#chest(ownerId).jobs ??= new Jobs(
+    return (this.#dataOf(ownerId).jobs ??= new Jobs(
       this.catalog,
       owner,
       this.#counts(ownerId).jobs,
@@ -72,7 +72,7 @@ export class OwnerData {
   }
 
   wallet(ownerId: number, division = 1): Wallet {
-    const { wallets } = this.#chest(ownerId);
+    const { wallets } = this.#dataOf(ownerId);
     if (division < 1 || division > DIVISIONS) throw new Error(`There is no wallet division ${division}.`);
     const wallet = wallets.get(division) ?? this.#makeWallet(ownerId, division);
     wallets.set(division, wallet);
@@ -82,7 +82,7 @@ export class OwnerData {
   /** The wallets that have been read so far, and always the first one. */
   openWallets(ownerId: number): Wallet[] {
     this.wallet(ownerId);
-    return [...this.#chest(ownerId).wallets.values()];
+    return [...this.#dataOf(ownerId).wallets.values()];
   }
 
   /** New ids for what happens now: above all ids in these wallets, and never used twice. */
@@ -103,11 +103,17 @@ export class OwnerData {
     const { journal, transactions, balance } = this.#counts(ownerId);
     const { slot } = this.#owner(ownerId);
     const npcs = [...this.#world.universe.corporations.keys()];
-    const [before, after] = [slot - 1, slot + 1].map((place) => this.#founder(slot, place));
+    const [before, after] = [slot - 1, slot + 1].map((place) => this.#initialOwner(slot, place));
     const trades = (id: number | undefined) =>
-      id !== undefined && this.#counts(id).transactions >= LEAST_DEALS && transactions >= LEAST_DEALS;
+      id !== undefined && this.#counts(id).transactions >= MIN_DEALS && transactions >= MIN_DEALS;
     return this.#wallets.make({
-      ...{ ownerId, slot, division, journal, transactions, balance, npcs },
+      ownerId,
+      slot,
+      division,
+      journal,
+      transactions,
+      balance,
+      npcs,
       members: this.#members(ownerId),
       before: trades(before) ? before : undefined,
       after: trades(after) ? after : undefined,
@@ -115,7 +121,7 @@ export class OwnerData {
   }
 
   /** The owner in a slot, if both it and the owner of the other slot exist from the start. */
-  #founder(slot: number, place: number): number | undefined {
+  #initialOwner(slot: number, place: number): number | undefined {
     const { order, initialCount } = this.#registry;
     return Math.max(slot, place) < initialCount ? order[place] : undefined;
   }
@@ -134,10 +140,10 @@ export class OwnerData {
     return { id, slot: this.#registry.order.indexOf(id), isCorporation: this.#registry.corporations.has(id) };
   }
 
-  #chest(ownerId: number): DataOfOwner {
+  #dataOf(ownerId: number): DataOfOwner {
     this.#counts(ownerId); // throws for an unknown owner
-    const chest = this.#dataByOwner.get(ownerId) ?? { wallets: new Map<number, Wallet>() };
-    this.#dataByOwner.set(ownerId, chest);
-    return chest;
+    const data = this.#dataByOwner.get(ownerId) ?? { wallets: new Map<number, Wallet>() };
+    this.#dataByOwner.set(ownerId, data);
+    return data;
   }
 }

@@ -5,7 +5,7 @@ import type { OwnerOptions } from './owner-options.ts';
 import { OwnerRegistry, type Character, type Corporation, type Structure } from './owner-registry.ts';
 import type { AssetRow, JobRow, JournalRow, OwnerOrderRow, TransactionRow } from './owner-rows.ts';
 import { SnapshotCache } from './snapshot-cache.ts';
-import { pay, trade, type Payment, type Trade, type TradeIds } from './record-trade.ts';
+import { recordPayment, recordTrade, type Payment, type Trade, type TradeIds } from './record-trade.ts';
 
 /** The kinds of snapshots of an owner; `orders` includes their history. */
 export type OwnerSnapshotKind =
@@ -141,7 +141,7 @@ export class Owners {
 
   /** Trades between two parties. Either may be an entity without data of its own. */
   trade(deal: Trade): TradeIds {
-    return trade(this.registry, this.data, this.#clock.now(), deal);
+    return recordTrade(this.registry, this.data, this.#clock.now(), deal);
   }
 
   /** Moves money into a wallet, or out of it when the amount is negative. */
@@ -149,7 +149,7 @@ export class Owners {
   pay(payment: Payment): JournalRow;
   pay(first: number | Payment, amount = 0, refType = 'player_donation', division = 1): JournalRow {
     const payment = typeof first === 'number' ? { ownerId: first, amount, refType, division } : first;
-    return pay(this.data, this.#clock.now(), payment);
+    return recordPayment(this.data, this.#clock.now(), payment);
   }
 
   /** Removes rows from the journal: these ids, or this many from the middle. The balances then show a gap. */

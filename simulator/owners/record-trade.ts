@@ -50,7 +50,7 @@ function actorOf(registry: OwnerRegistry, ownerId: number, by: number | undefine
 }
 
 /** Moves the money of a trade and adds the rows of both parties. */
-export function trade(registry: OwnerRegistry, data: OwnerData, now: number, order: Trade): TradeIds {
+export function recordTrade(registry: OwnerRegistry, data: OwnerData, now: number, order: Trade): TradeIds {
   const { sellerId, buyerId, typeId, quantity, price, by, sellerDivision = 1, buyerDivision = 1 } = order;
   const sides = [
     { id: sellerId, division: sellerDivision, clientId: buyerId, isBuy: false },
@@ -64,21 +64,26 @@ export function trade(registry: OwnerRegistry, data: OwnerData, now: number, ord
   for (const { id, clientId, isBuy, wallet } of wallets) {
     const deal: Deal = {
       time: now,
-      ...{ transactionId, journalId, typeId, quantity, isBuy, clientId },
+      transactionId,
+      journalId,
+      typeId,
+      quantity,
+      isBuy,
+      clientId,
       unitCents: toCents(price),
       locationId: order.locationId ?? (data.catalog.stations[0] as number),
       by: actorOf(registry, id, by),
     };
-    wallet.trade(id, deal);
+    wallet.recordTrade(id, deal);
   }
   return { transactionId, journalId };
 }
 
-export function pay(data: OwnerData, now: number, payment: Payment): JournalRow {
+export function recordPayment(data: OwnerData, now: number, payment: Payment): JournalRow {
   const { ownerId, amount, refType = 'player_donation', division = 1, partyId, reason, context } = payment;
   const wallet = data.wallet(ownerId, division);
   const [first, second] = amount < 0 ? [ownerId, partyId] : [partyId, ownerId];
-  return wallet.book({
+  return wallet.recordMovement({
     time: now,
     id: data.nextIds(now, [wallet]).journalId,
     cents: toCents(amount),

@@ -29,7 +29,7 @@ export function rowSource<T>(
   return {
     key: text,
     ...(size === undefined ? {} : { size }),
-    turn: () => owners.takeSnapshots(key.ownerId, key.what),
+    takeSnapshot: () => owners.takeSnapshots(key.ownerId, key.what),
     read: () => servedRows(text, owners.snapshots.read(text, seconds, make)),
   };
 }
@@ -45,16 +45,16 @@ function unchanged<T>(
 }
 
 /** A snapshot with its packed sections. */
-function servedRows<T>(key: string, shown: CachedSnapshot<RowSet<T>>) {
-  const { value, lastModified, expires, bodies } = shown;
+function servedRows<T>(key: string, snapshot: CachedSnapshot<RowSet<T>>) {
+  const { value, lastModified, expires, bodies } = snapshot;
   return {
     rows: value,
     lastModified,
     expires,
-    version: `${key}.${shown.version}`,
+    version: `${key}.${snapshot.version}`,
     body: (from: number, to: number) => {
       const name = `${from}-${to}`;
-      const body = bodies.get(name) ?? unchanged(shown, from, to) ?? packJson(value.slice(from, to));
+      const body = bodies.get(name) ?? unchanged(snapshot, from, to) ?? packJson(value.slice(from, to));
       bodies.set(name, body);
       return body;
     },
@@ -70,18 +70,18 @@ export function serveValue(
   make: () => unknown,
 ): Content {
   const text = textOf(key);
-  const shown = context.owners.snapshots.read(text, seconds, make);
-  const spoilt = mutateRows(context, call, [shown.value]);
-  const body = shown.bodies.get('') ?? packJson(shown.value);
-  shown.bodies.set('', body);
-  const { lastModified, expires } = shown;
+  const snapshot = context.owners.snapshots.read(text, seconds, make);
+  const changedRows = mutateRows(context, call, [snapshot.value]);
+  const body = snapshot.bodies.get('') ?? packJson(snapshot.value);
+  snapshot.bodies.set('', body);
+  const { lastModified, expires } = snapshot;
   return {
     status: 200,
-    body: spoilt ? packJson(spoilt[0] ?? null) : body,
+    body: changedRows ? packJson(changedRows[0] ?? null) : body,
     lastModified,
     expires,
-    version: `${text}.${shown.version}`,
-    damaged: spoilt !== undefined,
+    version: `${text}.${snapshot.version}`,
+    damaged: changedRows !== undefined,
   };
 }
 
@@ -111,6 +111,11 @@ export function serveIds(
   if (!ids) return errorContent(400, 'ids: not 1 to 1000 unique ids');
   const rows = rowsOf(ids);
   if (!rows) return errorContent(404, refusal);
-  const spoilt = mutateRows(context, call, rows);
-  return { status: 200, body: packJson(spoilt ?? rows), version: '', damaged: spoilt !== undefined };
+  const changedRows = mutateRows(context, call, rows);
+  return {
+    status: 200,
+    body: packJson(changedRows ?? rows),
+    version: '',
+    damaged: changedRows !== undefined,
+  };
 }

@@ -1,11 +1,10 @@
 import type { Clock } from '../../src/lib/clock.ts';
+import { snapshotTimes, type CacheTimes } from '../cache-times.ts';
 import type { Body } from '../packed-body.ts';
 
 /** A snapshot that an owner route serves until the next one. */
-export interface CachedSnapshot<T = unknown> {
+export interface CachedSnapshot<T = unknown> extends CacheTimes {
   value: T;
-  lastModified: Date;
-  expires: Date;
   /** Counts the snapshots. */
   version: number;
   /** The packed answers, by page or other variant. */
@@ -48,12 +47,9 @@ export class SnapshotCache {
     make: () => T,
     ageMs: number,
   ): CachedSnapshot<T> {
-    const second = Math.floor(this.#clock.now() / 1_000) * 1_000;
-    const start = before ? Math.max(second, before.lastModified.getTime() + 1_000) : second;
     const shown: CachedSnapshot<T> = {
       value: make(),
-      lastModified: new Date(start),
-      expires: new Date(start + ageMs),
+      ...snapshotTimes(this.#clock.now(), ageMs, before),
       version: (before?.version ?? 0) + 1,
       bodies: new Map(),
       before,

@@ -12,13 +12,13 @@ const SPAN_MS = 29.5 * DAY_MS;
 const SHARED_DEALS = 2;
 
 /** Enough for the trades with both neighbours. */
-export const LEAST_DEALS = 2 * SHARED_DEALS;
+export const MIN_DEALS = 2 * SHARED_DEALS;
 
 /** The highest value of a generated trade, in ISK. */
-const DEAREST = 100_000_000;
+const MAX_DEAL_ISK = 100_000_000;
 
 /** In hundredths of ISK. An owner whose balance would become negative starts with more. */
-const LEAST_START = 100_000_000;
+const MIN_START_CENTS = 100_000_000;
 
 /** The wallet to make. */
 export interface WalletPlan {
@@ -74,8 +74,8 @@ export class WalletMaker {
     const all = [...own, ...shared].sort((a, b) => a.time - b.time || a.journalId - b.journalId);
     const wallet = new Wallet(0);
     for (const { movement, deal } of all) {
-      if (deal) wallet.trade(plan.ownerId, deal);
-      else if (movement) wallet.book(movement);
+      if (deal) wallet.recordTrade(plan.ownerId, deal);
+      else if (movement) wallet.recordMovement(movement);
     }
     raiseBalances(wallet, plan.balance);
     return wallet;
@@ -119,7 +119,7 @@ export class WalletMaker {
   ): Deal {
     const typeId = pick(random, this.#catalog.marketTypes);
     const unitCents = Math.max(1, Math.round(basePrice(typeId) * (0.8 + random() * 0.4) * 100));
-    const most = Math.max(1, Math.min(1_000, Math.floor((DEAREST * 100) / unitCents)));
+    const most = Math.max(1, Math.min(1_000, Math.floor((MAX_DEAL_ISK * 100) / unitCents)));
     return {
       time,
       journalId,
@@ -137,8 +137,8 @@ export class WalletMaker {
   #other({ ownerId, npcs }: WalletPlan, random: Random): Other {
     const [refType, low, high] = weighted(random, MOVEMENT_KINDS);
     const cents = between(random, low * 100, high * 100) || 1;
-    const stranger = OTHER_ENTITIES.characters + between(random, 0, OTHER_ENTITIES.count - 1);
-    const partner = /donation|contract/.test(refType) ? stranger : pick(random, npcs);
+    const other = OTHER_ENTITIES.characters + between(random, 0, OTHER_ENTITIES.count - 1);
+    const partner = /donation|contract/.test(refType) ? other : pick(random, npcs);
     const parties = cents < 0 ? [ownerId, partner] : [partner, ownerId];
     const context = contextOf(refType, random, this.#catalog);
     return {
@@ -199,7 +199,8 @@ function contextOf(refType: string, random: Random, catalog: Catalog): Movement[
 function raiseBalances(wallet: Wallet, wanted: number | undefined): void {
   let lowest = 0;
   for (const row of wallet.journal) lowest = Math.min(lowest, Math.round((row.balance ?? 0) * 100));
-  const by = wanted === undefined ? LEAST_START - lowest : Math.round(wanted * 100) - wallet.cents;
-  wallet.cents += by;
-  for (const row of wallet.journal) row.balance = (Math.round((row.balance ?? 0) * 100) + by) / 100;
+  const difference =
+    wanted === undefined ? MIN_START_CENTS - lowest : Math.round(wanted * 100) - wallet.cents;
+  wallet.cents += difference;
+  for (const row of wallet.journal) row.balance = (Math.round((row.balance ?? 0) * 100) + difference) / 100;
 }

@@ -76,7 +76,7 @@ export class Wallet {
   }
 
   /** Changes the balance and adds a row to the journal. */
-  book(movement: Movement): JournalRow {
+  recordMovement(movement: Movement): JournalRow {
     const { time, id, cents, refType, description, firstParty, secondParty, reason, context, tax } = movement;
     this.cents += cents;
     const row: JournalRow = {
@@ -97,9 +97,9 @@ export class Wallet {
   }
 
   /** Adds a trade, with its row in the journal. */
-  trade(ownerId: number, deal: Deal): void {
+  recordTrade(ownerId: number, deal: Deal): void {
     const { time, transactionId, journalId, typeId, quantity, unitCents, isBuy, clientId, locationId } = deal;
-    this.book({
+    this.recordMovement({
       time,
       id: journalId,
       cents: quantity * unitCents * (isBuy ? -1 : 1),

@@ -12,7 +12,7 @@ export interface Access {
 }
 
 /** The tokens of a thousand characters for six hours: 40 MB. */
-const KEPT = 20_000;
+const MAX_TOKENS = 20_000;
 
 /** The number of the oldest tokens that are discarded at once. */
 const DISCARDED_AT_ONCE = 5_000;
@@ -23,7 +23,7 @@ export class AccessTokens {
 
   add(token: string, access: Access): void {
     this.#known.set(token, access);
-    if (this.#known.size <= KEPT) return;
+    if (this.#known.size <= MAX_TOKENS) return;
     for (const old of [...this.#known.keys()].slice(0, DISCARDED_AT_ONCE)) this.#known.delete(old);
   }
 

@@ -67,7 +67,7 @@ export class SsoService {
   /** Access tokens that replace the next ones. */
   readonly queuedAccessTokens: string[] = [];
   readonly #clock: Clock;
-  readonly #sales = new Map<number, number>();
+  readonly #transfers = new Map<number, number>();
 
   constructor(options: SsoOptions, clock: Clock, characters: CharacterSource) {
     this.clients = options.clients ?? [DEFAULT_CLIENT];
@@ -87,12 +87,12 @@ export class SsoService {
 
   /** The owner hash, which changes with the account of the character. */
   ownerHash(characterId: number): string {
-    const key = `${characterId}.${this.#sales.get(characterId) ?? 0}`;
+    const key = `${characterId}.${this.#transfers.get(characterId) ?? 0}`;
     return createHash('sha1').update(key).digest('base64'); // 28 letters, like EVE's
   }
 
   transfer(characterId: number): string {
-    this.#sales.set(characterId, (this.#sales.get(characterId) ?? 0) + 1);
+    this.#transfers.set(characterId, (this.#transfers.get(characterId) ?? 0) + 1);
     return this.ownerHash(characterId);
   }
 

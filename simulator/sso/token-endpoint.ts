@@ -17,7 +17,7 @@ function refusal(status: number, error: string, error_description: string): SsoA
   return json(status, { error, error_description });
 }
 
-const dead = (text: string): SsoAnswer => refusal(400, 'invalid_grant', text);
+const invalidGrant = (text: string): SsoAnswer => refusal(400, 'invalid_grant', text);
 
 /** Reads `Basic id:secret`. Some callers encode both first, which leaves letters and digits as they are. */
 function basicOf(call: Call): { id: string; secret: string } | undefined {
@@ -43,7 +43,7 @@ function clientOf(sso: SsoService, call: Call, form: URLSearchParams): SsoClient
   return client && (client.secret === undefined || client.secret === secret) ? client : undefined;
 }
 
-function isProved(code: Code, form: URLSearchParams, client: SsoClient): boolean {
+function hasProof(code: Code, form: URLSearchParams, client: SsoClient): boolean {
   if (code.challenge === undefined) return client.secret !== undefined; // without a secret PKCE is required
   const verifier = form.get('code_verifier') ?? '';
   return createHash('sha256').update(verifier).digest('base64url') === code.challenge.replaceAll('=', '');
@@ -55,9 +55,9 @@ async function answer(
   scopes: string[],
   refresh: string | undefined,
 ): Promise<SsoAnswer> {
-  const honest = await sso.accessToken(grant, scopes);
+  const genuine = await sso.accessToken(grant, scopes);
   return json(200, {
-    access_token: sso.queuedAccessTokens.shift() ?? honest,
+    access_token: sso.queuedAccessTokens.shift() ?? genuine,
     expires_in: TOKEN_SECONDS,
     token_type: 'Bearer',
     ...(refresh === undefined ? {} : { refresh_token: refresh }),
@@ -66,16 +66,16 @@ async function answer(
 
 async function redeem(sso: SsoService, form: URLSearchParams, client: SsoClient): Promise<SsoAnswer> {
   const code = sso.codes.get(form.get('code') ?? '');
-  if (!code || code.clientId !== client.id) return dead('Authorization code not found');
+  if (!code || code.clientId !== client.id) return invalidGrant('Authorization code not found');
   if (code.used) {
     if (code.grant) sso.end(code.grant); // the code was intercepted, so its grant is not safe
-    return dead('Authorization code was used before');
+    return invalidGrant('Authorization code was used before');
   }
   const uri = form.get('redirect_uri');
-  if (uri !== null && uri !== code.redirectUri) return dead('The redirect_uri is another one');
-  if (!isProved(code, form, client)) return dead('The code_verifier does not fit');
+  if (uri !== null && uri !== code.redirectUri) return invalidGrant('The redirect_uri is another one');
+  if (!hasProof(code, form, client)) return invalidGrant('The code_verifier does not fit');
   code.used = true;
-  if (sso.now() >= code.expiresAt) return dead('Authorization code has expired');
+  if (sso.now() >= code.expiresAt) return invalidGrant('Authorization code has expired');
   const { grant, token } = sso.open(code.characterId, client.id, code.scopes);
   code.grant = grant;
   if (code.scopes.length > 0) return answer(sso, grant, code.scopes, token);
@@ -88,7 +88,7 @@ async function refresh(sso: SsoService, form: URLSearchParams, client: SsoClient
   const token = form.get('refresh_token') ?? '';
   const grant = sso.grants.grantOf(token);
   if (!grant || grant.clientId !== client.id || !sso.grants.isValid(grant, token))
-    return dead('Invalid refresh token. Unable to migrate grant.');
+    return invalidGrant('Invalid refresh token. Unable to migrate grant.');
   const wanted = form.get('scope')?.split(' ').filter(Boolean) ?? [];
   if (!wanted.every((scope) => grant.scopes.includes(scope)))
     return refusal(400, 'invalid_scope', 'A scope was not granted');
