@@ -1,11 +1,21 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Faults } from '../../simulator/index.ts';
-import { closeAll, get, HEADERS, kinds, ORDERS, page, START, start, sweep } from './support.ts';
+import {
+  closeSimulators,
+  get,
+  HEADERS,
+  offenceKinds,
+  ORDERS,
+  readPage,
+  START,
+  startTestSimulator,
+  readAllPages,
+} from './test-simulator.ts';
 
-afterEach(closeAll);
+afterEach(closeSimulators);
 
-describe('faults', () => {
+describe('faults of orders', () => {
   const bodies: [string, (faults: Faults) => void, (text: string, response: Response) => void][] = [
     ['html', (faults) => faults.html(), (text) => expect(text).toContain('<html>')],
     ['plainText', (faults) => faults.plainText(), (text) => expect(text).toContain('upstream')],
@@ -33,8 +43,8 @@ describe('faults', () => {
       (_text, { headers }) => expect(Date.parse(headers.get('date') ?? '')).toBe(START - 60_000),
     ],
   ];
-  test.each(bodies)('%s', async (name, set, check) => {
-    const { simulator } = await start();
+  test.each(bodies)('the fault %s changes the answer until it is cleared', async (name, set, check) => {
+    const { simulator } = await startTestSimulator();
     set(simulator.faults);
     const path = name === 'vip' ? '/status' : `${ORDERS}&page=1`;
     const response = await get(simulator, path);
@@ -44,8 +54,8 @@ describe('faults', () => {
     if (name !== 'status') expect(healthy.status).toBe(200);
   });
 
-  test('strike where and as often as told', async () => {
-    const { simulator } = await start();
+  test('a fault affects only its route, and only as often as its option says', async () => {
+    const { simulator } = await startTestSimulator();
     simulator.faults.status(502, { route: 'prices', times: 1 });
     expect((await get(simulator, '/status')).status).toBe(200);
     expect((await get(simulator, '/markets/prices')).status).toBe(502);
@@ -54,11 +64,11 @@ describe('faults', () => {
     expect((await fetch(`${simulator.sdeUrl}/tranquility/latest.jsonl`, { headers: HEADERS })).status).toBe(
       500,
     );
-    expect(kinds(simulator)).toEqual([]);
+    expect(offenceKinds(simulator)).toEqual([]);
   });
 
-  test('truncate, reset and down by reset break the connection', async () => {
-    const { simulator } = await start();
+  test('truncate, reset and down break the connection', async () => {
+    const { simulator } = await startTestSimulator();
     simulator.faults.truncate({ times: 1 });
     await expect(get(simulator, `${ORDERS}&page=1`).then((response) => response.text())).rejects.toThrow();
     simulator.faults.reset({ times: 1 });
@@ -67,22 +77,22 @@ describe('faults', () => {
     await expect(get(simulator, '/status')).rejects.toThrow();
     simulator.faults.clear();
     expect((await get(simulator, `${ORDERS}&page=1`)).status).toBe(200);
-    expect(kinds(simulator)).toEqual([]);
+    expect(offenceKinds(simulator)).toEqual([]);
     expect(simulator.requests().map((request) => request.status)).toEqual([0, 0, 0, 200]); // 0: no whole answer
   });
 
-  test('hang does not answer, and does not keep the simulator from closing', async () => {
-    const { simulator } = await start();
+  test('a hanging answer does not keep the simulator from closing', async () => {
+    const { simulator } = await startTestSimulator();
     simulator.faults.hang();
-    const asked = get(simulator, '/status');
-    const winner = await Promise.race([asked.catch(() => 'closed'), delay(100, 'waiting')]);
+    const response = get(simulator, '/status');
+    const winner = await Promise.race([response.catch(() => 'closed'), delay(100, 'waiting')]);
     expect(winner).toBe('waiting');
     await simulator.close();
-    await expect(asked).rejects.toThrow();
+    await expect(response).rejects.toThrow();
   });
 
-  test('latency slows down', async () => {
-    const { simulator } = await start();
+  test('latency delays an answer', async () => {
+    const { simulator } = await startTestSimulator();
     simulator.faults.latency(60);
     const from = performance.now();
     await get(simulator, '/status');
@@ -90,42 +100,42 @@ describe('faults', () => {
   });
 
   test('tear mixes two snapshots in one read, and the next read is whole', async () => {
-    const { simulator } = await start();
+    const { simulator } = await startTestSimulator();
     simulator.faults.tear({ times: 1 });
-    const torn = await sweep(simulator);
+    const torn = await readAllPages(simulator);
     expect(new Set(torn.map(({ modified }) => modified)).size).toBe(2);
-    const whole = await sweep(simulator);
+    const whole = await readAllPages(simulator);
     expect(new Set(whole.map(({ modified }) => modified)).size).toBe(1);
-    expect(kinds(simulator)).toEqual([]); // reading a torn set again is right, although two pages were new already
-    await page(simulator, 2);
-    expect(kinds(simulator)).toEqual(['too-early']);
+    expect(offenceKinds(simulator)).toEqual([]); // a torn snapshot may be read again, although two of its pages have not expired
+    await readPage(simulator, 2);
+    expect(offenceKinds(simulator)).toEqual(['too-early']);
   });
 
-  test('duplicateOrder, dropOrder and wrongPages spoil a read under one Last-Modified', async () => {
-    const { simulator } = await start();
+  test('duplicateOrder, dropOrder and wrongPages change a read under one Last-Modified', async () => {
+    const { simulator } = await startTestSimulator();
     simulator.faults.duplicateOrder();
-    const twice = (await sweep(simulator)).flatMap(({ rows }) => rows);
-    expect(twice.at(-1)).toEqual(twice[0]);
+    const duplicated = (await readAllPages(simulator)).flatMap(({ rows }) => rows);
+    expect(duplicated.at(-1)).toEqual(duplicated[0]);
     simulator.faults.clear();
     simulator.faults.dropOrder();
-    const dropped = await sweep(simulator);
+    const dropped = await readAllPages(simulator);
     expect(dropped.map(({ rows }) => rows.length)).toEqual([1_000, 999, 500]);
     expect(new Set(dropped.map(({ modified }) => modified)).size).toBe(1);
     simulator.faults.clear();
     simulator.faults.wrongPages(9);
-    expect([(await page(simulator, 1)).pages, (await page(simulator, 2)).pages]).toEqual([3, 9]);
+    expect([(await readPage(simulator, 1)).pages, (await readPage(simulator, 2)).pages]).toEqual([3, 9]);
   });
 
-  test('emptySet, collapse and mutateRows answer whole and wrong', async () => {
-    const { simulator } = await start();
+  test('emptySet, collapse and mutateRows serve a consistent snapshot with wrong rows', async () => {
+    const { simulator } = await startTestSimulator();
     simulator.faults.emptySet();
-    expect(await page(simulator, 1)).toMatchObject({ rows: [], pages: 1 });
+    expect(await readPage(simulator, 1)).toMatchObject({ rows: [], pages: 1 });
     simulator.faults.clear();
     simulator.faults.collapse(0.5);
-    expect((await sweep(simulator)).map(({ rows }) => rows.length)).toEqual([1_000, 250]);
+    expect((await readAllPages(simulator)).map(({ rows }) => rows.length)).toEqual([1_000, 250]);
     simulator.faults.clear();
     simulator.faults.mutateRows((row) => (row.type_id === 34 ? null : { ...row, price: 'free' }));
-    const { rows } = await page(simulator, 1);
+    const { rows } = await readPage(simulator, 1);
     expect(rows.every((row) => (row.price as unknown) === 'free' && row.type_id !== 34)).toBe(true);
   });
 });

@@ -5,9 +5,17 @@ import { createAllowances } from '../../simulator/allowances.ts';
 import { createLimitUsageMeter } from '../../simulator/limit-usage.ts';
 import { readCall } from '../../simulator/esi-call.ts';
 import type { LimitUsage, Simulator } from '../../simulator/index.ts';
-import { closeAll, FORGE, get, HEADERS, kinds, ORDERS, start } from './support.ts';
+import {
+  closeSimulators,
+  FORGE,
+  get,
+  HEADERS,
+  offenceKinds,
+  ORDERS,
+  startTestSimulator,
+} from './test-simulator.ts';
 
-afterEach(closeAll);
+afterEach(closeSimulators);
 
 const HISTORY = `/markets/${FORGE}/history`;
 const DESCRIPTION = '/meta/openapi.json?compatibility_date=2026-08-18';
@@ -25,27 +33,27 @@ function line(simulator: Simulator, name: string): LimitUsage | undefined {
 }
 
 describe('the hidden limit', () => {
-  test('refuses without a word in any header, in a window that floats', async () => {
-    const { simulator, clock } = await start({ hiddenLimit: 4 });
-    const ask = (typeId: number) => get(simulator, `${HISTORY}?type_id=${typeId}`);
-    await ask(34);
-    clock.pass(40);
-    for (const id of [35, 36, 37]) expect((await ask(id)).status).toBe(200);
-    const refused = await ask(38);
+  test('the hidden limit refuses without a header, in a floating window', async () => {
+    const { simulator, clock } = await startTestSimulator({ hiddenLimit: 4 });
+    const request = (typeId: number) => get(simulator, `${HISTORY}?type_id=${typeId}`);
+    await request(34);
+    clock.advance(40_000);
+    for (const id of [35, 36, 37]) expect((await request(id)).status).toBe(200);
+    const refused = await request(38);
     expect(refused.status).toBe(429);
     expect([...refused.headers.keys()].filter((name) => /limit|retry/.test(name))).toEqual([]);
-    expect(kinds(simulator)).toEqual(['hidden-limit']);
+    expect(offenceKinds(simulator)).toEqual(['hidden-limit']);
     simulator.faults.hiddenLimitAs(500);
-    const asError = await ask(38);
+    const asError = await request(38);
     expect([asError.status, await asError.text()]).toEqual([
       500,
       expect.stringContaining('4 requests per minute'),
     ]);
     simulator.faults.hiddenLimitAs(429);
-    expect((await ask(38)).status).toBe(429);
+    expect((await request(38)).status).toBe(429);
     expect((await get(simulator, '/markets/prices')).headers.get('x-esi-error-limit-remain')).toBe('97');
-    clock.pass(61);
-    expect((await ask(38)).status).toBe(200);
+    clock.advance(61_000);
+    expect((await request(38)).status).toBe(200);
     expect(line(simulator, 'hidden /markets/{region_id}/history')).toEqual({
       name: 'hidden /markets/{region_id}/history',
       allowed: 4,
@@ -57,12 +65,12 @@ describe('the hidden limit', () => {
     });
   });
 
-  test('is 300 a minute, and off with the other limits', async () => {
-    const { simulator } = await start();
-    const { simulator: lenient } = await start({ enforceLimits: false, hiddenLimit: 1 });
+  test('the hidden limit is 300 a minute and is disabled with the other limits', async () => {
+    const { simulator } = await startTestSimulator();
+    const { simulator: lenient } = await startTestSimulator({ enforceLimits: false, hiddenLimit: 1 });
     for (let call = 0; call < 2; call++)
       expect((await get(lenient, `${HISTORY}?type_id=34`)).status).toBe(200);
-    expect(kinds(lenient)).not.toContain('hidden-limit');
+    expect(offenceKinds(lenient)).not.toContain('hidden-limit');
     const statuses = [];
     for (let call = 0; call < 301; call++)
       statuses.push((await get(simulator, `${HISTORY}?type_id=34`)).status);
@@ -72,8 +80,8 @@ describe('the hidden limit', () => {
 });
 
 describe('limits that change', () => {
-  test('a bucket shrinks: headers, refusals and the description follow', async () => {
-    const { simulator, clock } = await start();
+  test('headers, refusals and the description follow a changed bucket', async () => {
+    const { simulator, clock } = await startTestSimulator();
     const { world } = simulator;
     const before = await describeRoutes(simulator);
     expect(before['/markets/{region_id}/orders']?.get).toMatchObject({
@@ -96,27 +104,27 @@ describe('limits that change', () => {
       'max-tokens': 5,
       'window-size': '1h',
     });
-    clock.pass(3_600);
+    clock.advance(3_600_000);
     expect((await get(simulator, '/status')).status).toBe(200);
     expect(() => world.setBucket('nothing', { tokens: 1 })).toThrow('nothing');
     expect(() => world.setBucket('status', { tokens: 0 })).toThrow('tokens');
   });
 
-  test('Retry-After names the time when enough has come back', async () => {
-    const { simulator, clock } = await start();
+  test('Retry-After states when enough tokens have come back', async () => {
+    const { simulator, clock } = await startTestSimulator();
     for (let call = 0; call < 3; call++) {
       await get(simulator, '/status');
-      clock.pass(60);
+      clock.advance(60_000);
     }
     simulator.world.setBucket('status', { tokens: 3 });
-    expect((await get(simulator, '/status')).headers.get('retry-after')).toBe('780'); // two of three have to come back
+    expect((await get(simulator, '/status')).headers.get('retry-after')).toBe('780'); // two of the three tokens have to come back
   });
 
-  test('others on the same address spend', async () => {
-    const { simulator, clock } = await start();
+  test('what other programs on the same address spend counts against a caller', async () => {
+    const { simulator, clock } = await startTestSimulator();
     const { world } = simulator;
     await get(simulator, '/status');
-    clock.pass(10);
+    clock.advance(10_000);
     world.spendElsewhere('status', 590);
     expect((await get(simulator, '/status')).headers.get('x-ratelimit-remaining')).toBe('6');
     world.spendElsewhere('status', 10);
@@ -127,14 +135,14 @@ describe('limits that change', () => {
     expect(prices.headers.get('x-esi-error-limit-remain')).toBe('40');
     world.spendElsewhere('errors', 40);
     expect((await get(simulator, `${ORDERS}&page=1`)).status).toBe(420);
-    clock.pass(60);
+    clock.advance(60_000);
     expect((await get(simulator, `${ORDERS}&page=1`)).status).toBe(200);
   });
 });
 
 describe('faults of limits', () => {
-  test.each(['missing', 'wrong', 'negative', 'huge'] as const)('headers: %s', async (how) => {
-    const { simulator } = await start();
+  test.each(['missing', 'wrong', 'negative', 'huge'] as const)('limit headers can be %s', async (how) => {
+    const { simulator } = await startTestSimulator();
     simulator.faults.limitHeaders(how);
     const { headers } = await get(simulator, '/status');
     const prices = await get(simulator, '/markets/prices');
@@ -152,8 +160,8 @@ describe('faults of limits', () => {
     expect(healthy.headers.get('x-ratelimit-limit')).toBe('12000/15m');
   });
 
-  test('a reset after the headers', async () => {
-    const { simulator } = await start();
+  test('resetMidway resets the connection after the headers', async () => {
+    const { simulator } = await startTestSimulator();
     simulator.faults.resetMidway({ times: 1 });
     const broken = await get(simulator, `${ORDERS}&page=1`);
     expect([broken.status, broken.headers.get('x-pages')]).toEqual([200, '3']);
@@ -163,22 +171,22 @@ describe('faults of limits', () => {
     const sde = await fetch(`${simulator.sdeUrl}/tranquility/latest.jsonl`, { headers: HEADERS });
     await expect(sde.text()).rejects.toThrow();
     await delay(10);
-    expect(kinds(simulator)).toEqual([]);
+    expect(offenceKinds(simulator)).toEqual([]);
   });
 });
 
-describe('the budget report', () => {
-  test('finds the worst window wherever it lies, by limit', async () => {
-    const { simulator, clock } = await start();
+describe('the usage of limits', () => {
+  test('limitUsage reports the fullest window of each limit', async () => {
+    const { simulator, clock } = await startTestSimulator();
     for (const wait of [0, 50, 20, 20, 59, 1]) {
-      clock.pass(wait);
-      await get(simulator, `/universe/types/${900_000 + clock.time}`);
+      clock.advance(wait * 1_000);
+      await get(simulator, `/universe/types/${900_000 + clock.now()}`);
     }
     await get(simulator, '/industry/systems');
     const etag = (await get(simulator, '/industry/facilities')).headers.get('etag') ?? '';
-    clock.pass(899);
+    clock.advance(899_000);
     await get(simulator, '/industry/facilities', { 'if-none-match': etag });
-    clock.pass(1);
+    clock.advance(1_000);
     await get(simulator, '/industry/facilities', { 'if-none-match': etag });
     expect(line(simulator, 'errors')).toEqual({
       name: 'errors',
@@ -200,7 +208,7 @@ describe('the budget report', () => {
     expect(simulator.limitUsage()).toEqual([]);
   });
 
-  test('holds more requests than it keeps arrival times of', () => {
+  test('limitUsage stays exact beyond the arrival times that it keeps', () => {
     const limitUsage = createLimitUsageMeter(
       createAllowances({ now: () => 0, sleep: () => Promise.resolve() }),
       300,
@@ -217,8 +225,8 @@ describe('the budget report', () => {
     ]);
   });
 
-  test('is steered and read from outside', async () => {
-    const { simulator } = await start();
+  test('limits are changed and read by HTTP', async () => {
+    const { simulator } = await startTestSimulator();
     const post = (name: string, body: unknown) =>
       fetch(`${simulator.url}/__simulator/${name}`, { method: 'POST', body: JSON.stringify(body) });
     expect((await post('set-bucket', { group: 'status', tokens: 50 })).status).toBe(200);

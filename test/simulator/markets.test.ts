@@ -1,15 +1,15 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { HistoryRow, TypeRow } from '../../simulator/index.ts';
-import { closeAll, FORGE, get, kinds, start } from './support.ts';
+import { closeSimulators, FORGE, get, offenceKinds, startTestSimulator } from './test-simulator.ts';
 
-afterEach(closeAll);
+afterEach(closeSimulators);
 
 const history = (typeId: number | string, region = FORGE) => `/markets/${region}/history?type_id=${typeId}`;
 const json = async <T>(response: Response): Promise<T> => (await response.json()) as T;
 
 describe('types of a market', () => {
-  test('are those with orders, and a few that history knows nothing of', async () => {
-    const { simulator, clock } = await start({ churn: 0 });
+  test('the types of a market are those with orders and a few without history', async () => {
+    const { simulator, clock } = await startTestSimulator({ churn: 0 });
     const { world } = simulator;
     const first = await get(simulator, `/markets/${FORGE}/types`);
     expect([first.status, first.headers.get('x-pages')]).toEqual([200, '1']);
@@ -20,25 +20,25 @@ describe('types of a market', () => {
     ]);
     const ids = await json<number[]>(first);
     const rows = ids.map((id) => world.types.get(id) as TypeRow);
-    const odd = rows.filter((row) => !row.published || row.market_group_id === undefined);
-    expect(odd.length).toBeGreaterThan(0);
-    expect(odd.length).toBeLessThanOrEqual(5);
+    const unlisted = rows.filter((row) => !row.published || row.market_group_id === undefined);
+    expect(unlisted.length).toBeGreaterThan(0);
+    expect(unlisted.length).toBeLessThanOrEqual(5);
     expect(new Set(ids).size).toBe(ids.length);
     const traded = new Set(world.orders(FORGE).map((order) => order.type_id));
-    expect(ids.length).toBe(traded.size + odd.length);
-    for (const { type_id } of odd) expect((await get(simulator, history(type_id))).status).toBe(404);
+    expect(ids.length).toBe(traded.size + unlisted.length);
+    for (const { type_id } of unlisted) expect((await get(simulator, history(type_id))).status).toBe(404);
 
-    const plain = rows.find((row) => !odd.includes(row)) as TypeRow;
+    const plain = rows.find((row) => !unlisted.includes(row)) as TypeRow;
     world.put('types', 424_242, { ...plain, type_id: 424_242 });
     world.addOrder(FORGE, { type_id: 424_242 });
     world.takeSnapshot(FORGE);
-    clock.pass(600);
+    clock.advance(600_000);
     expect(await json(await get(simulator, `/markets/${FORGE}/types`))).toContain(424_242);
-    expect(kinds(simulator)).toEqual([]);
+    expect(offenceKinds(simulator)).toEqual([]);
   });
 
-  test('come in pages of 1,000; there are none without orders, and 404 without a region', async () => {
-    const { simulator } = await start({ universe: 'full', regions: { [FORGE]: 20_000 } });
+  test('the types of a market are paged by 1,000, empty without orders, and 404 for an unknown region', async () => {
+    const { simulator } = await startTestSimulator({ universe: 'full', regions: { [FORGE]: 20_000 } });
     const { length } = await json<number[]>(await get(simulator, `/markets/${FORGE}/types`));
     const second = await get(simulator, `/markets/${FORGE}/types?page=2`);
     const pages = Number(second.headers.get('x-pages'));
@@ -51,8 +51,8 @@ describe('types of a market', () => {
 });
 
 describe('history', () => {
-  test('has some 400 days up to yesterday, in the shape of ESI', async () => {
-    const { simulator, clock } = await start();
+  test('the market history has 400 days up to yesterday, in the shape of ESI', async () => {
+    const { simulator, clock } = await startTestSimulator();
     const answer = await get(simulator, history(34));
     expect(answer.headers.get('expires')).toBe('Fri, 21 Aug 2026 11:05:00 GMT');
     expect(answer.headers.get('last-modified')).toBe('Thu, 20 Aug 2026 11:05:00 GMT');
@@ -71,18 +71,20 @@ describe('history', () => {
     }
     expect(Math.max(...rows.map((row) => row.volume))).toBeGreaterThan(2 ** 32);
 
-    clock.pass(86_400 - 3_301); // one second before 11:05
+    clock.advance((86_400 - 3_301) * 1_000); // one second before 11:05
     expect(simulator.world.history(FORGE, 34)).toEqual(rows);
-    clock.pass(1);
+    clock.advance(1_000);
     const later = simulator.world.history(FORGE, 34);
-    expect(later.slice(0, -1)).toEqual(rows.slice(1)); // old days stay as they were
+    expect(later.slice(0, -1)).toEqual(rows.slice(1)); // earlier days do not change
     expect(later.at(-1)?.date).toBe('2026-08-20');
     const again = await get(simulator, history(34), { 'if-none-match': answer.headers.get('etag') ?? '' });
-    expect([again.status, kinds(simulator)]).toEqual([200, []]);
+    expect([again.status, offenceKinds(simulator)]).toEqual([200, []]);
   });
 
-  test('has gaps, and is the same for the same seed only', async () => {
-    const worlds = await Promise.all([1, 1, 2].map(async (seed) => (await start({ seed })).simulator.world));
+  test('the market history has gaps and depends only on the seed', async () => {
+    const worlds = await Promise.all(
+      [1, 1, 2].map(async (seed) => (await startTestSimulator({ seed })).simulator.world),
+    );
     const [first, same, other] = worlds.map((world) =>
       [...world.types.keys()].map((id) => world.history(FORGE, id)),
     ) as [HistoryRow[][], HistoryRow[][], HistoryRow[][]];
@@ -94,8 +96,8 @@ describe('history', () => {
     expect(counts).toContain(0);
   });
 
-  test('is refused in three ways', async () => {
-    const { simulator } = await start();
+  test('the market history is refused with the errors of ESI', async () => {
+    const { simulator } = await startTestSimulator();
     const { world } = simulator;
     const unpublished = [...world.types.values()].find((row) => !row.published);
     const [untradable = 0] = [...world.untradable].filter((id) => world.types.get(id)?.market_group_id);
@@ -114,8 +116,8 @@ describe('history', () => {
     expect(world.untradable.has(34)).toBe(false);
   });
 
-  test('is corrected late, under a tag of its own', async () => {
-    const { simulator } = await start();
+  test('a late correction of the market history has a new entity tag', async () => {
+    const { simulator } = await startTestSimulator();
     const { world } = simulator;
     const before = await get(simulator, history(35));
     const other = await get(simulator, history(36));
@@ -126,7 +128,7 @@ describe('history', () => {
     expect(rows.filter((row, index) => row !== undefined && index > 385 && row.volume === 7)).toHaveLength(0);
     const same = await get(simulator, history(36), { 'if-none-match': other.headers.get('etag') ?? '' });
     expect([after.status, same.status]).toEqual([200, 304]);
-    expect(kinds(simulator)).toEqual(['too-early']); // type 36 was asked for again; type 35 had changed
+    expect(offenceKinds(simulator)).toEqual(['too-early']); // type 36 was requested again; type 35 had changed
     expect(() => world.correctHistory(FORGE, 35, '2026-08-20', {})).toThrow('no day');
     const [gappy = 0] = [...world.types.keys()].filter((id) => world.history(FORGE, id).length === 0);
     world.correctHistory(FORGE, gappy, '2026-08-02', {});
@@ -135,8 +137,8 @@ describe('history', () => {
 });
 
 describe('industry', () => {
-  test('has six indices a system, and turns', async () => {
-    const { simulator, clock } = await start();
+  test('industry systems have six indices each and change', async () => {
+    const { simulator, clock } = await startTestSimulator();
     const { world } = simulator;
     const first = await get(simulator, '/industry/systems');
     expect(first.headers.get('x-ratelimit-limit')).toBe('150/15m');
@@ -149,15 +151,15 @@ describe('industry', () => {
     }
     world.takeIndustrySnapshot();
     const second = await get(simulator, '/industry/systems');
-    clock.pass(3_601);
+    clock.advance(3_601_000);
     const third = await get(simulator, '/industry/systems');
     const tags = [first, second, third].map(({ headers }) => headers.get('etag'));
     expect(new Set(tags).size).toBe(3);
-    expect(kinds(simulator)).toEqual([]);
+    expect(offenceKinds(simulator)).toEqual([]);
   });
 
-  test('has facilities, stations and structures, some with a tax', async () => {
-    const { simulator } = await start();
+  test('industry facilities are stations and structures, some with a tax', async () => {
+    const { simulator } = await startTestSimulator();
     const rows = await json<
       { facility_id: number; tax?: number; region_id: number; solar_system_id: number }[]
     >(await get(simulator, '/industry/facilities'));

@@ -1,57 +1,65 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { closeAll, FORGE, get, kinds, page, start, sweep } from './support.ts';
+import {
+  closeSimulators,
+  FORGE,
+  get,
+  offenceKinds,
+  readPage,
+  startTestSimulator,
+  readAllPages,
+} from './test-simulator.ts';
 
-afterEach(closeAll);
+afterEach(closeSimulators);
 
 describe('offences', () => {
-  test('a polite caller commits none', async () => {
-    const { simulator, clock } = await start();
+  test('a caller that follows the rules commits no offence', async () => {
+    const { simulator, clock } = await startTestSimulator();
     for (let round = 0; round < 3; round++) {
-      await sweep(simulator);
-      clock.pass(300);
+      await readAllPages(simulator);
+      clock.advance(300_000);
     }
     expect(simulator.offences()).toEqual([]);
   });
 
-  test('asking too early, though not after a turn', async () => {
-    const { simulator } = await start();
-    await page(simulator, 1);
+  test('a request before Expires is an offence unless a new snapshot was taken', async () => {
+    const { simulator } = await startTestSimulator();
+    await readPage(simulator, 1);
     simulator.world.takeSnapshot(FORGE);
-    await page(simulator, 1);
-    expect(kinds(simulator)).toEqual([]);
-    await page(simulator, 1);
-    expect(kinds(simulator)).toEqual(['too-early']);
+    await readPage(simulator, 1);
+    expect(offenceKinds(simulator)).toEqual([]);
+    await readPage(simulator, 1);
+    expect(offenceKinds(simulator)).toEqual(['too-early']);
     simulator.resetCounters();
     expect([simulator.offences(), simulator.requests()]).toEqual([[], []]);
   });
 
-  test('headers that are missing', async () => {
-    const { simulator } = await start();
+  test('missing headers are offences', async () => {
+    const { simulator } = await startTestSimulator();
     await fetch(`${simulator.url}/status`, { headers: { 'user-agent': 'x', 'accept-encoding': 'br' } });
-    expect(kinds(simulator)).toEqual(['no-user-agent', 'no-compatibility-date', 'no-gzip']);
+    expect(offenceKinds(simulator)).toEqual(['no-user-agent', 'no-compatibility-date', 'no-gzip']);
   });
 
-  test('pages beyond the last, repeated refusals, and tags of nothing', async () => {
-    const { simulator, clock } = await start();
-    await page(simulator, 1);
-    await page(simulator, 4);
-    expect(kinds(simulator)).toEqual(['page-beyond']);
+  test('pages after the last one, repeated 4xx and invalid entity tags are offences', async () => {
+    const { simulator, clock } = await startTestSimulator();
+    await readPage(simulator, 1);
+    await readPage(simulator, 4);
+    expect(offenceKinds(simulator)).toEqual(['page-beyond']);
     await get(simulator, '/universe/types/900000');
-    clock.pass(30);
+    clock.advance(30_000);
     await get(simulator, '/universe/types/900000');
-    clock.pass(61);
+    clock.advance(61_000);
     await get(simulator, '/universe/types/900000');
-    expect(kinds(simulator)).toEqual(['page-beyond', 'retried-4xx']);
+    expect(offenceKinds(simulator)).toEqual(['page-beyond', 'retried-4xx']);
     await get(simulator, '/markets/prices', { 'if-none-match': '"mine"' });
-    await get(simulator, '/universe/groups', { 'if-none-match': `W/"${'0'.repeat(56)}"` }); // of an earlier simulator
-    expect(kinds(simulator)).toEqual(['page-beyond', 'retried-4xx', 'conditional-mismatch']);
+    await get(simulator, '/universe/groups', { 'if-none-match': `W/"${'0'.repeat(56)}"` }); // the tag of an earlier simulator
+    expect(offenceKinds(simulator)).toEqual(['page-beyond', 'retried-4xx', 'conditional-mismatch']);
   });
 
-  test('more than 20 at once', async () => {
-    const { simulator } = await start({ latencyMs: 50 });
+  test('more than 20 requests at the same time are an offence', async () => {
+    const { simulator } = await startTestSimulator({ latencyMs: 50 });
     await Promise.all(Array.from({ length: 20 }, (_, id) => get(simulator, `/universe/types/${34 + id}`)));
-    expect(kinds(simulator)).not.toContain('too-many-in-flight');
+    expect(offenceKinds(simulator)).not.toContain('too-many-in-flight');
     await Promise.all(Array.from({ length: 21 }, (_, id) => get(simulator, `/universe/groups/${id}`)));
-    expect(kinds(simulator)).toContain('too-many-in-flight');
+    expect(offenceKinds(simulator)).toContain('too-many-in-flight');
   });
 });

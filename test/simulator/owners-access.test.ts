@@ -1,15 +1,26 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ANNA, bearer, BRAM, closeAll, CORP, get, kinds, login, post, start } from './support.ts';
+import {
+  ANNA,
+  bearer,
+  BRAM,
+  closeSimulators,
+  CORPORATION,
+  get,
+  offenceKinds,
+  requestAs,
+  post,
+  startTestSimulator,
+} from './test-simulator.ts';
 
-afterEach(closeAll);
+afterEach(closeSimulators);
 
 const WALLET = `/characters/${ANNA}/wallet`;
-const CORP_ASSETS = `/corporations/${CORP}/assets`;
+const CORP_ASSETS = `/corporations/${CORPORATION}/assets`;
 
 describe('access to what owners have', () => {
-  test('takes a token, one of ours, and one that is good', async () => {
-    const { simulator, clock } = await start();
+  test('an owner route needs a valid token of the SSO', async () => {
+    const { simulator, clock } = await startTestSimulator();
     const { sso } = simulator;
     const status = async (token: string) => {
       const response = await get(simulator, WALLET, bearer(token));
@@ -22,7 +33,7 @@ describe('access to what owners have', () => {
     sso.expire(ANNA);
     expect(await status(accessToken)).toEqual([401, 'token is expired']);
     const second = await sso.issue(ANNA);
-    clock.pass(1_200);
+    clock.advance(1_200_000);
     expect(await status(second.accessToken)).toEqual([401, 'token is expired']);
     const third = await sso.issue(ANNA);
     sso.revoke(ANNA);
@@ -32,57 +43,57 @@ describe('access to what owners have', () => {
     expect((await get(simulator, WALLET, bearer(await sso.forge(ANNA)))).status).toBe(200);
   });
 
-  test('takes the scope and the right character', async () => {
-    const { simulator } = await start();
-    const ask = await login(simulator, ANNA, ['esi-assets.read_assets.v1']);
-    expect(await ask(WALLET)).toMatchObject({
+  test('an owner route needs the scope and the character of the token', async () => {
+    const { simulator } = await startTestSimulator();
+    const request = await requestAs(simulator, ANNA, ['esi-assets.read_assets.v1']);
+    expect(await request(WALLET)).toMatchObject({
       status: 403,
       json: { error: 'Token is not valid for scope(s): esi-wallet.read_character_wallet.v1' },
     });
-    expect((await ask(`/characters/${BRAM}/assets`)).status).toBe(403);
-    expect((await ask(`/characters/${ANNA}/assets`)).status).toBe(200);
+    expect((await request(`/characters/${BRAM}/assets`)).status).toBe(403);
+    expect((await request(`/characters/${ANNA}/assets`)).status).toBe(200);
     simulator.sso.withdrawScope(ANNA, 'esi-assets.read_assets.v1');
-    expect((await ask(`/characters/${ANNA}/assets`)).status).toBe(403);
+    expect((await request(`/characters/${ANNA}/assets`)).status).toBe(403);
   });
 
-  test('takes the corporation and the role as they are now', async () => {
-    const { simulator } = await start();
+  test('a corporation route needs the present corporation and role', async () => {
+    const { simulator } = await startTestSimulator();
     const { owners } = simulator;
-    const bram = await login(simulator, BRAM);
+    const bram = await requestAs(simulator, BRAM);
     expect(await bram(CORP_ASSETS)).toMatchObject({
       status: 403,
       json: { error: 'Character does not have required role(s)' },
     });
     owners.setRoles(BRAM, ['Trader']);
-    expect((await bram(`/corporations/${CORP}/orders`)).status).toBe(200);
-    expect((await bram(`/corporations/${CORP}/wallets`)).status).toBe(403);
+    expect((await bram(`/corporations/${CORPORATION}/orders`)).status).toBe(200);
+    expect((await bram(`/corporations/${CORPORATION}/wallets`)).status).toBe(403);
     owners.setRoles(BRAM, ['Director']);
-    expect((await bram(`/corporations/${CORP}/wallets`)).status).toBe(200);
-    owners.move(BRAM, CORP + 1);
+    expect((await bram(`/corporations/${CORPORATION}/wallets`)).status).toBe(200);
+    owners.move(BRAM, CORPORATION + 1);
     expect((await bram(CORP_ASSETS)).status).toBe(403);
     owners.setRoles(BRAM, ['Director']);
-    expect((await bram(`/corporations/${CORP + 1}/assets`)).status).toBe(200);
-    expect(owners.character(BRAM)).toMatchObject({ corporationId: CORP + 1, roles: ['Director'] });
-    expect(owners.corporation(CORP)).toMatchObject({ name: 'Proof of Concept' });
+    expect((await bram(`/corporations/${CORPORATION + 1}/assets`)).status).toBe(200);
+    expect(owners.character(BRAM)).toMatchObject({ corporationId: CORPORATION + 1, roles: ['Director'] });
+    expect(owners.corporation(CORPORATION)).toMatchObject({ name: 'Proof of Concept' });
     expect(() => owners.character(5)).toThrow('5');
   });
 
-  test('what is missing, wrong or not to be posted', async () => {
-    const { simulator } = await start();
-    const ask = await login(simulator, ANNA);
-    expect((await ask(`/corporations/${CORP}/wallets/8/journal`)).status).toBe(400);
+  test('owner routes refuse unknown paths, pages, divisions and methods', async () => {
+    const { simulator } = await startTestSimulator();
+    const request = await requestAs(simulator, ANNA);
+    expect((await request(`/corporations/${CORPORATION}/wallets/8/journal`)).status).toBe(400);
     expect((await post(simulator, WALLET, [1])).status).toBe(405);
-    expect((await ask(`/characters/${ANNA}/assets/names`)).status).toBe(405);
-    expect((await ask(`/characters/${ANNA}/assets?page=9`)).status).toBe(404);
-    expect((await ask(`/characters/${ANNA}/nothing`)).status).toBe(404);
+    expect((await request(`/characters/${ANNA}/assets/names`)).status).toBe(405);
+    expect((await request(`/characters/${ANNA}/assets?page=9`)).status).toBe(404);
+    expect((await request(`/characters/${ANNA}/nothing`)).status).toBe(404);
   });
 });
 
 describe('buckets of owners', () => {
-  test('belong to an application and a character, not to an address', async () => {
-    const { simulator } = await start();
+  test('the buckets of owner routes belong to an application and a character, not to an address', async () => {
+    const { simulator } = await startTestSimulator();
     simulator.world.setBucket('char-wallet', { tokens: 5 });
-    const [anna, bram] = [await login(simulator, ANNA), await login(simulator, BRAM)];
+    const [anna, bram] = [await requestAs(simulator, ANNA), await requestAs(simulator, BRAM)];
     const first = await anna(WALLET);
     expect(first.headers.get('x-ratelimit-group')).toBe('char-wallet');
     expect(first.headers.get('x-ratelimit-limit')).toBe('5/15m');
@@ -104,23 +115,23 @@ describe('buckets of owners', () => {
     expect(line('char-wallet')).toBeUndefined();
   });
 
-  test('are as large as ESI’s, and routes without one count errors by address', async () => {
-    const { simulator } = await start();
-    const ask = await login(simulator, ANNA);
-    const limit = async (path: string) => (await ask(path)).headers.get('x-ratelimit-limit');
+  test('the buckets of owner routes have ESI’s sizes, and routes without one count errors by address', async () => {
+    const { simulator } = await startTestSimulator();
+    const request = await requestAs(simulator, ANNA);
+    const limit = async (path: string) => (await request(path)).headers.get('x-ratelimit-limit');
     expect(await limit(WALLET)).toBe('150/15m');
-    expect(await limit(`/corporations/${CORP}/divisions`)).toBe('300/15m');
+    expect(await limit(`/corporations/${CORPORATION}/divisions`)).toBe('300/15m');
     expect(await limit(`/characters/${ANNA}/assets`)).toBe('1800/15m');
     expect(await limit(CORP_ASSETS)).toBe('1800/15m');
     expect(await limit(`/characters/${ANNA}/industry/jobs`)).toBe('600/15m');
-    expect(await limit(`/corporations/${CORP}/industry/jobs`)).toBe('600/15m');
+    expect(await limit(`/corporations/${CORPORATION}/industry/jobs`)).toBe('600/15m');
     expect(await limit(`/characters/${ANNA}/roles`)).toBe('600/15m');
     expect(await limit(`/characters/${ANNA}/orders`)).toBeNull();
-    expect((await ask(`/characters/${BRAM}/orders`)).headers.get('x-esi-error-limit-remain')).toBe('99');
+    expect((await request(`/characters/${BRAM}/orders`)).headers.get('x-esi-error-limit-remain')).toBe('99');
   });
 
-  test('are described with their scopes and roles', async () => {
-    const { simulator } = await start({ owners: { cacheSeconds: 600 } });
+  test('the description states bucket, scope and roles of owner routes', async () => {
+    const { simulator } = await startTestSimulator({ owners: { cacheSeconds: 600 } });
     const answer = await get(simulator, '/meta/openapi.json?compatibility_date=2026-08-18');
     const { paths } = (await answer.json()) as { paths: Record<string, Record<string, unknown>> };
     expect(paths['/corporations/{corporation_id}/wallets/{division}/journal']?.['get']).toMatchObject({
@@ -134,35 +145,35 @@ describe('buckets of owners', () => {
 });
 
 describe('offences against owners', () => {
-  test('asking before Expires, but not after it', async () => {
-    const { simulator, clock } = await start();
-    const ask = await login(simulator, ANNA);
-    await ask(WALLET);
-    clock.pass(120);
-    await ask(WALLET);
-    expect(kinds(simulator)).toEqual([]);
-    await ask(WALLET);
-    expect(kinds(simulator)).toEqual(['too-early']);
+  test('an owner route must not be requested before Expires', async () => {
+    const { simulator, clock } = await startTestSimulator();
+    const request = await requestAs(simulator, ANNA);
+    await request(WALLET);
+    clock.advance(120_000);
+    await request(WALLET);
+    expect(offenceKinds(simulator)).toEqual([]);
+    await request(WALLET);
+    expect(offenceKinds(simulator)).toEqual(['too-early']);
   });
 
-  test('a revoked token, a refused role, and the same refusal again', async () => {
-    const { simulator, clock } = await start();
-    const bram = await login(simulator, BRAM);
-    await bram(`/corporations/${CORP}/wallets/1/journal`);
-    await delay(110); // what was under way before the refusal was read does not count
-    await bram(`/corporations/${CORP}/wallets/2/journal`);
-    expect(kinds(simulator)).toEqual(['role-refused']);
+  test('the repeated use of a revoked token or of a refused role is an offence', async () => {
+    const { simulator, clock } = await startTestSimulator();
+    const bram = await requestAs(simulator, BRAM);
+    await bram(`/corporations/${CORPORATION}/wallets/1/journal`);
+    await delay(110); // requests sent before the refusal was read do not count
+    await bram(`/corporations/${CORPORATION}/wallets/2/journal`);
+    expect(offenceKinds(simulator)).toEqual(['role-refused']);
     const old = (await simulator.sso.issue(ANNA)).accessToken;
     simulator.sso.revoke(ANNA);
     await get(simulator, WALLET, bearer(old));
     await delay(110);
-    clock.pass(61);
+    clock.advance(61_000);
     await get(simulator, WALLET, bearer(old));
-    expect(kinds(simulator)).toEqual(['role-refused', 'dead-token']);
+    expect(offenceKinds(simulator)).toEqual(['role-refused', 'dead-token']);
   });
 
-  test('a new token after a refusal, and other ids after a refused batch, are none', async () => {
-    const { simulator } = await start();
+  test('a new token after a refusal, or other ids after a refused batch, is no offence', async () => {
+    const { simulator } = await startTestSimulator();
     const ids = simulator.owners.assets(ANNA).map((row) => row.item_id);
     const { accessToken } = await simulator.sso.issue(ANNA);
     const names = `/characters/${ANNA}/assets/names`;
@@ -170,7 +181,7 @@ describe('offences against owners', () => {
       await post(simulator, names, batch, accessToken);
     simulator.sso.expire(ANNA);
     expect((await get(simulator, WALLET, bearer(accessToken))).status).toBe(401);
-    expect((await (await login(simulator, ANNA))(WALLET)).status).toBe(200);
-    expect(kinds(simulator)).toEqual([]);
+    expect((await (await requestAs(simulator, ANNA))(WALLET)).status).toBe(200);
+    expect(offenceKinds(simulator)).toEqual([]);
   });
 });

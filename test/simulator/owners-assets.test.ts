@@ -1,11 +1,20 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { AssetRow, Simulator } from '../../simulator/index.ts';
-import { ANNA, BRAM, closeAll, CORP, kinds, login, post, start } from './support.ts';
+import {
+  ANNA,
+  BRAM,
+  closeSimulators,
+  CORPORATION,
+  offenceKinds,
+  requestAs,
+  post,
+  startTestSimulator,
+} from './test-simulator.ts';
 
-afterEach(closeAll);
+afterEach(closeSimulators);
 
 const ASSETS = `/characters/${ANNA}/assets`;
-const CORP_ASSETS = `/corporations/${CORP}/assets`;
+const CORP_ASSETS = `/corporations/${CORPORATION}/assets`;
 const CONTAINERS = [12, 340, 448, 649];
 
 function isNameable({ world }: Simulator, row: AssetRow): boolean {
@@ -14,11 +23,11 @@ function isNameable({ world }: Simulator, row: AssetRow): boolean {
 }
 
 /** Every page, and what the test looks at. */
-async function readAll(ask: Awaited<ReturnType<typeof login>>, path: string) {
-  const first = await ask<AssetRow[]>(path);
+async function readAll(request: Awaited<ReturnType<typeof requestAs>>, path: string) {
+  const first = await request<AssetRow[]>(path);
   const pages = [first];
   for (let page = 2; page <= Number(first.headers.get('x-pages')); page++)
-    pages.push(await ask<AssetRow[]>(`${path}?page=${page}`));
+    pages.push(await request<AssetRow[]>(`${path}?page=${page}`));
   return {
     rows: pages.flatMap(({ json }) => json),
     modified: new Set(pages.map(({ headers }) => headers.get('last-modified'))),
@@ -27,9 +36,9 @@ async function readAll(ask: Awaited<ReturnType<typeof login>>, path: string) {
 }
 
 describe('what assets are', () => {
-  test('a character’s: ships and containers with things in them, wherever things can be', async () => {
-    const { simulator } = await start();
-    const { rows } = await readAll(await login(simulator, ANNA), ASSETS);
+  test('a character has ships and containers with contents in every kind of place', async () => {
+    const { simulator } = await startTestSimulator();
+    const { rows } = await readAll(await requestAs(simulator, ANNA), ASSETS);
     expect(rows).toHaveLength(120);
     const byId = new Map(rows.map((row) => [row.item_id, row]));
     expect(byId.size).toBe(120);
@@ -53,9 +62,9 @@ describe('what assets are', () => {
       expect(byId.get(row.location_id)).toBeDefined();
   });
 
-  test('a corporation’s: offices with hangars', async () => {
-    const { simulator } = await start();
-    const { rows } = await readAll(await login(simulator, ANNA), CORP_ASSETS);
+  test('a corporation has offices with hangars', async () => {
+    const { simulator } = await startTestSimulator();
+    const { rows } = await readAll(await requestAs(simulator, ANNA), CORP_ASSETS);
     const offices = rows.filter((row) => row.type_id === 27);
     expect(rows).toHaveLength(300);
     expect(new Set(offices.map((row) => row.location_flag))).toEqual(new Set(['OfficeFolder', 'Impounded']));
@@ -67,8 +76,8 @@ describe('what assets are', () => {
     expect(rows.some((row) => row.location_flag === 'CorpDeliveries')).toBe(true);
   });
 
-  test('the simulated universe knows ships, containers and the rest', async () => {
-    const { simulator } = await start();
+  test('the simulated universe has the types of assets', async () => {
+    const { simulator } = await startTestSimulator();
     const { types, groups, categories } = simulator.world;
     expect(categories.get(6)?.name).toBe('Ship');
     for (const id of [...CONTAINERS, 25]) expect(groups.get(id)?.types.length).toBeGreaterThan(0);
@@ -84,47 +93,49 @@ describe('what assets are', () => {
 });
 
 describe('reading assets', () => {
-  test('in pages of one snapshot, which is known by its tags', async () => {
-    const { simulator, clock } = await start({ owners: { characters: [{ id: ANNA, assets: 2_500 }] } });
-    const ask = await login(simulator, ANNA);
-    const { rows, modified, etags } = await readAll(ask, ASSETS);
+  test('assets are read in pages of one snapshot and confirmed by entity tags', async () => {
+    const { simulator, clock } = await startTestSimulator({
+      owners: { characters: [{ id: ANNA, assets: 2_500 }] },
+    });
+    const request = await requestAs(simulator, ANNA);
+    const { rows, modified, etags } = await readAll(request, ASSETS);
     expect([rows.length, modified.size]).toEqual([2_500, 1]);
     expect(new Set(rows.map((row) => row.item_id)).size).toBe(2_500);
-    const first = await ask(ASSETS, { 'if-none-match': etags[0] ?? '' });
+    const first = await request(ASSETS, { 'if-none-match': etags[0] ?? '' });
     expect([first.status, first.headers.get('x-ratelimit-used')]).toEqual([304, '1']);
-    expect(Date.parse(first.headers.get('expires') ?? '') - clock.time).toBe(3_600_000);
-    clock.pass(3_600);
-    const again = await login(simulator, ANNA);
+    expect(Date.parse(first.headers.get('expires') ?? '') - clock.now()).toBe(3_600_000);
+    clock.advance(3_600_000);
+    const again = await requestAs(simulator, ANNA);
     const later = await again(ASSETS, { 'if-none-match': etags[0] ?? '' });
     expect(later.status).toBe(304);
     expect(modified.has(later.headers.get('last-modified'))).toBe(false);
     expect((await again(`${ASSETS}?page=4`)).json).toEqual({ error: 'Requested page does not exist!' });
   });
 
-  test('shorter cache times for all', async () => {
-    const { simulator, clock } = await start({ owners: { cacheSeconds: 30 } });
-    const ask = await login(simulator, ANNA);
+  test('cacheSeconds shortens the cache times of all owner routes', async () => {
+    const { simulator, clock } = await startTestSimulator({ owners: { cacheSeconds: 30 } });
+    const request = await requestAs(simulator, ANNA);
     const left = async (path: string) =>
-      (Date.parse((await ask(path)).headers.get('expires') ?? '') - clock.time) / 1_000;
+      (Date.parse((await request(path)).headers.get('expires') ?? '') - clock.now()) / 1_000;
     expect(await left(ASSETS)).toBe(30);
     expect(await left(`/characters/${ANNA}`)).toBe(30);
     expect(await left(`/characters/${ANNA}/wallet`)).toBe(30);
   });
 
-  test('changes show when the snapshot turns', async () => {
-    const { simulator, clock } = await start();
+  test('changed assets are visible in the next snapshot', async () => {
+    const { simulator, clock } = await startTestSimulator();
     const { owners } = simulator;
-    const ask = await login(simulator, ANNA);
-    const { rows } = await readAll(ask, ASSETS);
+    const request = await requestAs(simulator, ANNA);
+    const { rows } = await readAll(request, ASSETS);
     const inside = rows.find((row) => row.location_flag === 'Cargo') as AssetRow;
     const count = owners.removeAsset(ANNA, inside.location_id);
     expect(count).toBeGreaterThan(3);
     const added = owners.addAsset(ANNA, { type_id: 34, quantity: 5_000_000_000, location_id: 60_003_760 });
     const stack = rows.find((row) => row.location_flag === 'Hangar' && !row.is_singleton) as AssetRow;
     const changed = owners.changeAsset(ANNA, stack.item_id, { quantity: 1 });
-    expect((await readAll(ask, ASSETS)).rows).toEqual(rows);
-    clock.pass(3_600);
-    const after = await readAll(await login(simulator, ANNA), ASSETS);
+    expect((await readAll(request, ASSETS)).rows).toEqual(rows);
+    clock.advance(3_600_000);
+    const after = await readAll(await requestAs(simulator, ANNA), ASSETS);
     expect(after.rows).toHaveLength(120 - count + 1);
     expect(after.rows).toContainEqual(added);
     expect(after.rows).toContainEqual(changed);
@@ -133,8 +144,8 @@ describe('reading assets', () => {
     expect(() => owners.removeAsset(ANNA, 1)).toThrow('no item 1');
   });
 
-  test('churn and loss', async () => {
-    const { simulator } = await start({ owners: { characters: [{ id: ANNA, assets: 5_000 }] } });
+  test('churnAssets and loseAssets change a share of the rows', async () => {
+    const { simulator } = await startTestSimulator({ owners: { characters: [{ id: ANNA, assets: 5_000 }] } });
     const { owners } = simulator;
     const before = new Map(owners.assets(ANNA).map((row) => [row.item_id, JSON.stringify(row)]));
     owners.churnAssets(ANNA, 0.1);
@@ -153,42 +164,42 @@ describe('reading assets', () => {
 });
 
 describe('names and positions', () => {
-  test('of ships and containers only, all or nothing', async () => {
-    const { simulator } = await start();
+  test('names are returned for ships and containers only, all or none', async () => {
+    const { simulator } = await startTestSimulator();
     const { accessToken } = await simulator.sso.issue(ANNA);
-    const ask = (ids: unknown) =>
+    const request = (ids: unknown) =>
       post<{ item_id: number; name: string }[]>(simulator, `${ASSETS}/names`, ids, accessToken);
     const rows = simulator.owners.assets(ANNA);
     const ids = rows.filter((row) => isNameable(simulator, row)).map((row) => row.item_id);
     const other = rows.find((row) => !isNameable(simulator, row))?.item_id ?? 0;
-    const { status, json, headers } = await ask(ids);
+    const { status, json, headers } = await request(ids);
     expect([status, json.length, headers.get('expires')]).toEqual([200, ids.length, null]);
     expect(new Set(json.map(({ name }) => name)).size).toBeGreaterThan(2);
     simulator.owners.rename(ANNA, ids[0] as number, 'None');
     simulator.owners.rename(ANNA, ids[1] as number, 'Flagship ★');
-    expect((await ask(ids.slice(0, 2))).json).toEqual([
+    expect((await request(ids.slice(0, 2))).json).toEqual([
       { item_id: ids[0], name: 'None' },
       { item_id: ids[1], name: 'Flagship ★' },
     ]);
     for (const bad of [other, 1]) {
-      expect(await ask([...ids, bad])).toMatchObject({
+      expect(await request([...ids, bad])).toMatchObject({
         status: 404,
         json: { error: 'Invalid IDs in the request' },
       });
     }
-    const twice = [...ids, ids[0]];
+    const duplicated = [...ids, ids[0]];
     const many = Array.from({ length: 1_001 }, (_, index) => index);
-    for (const bad of [[], twice, many, ['x'], {}]) expect((await ask(bad)).status).toBe(400);
+    for (const bad of [[], duplicated, many, ['x'], {}]) expect((await request(bad)).status).toBe(400);
     expect((await post(simulator, `/characters/${BRAM}/assets/names`, ids, accessToken)).status).toBe(403);
-    expect((await ask(ids)).headers.get('x-ratelimit-group')).toBe('char-asset');
+    expect((await request(ids)).headers.get('x-ratelimit-group')).toBe('char-asset');
   });
 
-  test('only what floats in space is anywhere', async () => {
-    const { simulator } = await start();
+  test('only assets in space have a position', async () => {
+    const { simulator } = await startTestSimulator();
     const { accessToken } = await simulator.sso.issue(ANNA);
     for (const [owner, path] of [
       [ANNA, ASSETS],
-      [CORP, CORP_ASSETS],
+      [CORPORATION, CORP_ASSETS],
     ] as const) {
       const rows = simulator.owners.assets(owner).slice(0, 1_000);
       const ids = rows.map((row) => row.item_id);
@@ -205,12 +216,12 @@ describe('names and positions', () => {
         404,
       );
     }
-    expect(kinds(simulator)).toEqual([]);
+    expect(offenceKinds(simulator)).toEqual([]);
   });
 });
 
 test('a hundred thousand assets are served a page at a time', async () => {
-  const { simulator } = await start({
+  const { simulator } = await startTestSimulator({
     owners: {
       characters: [
         { id: ANNA, assets: 100_000 },
@@ -218,10 +229,10 @@ test('a hundred thousand assets are served a page at a time', async () => {
       ],
     },
   });
-  const ask = await login(simulator, ANNA);
-  const { headers } = await ask(ASSETS);
+  const request = await requestAs(simulator, ANNA);
+  const { headers } = await request(ASSETS);
   expect(headers.get('x-pages')).toBe('100');
-  expect((await ask<AssetRow[]>(`${ASSETS}?page=100`)).json).toHaveLength(1_000);
-  const last = await login(simulator, BRAM + 999);
+  expect((await request<AssetRow[]>(`${ASSETS}?page=100`)).json).toHaveLength(1_000);
+  const last = await requestAs(simulator, BRAM + 999);
   expect((await last<AssetRow[]>(`/characters/${BRAM + 999}/assets`)).json).toHaveLength(120);
 });

@@ -1,10 +1,10 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { ANNA, closeAll, CORP, login, start } from './support.ts';
+import { ANNA, closeSimulators, CORPORATION, requestAs, startTestSimulator } from './test-simulator.ts';
 
-afterEach(closeAll);
+afterEach(closeSimulators);
 
-test('owners and the SSO are steered from outside', async () => {
-  const { simulator } = await start();
+test('owners and the SSO are controlled by HTTP', async () => {
+  const { simulator } = await startTestSimulator();
   const call = async (name: string, method: string, ...args: unknown[]) => {
     const url = `${simulator.url}/__simulator/${name}`;
     const response = await fetch(url, { method: 'POST', body: JSON.stringify({ method, args }) });
@@ -25,8 +25,8 @@ test('owners and the SSO are steered from outside', async () => {
   expect((await call('owners', 'removeAsset', ANNA, 1)).status).toBe(400);
 });
 
-test('options make owners of any number', async () => {
-  const { simulator } = await start({
+test('options create owners with given numbers of rows', async () => {
+  const { simulator } = await startTestSimulator({
     owners: {
       characters: [
         {
@@ -45,12 +45,12 @@ test('options make owners of any number', async () => {
       structures: [],
     },
   });
-  const ask = await login(simulator, 5);
-  expect((await ask('/characters/5/assets')).json).toEqual([]);
-  expect((await ask('/characters/5/wallet')).json).toBe(3.5);
-  expect((await ask('/characters/5/wallet/journal')).json).toEqual([]);
-  expect((await ask('/characters/5/industry/jobs?include_completed=true')).json).toEqual([]);
-  expect((await ask<unknown[]>('/corporations/77/wallets')).json).toHaveLength(7);
-  expect((await ask(`/corporations/${CORP}/wallets`)).status).toBe(403);
+  const request = await requestAs(simulator, 5);
+  expect((await request('/characters/5/assets')).json).toEqual([]);
+  expect((await request('/characters/5/wallet')).json).toBe(3.5);
+  expect((await request('/characters/5/wallet/journal')).json).toEqual([]);
+  expect((await request('/characters/5/industry/jobs?include_completed=true')).json).toEqual([]);
+  expect((await request<unknown[]>('/corporations/77/wallets')).json).toHaveLength(7);
+  expect((await request(`/corporations/${CORPORATION}/wallets`)).status).toBe(403);
   expect(() => simulator.owners.assets(6)).toThrow('no owner 6');
 });

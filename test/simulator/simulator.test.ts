@@ -1,13 +1,24 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Order } from '../../simulator/index.ts';
-import { closeAll, DOMAIN, FORGE, get, HEADERS, kinds, ORDERS, page, start, sweep } from './support.ts';
+import {
+  closeSimulators,
+  DOMAIN,
+  FORGE,
+  get,
+  HEADERS,
+  offenceKinds,
+  ORDERS,
+  readPage,
+  startTestSimulator,
+  readAllPages,
+} from './test-simulator.ts';
 
-afterEach(closeAll);
+afterEach(closeSimulators);
 
 describe('orders', () => {
-  test('come in pages of 1,000 with the headers of ESI', async () => {
-    const { simulator } = await start();
+  test('orders are paged by 1,000 with the headers of ESI', async () => {
+    const { simulator } = await startTestSimulator();
     const response = await get(simulator, `${ORDERS}&page=1`);
     expect(response.status).toBe(200);
     expect(response.headers.get('x-pages')).toBe('3');
@@ -23,13 +34,13 @@ describe('orders', () => {
     expect(Date.parse(response.headers.get('expires') ?? '') - modified).toBe(300_000);
     expect(simulator.world.snapshot(FORGE).lastModified.getTime()).toBe(modified);
 
-    const pages = await sweep(simulator);
+    const pages = await readAllPages(simulator);
     expect(pages.map(({ rows }) => rows.length)).toEqual([1_000, 1_000, 500]);
     expect(pages.flatMap(({ rows }) => rows)).toEqual(simulator.world.snapshot(FORGE).rows);
   });
 
-  test('name types, systems and stations that exist', async () => {
-    const { simulator } = await start();
+  test('orders refer to types, systems and stations that exist', async () => {
+    const { simulator } = await startTestSimulator();
     const { world } = simulator;
     for (const order of world.orders(FORGE)) {
       expect(world.types.has(order.type_id)).toBe(true);
@@ -45,8 +56,8 @@ describe('orders', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  test('end with a 404 beyond the last page, for unknown regions, and with [] for a region without any', async () => {
-    const { simulator } = await start();
+  test('orders are 404 after the last page and for unknown regions, and empty for a region without orders', async () => {
+    const { simulator } = await startTestSimulator();
     const beyond = await get(simulator, `${ORDERS}&page=4`);
     expect(beyond.status).toBe(404);
     expect(await beyond.json()).toEqual({ error: 'Requested page does not exist!' });
@@ -55,8 +66,8 @@ describe('orders', () => {
     expect([await empty.json(), empty.headers.get('x-pages')]).toEqual([[], '1']);
   });
 
-  test('answer 304 with the same headers to a known entity tag, quoted or not', async () => {
-    const { simulator } = await start();
+  test('a known entity tag, quoted or not, gets a 304 with the same headers', async () => {
+    const { simulator } = await startTestSimulator();
     const first = await get(simulator, `${ORDERS}&page=2`);
     const etag = first.headers.get('etag') ?? '';
     for (const given of [etag, etag.replaceAll(/W\/|"/g, '')]) {
@@ -74,20 +85,20 @@ describe('orders', () => {
     });
   });
 
-  test('are sent unpacked to a caller without gzip', async () => {
-    const { simulator } = await start();
+  test('orders are sent unpacked to a caller without gzip', async () => {
+    const { simulator } = await startTestSimulator();
     const response = await get(simulator, `${ORDERS}&page=3`, { 'accept-encoding': 'identity' });
     expect(response.headers.get('content-encoding')).toBeNull();
     expect(await response.json()).toHaveLength(500);
-    expect(kinds(simulator)).toEqual(['no-gzip']);
+    expect(offenceKinds(simulator)).toEqual(['no-gzip']);
   });
 });
 
 describe('the world', () => {
-  test('is the same for the same seed and turns', async () => {
+  test('orders are the same for the same seed and snapshots', async () => {
     const worlds = [];
     for (const seed of [7, 7, 8]) {
-      const { simulator } = await start({ seed, churn: 0.05 });
+      const { simulator } = await startTestSimulator({ seed, churn: 0.05 });
       simulator.world.takeSnapshot();
       simulator.world.takeSnapshot(FORGE);
       worlds.push(JSON.stringify(simulator.world.snapshot(FORGE).rows));
@@ -96,21 +107,21 @@ describe('the world', () => {
     expect(worlds[0]).not.toBe(worlds[2]);
   });
 
-  test('turns a region when its time is over, and never twice under one Last-Modified', async () => {
-    const { simulator, clock } = await start({ churn: 0.02 });
+  test('a region has a new snapshot after Expires, and never two with one Last-Modified', async () => {
+    const { simulator, clock } = await startTestSimulator({ churn: 0.02 });
     const before = simulator.world.snapshot(FORGE);
-    await page(simulator, 1);
-    clock.pass(301);
-    const { modified } = await page(simulator, 1);
+    await readPage(simulator, 1);
+    clock.advance(301_000);
+    const { modified } = await readPage(simulator, 1);
     expect(Date.parse(modified)).toBe(before.expires.getTime());
     for (let turn = 0; turn < 3; turn++) simulator.world.takeSnapshot(FORGE);
     const times = simulator.world.snapshots(FORGE).map((snapshot) => snapshot.lastModified.getTime());
     expect(new Set(times).size).toBe(5);
-    expect(kinds(simulator)).toEqual([]);
+    expect(offenceKinds(simulator)).toEqual([]);
   });
 
-  test('changes rows as a market does', async () => {
-    const { simulator } = await start({ churn: 0.1 });
+  test('churn changes orders as a market does', async () => {
+    const { simulator } = await startTestSimulator({ churn: 0.1 });
     const before = new Map(simulator.world.snapshot(FORGE).rows.map((row) => [row.order_id, row]));
     simulator.world.takeSnapshot(FORGE);
     const { rows, lastModified } = simulator.world.snapshot(FORGE);
@@ -130,16 +141,16 @@ describe('the world', () => {
     expect(rows.length).toBeGreaterThan(2_450);
   });
 
-  test('shows what a test changes from the next snapshot on', async () => {
-    const { simulator } = await start({ churn: 0 });
+  test('changed orders are visible in the next snapshot', async () => {
+    const { simulator } = await startTestSimulator({ churn: 0 });
     const { world } = simulator;
     const [first, second] = world.snapshot(FORGE).rows as [Order, Order];
     world.changeOrder(FORGE, first.order_id, { price: 12.34 });
     world.removeOrder(FORGE, second.order_id);
     const added = world.addOrder(FORGE, { type_id: 34, price: 5 });
-    expect((await page(simulator, 1)).rows[0]).toEqual(first);
+    expect((await readPage(simulator, 1)).rows[0]).toEqual(first);
     world.takeSnapshot(FORGE);
-    const rows = (await sweep(simulator)).flatMap((part) => part.rows);
+    const rows = (await readAllPages(simulator)).flatMap((part) => part.rows);
     expect(rows).toHaveLength(2_500);
     expect(rows[0]?.price).toBe(12.34);
     expect(rows.some((row) => row.order_id === second.order_id)).toBe(false);
@@ -148,8 +159,8 @@ describe('the world', () => {
 });
 
 describe('static data', () => {
-  test('has its lists and details, all expiring at 11:05', async () => {
-    const { simulator } = await start();
+  test('static data has lists and single rows that expire at 11:05', async () => {
+    const { simulator } = await startTestSimulator();
     const types = await get(simulator, '/universe/types');
     expect([types.headers.get('x-pages'), ((await types.json()) as number[]).length]).toEqual(['1', 300]);
     const jita = await get(simulator, '/universe/systems/30000142');
@@ -174,8 +185,8 @@ describe('static data', () => {
     expect(await (await get(simulator, '/status')).json()).toHaveProperty('players');
   });
 
-  test('is served as an archive of the current build', async () => {
-    const { simulator } = await start();
+  test('static data is served as an archive of the current build', async () => {
+    const { simulator } = await startTestSimulator();
     const { world } = simulator;
     world.setBuild(4_000_000);
     const latest = await fetch(`${simulator.sdeUrl}/tranquility/latest.jsonl`, { headers: HEADERS });
@@ -194,37 +205,37 @@ describe('static data', () => {
     expect(simulator.requests().filter((request) => request.route === 'sde')).toHaveLength(4);
   });
 
-  test('has prices that turn on request', async () => {
-    const { simulator } = await start();
+  test('takePriceSnapshot changes the prices', async () => {
+    const { simulator } = await startTestSimulator();
     const before = await get(simulator, '/markets/prices');
     simulator.world.changePrices(0.5);
     simulator.world.takePriceSnapshot();
     const after = await get(simulator, '/markets/prices');
     expect(await after.json()).toEqual(simulator.world.prices());
     expect(after.headers.get('etag')).not.toBe(before.headers.get('etag'));
-    expect(kinds(simulator)).toEqual([]);
+    expect(offenceKinds(simulator)).toEqual([]);
   });
 });
 
 describe('limits', () => {
-  test('429 when a bucket is empty, until tokens come back', async () => {
-    const { simulator, clock } = await start();
+  test('an empty bucket answers 429 until tokens come back', async () => {
+    const { simulator, clock } = await startTestSimulator();
     simulator.faults.status(404, { route: '/status', times: 120 }); // 120 times 5 tokens are the 600
     for (let call = 0; call < 120; call++) await get(simulator, '/status');
     const refused = await get(simulator, '/status');
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '900']);
     expect(refused.headers.get('x-ratelimit-remaining')).toBe('0');
-    await delay(150); // past the grace for requests that were under way
+    await delay(150); // after the grace period for requests that were already sent
     await get(simulator, '/status');
-    expect(kinds(simulator)).toContain('ignored-retry-after');
+    expect(offenceKinds(simulator)).toContain('ignored-retry-after');
     expect((await get(simulator, `${ORDERS}&page=1`)).status).toBe(200);
-    clock.pass(900);
+    clock.advance(900_000);
     expect((await get(simulator, '/status')).status).toBe(200);
   });
 
-  test('420 for everything after 100 errors in a minute', async () => {
-    const { simulator, clock } = await start();
-    clock.pass(15);
+  test('every request gets 420 after 100 errors in a minute', async () => {
+    const { simulator, clock } = await startTestSimulator();
+    clock.advance(15_000);
     for (let id = 0; id < 100; id++) await get(simulator, `/universe/types/${900_000 + id}`);
     const refused = await get(simulator, `${ORDERS}&page=1`);
     expect(refused.status).toBe(420);
@@ -232,13 +243,13 @@ describe('limits', () => {
     expect(refused.headers.get('x-esi-error-limit-reset')).toBe('45');
     await delay(150);
     await get(simulator, '/markets/prices');
-    expect(kinds(simulator)).toEqual(['ignored-420']);
-    clock.pass(45);
+    expect(offenceKinds(simulator)).toEqual(['ignored-420']);
+    clock.advance(45_000);
     expect((await get(simulator, '/markets/prices')).status).toBe(200);
   });
 
-  test('can be switched off', async () => {
-    const { simulator } = await start({ enforceLimits: false });
+  test('enforceLimits: false disables the limits', async () => {
+    const { simulator } = await startTestSimulator({ enforceLimits: false });
     for (let id = 0; id < 101; id++) await get(simulator, `/universe/types/${900_000 + id}`);
     expect((await get(simulator, '/markets/prices')).status).toBe(200);
   });

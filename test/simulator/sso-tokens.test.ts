@@ -1,37 +1,39 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { DEFAULT_CLIENT, OWNER_SCOPES } from '../../simulator/index.ts';
-import { ASSETS, BASIC, keysOf, refresh, token, verify, WALLET } from './sso-support.ts';
-import { ANNA, closeAll, start } from './support.ts';
+import { ASSETS, BASIC, readJwks, refresh, requestToken, verifyToken, WALLET } from './sso-requests.ts';
+import { ANNA, closeSimulators, startTestSimulator } from './test-simulator.ts';
 
-afterEach(closeAll);
+afterEach(closeSimulators);
 
 describe('the token address', () => {
-  test('takes forms of known clients only', async () => {
-    const { simulator } = await start();
+  test('the token endpoint accepts only forms of known clients', async () => {
+    const { simulator } = await startTestSimulator();
     const url = `${simulator.ssoUrl}/v2/oauth/token`;
     const json = await fetch(url, { method: 'POST', body: '{}', headers: { authorization: BASIC } });
     expect(json.status).toBe(415);
     const wrong = `Basic ${Buffer.from('simulated-client:guess').toString('base64')}`;
-    const refused = await token(simulator, { grant_type: 'refresh_token', refresh_token: 'x' }, wrong);
+    const refused = await requestToken(simulator, { grant_type: 'refresh_token', refresh_token: 'x' }, wrong);
     expect([refused.status, refused.json.error]).toEqual([401, 'invalid_client']);
-    expect((await token(simulator, { grant_type: 'password' })).json.error).toBe('unsupported_grant_type');
+    expect((await requestToken(simulator, { grant_type: 'password' })).json.error).toBe(
+      'unsupported_grant_type',
+    );
     const inBody = { client_id: DEFAULT_CLIENT.id, client_secret: DEFAULT_CLIENT.secret ?? '' };
     const { refreshToken } = await simulator.sso.issue(ANNA);
     const form = { grant_type: 'refresh_token', refresh_token: refreshToken, ...inBody };
-    expect((await token(simulator, form, '')).status).toBe(200);
+    expect((await requestToken(simulator, form, '')).status).toBe(200);
     expect(simulator.sso.requests()).toMatchObject({ refresh_token: 2, other: 2, authorize: 0 });
   });
 
-  test('never rotates, if so told', async () => {
-    const { simulator } = await start({ sso: { rotation: 'never' } });
+  test('rotation "never" keeps the refresh token', async () => {
+    const { simulator } = await startTestSimulator({ sso: { rotation: 'never' } });
     const { refreshToken } = await simulator.sso.issue(ANNA);
     expect((await refresh(simulator, refreshToken)).json.refresh_token).toBe(refreshToken);
     expect(simulator.sso.tokenCount(ANNA)).toBe(1);
   });
 
-  test('rotates leniently: the old token is good until the new one is used', async () => {
-    const { simulator } = await start();
+  test('rotation "lenient" keeps the old refresh token until the new one is used', async () => {
+    const { simulator } = await startTestSimulator();
     const { refreshToken } = await simulator.sso.issue(ANNA);
     const lost = (await refresh(simulator, refreshToken)).json.refresh_token;
     const second = (await refresh(simulator, refreshToken)).json.refresh_token;
@@ -40,8 +42,8 @@ describe('the token address', () => {
     for (const old of [refreshToken, lost]) expect((await refresh(simulator, old)).status).toBe(400);
   });
 
-  test('rotates strictly', async () => {
-    const { simulator } = await start();
+  test('rotation "strict" invalidates a refresh token at its use', async () => {
+    const { simulator } = await startTestSimulator();
     simulator.sso.setRotation('strict');
     const { refreshToken } = await simulator.sso.issue(ANNA);
     const next = (await refresh(simulator, refreshToken)).json.refresh_token;
@@ -54,8 +56,8 @@ describe('the token address', () => {
     ]);
   });
 
-  test('gives fewer scopes on request, and none that was not granted or is withdrawn', async () => {
-    const { simulator } = await start({ sso: { rotation: 'never' } });
+  test('a refresh can ask for fewer scopes, but not for others than those granted', async () => {
+    const { simulator } = await startTestSimulator({ sso: { rotation: 'never' } });
     const { refreshToken } = await simulator.sso.issue(ANNA, [WALLET, ASSETS]);
     const scopes = async (scope?: string) => {
       const { json } = await refresh(simulator, refreshToken, scope === undefined ? {} : { scope });
@@ -69,8 +71,8 @@ describe('the token address', () => {
     expect(await scopes(ASSETS)).toBe('invalid_scope');
   });
 
-  test('revokes, and always says yes to it', async () => {
-    const { simulator } = await start();
+  test('a revocation is answered with 200 for any token', async () => {
+    const { simulator } = await startTestSimulator();
     const { refreshToken } = await simulator.sso.issue(ANNA);
     const revoke = (text: string) =>
       fetch(`${simulator.ssoUrl}/v2/oauth/revoke`, {
@@ -88,24 +90,24 @@ describe('the token address', () => {
 });
 
 describe('tokens and keys', () => {
-  test('ES256, new keys, and a key that is missing', async () => {
-    const { simulator, clock } = await start({ sso: { algorithm: 'ES256' } });
+  test('tokens are signed with ES256, with new keys, and with a key that the JWKS lacks', async () => {
+    const { simulator, clock } = await startTestSimulator({ sso: { algorithm: 'ES256' } });
     const issue = async () => (await simulator.sso.issue(ANNA)).accessToken;
     const before = await issue();
     expect(decodeProtectedHeader(before).alg).toBe('ES256');
-    await verify(simulator, before, clock.time);
+    await verifyToken(simulator, before, clock.now());
     await simulator.sso.rotateKeys();
-    await expect(verify(simulator, before, clock.time)).rejects.toThrow();
-    await verify(simulator, await issue(), clock.time);
+    await expect(verifyToken(simulator, before, clock.now())).rejects.toThrow();
+    await verifyToken(simulator, await issue(), clock.now());
     simulator.sso.setAlgorithm('RS256');
     expect(decodeProtectedHeader(await issue()).kid).toBe('JWT-Signature-Key-2');
     await simulator.sso.removeKey();
-    expect((await keysOf(simulator)).map(({ alg }) => alg)).toEqual(['ES256']);
-    await expect(verify(simulator, await issue(), clock.time)).rejects.toThrow();
+    expect((await readJwks(simulator)).map(({ alg }) => alg)).toEqual(['ES256']);
+    await expect(verifyToken(simulator, await issue(), clock.now())).rejects.toThrow();
   });
 
-  test('forged ones do not pass, and can be planted', async () => {
-    const { simulator, clock } = await start();
+  test('forged tokens fail verification and can be put into an answer', async () => {
+    const { simulator, clock } = await startTestSimulator();
     const { sso } = simulator;
     const forgeries = [
       { header: { alg: 'none' } },
@@ -118,18 +120,20 @@ describe('tokens and keys', () => {
       { payload: { exp: 1 } },
     ];
     for (const forgery of forgeries)
-      await expect(verify(simulator, await sso.forge(ANNA, forgery), clock.time)).rejects.toThrow();
-    const odd = await sso.forge(ANNA, { payload: { sub: 'CHARACTER:EVE:7', name: undefined } });
-    expect((await verify(simulator, odd, clock.time)).payload).toMatchObject({ sub: 'CHARACTER:EVE:7' });
-    sso.nextAccessToken(odd);
+      await expect(verifyToken(simulator, await sso.forge(ANNA, forgery), clock.now())).rejects.toThrow();
+    const forged = await sso.forge(ANNA, { payload: { sub: 'CHARACTER:EVE:7', name: undefined } });
+    expect((await verifyToken(simulator, forged, clock.now())).payload).toMatchObject({
+      sub: 'CHARACTER:EVE:7',
+    });
+    sso.nextAccessToken(forged);
     const { refreshToken } = await sso.issue(ANNA);
     const { json } = await refresh(simulator, refreshToken);
-    expect(json.access_token).toBe(odd);
-    expect((await refresh(simulator, json.refresh_token)).json.access_token).not.toBe(odd);
+    expect(json.access_token).toBe(forged);
+    expect((await refresh(simulator, json.refresh_token)).json.access_token).not.toBe(forged);
   });
 
-  test('a transferred character has another owner in its next token', async () => {
-    const { simulator } = await start();
+  test('the next token of a transferred character has another owner hash', async () => {
+    const { simulator } = await startTestSimulator();
     const { refreshToken, accessToken } = await simulator.sso.issue(ANNA);
     const hash = simulator.sso.transfer(ANNA);
     const { json } = await refresh(simulator, refreshToken);

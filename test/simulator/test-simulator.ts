@@ -1,4 +1,5 @@
-import type { Clock } from '../../src/lib/clock.ts';
+import { ANNA, BRAM, CORPORATION } from '../support/owners.ts';
+import { type TestClock, testClock } from '../support/clock.ts';
 import {
   startSimulator,
   type OffenceKind,
@@ -16,34 +17,24 @@ export const HEADERS = {
   'x-compatibility-date': '2025-12-16',
 };
 
-/** Stands still until it is told to pass. */
-class HandClock implements Clock {
-  time = START;
-  now = () => this.time;
-  sleep = () => Promise.resolve();
-  pass(seconds: number) {
-    this.time += seconds * 1_000;
-  }
-}
-
 const running: Simulator[] = [];
 
-/** Closes what a test has started. */
-export async function closeAll(): Promise<void> {
+/** Closes the simulators that a test has started. */
+export async function closeSimulators(): Promise<void> {
   await Promise.all(running.splice(0).map((simulator) => simulator.close()));
 }
 
-/** A simulator on a clock of its own. */
-export async function start(
+/** Starts a simulator on a clock that the test moves. */
+export async function startTestSimulator(
   options: SimulatorOptions = {},
-): Promise<{ simulator: Simulator; clock: HandClock }> {
-  const clock = new HandClock();
+): Promise<{ simulator: Simulator; clock: TestClock }> {
+  const clock = testClock(START);
   const simulator = await startSimulator({ clock, ...options });
   running.push(simulator);
   return { simulator, clock };
 }
 
-/** Asks as a well-behaved caller. */
+/** Sends a request with the headers that ESI wants. */
 export function get(
   simulator: Simulator,
   path: string,
@@ -52,38 +43,36 @@ export function get(
   return fetch(simulator.url + path, { headers: { ...HEADERS, ...headers } });
 }
 
-/** One page of The Forge: its rows and what the test looks at. */
-export async function page(simulator: Simulator, number: number) {
+/** Reads one page of The Forge's orders. */
+export async function readPage(simulator: Simulator, number: number) {
   const response = await get(simulator, `${ORDERS}&page=${number}`);
   const rows = response.status === 200 ? ((await response.json()) as Order[]) : [];
   const modified = response.headers.get('last-modified') ?? '';
   return { status: response.status, rows, modified, pages: Number(response.headers.get('x-pages')) };
 }
 
-/** A whole read of The Forge. */
-export async function sweep(simulator: Simulator) {
-  const first = await page(simulator, 1);
+/** Reads all pages of The Forge's orders. */
+export async function readAllPages(simulator: Simulator) {
+  const first = await readPage(simulator, 1);
   const rest = [];
-  for (let number = 2; number <= first.pages; number++) rest.push(await page(simulator, number));
+  for (let number = 2; number <= first.pages; number++) rest.push(await readPage(simulator, number));
   return [first, ...rest];
 }
 
-/** The offences so far. */
-export function kinds(simulator: Simulator): OffenceKind[] {
+/** The kinds of the offences so far. */
+export function offenceKinds(simulator: Simulator): OffenceKind[] {
   return simulator.offences().map((offence) => offence.kind);
 }
 
-export const ANNA = 90000001;
-export const BRAM = 90000002;
-export const CORP = 98000001;
+export { ANNA, BRAM, CORPORATION };
 
 /** The headers of a request with an access token. */
 export const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
 
-/** A way to ask as a character: the answer's status, headers and JSON. */
-export async function login(simulator: Simulator, characterId: number, scopes?: string[]) {
+/** Logs a character in and returns a function that sends requests with its token. */
+export async function requestAs(simulator: Simulator, characterId: number, scopes?: string[]) {
   const { accessToken } = await simulator.sso.issue(characterId, scopes);
-  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows what comes
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows the shape
   return async <T = unknown>(path: string, headers: Record<string, string> = {}) => {
     const response = await get(simulator, path, { ...bearer(accessToken), ...headers });
     const text = await response.text();
