@@ -28,7 +28,7 @@ const collect = () => engine.collect('market-orders', FORGE);
 const change = (at: number, patch: { price?: number; volume_remain?: number }) =>
   world().changeOrder(FORGE_ID, world().orders(FORGE_ID)[at]!.order_id, patch);
 
-test('a first set is published whole and writes no change', async () => {
+test('a first snapshot is published whole and writes no changes', async () => {
   expect(await collect()).toMatchObject({ outcome: 'published', inserted: 2500, changed: 0, removed: 0 });
   await expectExactBook(engine);
   expect(await engine.db.rows('SELECT count(*) AS n FROM market_order_changes')).toEqual([{ n: 0 }]);
@@ -47,9 +47,9 @@ test('a first set is published whole and writes no change', async () => {
   });
 });
 
-test('every past book is exact to the row', async () => {
+test('every past order book is exact to the row', async () => {
   world().setChurn(0.02);
-  for (let set = 0; set < 6; set++) {
+  for (let n = 0; n < 6; n++) {
     expect(await collect()).toMatchObject({ outcome: 'published' });
     engine.nextSnapshot();
   }
@@ -57,7 +57,7 @@ test('every past book is exact to the row', async () => {
   await expectExactPast(engine);
 });
 
-test('nothing is asked before Expires', async () => {
+test('nothing is requested before Expires', async () => {
   await collect();
   engine.sim.resetCounters();
   expect(await collect()).toMatchObject({
@@ -70,10 +70,10 @@ test('nothing is asked before Expires', async () => {
   );
 });
 
-test('a set in which nothing changed answers 304 on every page and touches no row', async () => {
+test('an unchanged snapshot answers 304 on every page and writes no row', async () => {
   await collect();
   const before = await rowVersions(engine, 'market_orders_public');
-  for (let set = 0; set < 2; set++) {
+  for (let n = 0; n < 2; n++) {
     engine.nextSnapshot();
     engine.sim.resetCounters();
     expect(await collect()).toMatchObject({ outcome: 'unchanged', inserted: 0, changed: 0, removed: 0 });
@@ -85,7 +85,7 @@ test('a set in which nothing changed answers 304 on every page and touches no ro
   expect(await engine.db.rows('SELECT DISTINCT observed_at FROM market_type_series')).toHaveLength(1);
 });
 
-test('of a changed set only the changed page is sent, and only the changed rows are written', async () => {
+test('only changed pages are transferred and only changed rows are written', async () => {
   await collect();
   const before = await rowVersions(engine, 'market_orders_public');
   engine.nextSnapshot();
@@ -111,7 +111,7 @@ test('of a changed set only the changed page is sent, and only the changed rows 
   ]);
 });
 
-test('rows of 304 pages are carried from set to set, however many', async () => {
+test('rows of 304 pages are kept over any number of snapshots', async () => {
   await collect();
   for (const at of [100, 1_100, 2_100, 150]) {
     engine.nextSnapshot();
@@ -124,7 +124,7 @@ test('rows of 304 pages are carried from set to set, however many', async () => 
   await expectExactPast(engine);
 });
 
-test('a set that loses a page loses the rows of that page, no more', async () => {
+test('a snapshot with a page less removes only the rows of that page', async () => {
   await collect();
   engine.nextSnapshot();
   for (const { order_id } of world().orders(FORGE_ID).slice(2_000)) world().removeOrder(FORGE_ID, order_id);
@@ -145,7 +145,7 @@ test('after a restart the next run still knows Expires and ETags', async () => {
   expect(orderRequests(engine).map((r) => r.status)).toEqual([304, 304, 304]);
 });
 
-test('a page whose ETag is gone is read anew rather than taken for what it was', async () => {
+test('a page without a stored ETag is read in full', async () => {
   await collect();
   await engine.db.pool.query(`UPDATE stage.pages SET etag = NULL WHERE page = 2`);
   engine.nextSnapshot();
@@ -156,7 +156,7 @@ test('a page whose ETag is gone is read anew rather than taken for what it was',
   await expectExactBook(engine);
 });
 
-test('a crash of the database server, which empties the stages, costs a full reading and no row', async () => {
+test('a crash of the database server, which empties the staging tables, costs a full read and no row', async () => {
   await collect();
   await truncateStagingTables(engine);
   engine.nextSnapshot();

@@ -17,9 +17,9 @@ afterEach(async () => {
 const collect = () => engine.collect('market-prices');
 const served = () => engine.sim.world.priceList.served;
 const nextHour = () => engine.clock.advance(3_601_000);
-const now = () =>
+const readPrices = () =>
   engine.db.rows('SELECT type_id, adjusted_price, average_price FROM market_prices_now ORDER BY type_id');
-const shown = (rows: readonly Price[]) =>
+const toRows = (rows: readonly Price[]) =>
   rows
     .map(({ type_id, adjusted_price = null, average_price = null }) => ({
       type_id,
@@ -28,10 +28,10 @@ const shown = (rows: readonly Price[]) =>
     }))
     .toSorted((a, b) => a.type_id - b.type_id);
 
-test('the first list gives a row for each type, exact to the last digit, with NULL for what is left out', async () => {
+test('the first price list is stored per type, exact to the last digit, with NULL for missing prices', async () => {
   expect(await collect()).toMatchObject({ outcome: 'published', inserted: served().length, changed: 0 });
   expect(served().some((row) => row.average_price === undefined)).toBe(true);
-  expect(await now()).toEqual(shown(served()));
+  expect(await readPrices()).toEqual(toRows(served()));
   expect(await lastRun(engine, 'market-prices')).toMatchObject({
     requests: 1,
     rows_read: served().length,
@@ -39,18 +39,18 @@ test('the first list gives a row for each type, exact to the last digit, with NU
   });
 });
 
-test('later lists give a row for each difference, and past prices stay', async () => {
+test('later price lists add a row for each changed price, and past prices stay', async () => {
   await collect();
-  const first = shown(served());
+  const first = toRows(served());
   const { lastModified } = engine.sim.world.priceList;
   nextHour();
   engine.sim.world.changePrices(0.1);
   engine.sim.world.takePriceSnapshot();
-  const second = shown(served());
+  const second = toRows(served());
   const changed = second.filter((row, i) => JSON.stringify(row) !== JSON.stringify(first[i])).length;
   expect(changed).toBeGreaterThan(5);
   expect(await collect()).toMatchObject({ outcome: 'published', inserted: 0, changed });
-  expect(await now()).toEqual(second);
+  expect(await readPrices()).toEqual(second);
   const past = `SELECT DISTINCT ON (type_id) type_id, adjusted_price, average_price FROM market_prices
                  WHERE observed_at <= $1 ORDER BY type_id, observed_at DESC`;
   expect(await engine.db.rows(past, [lastModified])).toEqual(first);
@@ -59,7 +59,7 @@ test('later lists give a row for each difference, and past prices stay', async (
   ]);
 });
 
-test('a price that is left out later is a difference', async () => {
+test('a price that is missing later is a change', async () => {
   await collect();
   nextHour();
   const target = served().find((row) => row.average_price !== undefined)!;
@@ -67,12 +67,12 @@ test('a price that is left out later is a difference', async () => {
     'average_price' in row && row.type_id === target.type_id ? { ...row, average_price: undefined } : row,
   );
   expect(await collect()).toMatchObject({ outcome: 'published', inserted: 0, changed: 1 });
-  expect((await now()).find((row) => row['type_id'] === target.type_id)).toMatchObject({
+  expect((await readPrices()).find((row) => row['type_id'] === target.type_id)).toMatchObject({
     average_price: null,
   });
 });
 
-test('an unchanged list writes nothing, whether it answers 304 or 200', async () => {
+test('an unchanged price list writes nothing, with 304 and with 200', async () => {
   await collect();
   const before = await rowVersions(engine, 'market_prices');
   nextHour();
@@ -85,17 +85,17 @@ test('an unchanged list writes nothing, whether it answers 304 or 200', async ()
   expect(await rowVersions(engine, 'market_prices')).toEqual(before);
 });
 
-test('a type that the list gives twice makes the list torn, and then counts once', async () => {
-  const twice = served()[0]!;
+test('a price list with a type twice is torn, and the type is stored once', async () => {
+  const duplicated = served()[0]!;
   engine.sim.faults.mutateRows((row) =>
-    'order_id' in row || row.type_id !== served()[1]!.type_id ? row : twice,
+    'order_id' in row || row.type_id !== served()[1]!.type_id ? row : duplicated,
   );
   expect(await collect()).toMatchObject({ outcome: 'torn' });
   const rows = await engine.db.rows('SELECT type_id FROM market_prices');
   expect(rows).toHaveLength(served().length - 1);
 });
 
-test('a bad price costs one row', async () => {
+test('an invalid price rejects one row', async () => {
   engine.sim.faults.mutateRows((row) =>
     'order_id' in row || row.type_id !== served()[1]!.type_id ? row : { ...row, adjusted_price: -1 },
   );

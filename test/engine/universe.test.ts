@@ -24,13 +24,13 @@ async function tables(columns = (name: (typeof STATIC_TABLE_NAMES)[number]) => S
   return all;
 }
 
-const prints = async () => {
+const allRowVersions = async () => {
   const all: Record<string, string[]> = {};
   for (const name of STATIC_TABLE_NAMES) all[name] = await rowVersions(engine, name);
   return all;
 };
 
-test('the SDE fills every static table, including the names of stations', async () => {
+test('the static data export fills every static table, including names of stations', async () => {
   await start();
   expect(await collect()).toMatchObject({ outcome: 'published', changed: 0 });
   for (const [table, kind] of [
@@ -68,27 +68,27 @@ test('the SDE fills every static table, including the names of stations', async 
   ]);
 });
 
-test('the same SDE build writes no row and is not downloaded again', async () => {
+test('the same build again writes no row and requests only the number of the newest build', async () => {
   await start();
   await collect();
-  const before = await prints();
+  const before = await allRowVersions();
   engine.sim.resetCounters();
   expect(await collect()).toMatchObject({ outcome: 'unchanged', inserted: 0, changed: 0 });
   expect(engine.sim.requests().map((r) => r.path)).toEqual(['/static-data/tranquility/latest.jsonl']);
-  expect(await prints()).toEqual(before);
+  expect(await allRowVersions()).toEqual(before);
 });
 
-test('a new SDE build writes only changed rows and retains removed ones', async () => {
+test('a new build writes only changes and keeps rows that it no longer has', async () => {
   await start();
   await collect();
-  const before = await prints();
+  const before = await allRowVersions();
   const [first, second] = [...world().types.values()];
   world().put('types', first!.type_id, { ...first!, name: 'Tritanium\tII' });
   world().put('types', 99_999, { ...second!, type_id: 99_999, name: 'New' });
   world().hide('types', second!.type_id);
   world().setBuild(world().build + 1);
   expect(await collect()).toMatchObject({ outcome: 'published', inserted: 1, changed: 1 });
-  const after = await prints();
+  const after = await allRowVersions();
   for (const name of STATIC_TABLE_NAMES) {
     const fresh = after[name]!.filter((row) => !before[name]!.includes(row));
     expect(fresh).toHaveLength(name === 'types' ? 2 : 0);
@@ -102,7 +102,7 @@ test('a new SDE build writes only changed rows and retains removed ones', async 
 });
 
 test.each(['truncate', 'html', 'reset'] as const)(
-  'an SDE download that fails (%s) is a retryable error',
+  'a download of the archive that fails (%s) is a retryable error',
   async (fault) => {
     await start();
     await collect();
@@ -121,18 +121,18 @@ test.each(['truncate', 'html', 'reset'] as const)(
 );
 
 test.each([
-  ['is cut', (zip: Buffer) => zip.subarray(0, zip.length - 200)],
+  ['is truncated', (zip: Buffer) => zip.subarray(0, zip.length - 200)],
   ['has broken data inside', (zip: Buffer) => Buffer.from(zip).fill(0xff, 4_000, 8_000)],
   ['lacks a file', () => makeZip([{ name: '_sde.jsonl', data: Buffer.from('{}\n') }])],
   ['holds no JSON', () => makeZip(names().map((name) => ({ name, data: Buffer.from('{"_key": 1,\n') })))],
-])('an SDE archive on disk that %s is deleted and downloaded again', async (_, spoil) => {
+])('an archive on disk that %s is removed and downloaded again', async (_, damage) => {
   await start();
   await collect();
   const before = await tables();
   world().setBuild(world().build + 1);
   const build = world().build;
-  const good = await engine.context.sde.download(build);
-  await writeFile(path.join(engine.dataDir, `sde-${build}.zip`), spoil(await readFile(good)));
+  const file = await engine.context.sde.download(build);
+  await writeFile(path.join(engine.dataDir, `sde-${build}.zip`), damage(await readFile(file)));
   await expect(collect()).rejects.toMatchObject({ code: 'SDE_BROKEN', verdict: 'retry' });
   expect(await tables()).toEqual(before);
   expect(await collect()).toMatchObject({ outcome: 'unchanged' });
@@ -143,7 +143,7 @@ const names = () =>
     .concat('npcStations', 'planetSchematics', 'npcCorporations', 'stationOperations')
     .map((name) => `${name}.jsonl`);
 
-test('an SDE import that is killed leaves the old universe complete', async () => {
+test('an import that is killed leaves the previous universe unchanged', async () => {
   await start();
   await collect();
   const before = await tables();
@@ -162,7 +162,7 @@ test('an SDE import that is killed leaves the old universe complete', async () =
   expect(await collect()).toMatchObject({ outcome: 'published', changed: world().categories.size });
 });
 
-test('invalid SDE rows are rejected one by one, and too many of them stop the import', async () => {
+test('invalid rows of the export are rejected one by one, too many of them fail the import', async () => {
   await start();
   const some = [...world().types.values()];
   world().put('types', some[5]!.type_id, { ...some[5]!, portion_size: 0.5 });

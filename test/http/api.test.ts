@@ -6,7 +6,7 @@ import { checkTarget } from '../../src/engine/list-targets.ts';
 import { findCollector } from '../../src/collectors/index.ts';
 import { rejectInput } from '../../src/http/problem.ts';
 import { listRuns } from '../../src/store/sets/run-list.ts';
-import { type TestOwners, testOwners } from '../engine/owners/support.ts';
+import { type TestOwners, testOwners } from '../engine/owners/test-owners.ts';
 import { recordingLog, testApp } from './support.ts';
 
 const ME = 90000001;

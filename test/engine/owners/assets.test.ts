@@ -47,8 +47,8 @@ async function nextSnapshot(change: () => unknown = () => undefined): Promise<vo
   engine.sim.owners.takeSnapshots(ANNA);
 }
 
-describe('a set of assets', () => {
-  test('is stored as ESI gives it, with names, and without a diff the first time', async () => {
+describe('snapshots of assets', () => {
+  test('the first snapshot of assets is stored with names and without diffs', async () => {
     await begin(withAssets(2_300));
     expect(await collect()).toMatchObject({ outcome: 'published', inserted: 2_300 });
     const served = engine.sim.owners.assets(ANNA);
@@ -61,7 +61,7 @@ describe('a set of assets', () => {
     expect(engine.sim.offences()).toEqual([]);
   });
 
-  test('that is unchanged after an hour writes nothing', async () => {
+  test('an unchanged snapshot of assets writes nothing', async () => {
     await begin(withAssets(1_200));
     await collect();
     const before = await engine.db.rows('SELECT ctid, xmin::text, item_id FROM assets ORDER BY 3');
@@ -71,7 +71,7 @@ describe('a set of assets', () => {
     expect(await diffs()).toEqual([]);
   });
 
-  test('gives a diff for each kind of change', async () => {
+  test('each kind of change of an asset gives a diff', async () => {
     await begin(withAssets(50));
     await collect();
     const stacks = engine.sim.owners.assets(ANNA).filter((row) => !row.is_singleton);
@@ -100,7 +100,7 @@ describe('a set of assets', () => {
     });
   });
 
-  test('stands for its moment for ever: assets_at is exact for every set ever published', async () => {
+  test('assets_at is exact for every published snapshot', async () => {
     await begin(withAssets(300));
     const sets: { at: Date; rows: unknown[] }[] = [];
     for (let i = 0; i < 8; i++) {
@@ -119,7 +119,7 @@ describe('a set of assets', () => {
     expect((await diffs()).length).toBeGreaterThan(100);
   });
 
-  test('that everything has left and come to again is told item by item', async () => {
+  test('removing all assets and adding others gives a diff for each item', async () => {
     await begin(withAssets(10));
     await collect();
     const all = engine.sim.owners.assets(ANNA);
@@ -138,7 +138,7 @@ describe('a set of assets', () => {
   test.each([
     ['Second Wind', 'Second Wind'],
     ['Se\0cond \ud800Wind 🚀', 'Second Wind 🚀'], // of which a text cannot hold all
-  ])('follows a ship that gets another name: %j', async (name, new_name) => {
+  ])('a ship that gets the name %j gives a diff', async (name, new_name) => {
     await begin(withAssets(100));
     await collect();
     const [ship] = await engine.db.rows<{ item_id: number }>(
@@ -150,8 +150,8 @@ describe('a set of assets', () => {
   });
 });
 
-describe('a set that is not to be believed', () => {
-  test('is read again when it tears, and never published torn', async () => {
+describe('torn and suspect snapshots of assets', () => {
+  test('a torn snapshot of assets is read again and published whole', async () => {
     await begin(withAssets(2_500));
     await collect();
     await nextSnapshot(() => engine.sim.owners.churnAssets(ANNA, 0.02));
@@ -161,7 +161,7 @@ describe('a set that is not to be believed', () => {
     expect((await held()).map((row) => row['item_id'])).toEqual(served.toSorted((a, b) => a - b));
   });
 
-  test('stays unpublished when it is torn at every reading', async () => {
+  test('a snapshot of assets that is torn at every attempt changes nothing', async () => {
     await begin(withAssets(2_500));
     await collect();
     const before = await held();
@@ -172,28 +172,31 @@ describe('a set that is not to be believed', () => {
     expect(await diffs()).toEqual([]);
   });
 
-  test.each([100, 1_500])('is read a second time when most of it is gone, of %d', async (assets) => {
-    await begin(withAssets(assets));
-    await collect();
-    await nextSnapshot();
-    engine.sim.faults.collapse(0.1, { times: 1 });
-    expect(await collect()).toMatchObject({
-      outcome: 'refused',
-      detail: expect.stringContaining(`${assets * 0.9} of ${assets}`),
-    });
-    expect(await held()).toHaveLength(assets);
-    await nextSnapshot();
-    expect(await collect()).toMatchObject({ outcome: 'unchanged' });
-    await nextSnapshot(() => engine.sim.owners.loseAssets(ANNA, 0.9));
-    expect(await collect()).toMatchObject({ outcome: 'refused' });
-    await nextSnapshot();
-    expect(await collect()).toMatchObject({ outcome: 'published' });
-    expect((await held()).length).toBeLessThan(assets / 5);
-  });
+  test.each([100, 1_500])(
+    'the loss of most of %d assets must be confirmed by a second snapshot',
+    async (assets) => {
+      await begin(withAssets(assets));
+      await collect();
+      await nextSnapshot();
+      engine.sim.faults.collapse(0.1, { times: 1 });
+      expect(await collect()).toMatchObject({
+        outcome: 'refused',
+        detail: expect.stringContaining(`${assets * 0.9} of ${assets}`),
+      });
+      expect(await held()).toHaveLength(assets);
+      await nextSnapshot();
+      expect(await collect()).toMatchObject({ outcome: 'unchanged' });
+      await nextSnapshot(() => engine.sim.owners.loseAssets(ANNA, 0.9));
+      expect(await collect()).toMatchObject({ outcome: 'refused' });
+      await nextSnapshot();
+      expect(await collect()).toMatchObject({ outcome: 'published' });
+      expect((await held()).length).toBeLessThan(assets / 5);
+    },
+  );
 });
 
-describe('odd assets', () => {
-  test('of an unknown type or place are published, with a placeholder', async () => {
+describe('unusual assets', () => {
+  test('assets with an unknown type or location are published with a placeholder', async () => {
     await begin(withAssets(20));
     engine.sim.owners.addAsset(ANNA, {
       item_id: 1_099_999_999_999,
@@ -211,7 +214,7 @@ describe('odd assets', () => {
     ).toEqual([{ is_placeholder: true }]);
   });
 
-  test('in containers, ships and asset safety keep their place, and are no structures', async () => {
+  test('containers, ships and asset safety are not taken for structures', async () => {
     await begin(withAssets(400));
     await collect();
     const nested = await engine.db.rows(
@@ -224,7 +227,7 @@ describe('odd assets', () => {
     expect(inside.length).toBeGreaterThan(10);
   });
 
-  test('a bad id among thousands of names costs its own name alone', async () => {
+  test('an invalid id among thousands loses only its own name', async () => {
     await begin(withAssets(5_000));
     await collect();
     const named = await engine.db.rows<{ item_id: number }>(
@@ -247,7 +250,7 @@ describe('odd assets', () => {
     ]);
   });
 
-  test('a row with rubbish is put aside, and the item stays as it was', async () => {
+  test('an invalid row of assets is rejected, and the item stays unchanged', async () => {
     await begin(withAssets(60));
     await collect();
     const [victim] = engine.sim.owners.assets(ANNA);
@@ -266,7 +269,7 @@ describe('odd assets', () => {
   });
 });
 
-test('a corporation is collected with the token of its director', async () => {
+test('assets of a corporation are collected with the token of its director', async () => {
   await begin();
   expect(await collect(corporationTarget(CORPORATION))).toMatchObject({ outcome: 'published' });
   const served = engine.sim.owners.assets(CORPORATION);

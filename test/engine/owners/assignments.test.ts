@@ -7,27 +7,27 @@ import {
   updateAssignment,
 } from '../../../src/engine/owners/assignment-service.ts';
 import { chooseCollectors, neededScopes, ownerCollectors } from '../../../src/engine/owners/login-rights.ts';
-import { type TestOwners, testOwners } from './support.ts';
+import { type TestOwners, testOwners } from './test-owners.ts';
 
 const ME = 90000001;
 const CORPORATION = 98000001;
 
-let desk: TestOwners;
+let owners: TestOwners;
 beforeEach(async () => {
-  desk = await testOwners();
-  await desk.addCharacter(ME, 'Some Pilot');
-  await desk.db.rows(`INSERT INTO corporations (corporation_id, name) VALUES ($1, 'Some Corporation')`, [
+  owners = await testOwners();
+  await owners.addCharacter(ME, 'Some Pilot');
+  await owners.db.rows(`INSERT INTO corporations (corporation_id, name) VALUES ($1, 'Some Corporation')`, [
     CORPORATION,
   ]);
 });
-afterEach(() => desk.close());
+afterEach(() => owners.close());
 
 const create = (collector: string, target: string, intervalMinutes?: number) =>
-  createAssignment(desk.context, { collector, target, intervalMinutes });
+  createAssignment(owners.context, { collector, target, intervalMinutes });
 
-test('an assignment is due now, at the rhythm of its collector', async () => {
-  const made = await create('wallet', `character/${ME}`);
-  expect(made).toMatchObject({
+test('a new assignment is due now and has the interval of its collector', async () => {
+  const created = await create('wallet', `character/${ME}`);
+  expect(created).toMatchObject({
     target: `character/${ME}`,
     owner: 'Some Pilot',
     collector: 'wallet',
@@ -36,19 +36,19 @@ test('an assignment is due now, at the rhythm of its collector', async () => {
     nextCollectionAt: null,
     note: null,
   });
-  expect(made.intervalMinutes).toBeGreaterThan(1);
+  expect(created.intervalMinutes).toBeGreaterThan(1);
   expect(await create('ASSETS', `corporation/${CORPORATION}`, 90)).toMatchObject({
     target: `corporation/${CORPORATION}`,
     owner: 'Some Corporation',
     collector: 'assets',
     intervalMinutes: 90,
   });
-  expect((await listAssignments(desk.context)).map(({ collector }) => collector)).toEqual([
+  expect((await listAssignments(owners.context)).map(({ collector }) => collector)).toEqual([
     'wallet',
     'assets',
   ]);
   expect(
-    await desk.db.rows('SELECT collector_type, character_id, corporation_id FROM collector_assignments'),
+    await owners.db.rows('SELECT collector_type, character_id, corporation_id FROM collector_assignments'),
   ).toEqual([
     { collector_type: 'WALLET', character_id: ME, corporation_id: null },
     { collector_type: 'ASSETS', character_id: null, corporation_id: CORPORATION },
@@ -76,67 +76,78 @@ test.each([
   ['wallet', `character/${ME}`, 1.5, 'BAD_INTERVAL', /whole number/],
   ['wallet', `character/${ME}`, Number.NaN, 'BAD_INTERVAL', /whole number/],
   ['wallet', `character/${ME}`, 1e9, 'BAD_INTERVAL', /whole number/],
-])('%s of %s every %s minutes is refused: %s', async (collector, target, every, code, message) => {
-  await expect(create(collector, target, every)).rejects.toMatchObject({ code, message });
-  expect(await listAssignments(desk.context)).toEqual([]);
-});
+])(
+  'assigning %s to %s every %s minutes is refused with %s',
+  async (collector, target, every, code, message) => {
+    await expect(create(collector, target, every)).rejects.toMatchObject({ code, message });
+    expect(await listAssignments(owners.context)).toEqual([]);
+  },
+);
 
-test('an owner has a collector once', async () => {
+test('a collector is assigned to an owner once', async () => {
   const { id } = await create('wallet', `character/${ME}`);
   await expect(create('wallet', `character/${ME}`)).rejects.toMatchObject({ code: 'ASSIGNMENT_EXISTS' });
-  expect((await listAssignments(desk.context)).map((a) => a.id)).toEqual([id]);
+  expect((await listAssignments(owners.context)).map((a) => a.id)).toEqual([id]);
 });
 
-test('switching on makes it due now, and so does a shorter interval', async () => {
+test('enabling an assignment or shortening its interval makes it due now', async () => {
   const { id } = await create('wallet', `character/${ME}`, 60);
   const later = async () => {
-    await desk.db.rows(
+    await owners.db.rows(
       `UPDATE collector_assignments SET next_collection_at = '2026-11-20T15:00Z', note = 'why'`,
     );
   };
   await later();
-  const off = await updateAssignment(desk.context, id, { isEnabled: false });
-  expect(off).toMatchObject({ isEnabled: false, nextCollectionAt: '2026-11-20T15:00:00.000Z', note: 'why' });
-  expect(await updateAssignment(desk.context, id, { isEnabled: true })).toMatchObject({
-    ...{ isEnabled: true, nextCollectionAt: null, note: null, intervalMinutes: 60 },
+  const disabled = await updateAssignment(owners.context, id, { isEnabled: false });
+  expect(disabled).toMatchObject({
+    isEnabled: false,
+    nextCollectionAt: '2026-11-20T15:00:00.000Z',
+    note: 'why',
+  });
+  expect(await updateAssignment(owners.context, id, { isEnabled: true })).toMatchObject({
+    isEnabled: true,
+    nextCollectionAt: null,
+    note: null,
+    intervalMinutes: 60,
   });
   await later();
-  expect(await updateAssignment(desk.context, id, { intervalMinutes: 120 })).toMatchObject({
-    ...{ intervalMinutes: 120, nextCollectionAt: '2026-11-20T15:00:00.000Z' },
+  expect(await updateAssignment(owners.context, id, { intervalMinutes: 120 })).toMatchObject({
+    intervalMinutes: 120,
+    nextCollectionAt: '2026-11-20T15:00:00.000Z',
   });
-  expect(await updateAssignment(desk.context, id, { intervalMinutes: 30 })).toMatchObject({
+  expect(await updateAssignment(owners.context, id, { intervalMinutes: 30 })).toMatchObject({
     nextCollectionAt: null,
   });
-  await expect(updateAssignment(desk.context, id, { intervalMinutes: 0 })).rejects.toMatchObject({
+  await expect(updateAssignment(owners.context, id, { intervalMinutes: 0 })).rejects.toMatchObject({
     code: 'BAD_INTERVAL',
   });
-  await expect(updateAssignment(desk.context, 999, { isEnabled: true })).rejects.toMatchObject({
+  await expect(updateAssignment(owners.context, 999, { isEnabled: true })).rejects.toMatchObject({
     code: 'UNKNOWN_ASSIGNMENT',
   });
 });
 
-test('what is assigned is found and ended by its name', async () => {
+test('an assignment is found by collector and target, and deleted', async () => {
   const { id } = await create('wallet', `character/${ME}`);
-  expect((await assignmentOf(desk.context, 'wallet', `character/${ME}`)).id).toBe(id);
-  await expect(assignmentOf(desk.context, 'assets', `character/${ME}`)).rejects.toMatchObject({
+  expect((await assignmentOf(owners.context, 'wallet', `character/${ME}`)).id).toBe(id);
+  await expect(assignmentOf(owners.context, 'assets', `character/${ME}`)).rejects.toMatchObject({
     code: 'UNKNOWN_ASSIGNMENT',
   });
-  await deleteAssignment(desk.context, id);
-  await expect(deleteAssignment(desk.context, id)).rejects.toMatchObject({ code: 'UNKNOWN_ASSIGNMENT' });
-  expect(await listAssignments(desk.context)).toEqual([]);
+  await deleteAssignment(owners.context, id);
+  await expect(deleteAssignment(owners.context, id)).rejects.toMatchObject({ code: 'UNKNOWN_ASSIGNMENT' });
+  expect(await listAssignments(owners.context)).toEqual([]);
 });
 
-test('rows that SQL made are shown as they are', async () => {
-  await desk.db.rows(
+test('assignments inserted by SQL are listed as they are', async () => {
+  await owners.db.rows(
     `INSERT INTO collector_assignments (character_id, collector_type, is_enabled, note) VALUES ($1, 'MOON_DUST', false, 'no')`,
     [ME],
   );
-  expect(await listAssignments(desk.context)).toMatchObject([
+  expect(await listAssignments(owners.context)).toMatchObject([
     { collector: 'moon-dust', isEnabled: false, note: 'no' },
   ]);
 });
 
-test('the scopes asked for are those that the collectors need', () => {
+test('neededScopes returns the scopes of the chosen collectors', () => {
   const all = neededScopes(chooseCollectors());
   for (const scope of [
     'esi-assets.read_assets.v1',

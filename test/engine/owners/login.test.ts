@@ -40,7 +40,7 @@ async function expectNothing() {
     expect(await engine.db.rows(`SELECT * FROM ${table}`)).toEqual([]);
 }
 
-test('a login stores sealed tokens, and begins what it makes possible', async () => {
+test('a login stores encrypted tokens and creates the assignments that it allows', async () => {
   const { url, state, expiresAt } = await startLogin(engine.context);
   expect(expiresAt.getTime() - engine.clock.now()).toBe(600_000);
   const asked = new URL(url).searchParams.get('scope')?.split(' ');
@@ -98,7 +98,7 @@ test('a character that grants less is used for what it granted', async () => {
   expect(await targets()).toEqual([`wallet character/${BRAM}`]);
 });
 
-test('a login for chosen collectors asks for what these need', async () => {
+test('a login for chosen collectors requests only their scopes', async () => {
   const report = await logIn(BRAM, undefined, ['industry']);
   expect(report.granted).toContain('esi-industry.read_character_jobs.v1');
   expect(report.granted).not.toContain(WALLET);
@@ -108,7 +108,7 @@ test('a login for chosen collectors asks for what these need', async () => {
   });
 });
 
-test('a corporation is collected through whoever has the role, and it is said what is missing', async () => {
+test('a login creates assignments of the corporation only with the role, and reports missing roles', async () => {
   const bram = await logIn(BRAM);
   expect(bram.enabled.filter((name) => name.includes('corporation'))).toEqual([]);
   expect(bram.message).toMatch(
@@ -118,7 +118,7 @@ test('a corporation is collected through whoever has the role, and it is said wh
   expect(anna.enabled).toContain(`wallet corporation/${CORPORATION}`);
 });
 
-test("the game's own corporations are left alone", async () => {
+test('a login creates no assignments for NPC corporations', async () => {
   const report = await logIn(NOVICE);
   expect(report.enabled.filter((name) => name.includes('corporation'))).toEqual([]);
   expect(report.message).not.toMatch(/lacks/);
@@ -127,7 +127,7 @@ test("the game's own corporations are left alone", async () => {
 test.each([
   ['nothing', {}],
   ['an empty state', { state: '', code: 'code' }],
-  ['a state of somebody else', { state: 'x'.repeat(43), code: 'code' }],
+  ['an unknown state', { state: 'x'.repeat(43), code: 'code' }],
 ])('a callback with %s is refused', async (_, callback) => {
   await startLogin(engine.context);
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({
@@ -138,7 +138,7 @@ test.each([
   expect(engine.sim.sso.requests().authorization_code).toBe(0);
 });
 
-test('a cancelled login changes nothing and is told', async () => {
+test('a cancelled login stores nothing and is reported', async () => {
   const { url, state } = await startLogin(engine.context);
   const callback = await authorizeAtSso(url, ANNA, { deny: true });
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'LOGIN_DENIED' });
@@ -150,7 +150,7 @@ test('a cancelled login changes nothing and is told', async () => {
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'LOGIN_USED' });
 });
 
-test('a login that EVE could not finish is over, and is told', async () => {
+test('a login that fails at EVE is over and is reported', async () => {
   const { state } = await startLogin(engine.context);
   await expect(finishLogin(engine.context, { state, error: 'server_error' })).rejects.toMatchObject({
     code: 'LOGIN_FAILED',
@@ -159,7 +159,7 @@ test('a login that EVE could not finish is over, and is told', async () => {
   expect(await loginResult(engine.context, state)).toMatchObject({ state: 'failed' });
 });
 
-test('a state works once, also for two callbacks at once', async () => {
+test('a state can be used once, also by simultaneous callbacks', async () => {
   const { url } = await startLogin(engine.context);
   const callback = await authorizeAtSso(url, ANNA);
   const ends = await Promise.allSettled([1, 2, 3].map(() => finishLogin(engine.context, callback)));
@@ -170,7 +170,7 @@ test('a state works once, also for two callbacks at once', async () => {
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'LOGIN_USED' });
 });
 
-test('a code that was used before is refused under a new state', async () => {
+test('a code is refused under another state', async () => {
   const { url } = await startLogin(engine.context);
   const { code } = await authorizeAtSso(url, ANNA);
   const thief = await startLogin(engine.context);
@@ -180,7 +180,7 @@ test('a code that was used before is refused under a new state', async () => {
   await expectNothing();
 });
 
-test('a login has ten minutes', async () => {
+test('a login expires after ten minutes', async () => {
   const { url, state } = await startLogin(engine.context);
   engine.clock.advance(600_001);
   const callback = await authorizeAtSso(url, ANNA);
@@ -200,14 +200,14 @@ test.each<[string, Forgery, RegExp]>([
     { header: { alg: 'HS256' } },
     /signed with an algorithm that EVE does not use|unsigned/,
   ],
-  ["a stranger's signature", { key: 'other' }, /forged/],
+  ["another key's signature", { key: 'other' }, /forged/],
   ['an unknown key', { header: { kid: 'nobody' } }, /key that EVE does not publish/],
-  ['its time over', { payload: { exp: now - 60 } }, /expired/],
-  ['another issuer', { payload: { iss: 'https://evil.example.com' } }, /was not issued by/],
+  ['its time expired', { payload: { exp: now - 60 } }, /expired/],
+  ['another issuer', { payload: { iss: 'https://evil.example.com' } }, /somebody else/],
   ['another application', { payload: { aud: ['another', 'EVE Online'] } }, /another application/],
   ['no owner', { payload: { owner: undefined } }, /"owner"/],
   ['a user that is no character', { payload: { sub: 'CORPORATION:EVE:98000001' } }, /"sub"/],
-])('a login with a token with %s is rejected', async (_, forgery, message) => {
+])('a token with %s is refused', async (_, forgery, message) => {
   const { url, state } = await startLogin(engine.context);
   const callback = await authorizeAtSso(url, ANNA);
   engine.sim.sso.nextAccessToken(await engine.sim.sso.forge(ANNA, forgery));
@@ -216,7 +216,7 @@ test.each<[string, Forgery, RegExp]>([
   expect(await loginResult(engine.context, state)).toMatchObject({ state: 'failed' });
 });
 
-test('while EVE is away nothing is lost: the same callback works later', async () => {
+test('a callback can be repeated when the SSO was unavailable', async () => {
   const { url, state } = await startLogin(engine.context);
   const callback = await authorizeAtSso(url, ANNA);
   engine.sim.faults.down('reset', { route: '/sso' });
@@ -229,7 +229,7 @@ test('while EVE is away nothing is lost: the same callback works later', async (
   expect(await finishLogin(engine.context, callback)).toMatchObject({ characterId: ANNA });
 });
 
-test('a database that fails once the tokens are stored is told so that nobody thinks they are not', async () => {
+test('a database error after the tokens are stored is reported with the way to check', async () => {
   const { url, state } = await startLogin(engine.context);
   await engine.db.rows('ALTER TABLE collector_assignments ADD CHECK (false)');
   const message = expect.stringMatching(/Check "eve-collector tokens list", and start again/);
@@ -240,7 +240,7 @@ test('a database that fails once the tokens are stored is told so that nobody th
   expect(await loginResult(engine.context, state)).toEqual({ state: 'failed', message });
 });
 
-test('ESI may be away: the login stands, and the corporation is left for later', async () => {
+test('a login succeeds while ESI is unavailable, without the corporation', async () => {
   const { url } = await startLogin(engine.context);
   const callback = await authorizeAtSso(url, ANNA);
   engine.sim.faults.down('503');

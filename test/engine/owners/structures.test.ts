@@ -31,7 +31,7 @@ async function logInAll(): Promise<void> {
   await logIn(engine, ANNA);
 }
 
-test('each structure is requested with a character that has access', async () => {
+test('each structure is requested through a character with access', async () => {
   await logInAll();
   expect(await collect()).toMatchObject({ outcome: 'published', changed: 2 });
   expect(await named()).toEqual([
@@ -41,7 +41,7 @@ test('each structure is requested with a character that has access', async () =>
   ]);
 });
 
-test('a denial of a structure is recorded and the request repeated less and less often', async () => {
+test('a refused request for a structure is repeated at growing intervals', async () => {
   await logInAll();
   await collect();
   const first = refusals();
@@ -60,7 +60,7 @@ test('a denial of a structure is recorded and the request repeated less and less
   expect(waits.at(-1)).toBeGreaterThan(waits[0]!);
 });
 
-test('a structure that opens later gets its name', async () => {
+test('a structure that grants access later gets its name', async () => {
   await logInAll();
   await collect();
   engine.sim.owners.grant(CLOSED, BRAM);
@@ -79,13 +79,13 @@ test('a structure that opens later gets its name', async () => {
   ).toEqual([]);
 });
 
-test('structures are not requested without a login, and placeholders remain', async () => {
+test('without a login no structure is requested and the placeholders stay', async () => {
   expect(await collect()).toMatchObject({ outcome: 'unchanged' });
   expect(engine.sim.requests().filter((r) => r.route === ROUTE)).toEqual([]);
   expect((await named()).every((row) => row['is_placeholder'] === true)).toBe(true);
 });
 
-test('a run stops after ten denials of structures', async () => {
+test('a run of structures stops after ten refusals', async () => {
   await logInAll();
   await engine.db.pool.query(
     `INSERT INTO structures (structure_id, name, is_placeholder)
@@ -96,7 +96,7 @@ test('a run stops after ten denials of structures', async () => {
   expect(bad.length).toBeLessThanOrEqual(10);
 });
 
-test('the name of a structure is stored without characters that PostgreSQL cannot hold', async () => {
+test('the name of a structure is stored without characters that PostgreSQL cannot store', async () => {
   await logInAll();
   engine.sim.faults.mutateRows<{ name: string }>((row) => ({ ...row, name: `${row.name}\0\ud800` }), {
     route: ROUTE,
@@ -105,7 +105,7 @@ test('the name of a structure is stored without characters that PostgreSQL canno
   expect((await named())[0]).toMatchObject({ name: 'Jita - Common Ground' });
 });
 
-test('a structure that no character has access to does not block the others', async () => {
+test('a structure without access for 30 characters does not block the others', async () => {
   await engine.close();
   const many = Array.from({ length: 30 }, (_, n) => ({ id: ANNA + n, name: `Pilot ${n}`, assets: 3 }));
   engine = await testEngine({ owners: { characters: many } });
@@ -124,7 +124,7 @@ test('a structure that no character has access to does not block the others', as
   });
 });
 
-test('a structure that the limit of a run cut short comes first in the next run, with other characters', async () => {
+test('a structure that the limit of refusals interrupted is first in the next run', async () => {
   await engine.close();
   const many = Array.from({ length: 8 }, (_, n) => ({ id: ANNA + n, name: `Pilot ${n}`, assets: 3 }));
   engine = await testEngine({ owners: { characters: many } });

@@ -29,7 +29,7 @@ const count = async (table: string, where = 'true') =>
 
 const isk = (amount: number | undefined) => (amount === undefined ? null : amount.toFixed(2));
 
-test('balance, journal and transactions are stored as ESI gives them', async () => {
+test('balance, journal and transactions are stored as ESI returns them', async () => {
   await begin();
   expect(await collect()).toMatchObject({ outcome: 'published' });
   const served = engine.sim.owners.journal(ANNA);
@@ -50,7 +50,7 @@ test('balance, journal and transactions are stored as ESI gives them', async () 
   expect(engine.sim.offences()).toEqual([]);
 });
 
-test('an hour without movement adds no row, and asks for nothing before it expires', async () => {
+test('a wallet without movements adds no row and is not requested before it expires', async () => {
   await begin();
   await collect();
   const requests = engine.sim.requests().length;
@@ -70,7 +70,7 @@ test('an hour without movement adds no row, and asks for nothing before it expir
   ]).toEqual(before);
 });
 
-test('rows stay after ESI forgets them, and new ones are added', async () => {
+test('journal rows stay after ESI drops them, and new ones are added', async () => {
   await begin();
   await collect();
   const before = await count('wallet_journal');
@@ -80,7 +80,7 @@ test('rows stay after ESI forgets them, and new ones are added', async () => {
   expect(await count('wallet_balances')).toBe(2);
 });
 
-test('thousands of transactions are read backwards once, and then only what is new', async () => {
+test('thousands of transactions are read once, then only new ones', async () => {
   await begin({
     characters: [{ id: ANNA, transactions: 6_000, journal: 6_100 }, { id: BRAM }],
   });
@@ -100,7 +100,7 @@ test('thousands of transactions are read backwards once, and then only what is n
   expect(asked() - before).toBe(1);
 });
 
-test('buyer and seller both keep their side of one trade', async () => {
+test('buyer and seller of a trade each have a row', async () => {
   await begin();
   await collect();
   await collect(BRAM);
@@ -121,7 +121,7 @@ test('buyer and seller both keep their side of one trade', async () => {
 });
 
 describe('a gap in the journal', () => {
-  test('is found by the running balance, and says what is missing', async () => {
+  test('a gap in the journal is found by the running balance, with the missing amount', async () => {
     await begin();
     await collect();
     await later(HOUR, () => {
@@ -140,7 +140,7 @@ describe('a gap in the journal', () => {
     expect(gaps).toEqual([{ missing_amount: '456.50', division: null, character_id: ANNA, ordered: true }]);
   });
 
-  test('keeps when it was found, though a row comes late', async () => {
+  test('a gap in the journal keeps its time although a missing row arrives late', async () => {
     await begin();
     await collect();
     await later(HOUR, () => {
@@ -162,7 +162,7 @@ describe('a gap in the journal', () => {
     expect(await read()).toEqual([gap]);
   });
 
-  test('that a later answer fills is no gap any more', async () => {
+  test('a gap in the journal is deleted when the missing row arrives', async () => {
     await begin();
     await collect();
     let left: JournalRow | undefined;
@@ -185,7 +185,7 @@ describe('a gap in the journal', () => {
   });
 });
 
-test('a corporation is read by division, with the names of its wallets', async () => {
+test('the wallets of a corporation are collected by division', async () => {
   await begin();
   expect(await engine.collect('wallet', corporationTarget(CORPORATION))).toMatchObject({
     outcome: 'published',
@@ -205,8 +205,8 @@ test('a corporation is read by division, with the names of its wallets', async (
   expect(engine.sim.offences()).toEqual([]);
 });
 
-describe('nonsense', () => {
-  test('a balance that is a string fails its part in plain words, and the rest is collected', async () => {
+describe('invalid answers', () => {
+  test('a balance that is a string fails its resource, and the rest is collected', async () => {
     await begin();
     engine.sim.faults.rawBody('"1000.00"', { route: '/characters/{character_id}/wallet', times: 1 });
     await expect(collect()).rejects.toThrow(
@@ -219,7 +219,7 @@ describe('nonsense', () => {
     ).toMatchObject({ outcome: 'failed', error: expect.stringContaining('instead of a number') });
   });
 
-  test('a journal row with a null id is put aside with its reason', async () => {
+  test('a journal row with a null id is rejected with the reason', async () => {
     await begin();
     const { length } = engine.sim.owners.journal(ANNA);
     let first = true;
@@ -238,7 +238,7 @@ describe('nonsense', () => {
     ]);
   });
 
-  test('a kind of movement that nobody knows yet is stored as it is', async () => {
+  test('an unknown ref_type is stored as it is', async () => {
     await begin();
     await later(0, () => engine.sim.owners.pay(ANNA, 5, 'moon_lottery'));
     await collect();

@@ -21,7 +21,7 @@ const NAMES = [
   'torn',
   'one-page',
   'wait',
-  'sweep',
+  'all-targets',
   'cancelled',
   'maintain',
   'owner',
@@ -91,7 +91,7 @@ if (process.env['RECORD_HISTORIES']) {
       await record('one-page', await app.start(orders(SINQ_ID)));
       await app.nextSnapshot(SINQ_ID, new Date(Date.now() + 2_000));
       await record('wait', await app.start({ ...orders(SINQ_ID), waitUntilDue: true }));
-      await record('sweep', await app.start({ collector: 'market-orders' }, 'sweep'));
+      await record('all-targets', await app.start({ collector: 'market-orders' }, 'all-targets'));
       await app.nextSnapshot(FORGE_ID);
       app.sim.faults.latency(2_000);
       const handle = await app.start(orders(FORGE_ID));
@@ -110,27 +110,27 @@ describe('recorded histories', () => {
   beforeAll(installSilentRuntime);
   const read = (name: string) => readFileSync(path.join(FOLDER, `${name}.json`), 'utf8');
 
-  test('are there for every way that a run can go, and small', () => {
+  test('a recorded history exists for every course of a run, and is small', () => {
     expect(readdirSync(FOLDER).toSorted()).toEqual(NAMES.map((name) => `${name}.json`).toSorted());
     for (const name of NAMES) expect(read(name).length).toBeLessThan(SMALL);
   });
 
-  test('hold what their names say', () => {
+  test('recorded histories contain what their names say', () => {
     expect(read('published')).toMatch(/readChunk[^]*enrich[^]*publish/);
     expect(read('torn').match(/"activityType":\{"name":"publish"\}/g)?.length).toBeGreaterThan(1);
     expect(read('one-page')).not.toMatch(/"activityType":\{"name":"(readChunk|publish)"/);
     expect(read('wait')).toContain('timerFiredEventAttributes');
-    expect(read('sweep')).toContain('childWorkflowExecutionCompletedEventAttributes');
+    expect(read('all-targets')).toContain('childWorkflowExecutionCompletedEventAttributes');
     expect(read('owner')).toMatch(/readChunk[^]*"enrich"[^]*"publish"/);
     expect(read('dispatch')).toMatch(/encryptTokens[^]*takeDueRuns[^]*childWorkflowExecutionStarted/);
     expect(read('cancelled')).toContain('workflowExecutionCanceledEventAttributes');
   });
 
-  test('are followed by the workflows as they are now', async () => {
+  test('recorded histories replay with the present workflows', async () => {
     expect(await replay(NAMES.map(read))).toEqual(NAMES.map(() => undefined));
   });
 
-  test('are not followed by a workflow with another activity: the check can fail', async () => {
+  test('a recorded history with another activity fails to replay', async () => {
     const other = read('published').replaceAll('"name":"readChunk"', '"name":"readPages"');
     expect(String((await replay([other]))[0])).toMatch(/nondeterminism/i);
   });

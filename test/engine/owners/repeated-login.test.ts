@@ -26,7 +26,7 @@ afterEach(() => engine.close());
 const logIn = (id: number, choice?: LoginChoice, collectors?: string[]) =>
   logInThroughSso(engine, id, choice, collectors);
 
-test('logging in again renews the token, and leaves what was switched off', async () => {
+test('logging in again renews the token and leaves disabled assignments disabled', async () => {
   await logIn(ANNA);
   const [first] = await listAssignments(engine.context);
   await updateAssignment(engine.context, first!.id, { isEnabled: false });
@@ -64,7 +64,7 @@ test('logging in again with fewer scopes names what is blocked and how to resume
   expect((await logIn(ANNA)).message).toContain('Collection resumes as before.');
 });
 
-test('a character that has another owner now is told so', async () => {
+test('logging in after a transfer reports the new owner', async () => {
   await logIn(ANNA);
   const hash = engine.sim.sso.transfer(ANNA);
   const report = await logIn(ANNA);

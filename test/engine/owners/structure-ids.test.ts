@@ -19,7 +19,7 @@ const put = (location_id: number, location_flag: string) =>
   engine.sim.owners.addAsset(ANNA, { location_id, location_type: 'item', location_flag });
 
 test.each(['Cargo', 'HiSlot3', 'DroneBay', 'Unlocked', 'SpecializedOreHold', 'FighterTube1'])(
-  'what holds things as %s and is not listed itself is no structure, what holds them in a hangar is',
+  'an unlisted location with assets in %s is no structure, one with assets in a hangar is',
   async (flag) => {
     engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', assets: 20 }] });
     put(LOST, flag);
@@ -29,14 +29,14 @@ test.each(['Cargo', 'HiSlot3', 'DroneBay', 'Unlocked', 'SpecializedOreHold', 'Fi
   },
 );
 
-test('the facility of a job is looked up, what its products lie in is not', async () => {
+test('the facility of a job is a structure, its output location is not', async () => {
   engine = await ownerEngine();
   engine.sim.owners.startJob(ANNA, { facility_id: HANGAR, output_location_id: LOST });
   expect(await engine.collect('industry', ME)).toMatchObject({ outcome: 'published' });
   expect(await structures(HANGAR, LOST)).toEqual([HANGAR]);
 });
 
-test('the type of a structure is looked up with it', async () => {
+test('the type of a structure is requested with the structure', async () => {
   engine = await ownerEngine();
   const [structure] = engine.sim.owners.registry.structures.values();
   await engine.db.pool.query(

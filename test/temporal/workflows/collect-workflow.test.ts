@@ -8,7 +8,7 @@ import type { RunningWorkers } from '../../../src/temporal/workers.ts';
 import { type TestApp, testApp } from '../../support/app.ts';
 import { eventually } from '../../support/temporal.ts';
 import { testTemporalCli } from '../../support/temporal-cli.ts';
-import { details, endOfNextRuns, failureOf, readRuns } from './runs.ts';
+import { details, endOfNextRuns, failureOf, readRuns } from './workflow-runs.ts';
 
 const [FORGE_ID, DOMAIN_ID, SINQ_ID, NOWHERE_ID] = [10000002, 10000043, 10000032, 10000099];
 const [FORGE, DOMAIN, SINQ, NOWHERE] = [FORGE_ID, DOMAIN_ID, SINQ_ID, NOWHERE_ID].map((id) => `region/${id}`);
@@ -36,7 +36,7 @@ const requestsFor = (regionId: number) =>
 const slow = (regionId: number) => app.sim.faults.latency(10_000, { route: `/markets/${regionId}/` });
 
 describe('one target', () => {
-  test('is published under its business id, readable in the Temporal UI, with no row in the history', async () => {
+  test('a target is published under its business id, with details in the UI and no rows in the history', async () => {
     const handle = await app.start({ collector: ORDERS, target: FORGE! });
     expect(await handle.result()).toMatchObject({ outcome: 'published', inserted: 2_500 });
     expect(await details(handle)).toBe('published: 2500 new, 0 changed, 0 removed');
@@ -47,14 +47,14 @@ describe('one target', () => {
     expect(JSON.stringify(events)).not.toMatch(/order_id|volume_remain/);
   });
 
-  test('started under another id, it is the child with the business id that runs', async () => {
+  test('a run started under another id runs as a child with the business id', async () => {
     const summary = await app.collect({ collector: ORDERS, target: DOMAIN! }, 'by-hand-1');
     expect(summary).toEqual({ targets: 1, outcomes: { published: 1 } });
     expect(await runsOf(`${ORDERS}/${DOMAIN}`)).toHaveLength(1);
     expect(await runsOf('by-hand-1')).toEqual([]);
   });
 
-  test('is not requested before it expires; a run with waitUntilDue waits for the next snapshot', async () => {
+  test('a target is not requested before it expires, and waitUntilDue waits for the next snapshot', async () => {
     const before = requestsFor(FORGE_ID);
     const hasty = await app.collect({ collector: ORDERS, target: FORGE! });
     expect(hasty).toMatchObject({
@@ -71,7 +71,7 @@ describe('one target', () => {
     expect(await handle.result()).toMatchObject({ outcome: 'published' });
   });
 
-  test('started twice at once, it runs once', async () => {
+  test('a target that is started twice at once runs once', async () => {
     await app.nextSnapshot(FORGE_ID);
     app.sim.resetCounters();
     slow(FORGE_ID);
@@ -120,7 +120,7 @@ describe('one target', () => {
     expect(next).toMatchObject({ outcome: 'published' });
   });
 
-  test('a torn set is read again, an unknown id is looked up, and the set is published whole', async () => {
+  test('a torn snapshot is read again, an unknown id is requested, and the snapshot is published whole', async () => {
     await app.nextSnapshot(DOMAIN_ID);
     await app.db.rows('DELETE FROM market_orders_public WHERE region_id = $1', [DOMAIN_ID]);
     const some = app.sim.world.snapshot(DOMAIN_ID).rows.slice(0, 20);
@@ -135,7 +135,7 @@ describe('one target', () => {
     expect(types).toEqual(expect.arrayContaining(['begin', 'readChunk', 'enrich', 'publish']));
   });
 
-  test('while ESI is unreachable at the start, the run waits, then publishes', async () => {
+  test('a run waits while ESI is unreachable, then publishes', async () => {
     await app.nextSnapshot(SINQ_ID);
     app.sim.resetCounters();
     app.sim.faults.down('reset');
@@ -149,7 +149,7 @@ describe('one target', () => {
 describe('all targets', () => {
   test('a target that fails is reported and recorded, the others are published', async () => {
     for (const id of [FORGE_ID, DOMAIN_ID, SINQ_ID]) await app.nextSnapshot(id);
-    const summary = await app.collect({ collector: ORDERS }, 'sweep-1');
+    const summary = await app.collect({ collector: ORDERS }, 'all-targets-1');
     expect(summary).toEqual({ targets: 4, outcomes: { published: 3, failed: 1 } });
     expect(await runsOf(`${ORDERS}/${NOWHERE}`)).toMatchObject([
       {
@@ -165,11 +165,11 @@ describe('all targets', () => {
     for (const id of [FORGE_ID, SINQ_ID]) await app.nextSnapshot(id);
     const others = await endOfNextRuns(app, [`${ORDERS}/${SINQ}`, `${ORDERS}/${NOWHERE}`]);
     slow(FORGE_ID);
-    const handle = await app.start({ collector: ORDERS }, 'sweep-2');
+    const handle = await app.start({ collector: ORDERS }, 'all-targets-2');
     await eventually('the run', async () => (await runsOf(`${ORDERS}/${FORGE}`))[0]?.finished_at === null);
     await others();
     await app.nextSnapshot(SINQ_ID);
-    const { outcomes } = await app.collect({ collector: ORDERS }, 'sweep-3');
+    const { outcomes } = await app.collect({ collector: ORDERS }, 'all-targets-3');
     expect(outcomes).toMatchObject({ 'already-running': 1, failed: 1, 'not-due': 1 }); // Sinq Laison is read
     app.sim.faults.clear();
     await handle.result();
@@ -178,7 +178,7 @@ describe('all targets', () => {
   test('cancelling a run over all targets cancels its children, and no run stays open', async () => {
     for (const id of [FORGE_ID, DOMAIN_ID]) await app.nextSnapshot(id);
     slow(FORGE_ID);
-    const handle = await app.start({ collector: ORDERS }, 'sweep-4');
+    const handle = await app.start({ collector: ORDERS }, 'all-targets-4');
     await eventually('the run', async () => (await runsOf(`${ORDERS}/${FORGE}`))[0]?.finished_at === null);
     await handle.cancel();
     await expect(handle.result()).rejects.toThrow(/cancelled/i);
@@ -229,7 +229,7 @@ describe('on schedule', () => {
 });
 
 describe('by hand', () => {
-  test('the JSON input of the temporal CLI works', async () => {
+  test('a run is started by the temporal CLI with JSON input', async () => {
     await app.nextSnapshot(DOMAIN_ID);
     const cli = await testTemporalCli(path.join(import.meta.dirname, '..', '..', '..'));
     const { address, namespace } = app.temporal;
@@ -253,7 +253,7 @@ describe('by hand', () => {
 });
 
 describe('workers', () => {
-  test('that are shut down during a run hand it over at once, and the staged pages are kept', async () => {
+  test('workers that shut down hand over their run at once, and its staged pages are kept', async () => {
     await app.nextSnapshot(FORGE_ID);
     app.sim.resetCounters();
     app.sim.faults.latency(8_000, { route: `${FORGE_ID}/orders?order_type=all&page=3`, times: 1 });

@@ -3,7 +3,7 @@ import type { Faults } from '../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import { expectExactBook, expectExactPast, FORGE, FORGE_ID, lastRun, readBook } from '../support/orders.ts';
 
-/** Sets that are torn, doubled or implausibly small. */
+/** Snapshots that are torn, have duplicates or are implausibly small. */
 let engine: TestEngine;
 beforeEach(async () => {
   engine = await testEngine({ churn: 0.01 });
@@ -22,16 +22,16 @@ const removedRows = async () =>
   (await engine.db.rows(`SELECT FROM market_order_changes WHERE ended_by = 'closed'`)).length;
 
 const ONCE: Record<string, (faults: Faults) => void> = {
-  'torn between two sets': (f) => f.tear({ times: 1 }),
-  'that gives an order twice': (f) => f.duplicateOrder({ times: 1 }),
-  'that lacks an order': (f) => f.dropOrder({ times: 1 }),
-  'whose pages disagree on how many there are': (f) => f.wrongPages(500, { times: 1 }),
+  'torn between two versions': (f) => f.tear({ times: 1 }),
+  'with an order twice': (f) => f.duplicateOrder({ times: 1 }),
+  'without one of its orders': (f) => f.dropOrder({ times: 1 }),
+  'whose pages state different page counts': (f) => f.wrongPages(500, { times: 1 }),
   'with an empty page in the middle': (f) => f.emptyPage(2, { times: 1 }),
-  'of which a page cannot be found': (f) => f.status(404, { route: 'page=3', times: 1 }),
+  'with a page that answers 404': (f) => f.status(404, { route: 'page=3', times: 1 }),
 };
 
-test.each(Object.entries(ONCE))('a set %s is read again and published whole', async (_, spoil) => {
-  spoil(engine.sim.faults);
+test.each(Object.entries(ONCE))('a snapshot %s is read again and published whole', async (_, setFault) => {
+  setFault(engine.sim.faults);
   expect(await collect()).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
   engine.nextSnapshot();
@@ -40,24 +40,24 @@ test.each(Object.entries(ONCE))('a set %s is read again and published whole', as
   await expectExactPast(engine);
 });
 
-test('a page number that is nonsense is not followed', async () => {
+test('an implausible page count is not followed', async () => {
   engine.sim.faults.wrongPages(3_000, { times: 2 });
   await collect();
-  const asked = engine.sim.requests().map((r) => Number(/page=(\d+)/.exec(r.path)?.[1] ?? 1));
-  expect(Math.max(...asked)).toBe(3);
+  const pages = engine.sim.requests().map((r) => Number(/page=(\d+)/.exec(r.path)?.[1] ?? 1));
+  expect(Math.max(...pages)).toBe(3);
 });
 
 const ALWAYS: Record<string, (faults: Faults) => void> = {
-  'gives an order twice': (f) => f.duplicateOrder(),
+  'has an order twice': (f) => f.duplicateOrder(),
   'lacks an order': (f) => f.dropOrder(),
-  'disagrees on its pages': (f) => f.wrongPages(500),
+  'states different page counts': (f) => f.wrongPages(500),
   'has an empty page': (f) => f.emptyPage(2),
 };
 
 test.each(Object.entries(ALWAYS))(
-  'a set that is always torn (%s) is published without believing any absence',
-  async (_, spoil) => {
-    spoil(engine.sim.faults);
+  'a snapshot that is always torn (%s) is published without removals',
+  async (_, setFault) => {
+    setFault(engine.sim.faults);
     const before = (await readBook(engine)).length;
     const result = await collect();
     expect(result).toMatchObject({ outcome: 'torn', removed: 0, detail: expect.any(String) });
@@ -66,7 +66,7 @@ test.each(Object.entries(ALWAYS))(
     const book = await readBook(engine);
     expect(book.length).toBeGreaterThanOrEqual(before);
     expect(new Set(book.map((row) => row.order_id)).size).toBe(book.length);
-    // The series goes on, and the first whole set puts all right.
+    // The first whole snapshot corrects everything.
     engine.sim.faults.clear();
     engine.nextSnapshot();
     expect(await collect()).toMatchObject({ outcome: 'published' });
@@ -74,7 +74,7 @@ test.each(Object.entries(ALWAYS))(
   },
 );
 
-test('after a torn set an equal whole one still removes what the torn one had kept', async () => {
+test('a whole snapshot after a torn one removes the rows that the torn one left', async () => {
   engine.sim.world.setChurn(0);
   for (const { order_id } of engine.sim.world.orders(FORGE_ID).slice(0, 5))
     engine.sim.world.removeOrder(FORGE_ID, order_id);
@@ -86,7 +86,7 @@ test('after a torn set an equal whole one still removes what the torn one had ke
   await expectExactBook(engine);
 });
 
-test('an order that changed and stands twice does not stop the set', async () => {
+test('a changed order that is listed twice does not prevent publishing', async () => {
   const { world, faults } = engine.sim;
   world.setChurn(0);
   world.changeOrder(FORGE_ID, world.orders(FORGE_ID)[0]!.order_id, { price: 4.5 });
@@ -99,7 +99,7 @@ test.each([
   ['empty', 0],
   ['much smaller', 0.3],
 ])(
-  'an answer that is suddenly %s is refused, and believed when a later set shows it too',
+  'a snapshot that is suddenly %s is refused, and published when a later snapshot confirms it',
   async (_, share) => {
     const { faults } = engine.sim;
     faults.collapse(share);
@@ -110,7 +110,7 @@ test.each([
     });
     expect(await lastRun(engine)).toMatchObject({ outcome: 'refused', rows_removed: 0 });
     expect(await readBook(engine)).toHaveLength(before);
-    expect(await collect()).toMatchObject({ outcome: 'not-due' }); // the same set is no second witness
+    expect(await collect()).toMatchObject({ outcome: 'not-due' }); // the same snapshot does not confirm itself
     engine.nextSnapshot();
     expect(await collect()).toMatchObject({ outcome: 'published' });
     expect(await readBook(engine)).toHaveLength(
@@ -123,7 +123,7 @@ test.each([
   },
 );
 
-test('a recovery in between settles the doubt', async () => {
+test('a normal snapshot between two empty ones clears the suspicion', async () => {
   const { faults } = engine.sim;
   for (let round = 0; round < 2; round++) {
     faults.emptySet();
@@ -137,7 +137,7 @@ test('a recovery in between settles the doubt', async () => {
   await expectExactPast(engine);
 });
 
-test('an unchanged set in between settles the doubt as well', async () => {
+test('an unchanged snapshot between two empty ones clears the suspicion', async () => {
   engine.sim.world.setChurn(0);
   await collect();
   engine.nextSnapshot();
@@ -151,7 +151,7 @@ test('an unchanged set in between settles the doubt as well', async () => {
   expect(await collect()).toMatchObject({ outcome: 'refused' });
 });
 
-test('a small market that is suddenly empty is not believed at once either', async () => {
+test('a small market that is suddenly empty is refused at first', async () => {
   const RENS = 'region/10000030';
   await engine.collect('market-orders', RENS);
   engine.nextSnapshot();
@@ -164,7 +164,7 @@ test('a small market that is suddenly empty is not believed at once either', asy
 });
 
 test('an answer that is no list is an error and changes nothing', async () => {
-  engine.sim.faults.rawBody('{"error": "odd"}', { times: 1 });
+  engine.sim.faults.rawBody('{"error": "unexpected"}', { times: 1 });
   await expect(collect()).rejects.toThrow(/instead of a list/);
   expect(await lastRun(engine)).toMatchObject({
     outcome: 'failed',

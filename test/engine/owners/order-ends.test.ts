@@ -22,7 +22,7 @@ const order = async (id: number) =>
     )
   )[0];
 
-test('one whose row of the history cannot be read is not taken for filled, however often that answers 304', async () => {
+test('an order whose history row is invalid is not taken for filled, also while the history answers 304', async () => {
   const victim = await begin();
   engine.sim.faults.mutateRows<{ order_id: number }>(
     (row) => (row.order_id === victim ? { ...row, duration: 400 } : row),
@@ -45,7 +45,7 @@ test('one whose row of the history cannot be read is not taken for filled, howev
 test.each([
   [100, 'unknown'],
   [80, 'cancelled'],
-])('one that left while nobody read for %d days is %s', async (days, state) => {
+])('an order that ended while nothing was collected for %d days is %s', async (days, state) => {
   const victim = await begin();
   engine.sim.owners.cancelOrder(ANNA, victim);
   engine.clock.advance(days * DAY);
@@ -64,7 +64,7 @@ const states = () =>
     [engine.sim.owners.orders(ANNA).map(({ order_id }) => order_id)],
   );
 
-test('one that an open list lacks once, with a history beside it, is not filled', async () => {
+test('an order that the open list lacks once is not taken for filled', async () => {
   const victim = await begin();
   await advanceOneHour(engine);
   engine.sim.faults.mutateRows<{ order_id: number }>((row) => (row.order_id === victim ? null : row), {
@@ -78,7 +78,7 @@ test('one that an open list lacks once, with a history beside it, is not filled'
   expect(await order(victim)).toEqual({ state: 'active', gone: false });
 });
 
-test('an empty list once, with a history beside it, fills nothing', async () => {
+test('an open list that is empty once does not mark orders as filled', async () => {
   await begin();
   const before = await states();
   await advanceOneHour(engine);
@@ -90,7 +90,7 @@ test('an empty list once, with a history beside it, fills nothing', async () => 
   expect(await states()).toEqual(before);
 });
 
-test('what an empty history does not tell is not filled', async () => {
+test('an order is not taken for filled while the history is empty', async () => {
   const victim = await begin();
   await advanceOneHour(engine, () => engine.sim.owners.cancelOrder(ANNA, victim));
   engine.sim.faults.emptySet({ route: '/orders/history' });
@@ -102,7 +102,7 @@ test('what an empty history does not tell is not filled', async () => {
   expect(await order(victim)).toEqual({ state: 'cancelled', gone: true });
 });
 
-test('one of which ESI told the end does not come back with a list that still has it', async () => {
+test('an order that has ended is not reopened by an outdated open list', async () => {
   const victim = await begin();
   const [row] = engine.sim.owners.orders(ANNA);
   await advanceOneHour(engine, () => engine.sim.owners.cancelOrder(ANNA, victim));

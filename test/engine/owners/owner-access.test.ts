@@ -55,10 +55,10 @@ const assign = (type: string, owner: { character?: number; corporation?: number 
     [type, owner.character ?? null, owner.corporation ?? null],
   );
 
-describe('a corporation', () => {
+describe('access to a corporation', () => {
   const ASSETS = '/corporations/{corporation_id}/assets';
 
-  test('is not asked for by a member without the role', async () => {
+  test('a corporation is not requested through a member without the role', async () => {
     await logIn(engine, BRAM);
     await assign('ASSETS', { corporation: CORPORATION });
     expect(await collect()).toMatchObject({
@@ -70,7 +70,7 @@ describe('a corporation', () => {
     expect(await engine.db.rows('SELECT FROM collection_runs WHERE collector = $1', ['assets'])).toEqual([]);
   });
 
-  test('is asked for by whoever has it, and nobody is asked about roles twice in an hour', async () => {
+  test('a corporation is requested through a member with the role, and roles are read once an hour', async () => {
     await logIn(engine, ANNA);
     await logIn(engine, BRAM);
     await assign('ASSETS', { corporation: CORPORATION });
@@ -81,7 +81,7 @@ describe('a corporation', () => {
     expect(engine.sim.offences()).toEqual([]);
   });
 
-  test('is taken over in the same run by another when a role is lost', async () => {
+  test('another member replaces one that lost its role in the same run', async () => {
     await logIn(engine, ANNA);
     await logIn(engine, CARA);
     expect(await collect()).toMatchObject({ outcome: 'published' });
@@ -93,7 +93,7 @@ describe('a corporation', () => {
     expect(statuses(ASSETS).filter((status) => status === 403)).toEqual([]);
   });
 
-  test('is taken over when a login is revoked, and rests when none is left, saying why', async () => {
+  test('another member replaces a revoked login, and the corporation is blocked with the reason when none is left', async () => {
     await logIn(engine, ANNA);
     await logIn(engine, CARA);
     await assign('ASSETS', { corporation: CORPORATION });
@@ -114,7 +114,7 @@ describe('a corporation', () => {
     expect(requests()).toBe(asked);
   });
 
-  test('of a character that moves on is another, whose data comes from then on', async () => {
+  test('the data of the new corporation is collected after a character moves', async () => {
     await logIn(engine, ANNA);
     await assign('ASSETS', { corporation: CORPORATION });
     await collect();
@@ -139,7 +139,7 @@ describe('a corporation', () => {
   });
 });
 
-describe('a login', () => {
+describe('access through a login', () => {
   const WALLET = characterTarget(ANNA);
   const token = async () =>
     (
@@ -152,7 +152,7 @@ describe('a login', () => {
     )[0]!;
   const refreshes = () => engine.sim.sso.requests().refresh_token;
 
-  test('is refreshed before it expires, once however many ask at the same time', async () => {
+  test('a login is refreshed once before it expires, however many runs need it', async () => {
     await logIn(engine, ANNA);
     engine.clock.advance(20 * 60_000);
     const others = engine.restart();
@@ -170,14 +170,14 @@ describe('a login', () => {
     expect(engine.context.cipher.isEncrypted(refresh_token)).toBe(true);
   });
 
-  test('that ESI does not take is refreshed once, and the request goes on', async () => {
+  test('a login that ESI refuses is refreshed once, and the request is repeated', async () => {
     await logIn(engine, ANNA);
     engine.sim.sso.expire(ANNA);
     expect(await collect('industry', WALLET)).toMatchObject({ outcome: 'published' });
     expect(refreshes()).toBe(1);
   });
 
-  test('whose row was damaged is refreshed where that is possible, and is switched off where not', async () => {
+  test('a login whose row was damaged is refreshed if possible, otherwise disabled', async () => {
     await logIn(engine, ANNA);
     await encryptTokens(engine.context);
     const damage = (column: string) =>
@@ -194,7 +194,7 @@ describe('a login', () => {
     expect([refreshes(), (await token()).is_active]).toEqual([1, false]);
   });
 
-  test('survives an answer that was lost, where the login server lets it', async () => {
+  test('a login survives a lost answer to a refresh when tokens rotate leniently', async () => {
     await logIn(engine, ANNA);
     engine.clock.advance(20 * 60_000);
     engine.sim.faults.loseAnswer({ route: '/sso/v2/oauth/token', times: 1 });
@@ -203,7 +203,7 @@ describe('a login', () => {
     expect(await token()).toMatchObject({ is_active: true });
   });
 
-  test('is kept when the keys of the login server cannot be had: the new refresh token is there already', async () => {
+  test('a login keeps its new refresh token when the SSO’s keys are unavailable', async () => {
     engine.sim.sso.setRotation('strict');
     await logIn(engine, ANNA);
     engine.clock.advance(20 * 60_000);
@@ -213,7 +213,7 @@ describe('a login', () => {
     expect(await collect('industry', WALLET)).toMatchObject({ outcome: 'published' });
   });
 
-  test('that is dead is switched off, says why and what to do, and is asked with no more', async () => {
+  test('a revoked login is disabled with the reason, and not used again', async () => {
     await logIn(engine, ANNA);
     await assign('WALLET', { character: ANNA });
     engine.sim.sso.revoke(ANNA);
@@ -230,7 +230,7 @@ describe('a login', () => {
     expect([refreshes(), engine.sim.requests().length]).toEqual(before);
   });
 
-  test('of a character that was sold is not used any more', async () => {
+  test('the login of a transferred character is disabled', async () => {
     await logIn(engine, ANNA);
     engine.sim.sso.transfer(ANNA);
     engine.clock.advance(20 * 60_000);
@@ -241,7 +241,7 @@ describe('a login', () => {
     expect(await token()).toMatchObject({ is_active: false });
   });
 
-  test('waits while the login server is away, and then goes on', async () => {
+  test('a login stays enabled while the SSO is unavailable', async () => {
     await logIn(engine, ANNA);
     engine.clock.advance(20 * 60_000);
     engine.sim.faults.status(502, { route: '/sso/v2/oauth/token', times: 1 });
@@ -250,7 +250,7 @@ describe('a login', () => {
     expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'published' });
   });
 
-  test('that granted less is used for what it granted', async () => {
+  test('a login with fewer scopes is used for these scopes', async () => {
     await logIn(engine, ANNA, ['esi-wallet.read_character_wallet.v1']);
     expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'published' });
     const requests = engine.sim.requests().length;
@@ -261,7 +261,7 @@ describe('a login', () => {
     expect(engine.sim.requests()).toHaveLength(requests);
   });
 
-  test('that never existed leaves the target blocked, with the scope that it needs', async () => {
+  test('a target without a login is blocked, with the scope that it needs', async () => {
     expect(await collect('assets', WALLET)).toMatchObject({
       outcome: 'blocked',
       detail: `Character ${ANNA} is not logged in. Required: the scope esi-assets.read_assets.v1.`,

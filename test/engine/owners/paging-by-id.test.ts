@@ -33,7 +33,7 @@ const stored = async () =>
   ).map(({ id }) => id);
 const served = () => engine.sim.owners.transactions(ANNA).map((row) => row.transaction_id);
 
-test('when the database server crashes between two pages, the list is read whole', async () => {
+test('transactions are read whole when the database server crashes between two pages', async () => {
   engine = await ownerEngine(withTransactions(9_000));
   const context = engine.restart();
   const get = context.esi.get.bind(context.esi);
@@ -46,7 +46,7 @@ test('when the database server crashes between two pages, the list is read whole
   expect(await stored()).toEqual(served());
 });
 
-test('when one trade stands in it twice, it is read to its end all the same', async () => {
+test('transactions with a duplicate are read to the end', async () => {
   engine = await ownerEngine(withTransactions(6_000));
   const [first, second] = engine.sim.owners.transactions(ANNA).slice(100, 102);
   engine.sim.faults.mutateRows<TransactionRow>(
@@ -61,7 +61,7 @@ test('when one trade stands in it twice, it is read to its end all the same', as
   expect(await stored()).toEqual(all());
 });
 
-test('when the process dies after the last page, the list is published without asking again', async () => {
+test('transactions are published without further requests when the process is killed after the last page', async () => {
   engine = await ownerEngine(withTransactions(3_000));
   const key = runKey('wallet', ME, 'killed');
   const dies = (text: string) => text.startsWith('INSERT INTO wallet_transactions');

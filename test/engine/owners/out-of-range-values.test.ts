@@ -31,7 +31,7 @@ test.each([
   ],
   ['a date', '/wallet/journal', { date: ENDLESS }, 'wallet', ME],
 ] as const)(
-  'a row with %s beyond all bounds is put aside, and the rest is collected',
+  'a row with %s out of range is rejected, and the rest is collected',
   async (_, route, patch, collector, owner) => {
     engine = await ownerEngine();
     let bad: object | undefined;
@@ -49,7 +49,7 @@ test.each([
   },
 );
 
-test('a journal in hundredths of a cent has no gaps, though each figure is rounded by itself', async () => {
+test('a journal in hundredths of a cent has no gaps, although each figure is rounded separately', async () => {
   engine = await ownerEngine();
   const served = engine.sim.owners.journal(ANNA).toSorted((a, b) => a.id - b.id);
   let balance = 10_000_000_000_049; // hundredths of a cent
@@ -68,7 +68,7 @@ test('a journal in hundredths of a cent has no gaps, though each figure is round
   expect(await engine.db.rows('SELECT * FROM wallet_journal_gaps')).toEqual([]);
 });
 
-test('one affiliation that makes no sense hides nobody else, and is asked for again later', async () => {
+test('an invalid affiliation does not affect others and is requested again later', async () => {
   engine = await ownerEngine();
   await logIn(engine, BRAM);
   engine.sim.faults.mutateRows<{ character_id: number }>(

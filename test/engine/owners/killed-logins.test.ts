@@ -55,14 +55,14 @@ async function expectSound() {
   expect(engine.sim.offences()).toEqual([]);
 }
 
-describe('a refresh', () => {
+describe('a refresh that is interrupted', () => {
   beforeEach(async () => {
     await engine.collect('universe');
     await logIn(engine, ANNA);
     engine.clock.advance(LATER);
   });
 
-  test('whose process dies after the new refresh token was kept goes on from there with the next', async () => {
+  test('a process killed after storing the new refresh token leaves a login that the next process uses', async () => {
     engine.sim.sso.setRotation('strict');
     const first = await kept();
     const end = await runUntilKilled(
@@ -79,7 +79,7 @@ describe('a refresh', () => {
   });
 
   test.each(['never', 'lenient', 'strict'] as const)(
-    'survives a process that dies at any statement, where refresh tokens rotate: %s',
+    'a refresh survives a process killed at any statement with rotation %s',
     async (rotation) => {
       engine.sim.sso.setRotation(rotation);
       // Where the old token is dead at once, the new one is lost with the statement that keeps it: see below.
@@ -100,7 +100,7 @@ describe('a refresh', () => {
     },
   );
 
-  test('whose process dies with the only good refresh token costs the login, and says what to do', async () => {
+  test('a process killed with the only valid refresh token disables the login, with the remedy', async () => {
     engine.sim.sso.setRotation('strict');
     await runUntilKilled(
       engine,
@@ -171,7 +171,7 @@ describe('a refresh', () => {
     ['before', 'strict'],
     ['after', 'lenient'],
   ] as const)(
-    'whose connection breaks %s EVE is asked leaves the login to its twin, and does no harm to it (%s)',
+    'a process that loses its connection %s the refresh leaves the login to another process (%s)',
     async (where, rotation) => {
       engine.sim.sso.setRotation(rotation);
       const { twin, holder } = await raceTwins(where);
@@ -185,7 +185,7 @@ describe('a refresh', () => {
     },
   );
 
-  test('whose connection breaks while EVE makes the old token void loses no token: the login can be switched on', async () => {
+  test('a process that loses its connection during a strict rotation keeps the new token, so the login can be enabled', async () => {
     engine.sim.sso.setRotation('strict');
     const { twin } = await raceTwins('after');
     expect(twin).toMatchObject({ code: 'LOGIN_INACTIVE' });
@@ -195,7 +195,7 @@ describe('a refresh', () => {
   });
 });
 
-test('what a dispatcher took that died before it began anything is due again after ten minutes, not before', async () => {
+test('assignments taken by a killed dispatcher are due again after ten minutes', async () => {
   await logIn(engine, ANNA);
   for (const type of ['WALLET', 'MOON_DUST'])
     await engine.db.rows('INSERT INTO collector_assignments (collector_type, character_id) VALUES ($1, $2)', [
@@ -211,14 +211,14 @@ test('what a dispatcher took that died before it began anything is due again aft
   expect(both.flat()).toEqual([{ collector: 'wallet', target: ME }]);
 });
 
-describe('the end of a login', () => {
+describe('a login that is interrupted', () => {
   const counts = async () => {
     const tables = ['characters', 'esi_tokens', 'esi_token_scopes', 'collector_assignments'];
     const rows = await Promise.all(tables.map((table) => engine.db.rows(`SELECT FROM ${table}`)));
     return rows.map((all) => all.length);
   };
 
-  test('whose process dies between the code and the tokens leaves nothing, and the address works no more', async () => {
+  test('a process killed between code and tokens stores nothing, and the callback cannot be used again', async () => {
     const { url } = await startLogin(engine.context);
     const callback = await authorizeAtSso(engine, url, ANNA);
     const end = await runUntilKilled(
@@ -236,7 +236,7 @@ describe('the end of a login', () => {
     expect(await counts()).toEqual([0, 0, 0, 0]);
   });
 
-  test('whose process dies at any statement leaves a whole login or none, and the next one brings the rest', async () => {
+  test('a process killed at any statement stores a whole login or none, and the next login completes it', async () => {
     const login = async (context: EngineContext) => {
       const { url } = await startLogin(engine.context);
       const callback = await authorizeAtSso(engine, url, ANNA);

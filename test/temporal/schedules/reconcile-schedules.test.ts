@@ -21,7 +21,7 @@ const all = (ids: readonly string[], action: string) => Object.fromEntries(ids.m
 const ids = (settings?: Partial<ScheduleSettings>) => plan(settings).map(({ id }) => id);
 
 describe('planSchedules', () => {
-  test('a schedule per collector that is switched on, and housekeeping', () => {
+  test('planSchedules returns a schedule for each enabled collector and for maintenance', () => {
     expect(ids()).toEqual(
       expect.arrayContaining(['universe', 'market-orders', 'market-prices', 'maintenance']),
     );
@@ -29,7 +29,7 @@ describe('planSchedules', () => {
     expect(ids(NO_MARKET)).toEqual(ids().filter((id) => !MARKET.some((name) => name === id)));
   });
 
-  test('the same settings give the same hashes, a changed one changes that of its schedule only', () => {
+  test('a changed setting changes only the hash of its schedule', () => {
     const hashes = (settings?: Partial<ScheduleSettings>) =>
       Object.fromEntries(plan(settings).map(({ id, hash }) => [id, hash]));
     expect(hashes()).toEqual(hashes());
@@ -39,10 +39,10 @@ describe('planSchedules', () => {
     expect(same).toEqual(others);
   });
 
-  test('a slow target stops no other, what was missed is not made up for, and none runs for ever', () => {
+  test('schedules allow overlap where targets are independent, do not catch up, and have a timeout', () => {
     for (const { id, policies, action } of plan()) {
-      const sweeps = ['market-orders', 'market-history'].includes(id);
-      expect(policies.overlap).toBe(sweeps ? 'ALLOW_ALL' : 'SKIP');
+      const hasIndependentTargets = ['market-orders', 'market-history'].includes(id);
+      expect(policies.overlap).toBe(hasIndependentTargets ? 'ALLOW_ALL' : 'SKIP');
       expect(action).toMatchObject({ taskQueue: 'collect', workflowExecutionTimeout: '24 hours' });
     }
     const orders = plan({ intervals: { ...SETTINGS.intervals, MARKET_ORDERS_INTERVAL: '10s' } }).find(
@@ -55,7 +55,7 @@ describe('planSchedules', () => {
   });
 });
 
-describe('syncSchedules', () => {
+describe('reconcileSchedules', () => {
   let temporal: TestTemporal;
   beforeEach(async () => {
     temporal = await testTemporal();
@@ -66,7 +66,7 @@ describe('syncSchedules', () => {
     reconcileSchedules(temporal.client, plan(settings), OURS);
   const describeSchedule = (id: string) => temporal.client.schedule.getHandle(id).describe();
 
-  test('creates what is missing, leaves what agrees, updates what changed', async () => {
+  test('reconcileSchedules creates missing schedules and updates changed ones', async () => {
     expect(await sync()).toEqual(all(ids(), 'created'));
     expect(await sync()).toEqual(all(ids(), 'unchanged'));
     expect(await sync(EVERY_MINUTE)).toEqual({ ...all(ids(), 'unchanged'), 'market-orders': 'updated' });
@@ -76,7 +76,7 @@ describe('syncSchedules', () => {
     expect(await sync(EVERY_MINUTE)).toMatchObject({ 'market-orders': 'unchanged' });
   });
 
-  test("an operator's pause and its note outlive an update", async () => {
+  test("an operator's pause and its note survive an update of the schedule", async () => {
     await sync();
     await temporal.client.schedule.getHandle('market-orders').pause('ESI is being repaired');
     expect(await sync(EVERY_MINUTE)).toMatchObject({ 'market-orders': 'updated' });
@@ -86,7 +86,7 @@ describe('syncSchedules', () => {
     });
   });
 
-  test("a schedule of a collector that is switched off goes, and other people's stay", async () => {
+  test('the schedule of a disabled collector is deleted, schedules of others stay', async () => {
     await temporal.client.schedule.create({
       scheduleId: 'backup',
       spec: { intervals: [{ every: '1 day' }] },
@@ -100,7 +100,7 @@ describe('syncSchedules', () => {
     expect(await sync()).toMatchObject({ 'market-orders': 'created' });
   });
 
-  test('two at once do no harm', async () => {
+  test('simultaneous calls of reconcileSchedules create each schedule once', async () => {
     const results = await Promise.all([sync(), sync(), sync()]);
     for (const id of ids()) {
       expect(results.filter((result) => result[id] === 'created')).toHaveLength(1);

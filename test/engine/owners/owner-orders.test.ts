@@ -29,7 +29,7 @@ const stateOf = async (orderId: number, table = 'character_orders') =>
     )
   )[0];
 
-test('open orders and their history are stored, sell orders without the word', async () => {
+test('open orders and their history are stored, with is_buy_order false where ESI leaves it out', async () => {
   expect(await collect()).toMatchObject({ outcome: 'published' });
   const open = engine.sim.owners.orders(ANNA);
   expect(open.length).toBeGreaterThan(3);
@@ -44,7 +44,7 @@ test('open orders and their history are stored, sell orders without the word', a
   expect(engine.sim.offences()).toEqual([]);
 });
 
-test('an order that stays away from the open ones is filled when no later history tells otherwise', async () => {
+test('an order that left the open list is filled unless the history states another end', async () => {
   await collect();
   const [filled, cancelled, expired, partly] = engine.sim.owners.orders(ANNA);
   const { owners } = engine.sim;
@@ -64,7 +64,7 @@ test('an order that stays away from the open ones is filled when no later histor
   expect(await stateOf(partly!.order_id)).toEqual({ state: 'active', left: false });
 });
 
-test('until a history of that moment is there it is only gone', async () => {
+test('an order that left the open list stays active until a later history is read', async () => {
   await collect();
   const [filled, cancelled] = engine.sim.owners.orders(ANNA);
   await later(OPEN, () => {
@@ -80,7 +80,7 @@ test('until a history of that moment is there it is only gone', async () => {
   expect(await stateOf(cancelled!.order_id)).toMatchObject({ state: 'cancelled' });
 });
 
-test('an order that was merely not read is never filled', async () => {
+test('an order whose row is invalid is not taken for filled', async () => {
   await collect();
   const [hidden] = engine.sim.owners.orders(ANNA);
   await later(OPEN);
@@ -96,7 +96,7 @@ test('an order that was merely not read is never filled', async () => {
   expect(await stateOf(hidden!.order_id)).toEqual({ state: 'active', left: false });
 });
 
-test('an order that comes back is open again', async () => {
+test('an order that returns to the open list is active again', async () => {
   await collect();
   const [order] = engine.sim.owners.orders(ANNA);
   await later(OPEN);
@@ -112,7 +112,7 @@ test('an order that comes back is open again', async () => {
   expect(await stateOf(order!.order_id)).toEqual({ state: 'active', left: false });
 });
 
-test('what has ended stays after ESI forgets it', async () => {
+test('ended orders stay after ESI drops them', async () => {
   await collect();
   const closed = await engine.db.rows(`SELECT order_id FROM character_orders WHERE state <> 'active'`);
   expect(closed.length).toBeGreaterThan(0);
@@ -123,7 +123,7 @@ test('what has ended stays after ESI forgets it', async () => {
   expect(still).toEqual(expect.arrayContaining(closed));
 });
 
-test('a corporation has orders of its own, with who issued them', async () => {
+test('orders of a corporation are stored with the character that issued them', async () => {
   expect(await collect(corporationTarget(CORPORATION))).toMatchObject({ outcome: 'published' });
   const rows = await engine.db.rows<{ issued_by: number | null; wallet_division: number }>(
     `SELECT issued_by, wallet_division FROM corporation_orders WHERE state = 'active'`,

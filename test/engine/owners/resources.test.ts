@@ -57,7 +57,7 @@ function changed(route: string, change: (answer: EsiResponse) => EsiResponse): v
   };
 }
 
-test('routes that answer 500 keep no other from being collected, and are told', async () => {
+test('resources that answer 500 are reported, and the others are collected', async () => {
   engine = await ownerEngine();
   await assigned('wallet');
   for (const route of [JOURNAL, TRANSACTIONS]) engine.sim.faults.status(500, { route });
@@ -81,7 +81,7 @@ test('routes that answer 500 keep no other from being collected, and are told', 
   expect((await assignment()).note).toBeNull();
 });
 
-test('a part of many pages that makes no sense is told, and the others are collected', async () => {
+test('a resource with an invalid page is reported, and the others are collected', async () => {
   engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', journal: 6_000 }] });
   await assigned('wallet');
   let page = 0;
@@ -95,7 +95,7 @@ test('a part of many pages that makes no sense is told, and the others are colle
   expect((await assignment()).note).toBeNull();
 });
 
-test('a part of many pages that was given up is not read on', async () => {
+test('a resource of many pages is not read further after an invalid page', async () => {
   engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', assets: 200_000 }] });
   let asked = 0;
   changed('/characters/{character_id}/assets', (answer) => (++asked > 1 ? { ...answer, json: {} } : answer));
@@ -106,7 +106,7 @@ test('a part of many pages that was given up is not read on', async () => {
   );
 });
 
-test('an answer that makes no sense is not asked for again before it expires', async () => {
+test('an invalid answer is not requested again before it expires', async () => {
   engine = await ownerEngine();
   let sense = false;
   changed(JOURNAL, (answer) => (sense ? answer : { ...answer, json: {} }));
@@ -121,7 +121,7 @@ test('an answer that makes no sense is not asked for again before it expires', a
   expect(engine.sim.offences()).toEqual([]);
 });
 
-test('a set that is refused is told, and does not count as collected', async () => {
+test('a refused snapshot is noted and does not count as collected', async () => {
   engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', assets: 100 }] });
   await assigned('assets');
   await engine.collect('assets', ME);
@@ -135,7 +135,7 @@ test('a set that is refused is told, and does not count as collected', async () 
   });
 });
 
-test('twins of one run: each part is collected once, and both tell the same', async () => {
+test('two processes with the same run collect each resource once and return the same', async () => {
   engine = await ownerEngine();
   for (let run = 0; run < 6; run++) {
     await advanceOneHour(engine, () => engine.sim.owners.pay(ANNA, 5));
@@ -151,7 +151,7 @@ test('twins of one run: each part is collected once, and both tell the same', as
   await expectJournal();
 });
 
-test('a first page that may not be the only one is not taken for the whole set', async () => {
+test('a full first page without X-Pages is not taken for the whole snapshot', async () => {
   engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', assets: 1_900 }] });
   await engine.collect('assets', ME);
   await advanceOneHour(engine, () => engine.sim.owners.addAsset(ANNA));
@@ -168,7 +168,7 @@ test('a first page that may not be the only one is not taken for the whole set',
   expect(engine.sim.offences()).toEqual([]);
 });
 
-test('rows that stand on two pages of a list cost no second reading', async () => {
+test('a row on two pages of a journal does not cause a second read', async () => {
   engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', journal: 6_000 }] });
   engine.sim.faults.duplicateRow({ route: JOURNAL });
   const before = engine.clock.now();
@@ -181,7 +181,7 @@ test('rows that stand on two pages of a list cost no second reading', async () =
   await expectJournal();
 });
 
-test('a set older than the one that stands moves on when it may be asked for again', async () => {
+test('a snapshot older than the published one postpones the next request', async () => {
   engine = await ownerEngine();
   await engine.collect('industry', ME);
   await advanceOneHour(engine, () => engine.sim.owners.startJob(ANNA));
@@ -195,7 +195,7 @@ test('a set older than the one that stands moves on when it may be asked for aga
   expect(engine.sim.offences()).toEqual([]);
 });
 
-test('a second loss that is greater than the doubted one is doubted as well', async () => {
+test('a second loss greater than the first one must be confirmed too', async () => {
   engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', assets: 300 }] });
   await engine.collect('assets', ME);
   for (const [share, outcome] of [
@@ -210,7 +210,7 @@ test('a second loss that is greater than the doubted one is doubted as well', as
   expect(await rowsOf('assets')).toBeLessThan(60);
 });
 
-test('names of divisions are not taken away by an answer that holds none', async () => {
+test('an invalid answer does not remove the names of divisions', async () => {
   engine = await ownerEngine();
   const corporation = corporationTarget(CORPORATION);
   await engine.collect('wallet', corporation);
@@ -228,7 +228,7 @@ test('names of divisions are not taken away by an answer that holds none', async
   expect(await rowsOf('corporation_divisions')).toBe(0);
 });
 
-test('where the roles of one member cannot be read, another one is asked with', async () => {
+test('another member is used when the roles of one cannot be read', async () => {
   const director = { corporationId: CORPORATION, roles: [...DIRECTOR_ROLES] };
   engine = await ownerEngine({
     characters: [

@@ -31,7 +31,7 @@ const dispatch = async (workflowId: string) => {
   return (await handle.result()) as { started: number; running: number };
 };
 
-test('what is assigned by SQL runs under its business id, once, and no history holds a secret', async () => {
+test('due assignments run once under their business ids, and no history contains a secret', async () => {
   const { db, temporal } = app;
   await db.pool.query(
     `INSERT INTO collector_assignments (character_id, collector_type)
@@ -71,7 +71,7 @@ test('what is assigned by SQL runs under its business id, once, and no history h
   }
 });
 
-test('a look at what is due waits for no answer of ESI, and the corporations are looked up all the same', async () => {
+test('dispatch does not wait for the refresh of affiliations', async () => {
   const { db, sim } = app;
   const until = () =>
     db.rows<{ until: Date | null }>(
@@ -87,7 +87,7 @@ test('a look at what is due waits for no answer of ESI, and the corporations are
   await eventually('the answer', async () => (await until())[0]?.until instanceof Date);
 });
 
-test('housekeeping seals tokens too: where no application is registered there is no dispatcher', async () => {
+test('maintenance encrypts tokens, because without an application there is no dispatcher', async () => {
   await app.db.pool.query(`UPDATE esi_tokens SET access_token = 'in the clear'`);
   const housekeeping = { taskQueue: 'collect', workflowId: 'maintenance', args: [] };
   await (await app.temporal.client.workflow.start('maintain', housekeeping)).result();

@@ -28,7 +28,7 @@ const adopted = () =>
 const industry = (tokens: number, window_seconds: number) =>
   ['/industry/facilities', '/industry/systems'].map((route) => ({ route, tokens, window_seconds }));
 
-test('an ESI description that equals the shipped facts changes nothing', async () => {
+test('a description that equals the shipped limits changes nothing', async () => {
   expect(await check()).toEqual({ drifts: 0 });
   expect(warnings).toEqual([]);
   expect(await adopted()).toEqual([]);
@@ -48,7 +48,7 @@ test.each([
   ['fewer tokens', { tokens: 100 }, industry(100, 900)],
   ['a longer window', { windowSeconds: 3_600 }, industry(150, 3_600)],
   ['fewer tokens in a shorter window', { tokens: 50, windowSeconds: 60 }, industry(50, 60)],
-])('%s in ESI’s description are adopted and logged', async (_, bucket, rows) => {
+])('a limit with %s is adopted with a warning', async (_, bucket, rows) => {
   engine.sim.world.setBucket('industry', bucket);
   expect(await check()).toEqual({ drifts: 2 });
   expect(await adopted()).toEqual(rows);
@@ -60,14 +60,14 @@ test.each([
   ]);
 });
 
-test('a laxer limit in ESI’s description is logged and not adopted', async () => {
+test('a higher limit causes a warning and is not adopted', async () => {
   engine.sim.world.setBucket('industry', { tokens: 9_000 });
   expect(await check()).toEqual({ drifts: 2 });
   expect(await adopted()).toEqual([]);
   expect(warnings).toHaveLength(2);
 });
 
-test('the next day’s ESI description replaces the earlier one', async () => {
+test('the next day’s description replaces the adopted limits', async () => {
   engine.sim.world.setBucket('industry', { tokens: 100 });
   await check();
   engine.sim.world.setBucket('industry', { tokens: 150 });
@@ -76,22 +76,22 @@ test('the next day’s ESI description replaces the earlier one', async () => {
   expect(await adopted()).toEqual([]);
 });
 
-test('ESI’s description is requested once a day', async () => {
-  const requests = () => engine.sim.requests().filter(({ route }) => route === DESCRIPTION).length;
+test('the description is requested once a day', async () => {
+  const requestCount = () => engine.sim.requests().filter(({ route }) => route === DESCRIPTION).length;
   await check();
   engine.clock.advance(21 * 3_600_000);
   expect(await check()).toBeUndefined();
-  expect(requests()).toBe(1);
+  expect(requestCount()).toBe(1);
   engine.clock.advance(3 * 3_600_000);
   expect(await check()).toEqual({ drifts: 0 });
-  expect(requests()).toBe(2);
+  expect(requestCount()).toBe(2);
 });
 
 test.each([
   ['"no"', '"no"'],
   ['no paths', '{"openapi": "3.1.0"}'],
   ['invalid paths', '{"paths": [1]}'],
-])('an ESI description of %s is rejected, and the stored limits remain', async (_, body) => {
+])('a description with %s is an error, and the adopted limits stay', async (_, body) => {
   engine.sim.world.setBucket('industry', { tokens: 100 });
   await check();
   engine.clock.advance(DAY);
@@ -104,7 +104,7 @@ test.each([
   expect(await adopted()).toEqual(industry(100, 900));
 });
 
-test('an invalid limit in ESI’s description affects its own route only', async () => {
+test('an invalid limit in a description affects its own route only', async () => {
   const limit = { group: 'industry', 'max-tokens': -5, 'window-size': 'soon' };
   const paths = { '/industry/systems': { get: { 'x-rate-limit': limit } } };
   engine.sim.faults.rawBody(JSON.stringify({ paths }), { route: DESCRIPTION });

@@ -50,21 +50,21 @@ async function insertRefreshToken(refreshToken?: string): Promise<void> {
   ]);
 }
 
-describe('a login of which only the refresh token is told', () => {
-  test('is refreshed to learn what it may, and collects', async () => {
+describe('a login inserted with a refresh token only', () => {
+  test('a login inserted with a refresh token only is refreshed and collects', async () => {
     await insertRefreshToken();
     await encryptTokens(engine.context);
     expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'published' });
     expect(engine.sim.sso.requests().refresh_token).toBe(1);
   });
 
-  test('may have a newline at its end', async () => {
+  test('an inserted refresh token may end with a newline', async () => {
     const { refreshToken } = await engine.sim.sso.issue(ANNA, OWNER_SCOPES);
     await insertRefreshToken(`${refreshToken}\n`);
     expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'published' });
   });
 
-  test('may have an empty owner hash', async () => {
+  test('an inserted login may have an empty owner hash', async () => {
     await insertRefreshToken();
     await sql(`UPDATE esi_tokens SET owner_hash = ''`);
     expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'published' });
@@ -72,8 +72,8 @@ describe('a login of which only the refresh token is told', () => {
   });
 });
 
-describe('rubbish', () => {
-  test('in the scopes of one login stops the look after no other', async () => {
+describe('invalid values', () => {
+  test('invalid scopes of one login do not affect another', async () => {
     await logIn(engine, ANNA);
     await logIn(engine, BRAM);
     const long = Array.from({ length: 9_000 }, (_, n) => (n * 7_919).toString(36)).join('');
@@ -87,7 +87,7 @@ describe('rubbish', () => {
     ).toEqual([{ scope: 'good.scope.v1' }]);
   });
 
-  test('that nobody could read is refused by the table', async () => {
+  test('the tables refuse ids and times out of range', async () => {
     await logIn(engine, ANNA);
     await expect(sql('INSERT INTO characters (character_id) VALUES (9007199254740993)')).rejects.toThrow(
       'characters_id_range',
@@ -102,11 +102,11 @@ describe('rubbish', () => {
   });
 });
 
-describe('an assignment', () => {
+describe('an assignment inserted by SQL', () => {
   const add = (collector: string, target: string, intervalMinutes?: number) =>
     createAssignment(engine.context, { collector, target, ...(intervalMinutes ? { intervalMinutes } : {}) });
 
-  test('of an owner that nobody is logged in for says so, and goes on when somebody is', async () => {
+  test('an assignment without a login has a note until somebody logs in', async () => {
     await logIn(engine, ANNA);
     await add('assets', ME);
     await add('assets', CORP);
@@ -122,7 +122,7 @@ describe('an assignment', () => {
     expect(await takeDueRuns(engine.context)).toHaveLength(2);
   });
 
-  test('of an owner whose logins are all switched off says why, and how to switch them on', async () => {
+  test('an assignment whose logins are all disabled notes the reason and the remedy', async () => {
     await logIn(engine, ANNA);
     await logIn(engine, BRAM);
     await add('assets', ME);
@@ -136,7 +136,7 @@ describe('an assignment', () => {
     expect(await notes()).toEqual([off, expect.stringMatching(`${off} .+: Gone to the sea\\.$`)]);
   });
 
-  test('of a collector that does not exist says which there are', async () => {
+  test('an assignment of an unknown collector notes the available ones', async () => {
     await logIn(engine, ANNA);
     await sql(
       `INSERT INTO collector_assignments (character_id, collector_type) VALUES ($1, 'CHARACTER_ASSETS')`,
@@ -146,7 +146,7 @@ describe('an assignment', () => {
     expect(await notes()).toEqual([expect.stringContaining('Available: WALLET, ASSETS')]);
   });
 
-  test('in small letters is the same one', async () => {
+  test('an assignment in lower case is the same assignment', async () => {
     await logIn(engine, ANNA);
     await sql(`INSERT INTO collector_assignments (character_id, collector_type) VALUES ($1, 'assets')`, [
       ANNA,
@@ -155,7 +155,7 @@ describe('an assignment', () => {
     expect(await assignmentOf(engine.context, 'assets', ME)).toMatchObject({ target: ME });
   });
 
-  test('that is to be collected more often, or is switched on again, is due at once', async () => {
+  test('an assignment that gets a shorter interval or is enabled again is due at once', async () => {
     await logIn(engine, ANNA);
     await add('assets', ME, 10_080);
     await takeDueRuns(engine.context);
@@ -173,7 +173,7 @@ describe('an assignment', () => {
   });
 });
 
-test('a login that was mended by SQL stays off when it is switched off by SQL later', async () => {
+test('a login repaired by SQL stays disabled when it is disabled by SQL later', async () => {
   await logIn(engine, ANNA);
   await encryptTokens(engine.context);
   const { rows } = await sql('SELECT access_token, refresh_token FROM esi_tokens');
@@ -191,7 +191,7 @@ test('a login that was mended by SQL stays off when it is switched off by SQL la
   expect(await token()).toMatchObject({ is_active: false });
 });
 
-test('a login that is deleted while it is refreshed is ended at EVE with what the refresh brought', async () => {
+test('a login that is deleted during a refresh is revoked with its new refresh token', async () => {
   await logIn(engine, ANNA);
   const { id } = await token();
   await advanceOneHour(engine);
@@ -210,7 +210,7 @@ test('a login that is deleted while it is refreshed is ended at EVE with what th
   expect(await engine.db.rows('SELECT FROM esi_tokens')).toEqual([]);
 });
 
-test('roles are not asked of a character that has not granted to show them', async () => {
+test('roles are not requested for a character without the scope for them', async () => {
   await logIn(
     engine,
     ANNA,

@@ -51,7 +51,7 @@ function placesAfter(before: () => Promise<unknown>): EngineContext {
   return context;
 }
 
-test('a crash of the database server between two of their batches costs no name', async () => {
+test('a crash of the database server between two batches of enrichments loses no name', async () => {
   await collectedWith(900);
   const before = await named();
   let crashed = false;
@@ -68,7 +68,7 @@ test('a crash of the database server between two of their batches costs no name'
   expect(await kinds()).toEqual(['QUANTITY_CHANGED']);
 });
 
-test('a twin that is late with them does not make another reading of the set seem complete', async () => {
+test('enrichments of an earlier attempt do not complete a later attempt', async () => {
   await collectedWith(2_300);
   engine.sim.faults.duplicateRow({ route: '/characters/{character_id}/assets', times: 1 });
   const key = runKey('assets', ME, 'w1');
@@ -95,7 +95,7 @@ test('a twin that is late with them does not make another reading of the set see
   expect(await kinds()).toEqual(['QUANTITY_CHANGED']);
 });
 
-test('they are there with the first set, also of types that nobody has heard of', async () => {
+test('names are published with the first snapshot, also for unknown types', async () => {
   engine = await testEngine({ owners: withAssets(300) });
   await logIn(engine, ANNA);
   await engine.collect('assets', ME);
@@ -104,7 +104,7 @@ test('they are there with the first set, also of types that nobody has heard of'
   expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'unchanged' });
 });
 
-test('hundreds of bad ids cost a share of the budget, and no name that is known', async () => {
+test('hundreds of invalid ids cost few requests and no known name', async () => {
   engine = await ownerEngine(withAssets(12_000));
   await engine.collect('assets', ME);
   const before = await named();

@@ -19,7 +19,7 @@ async function begin(): Promise<void> {
 
 const tokenFor = (id: number) => esiAuth(engine.context, id, {}).token();
 
-test('more refreshes at once than there are database connections do not wait for each other for ever', async () => {
+test('more simultaneous refreshes than database connections do not deadlock', async () => {
   await begin();
   const tokens = await Promise.all(MANY.map(({ id }) => tokenFor(id)));
   expect(new Set(tokens).size).toBe(MANY.length);
@@ -27,7 +27,7 @@ test('more refreshes at once than there are database connections do not wait for
   expect(engine.sim.offences()).toEqual([]);
 });
 
-test('more runs of one character than there are database connections refresh its login once', async () => {
+test('more runs of one character than database connections refresh its login once', async () => {
   await begin();
   const tokens = await Promise.all(MANY.map(() => tokenFor(ANNA)));
   expect(new Set(tokens).size).toBe(1);

@@ -13,7 +13,7 @@ import {
 } from '../support/orders.ts';
 import { drive, driveUntil, assertRead } from '../support/runs.ts';
 
-/** Runs that are killed, repeated, or not alone. */
+/** Runs that are killed, repeated, or simultaneous. */
 let engine: TestEngine;
 beforeEach(async () => {
   engine = await testEngine({ churn: 0.01 });
@@ -37,9 +37,9 @@ const steps = (workflowRunId: string, options: StepOptions = {}) => {
   return engineSteps(context, { ...KEY, workflowId, workflowRunId }, step);
 };
 
-test('a run that is killed in the middle of its pages goes on without asking the staged ones again', async () => {
+test('a run that is killed between pages resumes without requesting staged pages again', async () => {
   const stop = new AbortController();
-  const dying = steps('w1', {
+  const killed = steps('w1', {
     step: {
       signal: stop.signal,
       heartbeat: (detail) => {
@@ -47,9 +47,9 @@ test('a run that is killed in the middle of its pages goes on without asking the
       },
     },
   });
-  const { run } = assertRead(await dying.begin());
-  await dying.readChunk(run, { from: 2, to: 2 });
-  await expect(dying.readChunk(run, { from: 3, to: 3 })).rejects.toThrow('killed');
+  const { run } = assertRead(await killed.begin());
+  await killed.readChunk(run, { from: 2, to: 2 });
+  await expect(killed.readChunk(run, { from: 3, to: 3 })).rejects.toThrow('killed');
 
   const again = steps('w1', { context: engine.restart() });
   expect(assertRead(await again.begin()).run).toEqual(run);
@@ -60,7 +60,7 @@ test('a run that is killed in the middle of its pages goes on without asking the
   expect(engine.sim.offences()).toEqual([]);
 });
 
-test('every step can be repeated, and says the same', async () => {
+test('every step can be repeated and returns the same result', async () => {
   const by = steps('w1');
   const { run, chunks } = assertRead(await by.begin());
   for (let n = 0; n < 2; n++) for (const chunk of chunks) await by.readChunk(run, chunk);
@@ -79,7 +79,7 @@ test('every step can be repeated, and says the same', async () => {
   expect(engine.sim.offences()).toEqual([]);
 });
 
-test('what was read and not published leaves no ETag behind: the change still comes', async () => {
+test('a run that was killed before publishing leaves no ETags, so its changes are published later', async () => {
   const { order_id } = engine.sim.world.orders(FORGE_ID)[3]!;
   engine.sim.world.changeOrder(FORGE_ID, order_id, { price: 123.45 });
   await driveUntil(steps('killed'), 'publish');
@@ -95,28 +95,28 @@ test('what was read and not published leaves no ETag behind: the change still co
   const stages = await engine.db.rows(
     `SELECT relname FROM pg_class WHERE relnamespace = 'stage'::regnamespace AND relname ~ '^r\\d+$'`,
   );
-  expect(stages).toHaveLength(1); // of the set that stands
+  expect(stages).toHaveLength(1); // of the published snapshot
 });
 
-test('two runs of one target at once leave one exact book', async () => {
+test('two simultaneous runs of one target publish one exact book', async () => {
   const other = engine.restart();
-  const twins = [steps('w1', { workflowId: 'one' }), steps('w2', { workflowId: 'two', context: other })];
-  await Promise.all(twins.map((twin) => driveUntil(twin, 'publish')));
-  const ends = await Promise.all(twins.map(drive));
+  const both = [steps('w1', { workflowId: 'one' }), steps('w2', { workflowId: 'two', context: other })];
+  await Promise.all(both.map((by) => driveUntil(by, 'publish')));
+  const ends = await Promise.all(both.map(drive));
   expect(ends.map(({ outcome }) => outcome).toSorted()).toEqual(['published', 'unchanged']);
   await expectExactBook(engine);
   await expectExactPast(engine);
   expect(await engine.db.rows('SELECT FROM collection_runs WHERE finished_at IS NULL')).toEqual([]);
 });
 
-test('a run that read against the set before last asks its 304 pages again', async () => {
+test('a run whose base snapshot was replaced requests its 304 pages again', async () => {
   const { world } = engine.sim;
   world.setChurn(0, FORGE_ID);
   await engine.collect('market-orders', FORGE);
   engine.nextSnapshot();
   const at = (n: number) => world.orders(FORGE_ID)[n]!;
   const before = at(2_450);
-  // A twin publishes a set in which page 3 is another; then page 3 is as it was, and the slow run reads.
+  // The fast run publishes a snapshot with another page 3. Page 3 is as before when the slow run reads it.
   world.changeOrder(FORGE_ID, before.order_id, { price: 5 });
   const fast = steps('w1', { workflowId: 'fast' });
   await driveUntil(fast, 'publish');
@@ -131,7 +131,7 @@ test('a run that read against the set before last asks its 304 pages again', asy
   await expectExactPast(engine);
 });
 
-test('whoever brings an older set than stands changes nothing', async () => {
+test('a snapshot older than the published one changes nothing', async () => {
   const slow = steps('w1', { workflowId: 'slow' });
   const run = await driveUntil(slow, 'publish');
   engine.nextSnapshot();
@@ -143,10 +143,10 @@ test('whoever brings an older set than stands changes nothing', async () => {
   await expectExactPast(engine);
 });
 
-test('a database connection that breaks while publishing costs the run, not the process nor a row', async () => {
+test('a database connection that breaks while publishing fails the step and loses no row', async () => {
   const by = steps('w1');
   const run = await driveUntil(by, 'publish');
-  // Publishers of a target queue on its row: the one who waits there is killed.
+  // Publishers of a target queue on its row. The one that waits there is killed.
   await engine.db.transaction(async (client) => {
     await client.query(`SELECT FROM published_sets WHERE target = $1 FOR UPDATE`, [FORGE]);
     const publishing = Promise.resolve(by.publish(run, false)).catch((error: unknown) => error);
@@ -164,7 +164,7 @@ test('a database connection that breaks while publishing costs the run, not the 
   await expectExactBook(engine);
 });
 
-test('pages that were staged long ago are read again when their set is over', async () => {
+test('staged pages are read again when their snapshot has expired', async () => {
   const by = steps('w1');
   const { run } = assertRead(await by.begin());
   await by.readChunk(run, { from: 2, to: 2 });
@@ -175,7 +175,7 @@ test('pages that were staged long ago are read again when their set is over', as
   expect(engine.sim.offences()).toEqual([]);
 });
 
-test('a run that cannot be finished is closed with its reason, and the next one goes on', async () => {
+test('a failing run is closed with its reason, and the next one publishes', async () => {
   engine.sim.faults.down('503');
   await expect(collectTarget(engine.context, KEY)).rejects.toThrow(/503/);
   expect(await lastRun(engine)).toMatchObject({
@@ -188,7 +188,7 @@ test('a run that cannot be finished is closed with its reason, and the next one 
   await expectExactBook(engine);
 });
 
-test('after a run that failed nothing is asked before the set that it saw expires', async () => {
+test('after a failed run nothing is requested before the snapshot that it read expires', async () => {
   engine.sim.faults.status(500, { route: 'page=3' });
   await expect(engine.collect('market-orders', FORGE)).rejects.toMatchObject({ status: 500 });
   engine.sim.faults.clear();

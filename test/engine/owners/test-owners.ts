@@ -7,42 +7,48 @@ import { type TestClock, testClock } from '../../support/clock.ts';
 import { type TestDatabase, testDatabase } from '../../support/database.ts';
 import { TEST_KEY } from '../../support/secrets.ts';
 
-/** The desk of the owners on a database of its own, without ESI. */
+/** The services for owners on a new database, without ESI. */
 export interface TestOwners {
   readonly context: EngineContext;
   readonly db: TestDatabase;
   readonly clock: TestClock;
-  /** The same with other keys: the first seals. */
+  /** A context with other keys. The first one encrypts. */
   withKeys(...keys: Buffer[]): EngineContext;
-  /** A character with a row, as SQL makes it. */
+  /** Inserts a character. */
   addCharacter(id: number, name?: string): Promise<void>;
-  /** A token inserted by SQL, as it is. */
+  /** Inserts a token with these columns and returns its id. */
   addToken(characterId: number, columns: Record<string, unknown>): Promise<number>;
   token(id: number): Promise<Record<string, unknown>>;
   close(): Promise<void>;
 }
 
-const absent = () => Promise.reject(new Error('there is no ESI in this test'));
+const rejectRequest = () => Promise.reject(new Error('there is no ESI in this test'));
 
 export async function testOwners(sso?: SsoClient): Promise<TestOwners> {
   const clock = testClock();
   const db = await testDatabase(new Date(clock.now()));
   const withKeys = (...keys: Buffer[]) =>
     ({
-      ...{ db, clock, log: silentLog, metrics: createMetrics() },
-      esi: { get: absent, post: absent },
+      db,
+      clock,
+      log: silentLog,
+      metrics: createMetrics(),
+      esi: { get: rejectRequest, post: rejectRequest },
       cipher: createCipher(keys),
       sso,
     }) as unknown as EngineContext;
   return {
-    ...{ db, clock, withKeys, context: withKeys(TEST_KEY) },
+    db,
+    clock,
+    withKeys,
+    context: withKeys(TEST_KEY),
     async addCharacter(id, name = `Pilot ${id}`) {
       await db.rows('INSERT INTO characters (character_id, name) VALUES ($1, $2)', [id, name]);
     },
     async addToken(characterId, columns) {
       const names = ['character_id', ...Object.keys(columns)];
-      const places = names.map((_, i) => `$${i + 1}`);
-      const text = `INSERT INTO esi_tokens (${names.join(', ')}) VALUES (${places.join(', ')}) RETURNING id`;
+      const parameters = names.map((_, i) => `$${i + 1}`);
+      const text = `INSERT INTO esi_tokens (${names.join(', ')}) VALUES (${parameters.join(', ')}) RETURNING id`;
       const [row] = await db.rows<{ id: number }>(text, [characterId, ...Object.values(columns)]);
       return row!.id;
     },

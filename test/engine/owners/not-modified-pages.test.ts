@@ -22,7 +22,7 @@ const kinds = async () =>
     await engine.db.rows<{ kind: string }>('SELECT change_type AS kind FROM asset_diffs ORDER BY change_type')
   ).map(({ kind }) => kind);
 
-describe('assets of which the last page alone changes', () => {
+describe('assets with changes on the last page only', () => {
   let changeable: AssetRow[];
   let others: AssetRow[];
   async function begin(assets: number): Promise<void> {
@@ -43,7 +43,7 @@ describe('assets of which the last page alone changes', () => {
     return engine.collect('assets', ME);
   }
 
-  test('keep an item whose row cannot be read, however often its page answers 304', async () => {
+  test('an item with an invalid row stays while its page answers 304', async () => {
     await begin(2_300);
     const victim = others[0]!.item_id;
     engine.sim.faults.mutateRows<object>(
@@ -56,7 +56,7 @@ describe('assets of which the last page alone changes', () => {
     expect(await kinds()).toEqual(Array.from({ length: 3 }, () => 'QUANTITY_CHANGED'));
   });
 
-  test('are not believed with an item twice, once on such a page', async () => {
+  test('a snapshot with an item twice is torn, also when one of the pages answers 304', async () => {
     await begin(2_300);
     await collectNext(0);
     engine.sim.faults.duplicateRow(ASSETS);
@@ -65,7 +65,7 @@ describe('assets of which the last page alone changes', () => {
     expect(await engine.db.rows('SELECT FROM assets')).toHaveLength(2_300);
   });
 
-  test('are believed with a few bad rows on a short last page', async () => {
+  test('a snapshot with a few invalid rows on a short last page is published', async () => {
     await begin(2_020);
     const bad = new Set(changeable.slice(0, 3).map((row) => row.item_id));
     engine.sim.faults.mutateRows<AssetRow>(
@@ -76,8 +76,8 @@ describe('assets of which the last page alone changes', () => {
   });
 });
 
-describe('a list that stayed torn', () => {
-  test('of open orders is read in full the next time, and nothing in it is taken for filled', async () => {
+describe('a snapshot that stayed torn', () => {
+  test('open orders that stayed torn are read in full the next time, and none is taken for filled', async () => {
     engine = await ownerEngine();
     await engine.collect('orders', ME);
     const open = engine.sim.owners.orders(ANNA);
@@ -97,7 +97,7 @@ describe('a list that stayed torn', () => {
     }
   });
 
-  test('of divisions loses none', async () => {
+  test('divisions that stayed torn lose none', async () => {
     const corporation = corporationTarget(CORPORATION);
     engine = await ownerEngine();
     await engine.collect('wallet', corporation);

@@ -21,10 +21,10 @@ interface Index {
   readonly cost_index: number;
 }
 
-const inOrder = (rows: readonly Index[]) =>
+const sorted = (rows: readonly Index[]) =>
   rows.toSorted((a, b) => a.solar_system_id - b.solar_system_id || (a.activity < b.activity ? -1 : 1));
-const shown = (): Index[] =>
-  inOrder(
+const served = (): Index[] =>
+  sorted(
     engine.sim.world.industry
       .list()
       .rows.flatMap(({ solar_system_id, cost_indices }) =>
@@ -32,33 +32,33 @@ const shown = (): Index[] =>
       ),
   );
 const stored = async (date: string) =>
-  inOrder(
+  sorted(
     await engine.db.rows<Index>(
       'SELECT solar_system_id, activity, cost_index FROM industry_indices WHERE date = $1',
       [date],
     ),
   );
 
-test('industry indices are stored per system, activity and day, exactly', async () => {
-  expect(await collect()).toMatchObject({ outcome: 'published', inserted: shown().length, changed: 0 });
-  expect(shown().length).toBeGreaterThan(50);
-  expect(await stored('2026-11-20')).toEqual(shown());
+test('industry indices are stored per system, activity and day, exact to the last digit', async () => {
+  expect(await collect()).toMatchObject({ outcome: 'published', inserted: served().length, changed: 0 });
+  expect(served().length).toBeGreaterThan(50);
+  expect(await stored('2026-11-20')).toEqual(served());
   expect(engine.sim.requests()).toHaveLength(1);
 });
 
-test('industry indices of the same day are corrected, those of the next day are added', async () => {
+test('a later snapshot of a day corrects its rows, a snapshot of the next day adds rows', async () => {
   await collect();
-  const first = shown();
+  const first = served();
   nextHour();
-  const second = shown();
+  const second = served();
   const changed = second.filter((row, i) => row.cost_index !== first[i]!.cost_index).length;
   expect(changed).toBeGreaterThan(10);
   expect(await collect()).toMatchObject({ outcome: 'published', inserted: 0, changed });
   expect(await stored('2026-11-20')).toEqual(second);
   engine.clock.advance(86_400_000);
-  expect(await collect()).toMatchObject({ outcome: 'published', inserted: shown().length, changed: 0 });
+  expect(await collect()).toMatchObject({ outcome: 'published', inserted: served().length, changed: 0 });
   expect(await stored('2026-11-20')).toEqual(second);
-  expect(await stored('2026-11-21')).toEqual(shown());
+  expect(await stored('2026-11-21')).toEqual(served());
 });
 
 test('industry indices are not requested before they expire', async () => {
@@ -68,7 +68,7 @@ test('industry indices are not requested before they expire', async () => {
   expect(engine.sim.requests()).toHaveLength(1);
 });
 
-test('an invalid industry index rejects one row, an invalid system only itself', async () => {
+test('an invalid index rejects one row, an invalid system rejects its rows', async () => {
   const [first, second, ...others] = engine.sim.world.industry.list().rows;
   const cost_indices = first!.cost_indices.map((index, i) =>
     i === 0 ? { ...index, cost_index: -1 } : index,
@@ -76,12 +76,12 @@ test('an invalid industry index rejects one row, an invalid system only itself',
   const { solar_system_id } = second!;
   const body = [{ ...first!, cost_indices }, { solar_system_id }, ...others];
   engine.sim.faults.rawBody(JSON.stringify(body), { route: '/industry/systems' });
-  const good = shown().length - 1 - second!.cost_indices.length;
-  expect(await collect()).toMatchObject({ outcome: 'published', inserted: good });
+  const valid = served().length - 1 - second!.cost_indices.length;
+  expect(await collect()).toMatchObject({ outcome: 'published', inserted: valid });
   expect(await engine.db.rows('SELECT FROM rejected_rows')).toHaveLength(2);
 });
 
-test('industry facilities are inserted and deleted with their snapshot', async () => {
+test('the facilities equal the latest list: new ones are added, closed ones removed', async () => {
   const facilities = () => engine.db.rows('SELECT * FROM industry_facilities ORDER BY facility_id');
   const { outcome, inserted } = await engine.collect('industry-facilities');
   expect(outcome).toBe('published');
@@ -90,9 +90,9 @@ test('industry facilities are inserted and deleted with their snapshot', async (
   const answer = await fetch(`${engine.sim.url}/industry/facilities`);
   const list = (await answer.json()) as { facility_id: number; tax?: number }[];
   engine.sim.resetCounters();
-  const known = (one: object) =>
-    Object.fromEntries(Object.entries(one).filter(([key]) => key !== 'snapshot_at'));
-  expect(rows.map(known)).toEqual(
+  const withoutSnapshotTime = (row: object) =>
+    Object.fromEntries(Object.entries(row).filter(([key]) => key !== 'snapshot_at'));
+  expect(rows.map(withoutSnapshotTime)).toEqual(
     list.map((row) => ({ tax: null, ...row })).toSorted((a, b) => a.facility_id - b.facility_id),
   );
   expect(list.some((row) => row.tax === undefined)).toBe(true);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import { expectExactBook, FORGE, FORGE_ID, lastRun } from '../support/orders.ts';
 
-/** Ids that rows name and no table knows. */
+/** Ids in rows that no table has. */
 let engine: TestEngine;
 beforeEach(async () => {
   engine = await testEngine({ churn: 0 });
@@ -17,7 +17,7 @@ const collect = () => engine.collect('market-orders', FORGE);
 const row = async (table: string, key: string, id: number) =>
   (await engine.db.rows(`SELECT * FROM ${table} WHERE ${key} = $1`, [id]))[0];
 
-test('unknown ids are requested from ESI before the snapshot is published', async () => {
+test('ids that the universe lacks are requested from ESI before the snapshot is published', async () => {
   const order = world().orders(FORGE_ID)[0]!;
   const type = world().types.get(order.type_id)!;
   const npc = world()
@@ -36,13 +36,13 @@ test('unknown ids are requested from ESI before the snapshot is published', asyn
     is_placeholder: false,
   });
   expect(await row('stations', 'station_id', station.station_id)).toMatchObject({ name: station.name });
-  const asked = engine.sim.requests().filter((r) => r.route.startsWith('/universe/'));
-  expect(asked.length).toBeGreaterThanOrEqual(2);
-  expect(await lastRun(engine)).toMatchObject({ requests: 3 + asked.length });
+  const requests = engine.sim.requests().filter((r) => r.route.startsWith('/universe/'));
+  expect(requests.length).toBeGreaterThanOrEqual(2);
+  expect(await lastRun(engine)).toMatchObject({ requests: 3 + requests.length });
   await expectExactBook(engine);
 });
 
-test('ids that ESI does not know become placeholders, and the snapshot is published', async () => {
+test('an id that ESI lacks too becomes a placeholder, and the snapshot is published', async () => {
   const order = world().orders(FORGE_ID)[0]!;
   world().forget('types', order.type_id);
   await engine.collect('universe');
@@ -52,7 +52,7 @@ test('ids that ESI does not know become placeholders, and the snapshot is publis
     is_placeholder: true,
   });
   await expectExactBook(engine);
-  // Once it is known, the next import puts the name in its place.
+  // The next import that has the type replaces the placeholder.
   world().reveal('types', order.type_id);
   world().setBuild(world().build + 1);
   engine.clock.advance(120_000);
@@ -78,12 +78,12 @@ test('player structures become placeholders without a request', async () => {
   });
 });
 
-test('market orders are published with few requests when the universe was never imported', async () => {
+test('without a universe the market is published with few requests', async () => {
   expect(await collect()).toMatchObject({ outcome: 'published', inserted: 2_500 });
   await expectExactBook(engine);
-  // At most fifty ids of rows; a type or station may bring its parents along.
-  const asked = engine.sim.requests().filter((r) => r.route.startsWith('/universe/'));
-  expect(asked.length).toBeLessThan(250);
+  // At most fifty ids of rows; a type or station may need its parents as well.
+  const requests = engine.sim.requests().filter((r) => r.route.startsWith('/universe/'));
+  expect(requests.length).toBeLessThan(250);
   const { n } = (
     await engine.db.rows<{ n: number }>('SELECT count(*) AS n FROM types WHERE is_placeholder')
   )[0]!;
@@ -93,14 +93,14 @@ test('market orders are published with few requests when the universe was never 
   expect(await engine.db.rows('SELECT FROM stations WHERE is_placeholder')).toEqual([]);
 });
 
-test('a closed order does not wait for unknown ids', async () => {
+test('an order can be removed although its type is unknown', async () => {
   await engine.collect('universe');
   await collect();
-  const gone = world().orders(FORGE_ID)[0]!;
-  world().removeOrder(FORGE_ID, gone.order_id);
-  await engine.db.pool.query('DELETE FROM types WHERE type_id = $1', [gone.type_id]);
+  const removed = world().orders(FORGE_ID)[0]!;
+  world().removeOrder(FORGE_ID, removed.order_id);
+  await engine.db.pool.query('DELETE FROM types WHERE type_id = $1', [removed.type_id]);
   for (const { order_id, type_id } of world().orders(FORGE_ID).slice())
-    if (type_id === gone.type_id) world().removeOrder(FORGE_ID, order_id);
+    if (type_id === removed.type_id) world().removeOrder(FORGE_ID, order_id);
   engine.nextSnapshot();
   expect(await collect()).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);

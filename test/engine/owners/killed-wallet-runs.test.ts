@@ -66,7 +66,7 @@ async function expectExactJournal(owner: number, division?: number) {
   expect(rows.map(({ id }) => id)).toEqual(ids);
 }
 
-test('a run that is killed again and again between its parts asks for each of them once', async () => {
+test('a run that is killed repeatedly between resources requests each of them once', async () => {
   await begin({
     characters: [{ id: ANNA, name: 'Anna Testa', roles: ['Director', 'Accountant'] }],
     corporations: [{ id: CORPORATION, journal: 2_510, transactions: 12 }],
@@ -94,7 +94,7 @@ test('a run that is killed again and again between its parts asks for each of th
   expect(engine.sim.offences()).toEqual([]);
 });
 
-test('a part of many pages that is killed between them is gone on with, and the parts before it are left alone', async () => {
+test('a resource of many pages that is killed between pages resumes, and earlier resources are not read again', async () => {
   await begin({ characters: [{ id: ANNA, journal: 6_000, transactions: 10 }] });
   const key = runKey('wallet', ME, 'w1');
   const by = stepsKilledWhen(engine, key, (detail) => detail?.page === 3);
@@ -111,7 +111,7 @@ test('a part of many pages that is killed between them is gone on with, and the 
 });
 
 test.each([1, 2, 3])(
-  'a list that is read backwards and killed before its page %i is gone on with, each row once',
+  'a list paged by id that is killed before page %i resumes, each row once',
   async (page) => {
     await begin({ characters: [{ id: ANNA, transactions: 6_000, journal: 10 }, { id: BRAM }] });
     const key = runKey('wallet', ME, 'w1');
@@ -136,7 +136,7 @@ test.each([1, 2, 3])(
   },
 );
 
-test('what a killed run had read of a list is not mistaken for what is stored', async () => {
+test('rows that a killed run staged are not taken for published rows', async () => {
   await begin({ characters: [{ id: ANNA, transactions: 6_000, journal: 10 }] });
   const killed = runKey('wallet', ME, 'killed');
   await driveUntil(createSteps(engine, killed), 'continue'); // the journal is published
@@ -155,7 +155,7 @@ test('what a killed run had read of a list is not mistaken for what is stored', 
   ).toEqual([]);
 });
 
-test('a wallet collected by two at once has each row, each balance and each gap once', async () => {
+test('a wallet collected by two processes at once has each row, balance and gap once', async () => {
   await begin({ characters: [{ id: ANNA, transactions: 5_200, journal: 5_300 }, { id: BRAM }] });
   const rateLimiter = testRateLimiter(engine.clock);
   const both = (turn: number) =>
@@ -185,7 +185,7 @@ test('a wallet collected by two at once has each row, each balance and each gap 
   expect(engine.sim.offences().filter(({ kind }) => kind !== 'too-early')).toEqual([]);
 });
 
-test('a run whose successor has begun publishes nothing any more', async () => {
+test('a run publishes nothing after its successor has begun', async () => {
   await begin({ characters: [{ id: ANNA, journal: 2_600, transactions: 10 }] });
   const slow = createSteps(engine, runKey('wallet', ME, 'before'));
   const successor = createSteps(engine, runKey('wallet', ME, 'after'));
@@ -200,7 +200,7 @@ test('a run whose successor has begun publishes nothing any more', async () => {
   await expectExactTransactions();
 });
 
-test('what was taken by a process that died over it is due after ten minutes, and is gone on with', async () => {
+test('an assignment taken by a killed process is due after ten minutes and resumes', async () => {
   await begin({ characters: [{ id: ANNA, journal: 10, transactions: 10 }] });
   await engine.db.pool.query(
     `INSERT INTO collector_assignments (collector_type, character_id, collection_interval_minutes) VALUES ('WALLET', $1, 60)`,

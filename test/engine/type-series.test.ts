@@ -3,7 +3,7 @@ import type { Order } from '../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import { FORGE, FORGE_ID } from '../support/orders.ts';
 
-/** What is derived from the book: figures per type, and the events of an order. */
+/** The series derived from the order book: figures per type, and the events of an order. */
 let engine: TestEngine;
 beforeEach(async () => {
   engine = await testEngine({ churn: 0, regions: { [FORGE_ID]: 400 } });
@@ -49,23 +49,23 @@ const series = (where: string, values: unknown[] = []) =>
     values,
   );
 
-test('market_type_series has one row per type after the first snapshot', async () => {
+test('the first snapshot gives one row of figures for each type', async () => {
   const types = [...new Set(orders().map((o) => o.type_id))].toSorted((a, b) => a - b);
   expect(await series('true')).toEqual(types.map((id) => figures(id, orders())));
 });
 
-test('market_type_series has further rows only for types whose figures changed', async () => {
+test('later snapshots give rows only for types whose figures changed', async () => {
   const ofType = (id: number) => orders().filter((o) => o.type_id === id);
   const byType = [...new Set(orders().map((o) => o.type_id))].map(ofType);
-  const crowd = byType.find((list) => list.filter((o) => !o.is_buy_order).length > 1)!;
-  const asks = crowd.filter((o) => !o.is_buy_order).toSorted((a, b) => a.price - b.price);
+  const several = byType.find((list) => list.filter((o) => !o.is_buy_order).length > 1)!;
+  const asks = several.filter((o) => !o.is_buy_order).toSorted((a, b) => a.price - b.price);
   const [best, worst] = [asks[0]!, asks.at(-1)!];
   const alone = byType.find((list) => list.length === 1)![0]!;
-  // The worst ask becomes worse still: the book changes, the figures do not.
+  // The highest ask becomes higher still: the book changes, the figures do not.
   world().changeOrder(FORGE_ID, worst.order_id, { price: worst.price + 1 });
   expect(await series('observed_at = $1', [await nextSnapshot()])).toEqual([]);
   world().changeOrder(FORGE_ID, best.order_id, { volume_remain: best.volume_remain + 5 });
-  world().removeOrder(FORGE_ID, alone.order_id); // its type vanishes
+  world().removeOrder(FORGE_ID, alone.order_id); // its type has no orders left
   const changed = [best.type_id, alone.type_id].toSorted((a, b) => a - b);
   const at = await nextSnapshot();
   expect(await series('observed_at = $1', [at])).toEqual(changed.map((id) => figures(id, orders())));
@@ -78,50 +78,50 @@ test('market_type_series has further rows only for types whose figures changed',
   ]);
 });
 
-test('the newest market_type_series row of each type equals the book after many snapshots', async () => {
+test('after many snapshots the newest figures of each type match the book', async () => {
   world().setChurn(0.05, FORGE_ID);
-  for (let set = 0; set < 6; set++) await nextSnapshot();
+  for (let n = 0; n < 6; n++) await nextSnapshot();
   const newest = await engine.db.rows<{ type_id: number }>(
     `SELECT DISTINCT ON (type_id) type_id, best_bid, best_ask, spread, bid_volume, ask_volume, bid_orders, ask_orders
        FROM market_type_series ORDER BY type_id, observed_at DESC`,
   );
   const shown = world().snapshot(FORGE_ID).rows;
   expect(newest).toEqual(newest.map(({ type_id }) => figures(type_id, shown)));
-  const wasted = await engine.db.rows(
+  const repeated = await engine.db.rows(
     `SELECT FROM (SELECT (best_bid, best_ask, bid_volume, ask_volume, bid_orders, ask_orders) IS NOT DISTINCT FROM
        lag((best_bid, best_ask, bid_volume, ask_volume, bid_orders, ask_orders)) OVER w AS same
        FROM market_type_series WINDOW w AS (PARTITION BY type_id ORDER BY observed_at)) s WHERE same`,
   );
-  expect(wasted).toEqual([]);
+  expect(repeated).toEqual([]);
 });
 
-test('market_order_events has the events of an order: opened, price, volume, closed, opened again', async () => {
+test('market_order_events lists the events of an order: opened, price, volume, closed, opened again', async () => {
   const start = world().snapshot(FORGE_ID).lastModified;
   const { order_id, price, volume_total, volume_remain } = world().changeOrder(
     FORGE_ID,
     orders()[9]!.order_id,
     {},
   );
-  const life: [string, Date][] = [['opened', start]];
+  const expected: [string, Date][] = [['opened', start]];
   world().changeOrder(FORGE_ID, order_id, { price: price + 1 });
-  life.push(['price', await nextSnapshot()]);
+  expected.push(['price', await nextSnapshot()]);
   world().changeOrder(FORGE_ID, order_id, { volume_remain: volume_remain + 1 });
-  life.push(['volume', await nextSnapshot()]);
+  expected.push(['volume', await nextSnapshot()]);
   world().changeOrder(FORGE_ID, order_id, { price: price + 2, volume_remain: volume_remain + 2 });
   const both = await nextSnapshot();
-  life.push(['price', both], ['volume', both]);
+  expected.push(['price', both], ['volume', both]);
   world().changeOrder(FORGE_ID, order_id, { volume_total: volume_total + 10 }); // no event of its own
   await nextSnapshot();
   const order = orders().find((o) => o.order_id === order_id)!;
   world().removeOrder(FORGE_ID, order_id);
-  life.push(['closed', await nextSnapshot()]);
+  expected.push(['closed', await nextSnapshot()]);
   world().addOrder(FORGE_ID, order);
-  life.push(['opened', await nextSnapshot()]);
+  expected.push(['opened', await nextSnapshot()]);
   const events = await engine.db.rows(
     'SELECT * FROM market_order_events WHERE order_id = $1 ORDER BY at, event',
     [order_id],
   );
-  expect(events.map((e) => [e['event'], e['at']])).toEqual(life);
+  expect(events.map((e) => [e['event'], e['at']])).toEqual(expected);
   expect(events[1]).toMatchObject({ old_price: price, price: price + 1 });
   expect(events[2]).toMatchObject({ old_volume_remain: volume_remain, volume_remain: volume_remain + 1 });
   expect(events[5]).toMatchObject({ old_price: price + 2, price: null });

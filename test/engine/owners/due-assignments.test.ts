@@ -56,7 +56,7 @@ const settled = (more: Partial<CollectionRecord>): CollectionRecord => ({
   ...more,
 });
 
-test('what is assigned by SQL is due at once, and is given once', async () => {
+test('an assignment inserted by SQL is due at once and taken once', async () => {
   await assign('WALLET', { character: 1 });
   await assign('ASSETS', { corporation: 98000001 });
   const [one, two] = await Promise.all([due(0), due(0)]);
@@ -64,14 +64,14 @@ test('what is assigned by SQL is due at once, and is given once', async () => {
   expect(await due(1)).toEqual([]);
 });
 
-test('what was taken and never ended is due again after ten minutes', async () => {
+test('an assignment that was taken and not completed is due again after ten minutes', async () => {
   await assign('WALLET', { character: 1 });
   await due(0);
   expect(await due(9)).toEqual([]);
   expect(await due(10)).toEqual(['wallet character/1']);
 });
 
-test('an assignment has a moment of its own, which neither a late run nor ESI moves', async () => {
+test('an assignment keeps its place in the interval after a late run or a delay by ESI', async () => {
   await assign('WALLET', { character: 1 }, 30);
   const next = async (now: Date, notBefore?: Date) => {
     await recordCollection(db.pool, settled({ notBefore }), now);
@@ -90,7 +90,7 @@ test('an assignment has a moment of its own, which neither a late run nor ESI mo
   expect(await next(turn(95))).toEqual(turn(120));
 });
 
-test('what was assigned together does not stay together', async () => {
+test('assignments created together are spread over the interval', async () => {
   await db.pool.query('TRUNCATE characters CASCADE');
   await owners(200);
   for (let n = 1; n <= 200; n++) await assign('WALLET', { character: n });
@@ -108,7 +108,7 @@ test('what was assigned together does not stay together', async () => {
   expect(new Set([...early, ...(await due(60, 500))]).size).toBe(200);
 });
 
-test('a collector of two words is the same one with either stroke between them', async () => {
+test('a collector name may have hyphens or underscores', async () => {
   await assign('TWO_WORDS', { character: 1 });
   await assign('two-words', { character: 2 });
   expect(await due(0)).toEqual(['two-words character/1', 'two-words character/2']);
@@ -120,7 +120,7 @@ test('a collector of two words is the same one with either stroke between them',
   ]);
 });
 
-test('switched off, deleted or without any login it is left alone', async () => {
+test('an assignment that is disabled, deleted or without a login is not due', async () => {
   await assign('WALLET', { character: 1 });
   await assign('WALLET', { character: 2 });
   await assign('WALLET', { character: 3 });
@@ -133,7 +133,7 @@ test('switched off, deleted or without any login it is left alone', async () => 
   expect(await due(1)).toEqual(['wallet character/1']);
 });
 
-test('a corporation is collected while any member is logged in', async () => {
+test('an assignment of a corporation is due while any member is logged in', async () => {
   await assign('ASSETS', { corporation: 98000001 });
   await db.pool.query('UPDATE esi_tokens SET is_active = false WHERE character_id < 3');
   expect(await due(0)).toEqual(['assets corporation/98000001']);
@@ -141,7 +141,7 @@ test('a corporation is collected while any member is logged in', async () => {
   expect(await due(20)).toEqual([]);
 });
 
-test('an assignment has exactly one owner, and each owner one of a kind', async () => {
+test('an assignment has exactly one owner, and an owner has a collector once', async () => {
   const insert = (values: string) =>
     db.pool.query(
       `INSERT INTO collector_assignments (collector_type, character_id, corporation_id) VALUES ${values}`,

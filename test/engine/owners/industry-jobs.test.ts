@@ -27,7 +27,7 @@ const rowOf = async (jobId: number) =>
     )
   )[0];
 
-test('jobs are stored with completed ones', async () => {
+test('industry jobs are stored including completed ones', async () => {
   expect(await collect()).toMatchObject({ outcome: 'published' });
   const served = engine.sim.owners.jobs(ANNA);
   const rows = await engine.db.rows('SELECT job_id, status, station_id FROM industry_jobs ORDER BY 1');
@@ -40,7 +40,7 @@ test('jobs are stored with completed ones', async () => {
   expect(engine.sim.offences()).toEqual([]);
 });
 
-test('a job is followed in place to its end, and stays after ESI forgets it', async () => {
+test('a job is updated until its end and stays after ESI drops it', async () => {
   const { job_id } = engine.sim.owners.startJob(ANNA);
   engine.sim.owners.takeSnapshots();
   await collect();
@@ -57,7 +57,7 @@ test('a job is followed in place to its end, and stays after ESI forgets it', as
   expect(await rowOf(job_id)).toEqual(delivered);
 });
 
-test("a corporation's jobs name the place otherwise, and are kept apart", async () => {
+test("a corporation's jobs are stored separately, with their location as station_id", async () => {
   expect(await collect(corporationTarget(CORPORATION))).toMatchObject({ outcome: 'published' });
   const rows = await engine.db.rows('SELECT station_id, character_id, corporation_id FROM industry_jobs');
   expect(rows).toHaveLength(engine.sim.owners.jobs(CORPORATION).length);

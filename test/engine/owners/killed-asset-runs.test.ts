@@ -84,7 +84,7 @@ async function expectExact() {
   expect(await count('collection_runs', 'finished_at IS NULL')).toBe(0);
 }
 
-test('assets that are killed in the middle of their pages go on without asking the staged ones again', async () => {
+test('a run of assets that is killed between pages resumes without requesting staged pages again', async () => {
   await beginWith(3_300);
   const key = runKey('assets', ME, 'w1');
   const by = stepsKilledWhen(engine, key, (detail) => detail?.page === 3);
@@ -103,7 +103,7 @@ test.each([
   ['first', 1],
   ['second', 2],
 ])(
-  'assets that are killed over their %s question of names and places show nothing of the new set before all is known',
+  'a run of assets that is killed at its %s request for enrichments publishes nothing before all are complete',
   async (_, nth) => {
     await beginWith(1_500);
     const key = runKey('assets', ME, 'w1');
@@ -125,7 +125,7 @@ test.each([
   },
 );
 
-test('assets say the same when any of their steps is repeated', async () => {
+test('every step of a run of assets can be repeated with the same result', async () => {
   await beginWith(2_300);
   const by = createSteps(engine, runKey('assets', ME, 'w1'));
   const same = async <T>(work: () => Promise<T>, second?: T): Promise<T> => {
@@ -160,7 +160,7 @@ test('assets say the same when any of their steps is repeated', async () => {
   expect(engine.sim.offences()).toEqual([]);
 });
 
-test('assets survive a process that dies at any statement of any step', async () => {
+test('a run of assets survives a process killed at any statement of any step', async () => {
   await beginWith(1_100);
   const key = runKey('assets', ME, 'w1');
   let deaths = 0;
@@ -189,7 +189,7 @@ test('assets survive a process that dies at any statement of any step', async ()
   await expectExact();
 });
 
-test('assets lose nothing by a database connection that breaks in the middle of their publication', async () => {
+test('a database connection that breaks while assets are published loses nothing', async () => {
   await beginWith(1_500);
   const key = runKey('assets', ME, 'w1');
   const run = await driveUntil(createSteps(engine, key), 'publish');
@@ -217,7 +217,7 @@ test('assets lose nothing by a database connection that breaks in the middle of 
   await expectExact();
 });
 
-test('assets collected by two at once are one set, told once', async () => {
+test('assets collected by two processes at once are published once, with each diff once', async () => {
   await beginWith(2_300);
   const rateLimiter = testRateLimiter(engine.clock);
   const ends = await Promise.all(

@@ -13,7 +13,7 @@ afterEach(() => engine.close());
 const refreshes = () => engine.sim.sso.requests().refresh_token;
 
 describe('a token that ESI has refused', () => {
-  test('is not given to the other requests of the step: they wait for the new one', async () => {
+  test('a refused token is not used for other requests of the step, which wait for the new one', async () => {
     const auth = esiAuth(engine.context, ANNA, {});
     const refused = await auth.token();
     const renewing = auth.renew();
@@ -23,7 +23,7 @@ describe('a token that ESI has refused', () => {
     expect(refreshes()).toBe(1);
   });
 
-  test('is not given to them either when the login is dead', async () => {
+  test('a refused token is not used again when the login is revoked', async () => {
     const auth = esiAuth(engine.context, ANNA, {});
     await auth.token();
     engine.sim.sso.revoke(ANNA);
@@ -34,7 +34,7 @@ describe('a token that ESI has refused', () => {
     expect(refreshes()).toBe(1);
   });
 
-  test('nor when the login server was away', async () => {
+  test('a refused token is not used again when the SSO was unavailable', async () => {
     const auth = esiAuth(engine.context, ANNA, {});
     const refused = await auth.token();
     engine.sim.faults.status(502, { route: '/sso/v2/oauth/token', times: 1 });

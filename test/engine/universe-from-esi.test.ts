@@ -5,7 +5,7 @@ import { STATIC_TABLE_NAMES, STATIC_TABLES } from '../../src/store/universe/stat
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import { lastRun } from '../support/orders.ts';
 
-/** The universe without the export: UNIVERSE_SOURCE=esi. */
+/** The universe without the static data export: UNIVERSE_SOURCE=esi. */
 let engine: TestEngine;
 afterEach(async () => {
   expect(engine.sim.offences()).toEqual([]);
@@ -23,15 +23,15 @@ async function tables(columns = (name: (typeof STATIC_TABLE_NAMES)[number]) => S
   return all;
 }
 
-test('an import from ESI fills the same tables as the SDE', async () => {
+test('the import from ESI fills the same tables as the static data export', async () => {
   await start();
   await collect();
   const columns = (name: (typeof STATIC_TABLE_NAMES)[number]) =>
-    STATIC_TABLES[name].columns.filter((c) => !['description', 'capacity'].includes(c)); // '' and 0 are left out there
+    STATIC_TABLES[name].columns.filter((c) => !['description', 'capacity'].includes(c)); // the export leaves out '' and 0
   const fromExport = await tables(columns);
   await engine.close();
   await start({ settings: { universeSource: 'esi' } });
-  // Schematics have no list: known ones are requested.
+  // Schematics have no list: the known ones are requested.
   await engine.db.pool.query(
     `INSERT INTO schematics (schematic_id, name) SELECT s, 'old' FROM generate_series(65, 69) s`,
   );
@@ -40,12 +40,12 @@ test('an import from ESI fills the same tables as the SDE', async () => {
   const requests = engine.sim.requests().length;
   expect(await lastRun(engine, 'universe')).toMatchObject({ outcome: 'published', requests });
   engine.sim.resetCounters();
-  expect(await collect()).toMatchObject({ outcome: 'unchanged' }); // before Expires nothing is requested
+  expect(await collect()).toMatchObject({ outcome: 'unchanged' }); // nothing is requested before Expires
   expect(engine.sim.requests()).toEqual([]);
   expect(await engine.db.rows(`SELECT FROM pg_class WHERE relname ~ '^r\\d+_'`)).toEqual([]);
 });
 
-test('an aborted import from ESI continues and requests nothing twice', async () => {
+test('an aborted import from ESI resumes and requests nothing twice', async () => {
   await start({ settings: { universeSource: 'esi' } });
   const key = { collector: 'universe', target: '', workflowId: 'universe', workflowRunId: 'w1' };
   const stop = new AbortController();
@@ -58,8 +58,8 @@ test('an aborted import from ESI continues and requests nothing twice', async ()
     'killed',
   );
   expect(await engine.db.rows('SELECT FROM types')).toEqual([]);
-  const asked = engine.sim.requests().filter((r) => /\/\d+$/.test(r.path)).length;
-  expect(asked).toBe(150);
+  const requested = engine.sim.requests().filter((r) => /\/\d+$/.test(r.path)).length;
+  expect(requested).toBe(150);
   engine.sim.resetCounters();
   expect(await engineSteps(engine.restart(), key).begin()).toMatchObject({
     summary: { outcome: 'published' },
@@ -81,7 +81,7 @@ test('an aborted import from ESI continues and requests nothing twice', async ()
   expect(paths.length).toBe(total - 150);
 });
 
-test('ids that ESI fails for become placeholders, also when only they are left', async () => {
+test('ids that ESI fails to answer become placeholders', async () => {
   await start({ settings: { universeSource: 'esi' } });
   const last = [...world().types.keys()].toSorted((a, b) => b - a)[0]!; // types come last
   for (const id of world().types.keys()) if (id !== last) world().forget('types', id);
@@ -94,7 +94,7 @@ test('ids that ESI fails for become placeholders, also when only they are left',
   ]);
 });
 
-test('an import from an unavailable ESI fails and leaves neither rows nor staging tables', async () => {
+test('an import from ESI that fails leaves no rows and no staging tables', async () => {
   await start({ settings: { universeSource: 'esi' } });
   const target = { collector: 'universe', target: '' };
   const heartbeat = (detail: unknown) => {
@@ -106,7 +106,7 @@ test('an import from an unavailable ESI fails and leaves neither rows nor stagin
   expect(await engine.db.rows('SELECT FROM categories')).toEqual([]);
   engine.sim.faults.clear();
   engine.clock.advance(86_400_000);
-  const context = engine.restart(); // with its breaker closed
+  const context = engine.restart(); // with a closed circuit breaker
   expect(await collectTarget(context, target)).toMatchObject({
     outcome: 'published',
   });
