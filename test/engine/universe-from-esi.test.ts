@@ -1,9 +1,10 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import { engineSteps } from '../../src/engine/run/engine-steps.ts';
-import { STATIC_TABLE_NAMES, STATIC_TABLES } from '../../src/store/universe/static-tables.ts';
+
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import { lastRun } from '../support/orders.ts';
+import { readStaticTables } from '../support/static-tables.ts';
 
 /** The universe without the static data export: UNIVERSE_SOURCE=esi. */
 let engine: TestEngine;
@@ -16,19 +17,11 @@ const start = async (...args: Parameters<typeof testEngine>) => (engine = await 
 const collect = () => engine.collect('universe');
 const world = () => engine.sim.world;
 
-async function tables(columns = (name: (typeof STATIC_TABLE_NAMES)[number]) => STATIC_TABLES[name].columns) {
-  const all: Record<string, unknown[]> = {};
-  for (const name of STATIC_TABLE_NAMES)
-    all[name] = await engine.db.rows(`SELECT ${columns(name).join(', ')} FROM ${name} ORDER BY 1`);
-  return all;
-}
-
 test('the import from ESI fills the same tables as the static data export', async () => {
   await start();
   await collect();
-  const columns = (name: (typeof STATIC_TABLE_NAMES)[number]) =>
-    STATIC_TABLES[name].columns.filter((c) => !['description', 'capacity'].includes(c)); // the export leaves out '' and 0
-  const fromExport = await tables(columns);
+  const tables = () => readStaticTables(engine, ['description', 'capacity']); // the export leaves out '' and 0
+  const fromExport = await tables();
   await engine.close();
   await start({ settings: { universeSource: 'esi' } });
   // Schematics have no list: the known ones are requested.
@@ -36,7 +29,7 @@ test('the import from ESI fills the same tables as the static data export', asyn
     `INSERT INTO schematics (schematic_id, name) SELECT s, 'old' FROM generate_series(65, 69) s`,
   );
   expect(await collect()).toMatchObject({ outcome: 'published' });
-  expect(await tables(columns)).toEqual(fromExport);
+  expect(await tables()).toEqual(fromExport);
   const requests = engine.sim.requests().length;
   expect(await lastRun(engine, 'universe')).toMatchObject({ outcome: 'published', requests });
   engine.sim.resetCounters();

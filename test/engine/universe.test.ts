@@ -6,6 +6,7 @@ import { STATIC_TABLE_NAMES, STATIC_TABLES } from '../../src/store/universe/stat
 import { makeZip } from '../../simulator/zip.ts';
 import { type TestEngine, testEngine } from '../support/engine.ts';
 import { rowVersions, lastRun } from '../support/orders.ts';
+import { readStaticTables } from '../support/static-tables.ts';
 
 let engine: TestEngine;
 afterEach(async () => {
@@ -17,12 +18,7 @@ const start = async (...args: Parameters<typeof testEngine>) => (engine = await 
 const collect = () => engine.collect('universe');
 const world = () => engine.sim.world;
 
-async function tables(columns = (name: (typeof STATIC_TABLE_NAMES)[number]) => STATIC_TABLES[name].columns) {
-  const all: Record<string, unknown[]> = {};
-  for (const name of STATIC_TABLE_NAMES)
-    all[name] = await engine.db.rows(`SELECT ${columns(name).join(', ')} FROM ${name} ORDER BY 1`);
-  return all;
-}
+const tables = () => readStaticTables(engine);
 
 const allRowVersions = async () => {
   const all: Record<string, string[]> = {};

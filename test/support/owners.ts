@@ -130,11 +130,19 @@ export async function ownerEngine(owners?: SimulatorOptions['owners']): Promise<
   return engine;
 }
 
-/** Moves the clock past the hour that ESI caches owners' data for; ESI then serves the data as `change` leaves it. */
-export async function advanceOneHour(engine: TestEngine, change?: () => unknown): Promise<void> {
-  engine.clock.advance(3_601_000);
+/** Advances the clock; ESI then serves owners' data as `change` leaves it. */
+export async function advance(engine: TestEngine, ms: number, change?: () => unknown): Promise<void> {
+  engine.clock.advance(ms);
   await change?.();
   engine.sim.owners.takeSnapshots();
+}
+
+/** Advances the clock past the hour that ESI caches owners' data for. */
+export const advanceOneHour = (engine: TestEngine, change?: () => unknown): Promise<void> =>
+  advance(engine, 3_601_000, change);
+
+export async function countRows(engine: TestEngine, table: string, where = 'true'): Promise<number> {
+  return (await engine.db.rows<{ n: number }>(`SELECT count(*) AS n FROM ${table} WHERE ${where}`))[0]!.n;
 }
 
 /** Empties the staging tables, as a crash of the database server does: they are unlogged. */

@@ -1,9 +1,15 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { AssetRow, SimulatorOptions } from '../../../simulator/index.ts';
-import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { ANNA, CORPORATION, logIn, characterTarget, corporationTarget } from '../../support/owners.ts';
+import type { TestEngine } from '../../support/engine.ts';
+import {
+  advanceOneHour,
+  ANNA,
+  CORPORATION,
+  ownerEngine,
+  characterTarget,
+  corporationTarget,
+} from '../../support/owners.ts';
 
-const HOUR = 3_601_000; // ESI caches assets for an hour
 const ME = characterTarget(ANNA);
 const FROM_ESI = `item_id, type_id, location_id, location_type, location_flag, quantity, is_singleton,
                   is_blueprint_copy, name, position_x, position_y, position_z`;
@@ -11,25 +17,23 @@ const FROM_ESI = `item_id, type_id, location_id, location_type, location_flag, q
 let engine: TestEngine;
 afterEach(() => engine.close());
 
-async function begin(options: SimulatorOptions = {}): Promise<void> {
-  engine = await testEngine(options);
-  await engine.collect('universe');
-  await logIn(engine, ANNA);
+async function begin(owners?: SimulatorOptions['owners']): Promise<void> {
+  engine = await ownerEngine(owners);
 }
 
-const withAssets = (assets: number): SimulatorOptions => ({
-  owners: { characters: [{ id: ANNA, name: 'Anna Testa', assets, roles: ['Director'] }] },
+const withAssets = (assets: number): SimulatorOptions['owners'] => ({
+  characters: [{ id: ANNA, name: 'Anna Testa', assets, roles: ['Director'] }],
 });
 
 const collect = (target = ME) => engine.collect('assets', target);
 
-/** The table as it is, and as it was at a moment. */
-const held = (owner = ANNA) =>
+/** The table as it is now, and as it was at a moment. */
+const readAssets = (owner = ANNA) =>
   engine.db.rows(
     `SELECT ${FROM_ESI} FROM assets WHERE ${owner === ANNA ? 'character_id' : 'corporation_id'} = $1 ORDER BY 1`,
     [owner],
   );
-const heldAt = (at: Date) =>
+const readAssetsAt = (at: Date) =>
   engine.db.rows(`SELECT ${FROM_ESI} FROM assets_at($1, NULL, $2) ORDER BY 1`, [ANNA, at]);
 const diffs = () =>
   engine.db.rows<{ change_type: string; item_id: number }>('SELECT * FROM asset_diffs ORDER BY id');
@@ -40,19 +44,14 @@ const plain = (row: AssetRow) => ({
   is_blueprint_copy: row.is_blueprint_copy ?? null,
 });
 
-/** Moves time on by an hour and shows what changed since. */
-async function nextSnapshot(change: () => unknown = () => undefined): Promise<void> {
-  engine.clock.advance(HOUR);
-  await change();
-  engine.sim.owners.takeSnapshots(ANNA);
-}
+const nextSnapshot = (change?: () => unknown) => advanceOneHour(engine, change);
 
 describe('snapshots of assets', () => {
   test('the first snapshot of assets is stored with names and without diffs', async () => {
     await begin(withAssets(2_300));
     expect(await collect()).toMatchObject({ outcome: 'published', inserted: 2_300 });
     const served = engine.sim.owners.assets(ANNA);
-    const rows = await held();
+    const rows = await readAssets();
     const expected = served.map(plain).toSorted((a, b) => a.item_id - b.item_id);
     expect(rows).toEqual(expected.map((row) => expect.objectContaining(row)));
     expect(rows.filter((row) => row['name'] !== null).length).toBeGreaterThan(0);
@@ -109,13 +108,13 @@ describe('snapshots of assets', () => {
       const [set] = await engine.db.rows<{ last_modified: Date }>(
         `SELECT last_modified FROM published_sets WHERE collector = 'assets'`,
       );
-      sets.push({ at: set!.last_modified, rows: await held() });
+      sets.push({ at: set!.last_modified, rows: await readAssets() });
     }
     for (const { at, rows } of sets) {
-      expect(await heldAt(at)).toEqual(rows);
-      expect(await heldAt(new Date(at.getTime() + 1_000))).toEqual(rows);
+      expect(await readAssetsAt(at)).toEqual(rows);
+      expect(await readAssetsAt(new Date(at.getTime() + 1_000))).toEqual(rows);
     }
-    expect(await heldAt(new Date(sets[0]!.at.getTime() - 1))).toEqual([]);
+    expect(await readAssetsAt(new Date(sets[0]!.at.getTime() - 1))).toEqual([]);
     expect((await diffs()).length).toBeGreaterThan(100);
   });
 
@@ -125,19 +124,19 @@ describe('snapshots of assets', () => {
     const all = engine.sim.owners.assets(ANNA);
     await nextSnapshot(() => engine.sim.owners.loseAssets(ANNA, 1));
     await collect();
-    expect(await held()).toEqual([]);
-    const gone = (
+    expect(await readAssets()).toEqual([]);
+    const emptyAt = (
       await engine.db.rows<{ at: Date }>('SELECT max(current_snapshot_at) AS at FROM asset_diffs')
     )[0]!.at;
     await nextSnapshot(() => engine.sim.owners.addAsset(ANNA, { quantity: 3 }));
     await collect();
     expect(await kinds()).toEqual(['ADDED', ...all.map(() => 'REMOVED')]);
-    expect(await heldAt(gone)).toEqual([]);
+    expect(await readAssetsAt(emptyAt)).toEqual([]);
   });
 
   test.each([
     ['Second Wind', 'Second Wind'],
-    ['Se\0cond \ud800Wind 🚀', 'Second Wind 🚀'], // of which a text cannot hold all
+    ['Se\0cond \ud800Wind 🚀', 'Second Wind 🚀'], // PostgreSQL cannot store all of it
   ])('a ship that gets the name %j gives a diff', async (name, new_name) => {
     await begin(withAssets(100));
     await collect();
@@ -158,17 +157,17 @@ describe('torn and suspect snapshots of assets', () => {
     engine.sim.faults.tear({ times: 1 });
     expect(await collect()).toMatchObject({ outcome: 'published' });
     const served = engine.sim.owners.assets(ANNA).map((row) => row.item_id);
-    expect((await held()).map((row) => row['item_id'])).toEqual(served.toSorted((a, b) => a - b));
+    expect((await readAssets()).map((row) => row['item_id'])).toEqual(served.toSorted((a, b) => a - b));
   });
 
   test('a snapshot of assets that is torn at every attempt changes nothing', async () => {
     await begin(withAssets(2_500));
     await collect();
-    const before = await held();
+    const before = await readAssets();
     await nextSnapshot(() => engine.sim.owners.churnAssets(ANNA, 0.02));
     engine.sim.faults.dropRow();
     expect(await collect()).toMatchObject({ outcome: 'torn' });
-    expect(await held()).toEqual(before);
+    expect(await readAssets()).toEqual(before);
     expect(await diffs()).toEqual([]);
   });
 
@@ -183,14 +182,14 @@ describe('torn and suspect snapshots of assets', () => {
         outcome: 'refused',
         detail: expect.stringContaining(`${assets * 0.9} of ${assets}`),
       });
-      expect(await held()).toHaveLength(assets);
+      expect(await readAssets()).toHaveLength(assets);
       await nextSnapshot();
       expect(await collect()).toMatchObject({ outcome: 'unchanged' });
       await nextSnapshot(() => engine.sim.owners.loseAssets(ANNA, 0.9));
       expect(await collect()).toMatchObject({ outcome: 'refused' });
       await nextSnapshot();
       expect(await collect()).toMatchObject({ outcome: 'published' });
-      expect((await held()).length).toBeLessThan(assets / 5);
+      expect((await readAssets()).length).toBeLessThan(assets / 5);
     },
   );
 });
@@ -234,7 +233,7 @@ describe('unusual assets', () => {
       'SELECT item_id FROM assets WHERE name IS NOT NULL',
     );
     expect(named.length).toBeGreaterThan(50);
-    // A ship is sold between the page and the question: its id is bad for the whole batch.
+    // A ship is sold after its page is read: its id is invalid for the whole batch.
     const { owners, faults } = engine.sim;
     const bad = named[0]!.item_id;
     await nextSnapshot(() => owners.churnAssets(ANNA, 0.01));
@@ -273,9 +272,9 @@ test('assets of a corporation are collected with the token of its director', asy
   await begin();
   expect(await collect(corporationTarget(CORPORATION))).toMatchObject({ outcome: 'published' });
   const served = engine.sim.owners.assets(CORPORATION);
-  expect((await held(CORPORATION)).map((row) => row['item_id'])).toEqual(
+  expect((await readAssets(CORPORATION)).map((row) => row['item_id'])).toEqual(
     served.map((row) => row.item_id).toSorted((a, b) => a - b),
   );
-  expect(await held(ANNA)).toEqual([]);
+  expect(await readAssets(ANNA)).toEqual([]);
   expect(engine.sim.offences()).toEqual([]);
 });

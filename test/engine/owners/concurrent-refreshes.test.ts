@@ -3,11 +3,11 @@ import { esiAuth } from '../../../src/engine/owners/access-token.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
 import { ANNA, logIn } from '../../support/owners.ts';
 
-/** Many logins whose hour has come at once. */
+/** Many logins that expire at the same time. */
 let engine: TestEngine;
 afterEach(() => engine.close());
 
-/** More than the test's database has connections: ten. */
+/** More logins than the pool of the test database has connections, which is ten. */
 const MANY = Array.from({ length: 14 }, (_, n) => ({ id: ANNA + n }));
 
 async function begin(): Promise<void> {

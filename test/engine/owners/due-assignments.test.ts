@@ -46,7 +46,7 @@ async function assign(type: string, owner: { character?: number; corporation?: n
 const due = async (minutes: number, limit = 100) =>
   (await takeDue(db.pool, at(minutes), limit)).map((d) => `${d.collector} ${d.kind}/${d.ownerId}`).toSorted();
 
-const settled = (more: Partial<CollectionRecord>): CollectionRecord => ({
+const record = (more: Partial<CollectionRecord>): CollectionRecord => ({
   collector: 'wallet',
   kind: 'character',
   ownerId: 1,
@@ -74,20 +74,20 @@ test('an assignment that was taken and not completed is due again after ten minu
 test('an assignment keeps its place in the interval after a late run or a delay by ESI', async () => {
   await assign('WALLET', { character: 1 }, 30);
   const next = async (now: Date, notBefore?: Date) => {
-    await recordCollection(db.pool, settled({ notBefore }), now);
+    await recordCollection(db.pool, record({ notBefore }), now);
     const [row] = await db.rows<{ at: Date }>('SELECT next_collection_at AS at FROM collector_assignments');
     return row!.at;
   };
   const first = await next(at(1), at(70));
-  const turn = (minutes: number) => new Date(first.getTime() + minutes * MINUTE);
+  const after = (minutes: number) => new Date(first.getTime() + minutes * MINUTE);
   expect(first.getTime()).toBeGreaterThan(at(70).getTime());
   expect(first.getTime()).toBeLessThanOrEqual(at(100).getTime());
-  expect(await next(turn(0))).toEqual(turn(30));
-  expect(await next(turn(34))).toEqual(turn(60));
-  expect(await next(turn(60), turn(95))).toEqual(turn(95));
-  expect(await takeDue(db.pool, turn(94), 1)).toEqual([]);
-  expect(await takeDue(db.pool, turn(95), 1)).toHaveLength(1);
-  expect(await next(turn(95))).toEqual(turn(120));
+  expect(await next(after(0))).toEqual(after(30));
+  expect(await next(after(34))).toEqual(after(60));
+  expect(await next(after(60), after(95))).toEqual(after(95));
+  expect(await takeDue(db.pool, after(94), 1)).toEqual([]);
+  expect(await takeDue(db.pool, after(95), 1)).toHaveLength(1);
+  expect(await next(after(95))).toEqual(after(120));
 });
 
 test('assignments created together are spread over the interval', async () => {
@@ -95,7 +95,7 @@ test('assignments created together are spread over the interval', async () => {
   await owners(200);
   for (let n = 1; n <= 200; n++) await assign('WALLET', { character: n });
   expect(await due(0, 500)).toHaveLength(200);
-  for (let n = 1; n <= 200; n++) await recordCollection(db.pool, settled({ ownerId: n }), at(0));
+  for (let n = 1; n <= 200; n++) await recordCollection(db.pool, record({ ownerId: n }), at(0));
   const minutes = await db.rows<{ n: number }>(
     `SELECT count(*) AS n FROM collector_assignments GROUP BY date_trunc('minute', next_collection_at)`,
   );
@@ -113,7 +113,7 @@ test('a collector name may have hyphens or underscores', async () => {
   await assign('two-words', { character: 2 });
   expect(await due(0)).toEqual(['two-words character/1', 'two-words character/2']);
   for (const ownerId of [1, 2])
-    await recordCollection(db.pool, settled({ collector: 'two-words', ownerId, note: 'seen' }), at(0));
+    await recordCollection(db.pool, record({ collector: 'two-words', ownerId, note: 'seen' }), at(0));
   expect(await readEnabledAssignments(db.pool, 'two-words')).toEqual([
     { collector: 'two-words', target: 'character/1', minutes: 60, note: 'seen' },
     { collector: 'two-words', target: 'character/2', minutes: 60, note: 'seen' },

@@ -16,7 +16,7 @@ import {
 } from '../../support/owners.ts';
 import { drive, driveUntil } from '../../support/runs.ts';
 
-/** Names and places, which are asked for after the pages of a set. */
+/** Names and positions, which are requested after the pages of a snapshot. */
 let engine: TestEngine;
 afterEach(() => engine.close());
 
@@ -32,7 +32,7 @@ const named = () =>
     'SELECT item_id AS id, name FROM assets WHERE name IS NOT NULL ORDER BY hashint8(item_id)',
   );
 
-/** One item of the next set has another quantity. */
+/** Collects assets and changes the quantity of one item for the next snapshot. */
 const collectedWith = async (assets: number) => {
   engine = await ownerEngine(withAssets(assets));
   await engine.collect('assets', ME);
@@ -40,8 +40,8 @@ const collectedWith = async (assets: number) => {
   await advanceOneHour(engine, () => engine.sim.owners.changeAsset(ANNA, item_id, { quantity: 77 }));
 };
 
-/** Ports whose questions for places wait for `before`. */
-function placesAfter(before: () => Promise<unknown>): EngineContext {
+/** A context whose requests for positions wait for `before`. */
+function delayPositions(before: () => Promise<unknown>): EngineContext {
   const context = engine.restart();
   const post = context.esi.post.bind(context.esi);
   context.esi.post = async (request) => {
@@ -55,12 +55,12 @@ test('a crash of the database server between two batches of enrichments loses no
   await collectedWith(900);
   const before = await named();
   let crashed = false;
-  const context = placesAfter(async () => {
+  const context = delayPositions(async () => {
     if (crashed) return;
     crashed = true;
-    // The names are in by then: they are lost, and the places that come next are not.
-    const kept = `SELECT FROM stage.enrichments WHERE kind = 'name'`;
-    while ((await engine.db.rows(kept)).length === 0) await new Promise((next) => setTimeout(next, 20));
+    // The names are staged by then: they are lost, and the positions that follow are not.
+    const names = `SELECT FROM stage.enrichments WHERE kind = 'name'`;
+    while ((await engine.db.rows(names)).length === 0) await new Promise((next) => setTimeout(next, 20));
     await truncateStagingTables(engine);
   });
   expect(await collectTarget(context, { collector: 'assets', target: ME })).toMatchObject({ changed: 1 });
@@ -79,7 +79,7 @@ test('enrichments of an earlier attempt do not complete a later attempt', async 
   let waits: () => void = () => {};
   const waiting = new Promise<void>((go) => (waits = go));
   const late = engineSteps(
-    placesAfter(() => {
+    delayPositions(() => {
       waits();
       return released;
     }),
@@ -121,7 +121,7 @@ test('hundreds of invalid ids cost few requests and no known name', async () => 
   });
   const refused = engine.sim.requests().filter(({ status }) => status === 404);
   expect(refused.length).toBeGreaterThan(50);
-  expect(refused.length).toBeLessThan(120); // a hundred, and what was under way then
+  expect(refused.length).toBeLessThan(120); // a hundred, and the requests that had been sent by then
   const known = new Map((await named()).map(({ id, name }) => [id, name]));
   for (const { id, name } of before) if (!bad.has(id) && known.has(id)) expect(known.get(id)).toBe(name);
   expect(known.size).toBeGreaterThan((before.length - bad.size) * 0.9);

@@ -1,22 +1,23 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { ANNA, CORPORATION, logIn, characterTarget, corporationTarget } from '../../support/owners.ts';
+import type { TestEngine } from '../../support/engine.ts';
+import {
+  advance,
+  ANNA,
+  CORPORATION,
+  characterTarget,
+  corporationTarget,
+  ownerEngine,
+} from '../../support/owners.ts';
 
 const FRESH = 301_000; // ESI caches jobs for five minutes
 
 let engine: TestEngine;
 beforeEach(async () => {
-  engine = await testEngine();
-  await engine.collect('universe');
-  await logIn(engine, ANNA);
+  engine = await ownerEngine();
 });
 afterEach(() => engine.close());
 
-async function later(ms: number, change: () => unknown = () => undefined): Promise<void> {
-  engine.clock.advance(ms);
-  await change();
-  engine.sim.owners.takeSnapshots();
-}
+const later = (ms: number, change: () => unknown) => advance(engine, ms, change);
 
 const collect = (target = characterTarget(ANNA)) => engine.collect('industry', target);
 const rowOf = async (jobId: number) =>

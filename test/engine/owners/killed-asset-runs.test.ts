@@ -2,47 +2,46 @@ import { afterEach, expect, test } from '@jest/globals';
 import { engineSteps } from '../../../src/engine/run/engine-steps.ts';
 import type { RunSteps } from '../../../src/engine/run/run-steps.ts';
 import { testRateLimiter } from '../../support/rate-limiter.ts';
-import { type TestEngine, testEngine } from '../../support/engine.ts';
+import type { TestEngine } from '../../support/engine.ts';
 import {
   ANNA,
   countRequestsByPath,
+  countRows,
   stepsKilledWhen,
   runKey,
-  logIn,
+  ownerEngine,
   characterTarget,
   createSteps,
   runUntilKilled,
 } from '../../support/owners.ts';
 import { drive, driveUntil, assertRead } from '../../support/runs.ts';
 
-/** Runs over assets that are killed, repeated, or not alone. */
+/** Runs of assets that are killed, repeated, or simultaneous. */
 let engine: TestEngine;
 afterEach(() => engine.close());
 
 const HOUR = 3_601_000; // ESI caches assets and transactions for an hour
 const ME = characterTarget(ANNA);
 
-const count = async (table: string, where = 'true') =>
-  (await engine.db.rows<{ n: number }>(`SELECT count(*) AS n FROM ${table} WHERE ${where}`))[0]!.n;
+const count = (table: string, where?: string) => countRows(engine, table, where);
 
 const COLUMNS = `item_id, type_id, location_id, location_type, location_flag, quantity, is_singleton,
                  is_blueprint_copy, name, position_x, position_y, position_z`;
-const held = () => engine.db.rows(`SELECT ${COLUMNS} FROM assets WHERE character_id = $1 ORDER BY 1`, [ANNA]);
-const heldAt = (at: Date) =>
+const readAssets = () =>
+  engine.db.rows(`SELECT ${COLUMNS} FROM assets WHERE character_id = $1 ORDER BY 1`, [ANNA]);
+const readAssetsAt = (at: Date) =>
   engine.db.rows(`SELECT ${COLUMNS} FROM assets_at($1, NULL, $2) ORDER BY 1`, [ANNA, at]);
 
-/** The set published before the one that the test is about. */
-let former: { rows: unknown[]; at: Date };
+/** The snapshot published before the one that the test is about. */
+let previous: { rows: unknown[]; at: Date };
 
 async function beginWith(assets: number): Promise<void> {
-  engine = await testEngine({ owners: { characters: [{ id: ANNA, name: 'Anna Testa', assets }] } });
-  await engine.collect('universe');
-  await logIn(engine, ANNA);
+  engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', assets }] });
   await engine.collect('assets', ME);
   const [set] = await engine.db.rows<{ at: Date }>(
     `SELECT last_modified AS at FROM published_sets WHERE collector = 'assets'`,
   );
-  former = { rows: await held(), at: set!.at };
+  previous = { rows: await readAssets(), at: set!.at };
   const [ship] = await engine.db.rows<{ id: number }>(
     'SELECT item_id AS id FROM assets WHERE name IS NOT NULL ORDER BY 1',
   );
@@ -53,34 +52,39 @@ async function beginWith(assets: number): Promise<void> {
   engine.sim.resetCounters();
 }
 
-/** What ESI would tell of everything, its details included. */
-function shown(): unknown[] {
-  const things = engine.sim.owners.data.assets(ANNA);
+/** All assets that ESI serves, with names and positions. */
+function served(): unknown[] {
+  const assets = engine.sim.owners.data.assets(ANNA);
   const rows = engine.sim.owners.assets(ANNA).map((row) => {
-    const name = things.namesOf([row.item_id])?.[0]?.name;
+    const name = assets.namesOf([row.item_id])?.[0]?.name;
     const inSpace = row.location_type === 'solar_system';
-    const place = inSpace ? things.locationsOf([row.item_id])?.[0]?.position : undefined;
+    const position = inSpace ? assets.locationsOf([row.item_id])?.[0]?.position : undefined;
     return {
-      ...{ ...row, is_blueprint_copy: row.is_blueprint_copy ?? null },
-      ...{ name: name === undefined || name === 'None' ? null : name },
-      ...{ position_x: place?.x ?? null, position_y: place?.y ?? null, position_z: place?.z ?? null },
+      ...row,
+      is_blueprint_copy: row.is_blueprint_copy ?? null,
+      name: name === undefined || name === 'None' ? null : name,
+      ...{
+        position_x: position?.x ?? null,
+        position_y: position?.y ?? null,
+        position_z: position?.z ?? null,
+      },
     };
   });
   return rows.toSorted((a, b) => a.item_id - b.item_id);
 }
 
 async function expectUntouched() {
-  expect(await held()).toEqual(former.rows);
+  expect(await readAssets()).toEqual(previous.rows);
   expect(await count('asset_diffs')).toBe(0);
 }
 
-/** The table is what ESI shows, what was before can be had, and nothing is told twice. */
+/** Expects that the table equals what ESI serves, the previous snapshot can be read, and no diff is there twice. */
 async function expectExact() {
-  expect(await held()).toEqual(shown());
-  expect(await heldAt(former.at)).toEqual(former.rows);
+  expect(await readAssets()).toEqual(served());
+  expect(await readAssetsAt(previous.at)).toEqual(previous.rows);
   expect(await count('asset_diffs')).toBeGreaterThan(0);
-  const twice = `SELECT FROM asset_diffs GROUP BY item_id, change_type, current_snapshot_at HAVING count(*) > 1`;
-  expect(await engine.db.rows(twice)).toEqual([]);
+  const duplicates = `SELECT FROM asset_diffs GROUP BY item_id, change_type, current_snapshot_at HAVING count(*) > 1`;
+  expect(await engine.db.rows(duplicates)).toEqual([]);
   expect(await count('collection_runs', 'finished_at IS NULL')).toBe(0);
 }
 
@@ -163,29 +167,29 @@ test('every step of a run of assets can be repeated with the same result', async
 test('a run of assets survives a process killed at any statement of any step', async () => {
   await beginWith(1_100);
   const key = runKey('assets', ME, 'w1');
-  let deaths = 0;
-  /** Again and again, in processes that live for one statement more each time. */
-  const survive = async <T>(work: (by: RunSteps) => Promise<T>): Promise<T> => {
-    for (let life = 0; ; life++) {
+  let kills = 0;
+  /** Runs a step in processes that are each killed one statement later, until it succeeds. */
+  const repeatUntilDone = async <T>(work: (by: RunSteps) => Promise<T>): Promise<T> => {
+    for (let statements = 0; ; statements++) {
       const done = await runUntilKilled(
         engine,
-        (_, n) => n > life,
+        (_, n) => n > statements,
         (context) => work(engineSteps(context, key)),
       );
       if (done !== 'killed') return done;
-      deaths++;
-      const rows = await held();
-      if (rows.length > 0 && (await count('asset_diffs')) === 0) expect(rows).toEqual(former.rows);
+      kills++;
+      const rows = await readAssets();
+      if (rows.length > 0 && (await count('asset_diffs')) === 0) expect(rows).toEqual(previous.rows);
     }
   };
   await drive({
-    begin: () => survive((by) => by.begin()),
-    readChunk: (run, chunk) => survive((by) => by.readChunk(run, chunk)),
-    enrich: (run) => survive((by) => by.enrich(run)),
-    publish: (run, isLastAttempt) => survive((by) => by.publish(run, isLastAttempt)),
+    begin: () => repeatUntilDone((by) => by.begin()),
+    readChunk: (run, chunk) => repeatUntilDone((by) => by.readChunk(run, chunk)),
+    enrich: (run) => repeatUntilDone((by) => by.enrich(run)),
+    publish: (run, isLastAttempt) => repeatUntilDone((by) => by.publish(run, isLastAttempt)),
     close: () => Promise.resolve(),
   });
-  expect(deaths).toBeGreaterThan(60);
+  expect(kills).toBeGreaterThan(60);
   await expectExact();
 });
 
@@ -194,10 +198,10 @@ test('a database connection that breaks while assets are published loses nothing
   const key = runKey('assets', ME, 'w1');
   const run = await driveUntil(createSteps(engine, key), 'publish');
   const after = new Map(engine.sim.owners.assets(ANNA).map((row) => [row.item_id, row.quantity]));
-  const changed = (former.rows as { item_id: number; quantity: number }[]).find(
+  const changed = (previous.rows as { item_id: number; quantity: number }[]).find(
     ({ item_id, quantity }) => after.has(item_id) && after.get(item_id) !== quantity,
   );
-  // The diffs are written before the rows: one of these is held until the publisher waits for it.
+  // The diffs are written before the rows: one row is locked until the publisher waits for it.
   await engine.db.transaction(async (client) => {
     await client.query('SELECT FROM assets WHERE item_id = $1 FOR UPDATE', [changed!.item_id]);
     const publishing = createSteps(engine, key)
@@ -227,6 +231,6 @@ test('assets collected by two processes at once are published once, with each di
   );
   expect(ends.map(({ outcome }) => outcome).toSorted()).toEqual(['published', 'unchanged']);
   await expectExact();
-  // Twins ask for the same; beyond that they break no rule.
+  // Both send the same requests; beyond that they break no rule.
   expect(engine.sim.offences().filter(({ kind }) => kind !== 'too-early')).toEqual([]);
 });

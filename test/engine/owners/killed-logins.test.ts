@@ -11,7 +11,7 @@ import { type TestEngine, testEngine } from '../../support/engine.ts';
 import { authorizeAtSso } from '../../support/login.ts';
 import { ANNA, logIn, characterTarget, runUntilKilled } from '../../support/owners.ts';
 
-/** Logins and the dispatcher, killed and not alone. */
+/** Logins and the dispatcher in processes that are killed or simultaneous. */
 let engine: TestEngine;
 beforeEach(async () => {
   engine = await testEngine();
@@ -19,8 +19,8 @@ beforeEach(async () => {
 afterEach(() => engine.close());
 
 const MINUTE = 60_000;
-const DAY = 24 * 60 * MINUTE; // all that ESI caches is over, and it is the same time of day
-const LATER = 20 * MINUTE; // an access token is over
+const DAY = 24 * 60 * MINUTE; // all cache times are over, and the time of day is the same
+const LATER = 20 * MINUTE; // an access token has expired
 const ME = characterTarget(ANNA);
 
 interface Stored {
@@ -34,22 +34,22 @@ const stored = async () => (await engine.db.rows<Stored>('SELECT * FROM esi_toke
 const scopesOf = async () =>
   (await engine.db.rows<{ scope: string }>('SELECT scope FROM esi_token_scopes')).map(({ scope }) => scope);
 
-/** The refresh token in the table, opened. */
-async function kept(): Promise<string> {
+/** The refresh token in the table, decrypted. */
+async function storedRefreshToken(): Promise<string> {
   const { refresh_token } = await stored();
   const { cipher } = engine.context;
   return cipher.isEncrypted(refresh_token)
     ? cipher.decrypt(refresh_token, tokenContext(ANNA, 'refresh_token'))
     : refresh_token;
 }
-const heartbeat = () => engine.sim.sso.grants(ANNA).flatMap(({ refreshTokens }) => refreshTokens);
+const validTokens = () => engine.sim.sso.grants(ANNA).flatMap(({ refreshTokens }) => refreshTokens);
 const refreshes = () => engine.sim.sso.requests().refresh_token;
 
-/** The login is good: ESI takes it, it says what it may, and its refresh token is one that EVE takes. */
-async function expectSound() {
+/** Expects that the login is enabled with its scopes, that ESI accepts it, and that its refresh token is valid. */
+async function expectUsableLogin() {
   expect(await stored()).toMatchObject({ is_active: true, inactive_reason: null });
   expect((await stored()).scopes.split(',').toSorted()).toEqual((await scopesOf()).toSorted());
-  expect(heartbeat()).toContain(await kept());
+  expect(validTokens()).toContain(await storedRefreshToken());
   const context = engine.restart();
   await collectTarget(context, { collector: 'industry', target: ME });
   expect(engine.sim.offences()).toEqual([]);
@@ -64,39 +64,39 @@ describe('a refresh that is interrupted', () => {
 
   test('a process killed after storing the new refresh token leaves a login that the next process uses', async () => {
     engine.sim.sso.setRotation('strict');
-    const first = await kept();
+    const first = await storedRefreshToken();
     const end = await runUntilKilled(
       engine,
       (text) => text.startsWith('UPDATE esi_tokens SET access_token'),
       (context) => collectTarget(context, { collector: 'industry', target: ME }),
     );
     expect([end, refreshes()]).toEqual(['killed', 1]);
-    const second = await kept();
-    expect([second === first, heartbeat()]).toEqual([false, [second]]);
+    const second = await storedRefreshToken();
+    expect([second === first, validTokens()]).toEqual([false, [second]]);
     expect(await engine.collect('industry', ME)).toMatchObject({ outcome: 'published' });
     expect(refreshes()).toBe(2);
-    await expectSound();
+    await expectUsableLogin();
   });
 
   test.each(['never', 'lenient', 'strict'] as const)(
     'a refresh survives a process killed at any statement with rotation %s',
     async (rotation) => {
       engine.sim.sso.setRotation(rotation);
-      // Where the old token is dead at once, the new one is lost with the statement that keeps it: see below.
-      const bears = (text: string) =>
+      // With strict rotation the new token is lost with the statement that stores it; see the next test.
+      const storesRefreshToken = (text: string) =>
         rotation === 'strict' && text.startsWith('UPDATE esi_tokens SET refresh_token');
-      let deaths = 0;
-      for (let end: unknown = 'killed'; end === 'killed'; deaths++) {
+      let kills = 0;
+      for (let end: unknown = 'killed'; end === 'killed'; kills++) {
         end = await runUntilKilled(
           engine,
-          (text, n) => n > deaths && !bears(text),
+          (text, n) => n > kills && !storesRefreshToken(text),
           (context) => esiAuth(context, ANNA, {}).token(),
         );
         await esiAuth(engine.restart(), ANNA, {}).token();
-        await expectSound();
+        await expectUsableLogin();
         engine.clock.advance(LATER);
       }
-      expect(deaths).toBeGreaterThan(8);
+      expect(kills).toBeGreaterThan(8);
     },
   );
 
@@ -116,30 +116,31 @@ describe('a refresh that is interrupted', () => {
     expect(await engine.collect('industry', ME)).toMatchObject({ outcome: 'published' });
   });
 
-  /** A process whose refresh stops before or after EVE is asked, until it may go on. */
-  function halting(where: 'before' | 'after') {
-    let [tell, goOn] = [() => {}, () => {}];
-    const reached = new Promise<void>((resolve) => (tell = resolve));
-    const gate = new Promise<void>((resolve) => (goOn = resolve));
+  /** A process whose refresh pauses before or after the request to EVE, until it is released. */
+  function pauseRefresh(where: 'before' | 'after') {
+    let reach = () => {};
+    let release = () => {};
+    const reached = new Promise<void>((resolve) => (reach = resolve));
+    const released = new Promise<void>((resolve) => (release = resolve));
     const context = engine.restart();
     const sso = context.sso!;
-    const halt = async () => {
-      tell();
-      await gate;
+    const pause = async () => {
+      reach();
+      await released;
     };
     const refresh: SsoClient['refresh'] = async (sent, signal) => {
-      if (where === 'before') await halt();
+      if (where === 'before') await pause();
       const answer = await sso.refresh(sent, signal);
-      if (where === 'after') await halt();
+      if (where === 'after') await pause();
       return answer;
     };
-    const halted: EngineContext = { ...context, sso: { ...sso, refresh } };
-    return { context: halted, reached, goOn };
+    const paused: EngineContext = { ...context, sso: { ...sso, refresh } };
+    return { context: paused, reached, release };
   }
 
-  /** Twins of whom the one that holds the lock loses its connection, and the other ends first. */
-  async function raceTwins(where: 'before' | 'after') {
-    const holder = halting(where);
+  /** Refreshes in two processes: the one that holds the lock loses its connection, and the other one ends first. */
+  async function raceTwoProcesses(where: 'before' | 'after') {
+    const holder = pauseRefresh(where);
     const given = (context: EngineContext) =>
       esiAuth(context, ANNA, {})
         .token()
@@ -152,12 +153,12 @@ describe('a refresh that is interrupted', () => {
     expect(await engine.db.rows('SELECT pg_terminate_backend($1) AS ended', [held!.pid])).toEqual([
       { ended: true },
     ]);
-    const twin = await second;
-    holder.goOn();
-    return { twin, holder: await first };
+    const other = await second;
+    holder.release();
+    return { other, holder: await first };
   }
 
-  /** Who holds locks of logins in this database, or waits for them. */
+  /** The processes that hold advisory locks in this database, or wait for them. */
   const locks = (granted: boolean) =>
     engine.db.rows<{ pid: number }>(
       `SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted = $1
@@ -174,11 +175,11 @@ describe('a refresh that is interrupted', () => {
     'a process that loses its connection %s the refresh leaves the login to another process (%s)',
     async (where, rotation) => {
       engine.sim.sso.setRotation(rotation);
-      const { twin, holder } = await raceTwins(where);
-      expect(twin).toMatch(/^eyJ/);
+      const { other, holder } = await raceTwoProcesses(where);
+      expect(other).toMatch(/^eyJ/);
       expect(holder).toBeInstanceOf(Error);
       for (let turn = 0; turn < 2; turn++) {
-        await expectSound();
+        await expectUsableLogin();
         engine.clock.advance(LATER);
         await esiAuth(engine.restart(), ANNA, {}).token();
       }
@@ -187,11 +188,11 @@ describe('a refresh that is interrupted', () => {
 
   test('a process that loses its connection during a strict rotation keeps the new token, so the login can be enabled', async () => {
     engine.sim.sso.setRotation('strict');
-    const { twin } = await raceTwins('after');
-    expect(twin).toMatchObject({ code: 'LOGIN_INACTIVE' });
-    expect(heartbeat()).toEqual([await kept()]);
+    const { other } = await raceTwoProcesses('after');
+    expect(other).toMatchObject({ code: 'LOGIN_INACTIVE' });
+    expect(validTokens()).toEqual([await storedRefreshToken()]);
     await enableToken(engine.context, (await stored()).id, true);
-    await expectSound();
+    await expectUsableLogin();
   });
 });
 
@@ -199,7 +200,8 @@ test('assignments taken by a killed dispatcher are due again after ten minutes',
   await logIn(engine, ANNA);
   for (const type of ['WALLET', 'MOON_DUST'])
     await engine.db.rows('INSERT INTO collector_assignments (collector_type, character_id) VALUES ($1, $2)', [
-      ...[type, ANNA],
+      type,
+      ANNA,
     ]);
   const end = await runUntilKilled(engine, (text) => text.includes('SET note'), takeDueRuns);
   expect(end).toBe('killed');
@@ -229,7 +231,8 @@ describe('a login that is interrupted', () => {
     expect([end, engine.sim.sso.requests().authorization_code]).toEqual(['killed', 1]);
     expect(await counts()).toEqual([0, 0, 0, 0]);
     await expect(finishLogin(engine.restart(), callback)).rejects.toMatchObject({
-      ...{ code: 'LOGIN_USED', verdict: 'fail' },
+      code: 'LOGIN_USED',
+      verdict: 'fail',
       message: expect.stringMatching(/its address works once\. Start a new login/) as unknown,
     });
     expect(engine.sim.sso.requests().authorization_code).toBe(1);
@@ -246,19 +249,19 @@ describe('a login that is interrupted', () => {
       (await listAssignments(engine.context)).map((a) => `${a.collector} ${a.target}`).toSorted();
     await login(engine.context);
     const [whole, all] = [await counts(), await targets()];
-    let deaths = 0;
-    for (let end: unknown = 'killed'; end === 'killed'; deaths++) {
+    let kills = 0;
+    for (let end: unknown = 'killed'; end === 'killed'; kills++) {
       await engine.db.pool.query('TRUNCATE characters, corporations, collector_assignments CASCADE');
-      end = await runUntilKilled(engine, (_, n) => n > deaths, login);
+      end = await runUntilKilled(engine, (_, n) => n > kills, login);
       const [characters, tokens, scopes] = await counts();
       expect([whole.slice(0, 3), [0, 0, 0]]).toContainEqual([characters, tokens, scopes]);
-      if (tokens === 1) expect(heartbeat()).toContain(await kept());
+      if (tokens === 1) expect(validTokens()).toContain(await storedRefreshToken());
       engine.clock.advance(DAY);
       await login(engine.restart());
       expect(await targets()).toEqual(all);
-      await expectSound();
+      await expectUsableLogin();
       engine.clock.advance(DAY);
     }
-    expect(deaths).toBeGreaterThan(20);
+    expect(kills).toBeGreaterThan(20);
   });
 });

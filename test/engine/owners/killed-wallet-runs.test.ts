@@ -3,22 +3,24 @@ import { engineSteps } from '../../../src/engine/run/engine-steps.ts';
 import { takeDueRuns } from '../../../src/engine/owners/due-runs.ts';
 import type { SimulatorOptions } from '../../../simulator/index.ts';
 import { testRateLimiter } from '../../support/rate-limiter.ts';
-import { type TestEngine, testEngine } from '../../support/engine.ts';
+import type { TestEngine } from '../../support/engine.ts';
 import {
   ANNA,
+  advanceOneHour,
   countRequestsByPath,
+  countRows,
   BRAM,
   CORPORATION,
   stepsKilledWhen,
   runKey,
-  logIn,
+  ownerEngine,
   characterTarget,
   corporationTarget,
   createSteps,
 } from '../../support/owners.ts';
 import { drive, driveUntil, assertRead } from '../../support/runs.ts';
 
-/** Runs of many parts that are killed, repeated, or not alone. */
+/** Runs of many resources that are killed, repeated, or simultaneous. */
 let engine: TestEngine;
 afterEach(() => engine.close());
 
@@ -27,23 +29,18 @@ const ME = characterTarget(ANNA);
 const CORP = corporationTarget(CORPORATION);
 
 async function begin(owners?: SimulatorOptions['owners']): Promise<void> {
-  engine = await testEngine(owners ? { owners } : {});
-  await engine.collect('universe');
-  await logIn(engine, ANNA);
+  engine = await ownerEngine(owners);
   engine.sim.resetCounters();
 }
 
 async function later(change: () => unknown): Promise<void> {
-  engine.clock.advance(HOUR);
-  await change();
-  engine.sim.owners.takeSnapshots();
+  await advanceOneHour(engine, change);
   engine.sim.resetCounters();
 }
 
-const count = async (table: string, where = 'true') =>
-  (await engine.db.rows<{ n: number }>(`SELECT count(*) AS n FROM ${table} WHERE ${where}`))[0]!.n;
+const count = (table: string, where?: string) => countRows(engine, table, where);
 
-/** Every row of the owner's transactions once, and nothing else. */
+/** Expects that every transaction of the owner is stored once, and nothing else. */
 async function expectExactTransactions() {
   const rows = await engine.db.rows<{ id: number }>(
     'SELECT transaction_id AS id FROM wallet_transactions WHERE character_id = $1 ORDER BY 1 DESC',
@@ -53,10 +50,10 @@ async function expectExactTransactions() {
   expect(rows.map(({ id }) => id)).toEqual(served);
 }
 
-/** The journal of a wallet as ESI shows it, each row once. What ESI shows no more stays. */
+/** Expects that every journal row that ESI serves is stored once. Rows that ESI no longer serves stay. */
 async function expectExactJournal(owner: number, division?: number) {
-  const shown = engine.sim.owners.data.wallet(owner, division ?? 1).journalAt(engine.clock.now());
-  const ids = Array.from({ length: shown.length }, (_, n) => shown.at(n)!.id).toSorted((a, b) => a - b);
+  const served = engine.sim.owners.data.wallet(owner, division ?? 1).journalAt(engine.clock.now());
+  const ids = Array.from({ length: served.length }, (_, n) => served.at(n)!.id).toSorted((a, b) => a - b);
   const rows = await engine.db.rows<{ id: number }>(
     `SELECT journal_id AS id FROM wallet_journal
       WHERE coalesce(corporation_id, character_id) = $1 AND division IS NOT DISTINCT FROM $2 AND journal_id >= $3
@@ -72,14 +69,14 @@ test('a run that is killed repeatedly between resources requests each of them on
     corporations: [{ id: CORPORATION, journal: 2_510, transactions: 12 }],
   });
   const key = runKey('wallet', CORP, 'w1');
-  /** A process that gets two answers, and dies over its third question. */
-  const live = async () => {
-    let signs = 0;
-    const by = stepsKilledWhen(engine, key, () => ++signs > 4);
+  /** Drives the run in a process that is killed at its third request. */
+  const runUntilKill = async () => {
+    let heartbeats = 0;
+    const by = stepsKilledWhen(engine, key, () => ++heartbeats > 4);
     return drive(by).catch((error: Error) => error.message);
   };
   let kills = 0;
-  for (let end: unknown = await live(); end === 'killed'; end = await live()) kills++;
+  for (let end: unknown = await runUntilKill(); end === 'killed'; end = await runUntilKill()) kills++;
   expect(kills).toBeGreaterThan(8);
   const wallets = countRequestsByPath(engine, '');
   expect(Object.keys(wallets).filter((path) => path.includes('wallets')).length).toBe(1 + 14 + 14);
@@ -121,10 +118,10 @@ test.each([1, 2, 3])(
     const by = stepsKilledWhen(engine, key, (detail) => detail?.page === page);
     await expect(by.begin()).rejects.toThrow('killed');
     expect(await count('wallet_transactions')).toBe(0);
-    trade(); // is shown in an hour
+    trade(); // ESI serves it in an hour
     expect(await drive(createSteps(engine, key))).toMatchObject({ outcome: 'published' });
     const addresses = countRequestsByPath(engine, '/wallet/transactions');
-    expect(Object.keys(addresses)).toHaveLength(4); // the last one has nothing older
+    expect(Object.keys(addresses)).toHaveLength(4); // the last request returns nothing older
     expect(Object.values(addresses).filter((n) => n > 1)).toEqual([]);
     const unseen = page === 1 ? 0 : 1;
     expect(await count('wallet_transactions')).toBe(engine.sim.owners.transactions(ANNA).length - unseen);
@@ -179,9 +176,9 @@ test('a wallet collected by two processes at once has each row, balance and gap 
   }
   expect(await count('collection_runs', 'finished_at IS NULL')).toBe(0);
   const [now] = await engine.db.rows<{ balance: string }>('SELECT balance FROM wallet_balances_now');
-  const [, newest] = engine.sim.owners.journal(ANNA); // the first is of the hour that was not collected
+  const [, newest] = engine.sim.owners.journal(ANNA); // the first one is of the hour that was not collected
   expect(Number(now!.balance)).toBe(newest!.balance);
-  // Twins ask for the same; beyond that they break no rule.
+  // Both send the same requests; beyond that they break no rule.
   expect(engine.sim.offences().filter(({ kind }) => kind !== 'too-early')).toEqual([]);
 });
 
@@ -209,11 +206,11 @@ test('an assignment taken by a killed process is due after ten minutes and resum
   const due = [{ collector: 'wallet', target: ME }];
   const taken = engine.clock.now();
   expect(await takeDueRuns(engine.context)).toEqual(due);
-  let signs = 0;
-  await expect(drive(stepsKilledWhen(engine, runKey('wallet', ME, 'w1'), () => ++signs > 1))).rejects.toThrow(
-    'killed',
-  );
-  engine.clock.advance(taken + 599_000 - engine.clock.now()); // requests that wait move the clock as well
+  let heartbeats = 0;
+  await expect(
+    drive(stepsKilledWhen(engine, runKey('wallet', ME, 'w1'), () => ++heartbeats > 1)),
+  ).rejects.toThrow('killed');
+  engine.clock.advance(taken + 599_000 - engine.clock.now()); // waiting requests have moved the clock as well
   expect(await takeDueRuns(engine.restart())).toEqual([]);
   engine.clock.advance(1_000);
   expect(await takeDueRuns(engine.restart())).toEqual(due);

@@ -7,7 +7,7 @@ import { chooseCollectors, neededScopes } from '../../../src/engine/owners/login
 import { listTokens } from '../../../src/engine/owners/token-service.ts';
 import type { Forgery, LoginChoice } from '../../../simulator/index.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { logInThroughSso, authorizeAtSso as visitOf } from '../../support/login.ts';
+import { logInThroughSso, authorizeAtSso } from '../../support/login.ts';
 
 const [ANNA, BRAM, NOVICE] = [90000001, 90000002, 90000003];
 const CORPORATION = 98000001;
@@ -29,12 +29,12 @@ beforeEach(async () => {
 });
 afterEach(() => engine.close());
 
-const authorizeAtSso = (url: string, id: number, choice?: LoginChoice) => visitOf(engine, url, id, choice);
+const authorize = (url: string, id: number, choice?: LoginChoice) => authorizeAtSso(engine, url, id, choice);
 const logIn = (id: number, choice?: LoginChoice, collectors?: string[]) =>
   logInThroughSso(engine, id, choice, collectors);
 const targets = async () => (await listAssignments(engine.context)).map((a) => `${a.collector} ${a.target}`);
 
-/** Nothing came of it: no character, no token, no assignment. */
+/** Expects that no character, token or assignment is stored. */
 async function expectNothing() {
   for (const table of ['characters', 'esi_tokens', 'esi_token_scopes', 'collector_assignments'])
     expect(await engine.db.rows(`SELECT * FROM ${table}`)).toEqual([]);
@@ -43,11 +43,11 @@ async function expectNothing() {
 test('a login stores encrypted tokens and creates the assignments that it allows', async () => {
   const { url, state, expiresAt } = await startLogin(engine.context);
   expect(expiresAt.getTime() - engine.clock.now()).toBe(600_000);
-  const asked = new URL(url).searchParams.get('scope')?.split(' ');
-  expect(asked).toEqual(neededScopes(chooseCollectors()));
+  const requested = new URL(url).searchParams.get('scope')?.split(' ');
+  expect(requested).toEqual(neededScopes(chooseCollectors()));
   expect(await loginResult(engine.context, state)).toMatchObject({ state: 'waiting' });
 
-  const report = await finishLogin(engine.context, await authorizeAtSso(url, ANNA));
+  const report = await finishLogin(engine.context, await authorize(url, ANNA));
   expect(report).toMatchObject({ characterId: ANNA, name: 'Anna Testa', missing: [], renewed: false });
   expect(report.enabled).toEqual([
     ...['wallet', 'assets', 'orders', 'industry'].map((name) => `${name} character/${ANNA}`),
@@ -55,7 +55,9 @@ test('a login stores encrypted tokens and creates the assignments that it allows
   ]);
   expect(report.message).toMatch(/^Anna Testa is logged in\. Collected from now on: wallet character/);
   expect(await loginResult(engine.context, state)).toEqual({
-    ...{ state: 'done', message: report.message, characterId: ANNA },
+    state: 'done',
+    message: report.message,
+    characterId: ANNA,
   });
   expect((await targets()).toSorted()).toEqual([...report.enabled].toSorted());
 
@@ -65,8 +67,12 @@ test('a login stores encrypted tokens and creates the assignments that it allows
   expect(engine.sim.sso.grants(ANNA)[0]?.refreshTokens).toContain(opened);
   expect(cipher.decrypt(token!['access_token']!, tokenContext(ANNA, 'access_token'))).toMatch(/^eyJ/);
   expect(token).toMatchObject({
-    ...{ character_id: ANNA, character_name: 'Anna Testa', is_active: true, inactive_reason: null },
-    ...{ owner_hash: engine.sim.sso.ownerHash(ANNA), scopes: report.granted.join(',') },
+    character_id: ANNA,
+    character_name: 'Anna Testa',
+    is_active: true,
+    inactive_reason: null,
+    owner_hash: engine.sim.sso.ownerHash(ANNA),
+    scopes: report.granted.join(','),
   });
   const scopes = await engine.db.rows<{ scope: string }>('SELECT scope FROM esi_token_scopes');
   expect(scopes.map(({ scope }) => scope).toSorted()).toEqual([...report.granted].toSorted());
@@ -80,7 +86,7 @@ test('neither state nor verifier nor token can be read from the database', async
   const { url, state } = await startLogin(engine.context);
   const pending = JSON.stringify(await engine.db.rows('SELECT * FROM esi_logins'));
   expect(pending).toContain(createHash('sha256').update(state).digest('hex'));
-  const callback = await authorizeAtSso(url, ANNA);
+  const callback = await authorize(url, ANNA);
   await finishLogin(engine.context, callback);
   const rows = await Promise.all(
     ['esi_logins', 'esi_tokens'].map((table) => engine.db.rows(`SELECT * FROM ${table}`)),
@@ -140,7 +146,7 @@ test.each([
 
 test('a cancelled login stores nothing and is reported', async () => {
   const { url, state } = await startLogin(engine.context);
-  const callback = await authorizeAtSso(url, ANNA, { deny: true });
+  const callback = await authorize(url, ANNA, { deny: true });
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'LOGIN_DENIED' });
   await expectNothing();
   expect(await loginResult(engine.context, state)).toMatchObject({
@@ -161,7 +167,7 @@ test('a login that fails at EVE is over and is reported', async () => {
 
 test('a state can be used once, also by simultaneous callbacks', async () => {
   const { url } = await startLogin(engine.context);
-  const callback = await authorizeAtSso(url, ANNA);
+  const callback = await authorize(url, ANNA);
   const ends = await Promise.allSettled([1, 2, 3].map(() => finishLogin(engine.context, callback)));
   expect(ends.map((end) => end.status).toSorted()).toEqual(['fulfilled', 'rejected', 'rejected']);
   for (const end of ends)
@@ -172,7 +178,7 @@ test('a state can be used once, also by simultaneous callbacks', async () => {
 
 test('a code is refused under another state', async () => {
   const { url } = await startLogin(engine.context);
-  const { code } = await authorizeAtSso(url, ANNA);
+  const { code } = await authorize(url, ANNA);
   const thief = await startLogin(engine.context);
   await expect(finishLogin(engine.context, { state: thief.state, code })).rejects.toMatchObject({
     code: 'LOGIN_DEAD',
@@ -183,7 +189,7 @@ test('a code is refused under another state', async () => {
 test('a login expires after ten minutes', async () => {
   const { url, state } = await startLogin(engine.context);
   engine.clock.advance(600_001);
-  const callback = await authorizeAtSso(url, ANNA);
+  const callback = await authorize(url, ANNA);
   expect(await loginResult(engine.context, state)).toMatchObject({ state: 'expired' });
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'LOGIN_EXPIRED' });
   await expectNothing();
@@ -209,7 +215,7 @@ test.each<[string, Forgery, RegExp]>([
   ['a user that is no character', { payload: { sub: 'CORPORATION:EVE:98000001' } }, /"sub"/],
 ])('a token with %s is refused', async (_, forgery, message) => {
   const { url, state } = await startLogin(engine.context);
-  const callback = await authorizeAtSso(url, ANNA);
+  const callback = await authorize(url, ANNA);
   engine.sim.sso.nextAccessToken(await engine.sim.sso.forge(ANNA, forgery));
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'BAD_TOKEN', message });
   await expectNothing();
@@ -218,7 +224,7 @@ test.each<[string, Forgery, RegExp]>([
 
 test('a callback can be repeated when the SSO was unavailable', async () => {
   const { url, state } = await startLogin(engine.context);
-  const callback = await authorizeAtSso(url, ANNA);
+  const callback = await authorize(url, ANNA);
   engine.sim.faults.down('reset', { route: '/sso' });
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({
     verdict: expect.stringMatching(/retry|wait/) as unknown,
@@ -233,7 +239,7 @@ test('a database error after the tokens are stored is reported with the way to c
   const { url, state } = await startLogin(engine.context);
   await engine.db.rows('ALTER TABLE collector_assignments ADD CHECK (false)');
   const message = expect.stringMatching(/Check "eve-collector tokens list", and start again/);
-  await expect(finishLogin(engine.context, await authorizeAtSso(url, ANNA))).rejects.toMatchObject({
+  await expect(finishLogin(engine.context, await authorize(url, ANNA))).rejects.toMatchObject({
     message,
   });
   expect(await listTokens(engine.context)).toMatchObject([{ characterId: ANNA, isActive: true }]);
@@ -242,7 +248,7 @@ test('a database error after the tokens are stored is reported with the way to c
 
 test('a login succeeds while ESI is unavailable, without the corporation', async () => {
   const { url } = await startLogin(engine.context);
-  const callback = await authorizeAtSso(url, ANNA);
+  const callback = await authorize(url, ANNA);
   engine.sim.faults.down('503');
   const report = await finishLogin(engine.context, callback);
   expect(report.enabled).toEqual(

@@ -10,7 +10,7 @@ import {
   ownerEngine,
 } from '../../support/owners.ts';
 
-/** Pages that answer 304 after a set that was not all well. */
+/** Pages that answer 304 after a snapshot with invalid rows or duplicates. */
 let engine: TestEngine;
 afterEach(() => engine.close());
 
@@ -34,7 +34,7 @@ describe('assets with changes on the last page only', () => {
     others = all.slice(0, 1_000).filter(single);
     changeable = all.slice(2_000).filter(single);
   }
-  /** The nth set after the first: one item more changes its quantity. */
+  /** Collects the nth snapshot after the first one, in which one more item has changed its quantity. */
   async function collectNext(nth: number) {
     const { item_id, quantity } = changeable[nth]!;
     await advanceOneHour(engine, () =>

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import type { TestEngine } from '../../support/engine.ts';
 import { ANNA, advanceOneHour, characterTarget, ownerEngine } from '../../support/owners.ts';
 
-/** Orders whose end ESI tells of in a way that cannot be read, or tells no more. */
+/** Orders whose end ESI states in an invalid row, or no longer states. */
 let engine: TestEngine;
 afterEach(() => engine.close());
 
@@ -16,8 +16,8 @@ async function begin(): Promise<number> {
 }
 const order = async (id: number) =>
   (
-    await engine.db.rows<{ state: string; gone: boolean }>(
-      'SELECT state, left_at IS NOT NULL AS gone FROM character_orders WHERE order_id = $1',
+    await engine.db.rows<{ state: string; left: boolean }>(
+      'SELECT state, left_at IS NOT NULL AS left FROM character_orders WHERE order_id = $1',
       [id],
     )
   )[0];
@@ -31,7 +31,7 @@ test('an order whose history row is invalid is not taken for filled, also while 
   await advanceOneHour(engine, () => engine.sim.owners.cancelOrder(ANNA, victim));
   for (let hour = 0; hour < 3; hour++) {
     await engine.collect('orders', ME);
-    expect(await order(victim)).toEqual({ state: 'active', gone: true });
+    expect(await order(victim)).toEqual({ state: 'active', left: true });
     await advanceOneHour(engine);
   }
   engine.sim.faults.clear();
@@ -39,7 +39,7 @@ test('an order whose history row is invalid is not taken for filled, also while 
     engine.sim.owners.cancelOrder(ANNA, engine.sim.owners.orders(ANNA)[0]!.order_id),
   );
   await engine.collect('orders', ME);
-  expect(await order(victim)).toEqual({ state: 'cancelled', gone: true });
+  expect(await order(victim)).toEqual({ state: 'cancelled', left: true });
 });
 
 test.each([
@@ -52,7 +52,7 @@ test.each([
   for (let hour = 0; hour < 2; hour++) {
     await advanceOneHour(engine);
     await engine.collect('orders', ME);
-    expect(await order(victim)).toEqual({ state, gone: true });
+    expect(await order(victim)).toEqual({ state, left: true });
   }
 });
 
@@ -71,11 +71,11 @@ test('an order that the open list lacks once is not taken for filled', async () 
     route: OPEN_ROUTE,
   });
   await engine.collect('orders', ME);
-  expect(await order(victim)).toEqual({ state: 'active', gone: true });
+  expect(await order(victim)).toEqual({ state: 'active', left: true });
   engine.sim.faults.clear();
   await advanceOneHour(engine);
   await engine.collect('orders', ME);
-  expect(await order(victim)).toEqual({ state: 'active', gone: false });
+  expect(await order(victim)).toEqual({ state: 'active', left: false });
 });
 
 test('an open list that is empty once does not mark orders as filled', async () => {
@@ -95,11 +95,11 @@ test('an order is not taken for filled while the history is empty', async () => 
   await advanceOneHour(engine, () => engine.sim.owners.cancelOrder(ANNA, victim));
   engine.sim.faults.emptySet({ route: '/orders/history' });
   await engine.collect('orders', ME);
-  expect(await order(victim)).toEqual({ state: 'active', gone: true });
+  expect(await order(victim)).toEqual({ state: 'active', left: true });
   engine.sim.faults.clear();
   await advanceOneHour(engine);
   await engine.collect('orders', ME);
-  expect(await order(victim)).toEqual({ state: 'cancelled', gone: true });
+  expect(await order(victim)).toEqual({ state: 'cancelled', left: true });
 });
 
 test('an order that has ended is not reopened by an outdated open list', async () => {
@@ -115,7 +115,7 @@ test('an order that has ended is not reopened by an outdated open list', async (
   );
   for (let hour = 0; hour < 3; hour++) {
     await engine.collect('orders', ME);
-    expect(await order(victim)).toEqual({ state: 'cancelled', gone: true });
+    expect(await order(victim)).toEqual({ state: 'cancelled', left: true });
     await advanceOneHour(engine);
   }
 });

@@ -11,7 +11,7 @@ import {
   ownerEngine,
 } from '../../support/owners.ts';
 
-/** Values that are numbers and dates, and yet none that Postgres takes, or that mean what they seem to. */
+/** Numbers and dates that PostgreSQL does not accept, or that are rounded. */
 let engine: TestEngine;
 afterEach(() => engine.close());
 

@@ -4,7 +4,15 @@ import { takeDueRuns } from '../../../src/engine/owners/due-runs.ts';
 import { encryptTokens } from '../../../src/engine/owners/token-service.ts';
 import { DIRECTOR_ROLES } from '../../../simulator/owners/owner-options.ts';
 import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { ANNA, BRAM, CORPORATION, logIn, characterTarget, corporationTarget } from '../../support/owners.ts';
+import {
+  advanceOneHour,
+  ANNA,
+  BRAM,
+  CORPORATION,
+  logIn,
+  characterTarget,
+  corporationTarget,
+} from '../../support/owners.ts';
 
 const HOUR = 3_601_000;
 const CARA = 90_000_003;
@@ -29,17 +37,14 @@ afterEach(() => engine.close());
 const collect = (collector = 'assets', target = corporationTarget(CORPORATION)) =>
   engine.collect(collector, target);
 
-/** Who asked a route, by the bucket's user, in the order of the requests. */
+/** The statuses of the requests for a route, in order. */
 const statuses = (route: string) =>
   engine.sim
     .requests()
     .filter((request) => request.route === route)
     .map((request) => request.status);
 
-const later = () => {
-  engine.clock.advance(HOUR);
-  engine.sim.owners.takeSnapshots();
-};
+const later = () => advanceOneHour(engine);
 
 const noteOf = async (collector = 'ASSETS') =>
   (
@@ -85,10 +90,10 @@ describe('access to a corporation', () => {
     await logIn(engine, ANNA);
     await logIn(engine, CARA);
     expect(await collect()).toMatchObject({ outcome: 'published' });
-    engine.sim.owners.setRoles(ANNA, []); // ESI tells of it within the hour, we learn it by a refusal
+    engine.sim.owners.setRoles(ANNA, []); // ESI shows it within the hour; a refusal shows it at once
     await collect('industry');
     expect(statuses('/corporations/{corporation_id}/industry/jobs')).toEqual([403, 200]);
-    later();
+    await later();
     expect(await collect()).toMatchObject({ outcome: expect.stringMatching(/published|unchanged/) });
     expect(statuses(ASSETS).filter((status) => status === 403)).toEqual([]);
   });
@@ -99,19 +104,19 @@ describe('access to a corporation', () => {
     await assign('ASSETS', { corporation: CORPORATION });
     await collect();
     engine.sim.sso.revoke(ANNA);
-    later();
+    await later();
     expect(await collect()).toMatchObject({ outcome: expect.stringMatching(/published|unchanged/) });
     engine.sim.sso.revoke(CARA);
-    later();
+    await later();
     const requests = () => engine.sim.requests().length;
     await expect(collect()).resolves.toMatchObject({ outcome: 'blocked' });
     expect(await noteOf()).toMatch(/Anna Testa.*Cara Deputy/s);
-    const asked = requests();
-    later();
+    const requestCount = requests();
+    await later();
     await engine.db.pool.query('UPDATE collector_assignments SET next_collection_at = NULL');
     expect(await takeDueRuns(engine.context)).toEqual([]);
     expect(await collect()).toMatchObject({ outcome: 'blocked' });
-    expect(requests()).toBe(asked);
+    expect(requests()).toBe(requestCount);
   });
 
   test('the data of the new corporation is collected after a character moves', async () => {
@@ -120,7 +125,7 @@ describe('access to a corporation', () => {
     await collect();
     engine.sim.owners.move(ANNA, OTHER);
     engine.sim.owners.setRoles(ANNA, [...DIRECTOR_ROLES]);
-    later();
+    await later();
     expect(await refreshAffiliations(engine.context, {})).toBe(1);
     expect(await engine.db.rows('SELECT corporation_id FROM characters')).toEqual([
       { corporation_id: OTHER },

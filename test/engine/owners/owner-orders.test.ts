@@ -1,25 +1,27 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { ANNA, CORPORATION, logIn, characterTarget, corporationTarget } from '../../support/owners.ts';
+import type { TestEngine } from '../../support/engine.ts';
+import {
+  advance,
+  ANNA,
+  CORPORATION,
+  logIn,
+  characterTarget,
+  corporationTarget,
+  ownerEngine,
+} from '../../support/owners.ts';
 
 const OPEN = 1_201_000; // ESI caches open orders for twenty minutes
 const HOUR = 3_601_000; // and their history for an hour
 
 let engine: TestEngine;
 beforeEach(async () => {
-  engine = await testEngine();
-  await engine.collect('universe');
-  await logIn(engine, ANNA);
+  engine = await ownerEngine();
 });
 afterEach(() => engine.close());
 
 const collect = (target = characterTarget(ANNA)) => engine.collect('orders', target);
 
-async function later(ms: number, change: () => unknown = () => undefined): Promise<void> {
-  engine.clock.advance(ms);
-  await change();
-  engine.sim.owners.takeSnapshots();
-}
+const later = (ms: number, change?: () => unknown) => advance(engine, ms, change);
 
 const stateOf = async (orderId: number, table = 'character_orders') =>
   (

@@ -16,7 +16,7 @@ import {
 } from '../../support/owners.ts';
 import { drive } from '../../support/runs.ts';
 
-/** Lists that are read backwards, and have to be read again from their beginning. */
+/** Transactions, which are paged by descending id. */
 let engine: TestEngine;
 afterEach(() => engine.close());
 
@@ -64,8 +64,10 @@ test('transactions with a duplicate are read to the end', async () => {
 test('transactions are published without further requests when the process is killed after the last page', async () => {
   engine = await ownerEngine(withTransactions(3_000));
   const key = runKey('wallet', ME, 'killed');
-  const dies = (text: string) => text.startsWith('INSERT INTO wallet_transactions');
-  expect(await runUntilKilled(engine, dies, (context) => drive(engineSteps(context, key)))).toBe('killed');
+  const isKilledAt = (text: string) => text.startsWith('INSERT INTO wallet_transactions');
+  expect(await runUntilKilled(engine, isKilledAt, (context) => drive(engineSteps(context, key)))).toBe(
+    'killed',
+  );
   expect(await drive(createSteps(engine, key))).toMatchObject({ outcome: 'published' });
   expect(await stored()).toEqual(served());
   expect(Object.values(countRequestsByPath(engine, '/wallet/transactions'))).toEqual([1, 1, 1]);

@@ -30,8 +30,8 @@ test('logging in again renews the token and leaves disabled assignments disabled
   await logIn(ANNA);
   const [first] = await listAssignments(engine.context);
   await updateAssignment(engine.context, first!.id, { isEnabled: false });
-  await engine.db.rows(`UPDATE esi_tokens SET is_active = false, inactive_reason = 'gone'`);
-  await engine.db.rows(`UPDATE collector_assignments SET note = 'gone' WHERE character_id IS NOT NULL`);
+  await engine.db.rows(`UPDATE esi_tokens SET is_active = false, inactive_reason = 'revoked'`);
+  await engine.db.rows(`UPDATE collector_assignments SET note = 'revoked' WHERE character_id IS NOT NULL`);
   const before = await listAssignments(engine.context);
   const report = await logIn(ANNA);
   expect(report).toMatchObject({ renewed: true, enabled: [] });
@@ -45,14 +45,16 @@ test('logging in again renews the token and leaves disabled assignments disabled
 });
 
 test('logging in again with fewer scopes names what is blocked and how to resume it', async () => {
-  const rest = (names: string[], owner: string) => names.map((name) => `${name} ${owner}`).join(', ');
+  const format = (names: string[], owner: string) => names.map((name) => `${name} ${owner}`).join(', ');
   await logIn(ANNA);
   const { id } = (await listAssignments(engine.context)).find((a) => a.collector === 'orders')!;
   await updateAssignment(engine.context, id, { isEnabled: false });
   const { message } = await logIn(ANNA, undefined, ['industry']);
-  const own = rest(['wallet', 'assets'], `character/${ANNA}`);
-  const shared = rest(['wallet', 'assets', 'orders'], `corporation/${CORPORATION}`);
-  expect(message).toContain(`Blocked by missing scopes: ${own}, ${shared}. Log in again with all scopes`);
+  const ofCharacter = format(['wallet', 'assets'], `character/${ANNA}`);
+  const ofCorporation = format(['wallet', 'assets', 'orders'], `corporation/${CORPORATION}`);
+  expect(message).toContain(
+    `Blocked by missing scopes: ${ofCharacter}, ${ofCorporation}. Log in again with all scopes`,
+  );
   expect(message).not.toContain('Collection resumes');
   expect((await logIn(ANNA, { grant: [WALLET] })).message).toContain(
     `Blocked by missing scopes: assets character/${ANNA}, industry character/${ANNA}, wallet corp`,
@@ -60,7 +62,9 @@ test('logging in again with fewer scopes names what is blocked and how to resume
 
   engine.sim.owners.setRoles(BRAM, ROLES);
   await logIn(BRAM);
-  expect((await logIn(ANNA, undefined, ['industry'])).message).toContain(`scopes: ${own}. Log in again`);
+  expect((await logIn(ANNA, undefined, ['industry'])).message).toContain(
+    `scopes: ${ofCharacter}. Log in again`,
+  );
   expect((await logIn(ANNA)).message).toContain('Collection resumes as before.');
 });
 

@@ -15,7 +15,7 @@ import {
   ownerEngine,
 } from '../../support/owners.ts';
 
-/** Several routes in one run: one in trouble keeps no other from being collected, and twins do not harm each other. */
+/** Several resources in one run: one that fails does not affect the others, and simultaneous processes do no harm. */
 let engine: TestEngine;
 afterEach(() => engine.close());
 
@@ -37,7 +37,7 @@ const assignment = async () =>
   )[0]!;
 const rowsOf = async (table: string) => (await engine.db.rows(`SELECT FROM ${table}`)).length;
 
-/** Whether all of the journal that ESI still gives is stored; it gives thirty days. */
+/** Expects that every journal row that ESI still returns is stored. ESI returns thirty days. */
 async function expectJournal(): Promise<void> {
   const stored = await engine.db.rows<{ id: number }>('SELECT journal_id AS id FROM wallet_journal');
   const since = engine.clock.now() - 30 * 86_400_000;
@@ -47,8 +47,8 @@ async function expectJournal(): Promise<void> {
   expect(given.filter(({ id }) => !held.has(id))).toEqual([]);
 }
 
-/** What ESI answers on a route, changed on its way. */
-function changed(route: string, change: (answer: EsiResponse) => EsiResponse): void {
+/** Changes the answers of ESI on a route. */
+function changeAnswers(route: string, change: (answer: EsiResponse) => EsiResponse): void {
   const { esi } = engine.context;
   const get = esi.get.bind(esi);
   esi.get = async (request) => {
@@ -68,12 +68,12 @@ test('resources that answer 500 are reported, and the others are collected', asy
     last_collected_at: null,
   });
   expect(
-    await engine.db.rows(`SELECT resource, outcome, error IS NOT NULL AS told FROM collection_runs
+    await engine.db.rows(`SELECT resource, outcome, error IS NOT NULL AS reported FROM collection_runs
       WHERE collector = 'wallet' ORDER BY run_id`),
   ).toEqual([
-    { resource: 'balance', outcome: 'published', told: false },
-    { resource: 'journal', outcome: 'failed', told: true },
-    { resource: 'transactions', outcome: 'failed', told: true },
+    { resource: 'balance', outcome: 'published', reported: false },
+    { resource: 'journal', outcome: 'failed', reported: true },
+    { resource: 'transactions', outcome: 'failed', reported: true },
   ]);
   engine.sim.faults.clear();
   await engine.collect('wallet', ME);
@@ -85,7 +85,7 @@ test('a resource with an invalid page is reported, and the others are collected'
   engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', journal: 6_000 }] });
   await assigned('wallet');
   let page = 0;
-  changed(JOURNAL, (answer) => (++page === 2 ? { ...answer, json: { error: 'x' } } : answer));
+  changeAnswers(JOURNAL, (answer) => (++page === 2 ? { ...answer, json: { error: 'x' } } : answer));
   await expect(engine.collect('wallet', ME)).rejects.toThrow(/journal: ESI answered .* with object/);
   expect(await rowsOf('wallet_transactions')).toBeGreaterThan(0);
   expect((await assignment()).note).toMatch(/with object instead of a list/);
@@ -97,10 +97,12 @@ test('a resource with an invalid page is reported, and the others are collected'
 
 test('a resource of many pages is not read further after an invalid page', async () => {
   engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', assets: 200_000 }] });
-  let asked = 0;
-  changed('/characters/{character_id}/assets', (answer) => (++asked > 1 ? { ...answer, json: {} } : answer));
+  let requestCount = 0;
+  changeAnswers('/characters/{character_id}/assets', (answer) =>
+    ++requestCount > 1 ? { ...answer, json: {} } : answer,
+  );
   await expect(engine.collect('assets', ME)).rejects.toThrow(/with object/);
-  expect(asked).toBeLessThan(100);
+  expect(requestCount).toBeLessThan(100);
   expect(await engine.context.metrics.registry.metrics()).toMatch(
     /^collector_runs_total\{.*assets.*failed.*\} 1$/m,
   );
@@ -109,7 +111,7 @@ test('a resource of many pages is not read further after an invalid page', async
 test('an invalid answer is not requested again before it expires', async () => {
   engine = await ownerEngine();
   let sense = false;
-  changed(JOURNAL, (answer) => (sense ? answer : { ...answer, json: {} }));
+  changeAnswers(JOURNAL, (answer) => (sense ? answer : { ...answer, json: {} }));
   await expect(engine.collect('wallet', ME)).rejects.toThrow(/with object/);
   sense = true;
   engine.clock.advance(1_800_000);
@@ -156,7 +158,7 @@ test('a full first page without X-Pages is not taken for the whole snapshot', as
   await engine.collect('assets', ME);
   await advanceOneHour(engine, () => engine.sim.owners.addAsset(ANNA));
   let without = true;
-  changed('/characters/{character_id}/assets', (answer) =>
+  changeAnswers('/characters/{character_id}/assets', (answer) =>
     without ? { ...answer, pages: undefined } : answer,
   );
   await expect(engine.collect('assets', ME)).rejects.toThrow(/without X-Pages/);
@@ -174,7 +176,7 @@ test('a row on two pages of a journal does not cause a second read', async () =>
   const before = engine.clock.now();
   expect(await engine.collect('wallet', ME)).toMatchObject({ outcome: 'published' });
   expect(engine.clock.now() - before).toBeLessThan(60_000);
-  await expect(expectJournal()).rejects.toThrow(); // one row stands twice instead of another
+  await expect(expectJournal()).rejects.toThrow(); // one row is there twice instead of another
   engine.sim.faults.clear();
   await advanceOneHour(engine);
   await engine.collect('wallet', ME);
@@ -185,7 +187,7 @@ test('a snapshot older than the published one postpones the next request', async
   engine = await ownerEngine();
   await engine.collect('industry', ME);
   await advanceOneHour(engine, () => engine.sim.owners.startJob(ANNA));
-  changed('/characters/{character_id}/industry/jobs', (answer) => ({
+  changeAnswers('/characters/{character_id}/industry/jobs', (answer) => ({
     ...answer,
     lastModified: new Date(answer.lastModified!.getTime() - 7_200_000),
   }));
@@ -221,7 +223,7 @@ test('an invalid answer does not remove the names of divisions', async () => {
     await expect(engine.collect('wallet', corporation)).rejects.toThrow(/^divisions: .*lists of divisions/);
   }
   expect(await rowsOf('corporation_divisions')).toBe(before);
-  // Only divisions with a name of their own are told of, so there may be none.
+  // ESI lists only divisions with custom names, so there may be none.
   await advanceOneHour(engine);
   engine.sim.faults.rawBody('{}', { route: '/corporations/{corporation_id}/divisions', times: 1 });
   expect(await engine.collect('wallet', corporation)).toMatchObject({ outcome: 'published' });
@@ -246,5 +248,5 @@ test('another member is used when the roles of one cannot be read', async () => 
   expect(await engine.collect('orders', corporation)).toMatchObject({ outcome: 'published' });
   const roles = engine.sim.requests().filter(({ route }) => route.endsWith('/roles'));
   expect(roles.filter(({ status }) => status === 200)).toHaveLength(1);
-  expect(roles.length).toBeLessThanOrEqual(4); // the one that fails is tried three times, and then those that are known
+  expect(roles.length).toBeLessThanOrEqual(4); // the failing one is tried three times, then the known ones are read
 });

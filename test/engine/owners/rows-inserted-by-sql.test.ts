@@ -25,7 +25,7 @@ import {
   corporationTarget,
 } from '../../support/owners.ts';
 
-/** What people write into the tables of owners by SQL, and what becomes of it within a minute. */
+/** Rows that people insert into the tables of owners by SQL, and what the product does with them within a minute. */
 let engine: TestEngine;
 beforeEach(async () => {
   engine = await testEngine();
@@ -40,7 +40,7 @@ const token = async () =>
   (await engine.db.rows<{ id: number; is_active: boolean }>('SELECT * FROM esi_tokens'))[0]!;
 const notes = async () => (await listAssignments(engine.context)).map(({ note }) => note);
 
-/** A refresh token alone, as somebody has it from elsewhere. */
+/** Inserts a login with a refresh token only. */
 async function insertRefreshToken(refreshToken?: string): Promise<void> {
   const { refreshToken: issued } = await engine.sim.sso.issue(ANNA, OWNER_SCOPES);
   await sql('INSERT INTO characters (character_id) VALUES ($1)', [ANNA]);
@@ -180,10 +180,10 @@ test('a login repaired by SQL stays disabled when it is disabled by SQL later', 
   await sql(`UPDATE esi_tokens SET access_token = NULL, refresh_token = 'rub bish'`);
   await encryptTokens(engine.context);
   expect(await token()).toMatchObject({ is_active: false });
-  const [good] = rows as { access_token: string; refresh_token: string }[];
+  const [valid] = rows as { access_token: string; refresh_token: string }[];
   await sql('UPDATE esi_tokens SET is_active = true, access_token = $1, refresh_token = $2', [
-    good!.access_token,
-    good!.refresh_token,
+    valid!.access_token,
+    valid!.refresh_token,
   ]);
   await encryptTokens(engine.context);
   await sql('UPDATE esi_tokens SET is_active = false');

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import type { TestEngine } from '../../support/engine.ts';
 import { ANNA, characterTarget, ownerEngine } from '../../support/owners.ts';
 
-/** Which ids are taken for structures, and asked for as such: ESI bans those who try ids. */
+/** The ids that are requested as structures. ESI bans callers that guess ids. */
 let engine: TestEngine;
 afterEach(() => engine.close());
 

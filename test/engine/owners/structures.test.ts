@@ -46,17 +46,17 @@ test('a refused request for a structure is repeated at growing intervals', async
   await collect();
   const first = refusals();
   await collect();
-  expect(refusals()).toBe(first); // nobody is asked with twice
-  const asked: number[] = [];
+  expect(refusals()).toBe(first); // no request is repeated
+  const refusedAt: number[] = [];
   for (let hours = 0; hours < 40; hours++) {
     engine.clock.advance(HOUR + 1_000);
     const before = refusals();
     await collect();
-    if (refusals() > before) asked.push(hours + 1);
+    if (refusals() > before) refusedAt.push(hours + 1);
   }
-  expect(asked.length).toBeGreaterThanOrEqual(3);
-  expect(asked.length).toBeLessThanOrEqual(8);
-  const waits = asked.map((hour, i) => hour - (asked[i - 1] ?? 0));
+  expect(refusedAt.length).toBeGreaterThanOrEqual(3);
+  expect(refusedAt.length).toBeLessThanOrEqual(8);
+  const waits = refusedAt.map((hour, i) => hour - (refusedAt[i - 1] ?? 0));
   expect(waits.at(-1)).toBeGreaterThan(waits[0]!);
 });
 
@@ -144,8 +144,9 @@ test('a structure that the limit of refusals interrupted is first in the next ru
       'SELECT structure_id FROM structures WHERE is_placeholder ORDER BY updated_at, structure_id',
     );
   expect(await queue()).toEqual([{ structure_id: third }, { structure_id: second }]);
-  const asked = await engine.db.rows('SELECT character_id FROM esi_refusals WHERE subject = $1 ORDER BY 1', [
-    `structure/${third}`,
-  ]);
-  expect(asked).toEqual([{ character_id: many[0]!.id }, { character_id: many[1]!.id }]);
+  const refused = await engine.db.rows(
+    'SELECT character_id FROM esi_refusals WHERE subject = $1 ORDER BY 1',
+    [`structure/${third}`],
+  );
+  expect(refused).toEqual([{ character_id: many[0]!.id }, { character_id: many[1]!.id }]);
 });

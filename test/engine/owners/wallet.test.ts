@@ -1,7 +1,17 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { JournalRow, SimulatorOptions } from '../../../simulator/index.ts';
-import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { ANNA, BRAM, CORPORATION, logIn, characterTarget, corporationTarget } from '../../support/owners.ts';
+import type { TestEngine } from '../../support/engine.ts';
+import {
+  advance,
+  ANNA,
+  BRAM,
+  CORPORATION,
+  countRows,
+  logIn,
+  characterTarget,
+  corporationTarget,
+  ownerEngine,
+} from '../../support/owners.ts';
 
 const HOUR = 3_601_000; // ESI caches journal and transactions for an hour
 const DAY = 24 * HOUR;
@@ -10,22 +20,15 @@ let engine: TestEngine;
 afterEach(() => engine.close());
 
 async function begin(owners?: SimulatorOptions['owners']): Promise<void> {
-  engine = await testEngine(owners ? { owners } : {});
-  await engine.collect('universe');
-  await logIn(engine, ANNA);
+  engine = await ownerEngine(owners);
   await logIn(engine, BRAM);
 }
 
 const collect = (id = ANNA) => engine.collect('wallet', characterTarget(id));
 
-async function later(ms: number, change: () => unknown = () => undefined): Promise<void> {
-  engine.clock.advance(ms);
-  await change();
-  engine.sim.owners.takeSnapshots();
-}
+const later = (ms: number, change?: () => unknown) => advance(engine, ms, change);
 
-const count = async (table: string, where = 'true') =>
-  (await engine.db.rows<{ n: number }>(`SELECT count(*) AS n FROM ${table} WHERE ${where}`))[0]!.n;
+const count = (table: string, where?: string) => countRows(engine, table, where);
 
 const isk = (amount: number | undefined) => (amount === undefined ? null : amount.toFixed(2));
 
@@ -89,15 +92,15 @@ test('thousands of transactions are read once, then only new ones', async () => 
   expect(served).toBeGreaterThanOrEqual(6_000);
   expect(await count('wallet_transactions', `character_id = ${ANNA}`)).toBe(served);
   const route = '/characters/{character_id}/wallet/transactions';
-  const asked = () => engine.sim.requests().filter((r) => r.route === route).length;
-  expect(asked()).toBeLessThanOrEqual(4);
+  const requestCount = () => engine.sim.requests().filter((r) => r.route === route).length;
+  expect(requestCount()).toBeLessThanOrEqual(4);
   await later(HOUR, () => {
     engine.sim.owners.trade({ sellerId: BRAM, buyerId: ANNA, typeId: 34, quantity: 10, price: 5.5 });
   });
-  const before = asked();
+  const before = requestCount();
   await collect();
   expect(await count('wallet_transactions', `character_id = ${ANNA}`)).toBe(served + 1);
-  expect(asked() - before).toBe(1);
+  expect(requestCount() - before).toBe(1);
 });
 
 test('buyer and seller of a trade each have a row', async () => {

@@ -99,9 +99,9 @@ describe('one target', () => {
     });
     const first = await steps.begin();
     expect(first).toMatchObject({ state: 'done', summary: { outcome: 'published' } });
-    const asked = requestsFor(SINQ_ID);
+    const requestCount = requestsFor(SINQ_ID);
     expect(await steps.begin()).toEqual(first);
-    expect(requestsFor(SINQ_ID)).toBe(asked);
+    expect(requestsFor(SINQ_ID)).toBe(requestCount);
   });
 
   test('a cancelled run is closed with that reason, and the next run publishes', async () => {
@@ -211,7 +211,7 @@ describe('on schedule', () => {
       });
       return (await app.temporal.client.workflow.getHandle(id).result()) as unknown;
     };
-    const asked = requestsFor(SINQ_ID);
+    const requestCount = requestsFor(SINQ_ID);
     const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 7_200_000;
     await schedule.backfill({
       start: new Date(hour - 1_000),
@@ -222,7 +222,7 @@ describe('on schedule', () => {
       outcome: 'not-due',
       detail: expect.stringMatching(/scheduled time has passed/),
     });
-    expect(requestsFor(SINQ_ID)).toBe(asked);
+    expect(requestsFor(SINQ_ID)).toBe(requestCount);
     await schedule.trigger();
     expect(await resultOf(2)).toEqual({ targets: 1, outcomes: { published: 1 } });
   });

@@ -46,13 +46,12 @@ test('due assignments run once under their business ids, and no history contains
   expect(await db.rows(done)).toEqual([{ note: null }, { note: null }, { note: null }, { note: null }]);
   expect(await db.rows('SELECT count(*) AS n FROM assets')).toEqual([{ n: 2_500 }]);
 
-  // Both were inserted in the clear, and are sealed where they stand.
-  const [sealed] = await db.rows<typeof token & object>('SELECT * FROM esi_tokens');
+  // Both were inserted as plaintext and are encrypted in place.
+  const [encrypted] = await db.rows<typeof token & object>('SELECT * FROM esi_tokens');
   const { cipher } = app.context;
-  expect([sealed!.access_token, sealed!.refresh_token].map((text) => cipher.isEncrypted(text))).toEqual([
-    true,
-    true,
-  ]);
+  expect([encrypted!.access_token, encrypted!.refresh_token].map((text) => cipher.isEncrypted(text))).toEqual(
+    [true, true],
+  );
 
   let histories = '';
   const ids = ['assets', 'wallet', 'orders', 'industry'].map((name) => `${name}/character/${ANNA}`);
@@ -62,7 +61,7 @@ test('due assignments run once under their business ids, and no history contains
   const secrets = [
     token!.access_token,
     token!.refresh_token,
-    sealed!.access_token,
+    encrypted!.access_token,
     DEFAULT_CLIENT.secret ?? 'none',
   ];
   for (const secret of secrets) {

@@ -11,7 +11,7 @@ import { eventually } from '../../support/temporal.ts';
 
 const [FORGE_ID, ROWS, PAGES] = [10000002, 64_500, 65];
 
-/** A run over 65 pages. */
+/** A run of 65 pages. */
 interface RunToKill {
   readonly options: NonNullable<Parameters<typeof testApp>[0]>;
   /** Runs before the run is started. */
@@ -43,14 +43,14 @@ const ASSETS: RunToKill = {
 interface KilledRun {
   /** Pages that were staged when the worker was killed. */
   readonly staged: readonly number[];
-  /** How often each page was requested, by both workers together. */
+  /** The number of requests for each page, by both workers together. */
   readonly requests: ReadonlyMap<number, number>;
   readonly result: Record<string, unknown>;
-  /** Rows of the table in the end. */
+  /** The rows of the table at the end. */
   readonly rows: number;
 }
 
-/** Workers in a process of their own. */
+/** Starts workers in a process of their own. */
 async function startWorkerProcess(app: TestApp, options: RunToKill['options']) {
   const loader = pathToFileURL(path.join(import.meta.dirname, '..', '..', 'support', 'ts-loader.mjs')).href;
   const settings = {
@@ -71,7 +71,7 @@ async function startWorkerProcess(app: TestApp, options: RunToKill['options']) {
 const stagedPages = async ({ db }: TestApp) =>
   (await db.rows<{ page: number }>('SELECT page FROM stage.pages ORDER BY page')).map(({ page }) => page);
 
-/** A run whose worker is killed (kill -9) while it reads pages; another worker finishes it once the heartbeat is overdue. */
+/** Kills the worker of a run (kill -9) while it reads pages. Another worker completes it when the heartbeat is overdue. */
 async function killInTheMiddle(run: RunToKill): Promise<KilledRun> {
   const { options, prepare, input, route, table } = run;
   const app = await testApp({ ...options, enforceLimits: false });
@@ -87,7 +87,7 @@ async function killInTheMiddle(run: RunToKill): Promise<KilledRun> {
     child.kill('SIGKILL');
     await exited;
     app.sim.faults.clear();
-    // A transaction that the dead process had sent may still commit.
+    // A transaction that the killed process had sent may still commit.
     const staged = await eventually('an unchanging number of pages', async () => {
       const before = await stagedPages(app);
       await new Promise((next) => setTimeout(next, 200));
@@ -110,7 +110,7 @@ async function killInTheMiddle(run: RunToKill): Promise<KilledRun> {
   }
 }
 
-// Both at once: each waits ten seconds for the heartbeat.
+// Both run at the same time, because each waits ten seconds for the heartbeat.
 let orders: Promise<KilledRun>;
 let assets: Promise<KilledRun>;
 beforeAll(() => {

@@ -11,8 +11,8 @@ import { eventually } from '../../support/temporal.ts';
 import { TEST_APPLICATION } from '../../support/secrets.ts';
 
 /**
- * Histories of real runs, against the workflow code as it is now: a change of the order of commands, which would break
- * the runs under way at an update, shows here. When it is meant, record anew: RECORD_HISTORIES=1 npm test -- replay
+ * Replays histories of real runs with the present workflow code. A changed order of commands, which would break running
+ * workflows at an update, fails here. After an intended change: RECORD_HISTORIES=1 npm test -- replay
  */
 const FOLDER = path.join(import.meta.dirname, '..', '..', 'replay');
 const BUNDLE = path.join(import.meta.dirname, '..', '..', '..', 'dist', 'workflow-bundle.js');
@@ -31,7 +31,7 @@ const SMALL = 30_000; // bytes of JSON: what a run of a few pages needs
 
 const bundle = () => ({ workflowBundle: { codePath: BUNDLE } });
 
-/** What became of each history: undefined when the workflow followed it. */
+/** Replays histories and returns an error for each, or undefined where the workflow followed it. */
 async function replay(texts: readonly string[]): Promise<unknown[]> {
   const errors: unknown[] = [];
   const histories = texts.map((text) => {

@@ -1,4 +1,4 @@
-// Workers in a process of their own, to be killed. Its argument: settings as JSON, with the servers' addresses.
+// Runs workers in a process that a test kills. The argument is JSON: the settings, including the servers' addresses.
 import { NativeConnection } from '@temporalio/worker';
 import { silentLog } from '../../../src/lib/log.ts';
 import { readConfig } from '../../../src/app/settings.ts';
@@ -16,5 +16,5 @@ await startWorkers(await createApp(config, url, silentLog), {
   esiRateLimit: config.ESI_RATE_LIMIT,
 });
 process.stdout.write('ready\n');
-// Until it is killed, or the test that started it is gone.
+// The process runs until it is killed or the test that started it ends.
 process.stdin.on('end', () => process.exit(1)).resume();

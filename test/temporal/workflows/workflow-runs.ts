@@ -3,7 +3,7 @@ import type { TestDatabase } from '../../support/database.ts';
 import type { TestApp } from '../../support/app.ts';
 import { eventually } from '../../support/temporal.ts';
 
-/** What a run failed with: the message of the innermost cause, which is what a person reads. */
+/** The message of the innermost cause of a failed run, which is the one that people read. */
 export const failureOf = (handle: WorkflowHandle) =>
   handle.result().then(
     () => 'it succeeded',
@@ -14,7 +14,7 @@ export const failureOf = (handle: WorkflowHandle) =>
     },
   );
 
-/** What a running or ended workflow shows of itself in the Temporal UI; undefined while it shows nothing. */
+/** The details that a workflow shows in the Temporal UI; undefined while there are none. */
 export const details = async (handle: WorkflowHandle) =>
   (await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata')).currentDetails ||
   undefined;
@@ -27,11 +27,11 @@ export interface Run {
   readonly finished_at: Date | null;
 }
 
-/** What collection_runs holds of a workflow id, the newest first. */
+/** The rows of `collection_runs` of a workflow id, the newest first. */
 export const readRuns = (db: TestDatabase, workflowId: string) =>
   db.rows<Run>('SELECT * FROM collection_runs WHERE workflow_id = $1 ORDER BY run_id DESC', [workflowId]);
 
-/** Notes the runs so far of these workflow ids; the returned function waits until the ones after them have ended. */
+/** Counts the runs of these workflow ids. The returned function waits until the next ones have ended. */
 export async function endOfNextRuns({ db, temporal }: TestApp, workflowIds: readonly string[]) {
   const count = async (id: string) => (await readRuns(db, id)).length;
   const before = await Promise.all(workflowIds.map(count));
