@@ -4,22 +4,23 @@ import { benchMarket } from './market.ts';
 import { benchOwners } from './owners.ts';
 import { benchUniverse } from './universe.ts';
 
-/** Each prints a table, writes bench/results/NAME.json, and answers whether every demanded bound held. */
+/** Each bench prints a table, writes bench/results/NAME.json, and returns whether every bound held. */
 const BENCHES: Readonly<Record<string, { about: string; run: () => Promise<boolean> }>> = {
   market: {
-    about: 'market orders: The Forge against a yardstick, all regions within a memory',
+    about: 'market orders: The Forge against a yardstick, all regions within a bound of memory',
     run: benchMarket,
   },
   budget: {
-    about: "ESI's limits: used to the full, never exceeded, and what the ledger costs",
+    about: "ESI's limits: used to the full, never exceeded, and what the rate limiter costs",
     run: benchBudget,
   },
   owners: {
-    about: "owners: a look of the dispatcher, a day of a thousand characters, Temporal's growth",
+    about: "owners: the dispatcher, a day of a thousand characters, Temporal's growth",
     run: benchOwners,
   },
   assets: {
-    about: 'assets: 50,000 against a yardstick, a million within a memory, a hundred sets of history',
+    about:
+      'assets: 50,000 against a yardstick, a million within a bound of memory, a hundred snapshots of history',
     run: benchAssets,
   },
   universe: { about: 'static data: a first and an unchanged import against a yardstick', run: benchUniverse },
@@ -30,8 +31,8 @@ const bench = name === undefined ? undefined : BENCHES[name];
 if (bench) {
   if (!(await bench.run())) process.exitCode = 1;
 } else {
-  if (name !== undefined) console.error(`There is no bench "${name}".`);
-  console.log('npm run bench -- NAME');
+  if (name !== undefined) console.error(`Unknown bench "${name}".`);
+  console.log('Usage: npm run bench -- NAME');
   for (const [each, { about }] of Object.entries(BENCHES)) console.log(`  ${each.padEnd(10)} ${about}`);
   if (name !== undefined) process.exitCode = 2;
 }

@@ -13,14 +13,14 @@ import {
 import { copyInto } from '../src/store/copy.ts';
 import { encodeStaticRows, importColumns } from '../src/store/universe/static-rows.ts';
 import { makeTemplate, onCopy, walOf } from './support/databases.ts';
-import { benchEngine } from './support/engine.ts';
-import { median, rounded, timed, writeReport } from './support/report.ts';
-import { type BenchServers, type BenchSimulator, withServers } from './support/servers.ts';
+import { benchEngine } from './support/bench-engine.ts';
+import { median, rounded, ROUNDS, timed, writeReport } from './support/report.ts';
+import { type BenchServers, type BenchSimulator, withServers } from './support/bench-servers.ts';
 
-const ROUNDS = 3;
+/** The bound of a first import, in yardsticks. */
+const FIRST_IMPORT = 3;
 
-/** Demanded: a first import in yardsticks, and an unchanged build in seconds and rows touched. */
-const FIRST = 3;
+/** The bound of an import of an unchanged build. */
 const UNCHANGED_SECONDS = 0.5;
 
 interface Round {
@@ -36,7 +36,7 @@ interface Round {
 export async function benchUniverse(): Promise<boolean> {
   let held = false;
   await withServers(async (servers) => {
-    const simulator = await servers.simulator('--universe', 'full', '--no-limits');
+    const simulator = await servers.simulator({ universe: 'full', 'no-limits': true });
     await makeTemplate(servers, 'universe', undefined);
     const rounds: Round[] = [];
     for (let round = 0; round < ROUNDS; round++) {
@@ -63,25 +63,30 @@ async function measure(
     const collect = () => timed(() => collectTarget(engine.context, { collector: 'universe', target: '' }));
     await servers.admin('CHECKPOINT');
     const first = await collect();
-    const before = await newestVersions(engine.context.db.pool);
+    const before = await readRowVersions(engine.context.db.pool);
     const { wal: unchangedWal, result: unchanged } = await walOf(servers, collect);
-    const touched = (await newestVersions(engine.context.db.pool)) === before ? 0 : 1;
+    const touched = (await readRowVersions(engine.context.db.pool)) === before ? 0 : 1;
     const { outcome } = unchanged.result;
     if (first.result.outcome !== 'published' || outcome !== 'unchanged')
       throw new Error(`the imports ended as ${first.result.outcome} and ${outcome}`);
     return {
-      ...{ unzipAndParse: parsed.seconds, copy, rows },
-      ...{ first: first.seconds, unchanged: unchanged.seconds, unchangedWal, touched },
+      unzipAndParse: parsed.seconds,
+      copy,
+      rows,
+      first: first.seconds,
+      unchanged: unchanged.seconds,
+      unchangedWal,
+      touched,
     };
   } finally {
     await engine.close();
   }
 }
 
-/** Every line of the files that the tables come from, parsed and forgotten. */
+/** Parses every line of the files that the tables come from, and discards it. */
 async function unzipAndParse(file: string): Promise<void> {
   await pipeline(createReadStream(file), async (chunks) => {
-    for await (const _ of chunks); // the file is in the system's cache for both sides
+    for await (const _ of chunks); // afterwards the file is in the system's cache for both sides
   });
   const archive = await openArchive(file);
   for (const table of STATIC_TABLE_NAMES) {
@@ -90,7 +95,7 @@ async function unzipAndParse(file: string): Promise<void> {
   archive.close();
 }
 
-/** The same rows by COPY into empty copies of the tables with their indexes; making the rows is not counted. */
+/** Copies the same rows into empty copies of the tables with their indexes. Making the rows is not measured. */
 async function copyRows(databaseUrl: string, file: string): Promise<{ rows: number; copy: number }> {
   const archive = await openArchive(file);
   const names = await readNames(archive);
@@ -100,15 +105,15 @@ async function copyRows(databaseUrl: string, file: string): Promise<{ rows: numb
   let copy = 0;
   try {
     for (const table of STATIC_TABLE_NAMES) {
-      const made: StaticRow[] = [];
+      const staticRows: StaticRow[] = [];
       for await (const record of archive.records(SDE_SOURCES[table].file))
-        made.push(SDE_SOURCES[table].toRow(record, names));
+        staticRows.push(SDE_SOURCES[table].toRow(record, names));
       const columns = importColumns(table);
-      const text = encodeStaticRows(table, made);
+      const text = encodeStaticRows(table, staticRows);
       await client.query(`CREATE TABLE yardstick_${table} (LIKE ${table} INCLUDING ALL)`);
-      const pool = client as unknown as pg.PoolClient;
-      copy += (await timed(() => copyInto(pool, `yardstick_${table}`, columns, [text]))).seconds;
-      rows += made.length;
+      const poolClient = client as unknown as pg.PoolClient;
+      copy += (await timed(() => copyInto(poolClient, `yardstick_${table}`, columns, [text]))).seconds;
+      rows += staticRows.length;
     }
   } finally {
     archive.close();
@@ -120,8 +125,8 @@ async function copyRows(databaseUrl: string, file: string): Promise<{ rows: numb
   return { rows, copy };
 }
 
-/** A text that changes when any row of the tables is written: counts, and the transactions that wrote the rows. */
-async function newestVersions(pool: pg.Pool): Promise<string> {
+/** A text that changes when any row is written: counts, and the transactions that wrote the rows. */
+async function readRowVersions(pool: pg.Pool): Promise<string> {
   const of = (table: StaticTableName) =>
     `SELECT '${table}' AS name, count(*) AS rows, sum(xmin::text::bigint) AS writers, sum(xmax::text::bigint) AS lockers
        FROM ${table}`;
@@ -148,7 +153,7 @@ async function report(servers: BenchServers, rounds: readonly Round[]): Promise<
       { what: 'unchanged build', seconds: rounded(unchanged), Y: rounded(unchanged / y), rows: 0 },
     ],
     bounds: [
-      { demand: 'first import, in Y', limit: FIRST, measured: rounded(first / y) },
+      { demand: 'first import, in Y', limit: FIRST_IMPORT, measured: rounded(first / y) },
       { demand: 'unchanged build, seconds', limit: UNCHANGED_SECONDS, measured: rounded(unchanged) },
       {
         demand: 'unchanged build, rounds with a row touched',

@@ -1,5 +1,5 @@
-// Builds the Prisma client, dist/, and the workflow bundle. A step whose inputs are older than its output is skipped, so that
-// `npm start` takes no time when nothing changed.
+// Builds the Prisma client, dist/, and the workflow bundle. A step whose inputs are older than its output is skipped, so
+// `npm start` takes no time when nothing has changed.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -27,7 +27,7 @@ function run(command, args, env = {}) {
   });
   if (result.status !== 0) {
     process.stderr.write(`${result.stdout}${result.stderr}`);
-    process.stderr.write(`build: ${path.basename(command)} failed, nothing was started\n`);
+    process.stderr.write(`build: ${path.basename(command)} failed. Nothing was started.\n`);
     process.exit(1);
   }
 }
@@ -52,9 +52,11 @@ await step('prisma', ['prisma/schema.prisma', 'prisma.config.ts', ...common], ()
 });
 
 if (!process.argv.includes('--generate-only')) {
-  const sources = ['src', 'simulator', 'bench', 'scripts', 'tsconfig.json', 'tsconfig.build.json', ...common];
+  // The benches import test/support, so it is compiled with them.
+  const folders = ['src', 'simulator', 'bench', 'scripts', 'test/support'];
+  const sources = [...folders, 'tsconfig.json', 'tsconfig.build.json', ...common];
   await step('tsc', sources, () => {
-    rmSync('dist/src', { recursive: true, force: true });
+    for (const folder of folders) rmSync(`dist/${folder}`, { recursive: true, force: true });
     run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.build.json']);
   });
   await step(

@@ -3,15 +3,15 @@ import type { EngineContext } from '../../src/engine/engine-context.ts';
 import type { OwnerKind } from '../../src/collectors/targets.ts';
 import { FIRST_CHARACTER, FIRST_CORPORATION } from '../../simulator/owners/owner-options.ts';
 import type { IssuedTokens } from '../../simulator/sso/sso-control.ts';
-import { type BenchClock, benchEngine } from './engine.ts';
-import { logIn } from './logins.ts';
-import type { BenchServers, BenchSimulator, Control } from './servers.ts';
-import { countPages, type Question, readAnswers } from './yardstick.ts';
+import { type BenchClock, benchEngine } from './bench-engine.ts';
+import { logIn } from './log-in-characters.ts';
+import type { BenchServers, BenchSimulator, Control } from './bench-servers.ts';
+import { countPages, type BenchRequest, readAnswers } from './yardstick.ts';
 
-/** Of the rows, those that change from one set to the next. */
+/** The share of the rows that changes from one snapshot to the next. */
 export const CHURN = 0.01;
 
-/** Assets of the bench's character: what a rich one has. */
+/** Assets of the bench's character, as many as a rich one has. */
 export const ASSETS = 50_000;
 
 const IDS: Readonly<Record<OwnerKind, number>> = {
@@ -37,27 +37,27 @@ export function ownerEngine(
   return benchEngine({ databaseUrl, esiUrl, sdeUrl, ssoUrl, dataDir: join(servers.dir, 'sde'), clock });
 }
 
-/** Logs in the character that everything is asked with: it is the corporation's director. */
+/** Logs in the character of all requests: it is the corporation's director. */
 export const logInDirector = (context: EngineContext, control: Control) =>
   logIn(context, (method, id) => control('sso', { method, args: [id] }), [FIRST_CHARACTER]);
 
-/** An access token for what is asked without the engine. */
+/** An access token for requests outside of the engine. */
 export async function accessToken(control: Control): Promise<string> {
   const issued = await control('sso', { method: 'issue', args: [FIRST_CHARACTER] });
   return (issued as IssuedTokens).accessToken;
 }
 
-/** All pages of an owner's assets. */
-export async function pagesOf(simulator: BenchSimulator, kind: OwnerKind): Promise<Question[]> {
+/** The requests for all pages of an owner's assets. */
+export async function pagesOf(simulator: BenchSimulator, kind: OwnerKind): Promise<BenchRequest[]> {
   const token = await accessToken(simulator.control);
-  const page = (number: number): Question => ({
+  const page = (number: number): BenchRequest => ({
     url: `${assetsUrl(simulator.url, kind)}?page=${number}`,
     accessToken: token,
   });
   return Array.from({ length: await countPages(page(1)) }, (_, i) => page(i + 1));
 }
 
-/** Shows the next set with `churn` of its rows changed, and has the simulator make its pages: that is not our work. */
+/** Takes a snapshot with `churn` of its rows changed, and makes the simulator pack its pages: that is not our work. */
 export async function nextAssets(simulator: BenchSimulator, kind: OwnerKind, churn: number): Promise<void> {
   const owners = (method: string, ...args: unknown[]) => simulator.control('owners', { method, args });
   if (churn > 0) await owners('churnAssets', IDS[kind], churn);

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { benchEngine } from './engine.ts';
-import type { BenchServers, BenchSimulator } from './servers.ts';
+import { benchEngine } from './bench-engine.ts';
+import type { BenchServers, BenchSimulator } from './bench-servers.ts';
 
-/** A database with the schema and, when a simulator is given, its universe: the template of every round. */
+/** Creates a database with the schema and, if a simulator is given, its universe. Every round copies it. */
 export async function makeTemplate(
   servers: BenchServers,
   name: string,
@@ -28,7 +28,7 @@ export async function makeTemplate(
   }
 }
 
-/** Runs `work` on a fresh copy of a template. */
+/** Runs `work` on a new copy of a template. */
 export async function onCopy<T>(
   servers: BenchServers,
   template: string,

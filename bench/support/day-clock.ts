@@ -3,29 +3,29 @@ import type { Clock } from '../../src/lib/clock.ts';
 
 interface Sleeper {
   readonly at: number;
-  /** Whether a piece of work sleeps: waking up is work again. */
-  readonly works: boolean;
+  /** Whether a task sleeps, which isTask again when it wakes. */
+  readonly isTask: boolean;
   readonly wake: () => void;
 }
 
 export interface DayClock extends Clock {
-  /** Time stands still while this is under way, except where it sleeps by this clock or waits by `waiting`. */
-  working<T>(work: () => Promise<T>): Promise<T>;
-  /** For a piece of work: lets time go on until others have done this. */
-  waiting<T>(work: () => Promise<T>): Promise<T>;
-  /** Time stands still while a connection of this pool is in use. */
-  attend(pool: Pool): void;
-  /** The same time for what is no piece of work: whoever sleeps by it holds nothing up. */
-  readonly aside: Clock;
+  /** Stops the clock while `work` runs, except while it sleeps on this clock or waits in `runWaiting`. */
+  runTask<T>(work: () => Promise<T>): Promise<T>;
+  /** Lets the clock advance while a task waits for the work of others. */
+  runWaiting<T>(work: () => Promise<T>): Promise<T>;
+  /** Stops the clock while a connection of this pool is in use. */
+  watchPool(pool: Pool): void;
+  /** The same clock for sleepers that are no tasks: they do not stop it. */
+  readonly background: Clock;
 }
 
-/** Enough turns of the event loop for chains of promises to come to rest. */
+/** Turns of the event loop after which no chain of promises has work left. */
 const TURNS = 6;
 
-/** What is under way in reality, who sleeps until when, and the time. */
-class Day {
+/** The virtual time, the number of running tasks, and the sleepers. */
+class VirtualDay {
   now: number;
-  private pieces = 0;
+  private tasks = 0;
   private checking = false;
   private sleepers: Sleeper[] = [];
   private readonly pools: Pool[] = [];
@@ -34,51 +34,51 @@ class Day {
     this.now = start;
   }
 
-  work(): void {
-    this.pieces++;
+  startTask(): void {
+    this.tasks++;
   }
 
-  rest(): void {
-    this.pieces--;
+  endTask(): void {
+    this.tasks--;
     this.check();
   }
 
-  attend(pool: Pool): void {
+  watchPool(pool: Pool): void {
     this.pools.push(pool);
     pool.on('release', () => this.check());
   }
 
-  sleep(ms: number, works: boolean): Promise<void> {
+  sleep(ms: number, isTask: boolean): Promise<void> {
     return new Promise((wake) => {
-      this.sleepers.push({ at: this.now + Math.max(0, ms), works, wake });
-      if (works) this.rest();
+      this.sleepers.push({ at: this.now + Math.max(0, ms), isTask, wake });
+      if (isTask) this.endTask();
       else this.check();
     });
   }
 
-  private get quiet(): boolean {
+  private get isIdle(): boolean {
     const busy = (pool: Pool) => pool.waitingCount > 0 || pool.idleCount < pool.totalCount;
-    return this.pieces === 0 && !this.pools.some(busy);
+    return this.tasks === 0 && !this.pools.some(busy);
   }
 
   private check(): void {
     if (this.checking) return;
     this.checking = true;
-    void this.goOn();
+    void this.advanceWhenIdle();
   }
 
-  private async goOn(): Promise<void> {
+  private async advanceWhenIdle(): Promise<void> {
     let turn = 0;
     do await new Promise((resolve) => setImmediate(resolve));
-    while (this.quiet && ++turn < TURNS);
+    while (this.isIdle && ++turn < TURNS);
     this.checking = false;
-    // What is under way checks again when it ends.
-    if (!this.quiet || this.sleepers.length === 0) return;
+    // A running task checks again when it ends.
+    if (!this.isIdle || this.sleepers.length === 0) return;
     this.now = Math.max(this.now, Math.min(...this.sleepers.map(({ at }) => at)));
     const due = this.sleepers.filter(({ at }) => at <= this.now);
     this.sleepers = this.sleepers.filter(({ at }) => at > this.now);
-    for (const { works, wake } of due) {
-      if (works) this.work();
+    for (const { isTask, wake } of due) {
+      if (isTask) this.startTask();
       wake();
     }
     this.check();
@@ -86,31 +86,31 @@ class Day {
 }
 
 /**
- * Virtual time for work that reads and writes in reality: it stands still while a request or a statement is under way,
- * and goes on to whoever wakes up next when there is none.
+ * Virtual time for tasks that use real servers: the clock stops while a request or a statement is running, and otherwise
+ * advances to the sleeper that wakes next.
  */
 export function dayClock(start: number): DayClock {
-  const day = new Day(start);
+  const day = new VirtualDay(start);
   const now = () => day.now;
   return {
     now,
     sleep: (ms) => day.sleep(ms, true),
-    aside: { now, sleep: (ms) => day.sleep(ms, false) },
-    attend: (pool) => day.attend(pool),
-    async working(work) {
-      day.work();
+    background: { now, sleep: (ms) => day.sleep(ms, false) },
+    watchPool: (pool) => day.watchPool(pool),
+    async runTask(work) {
+      day.startTask();
       try {
         return await work();
       } finally {
-        day.rest();
+        day.endTask();
       }
     },
-    async waiting(work) {
-      day.rest();
+    async runWaiting(work) {
+      day.endTask();
       try {
         return await work();
       } finally {
-        day.work();
+        day.startTask();
       }
     },
   };

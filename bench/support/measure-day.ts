@@ -1,33 +1,33 @@
 import type { Pool } from 'pg';
 import type { LimitUsage, Offence, OffenceKind } from '../../simulator/index.ts';
 import { onCopy } from './databases.ts';
-import { type DayLooks, runDay } from './day.ts';
-import { type DayHouse, MIDNIGHT, withDay } from './day-house.ts';
-import { DayTally } from './day-tally.ts';
-import type { Measured } from './measured.ts';
-import { ASSIGNED, charactersOf } from './owner-rows.ts';
+import { type DispatcherTimes, runDay } from './run-day.ts';
+import { type DayContext, MIDNIGHT, withDay } from './day-context.ts';
+import { DayStatistics } from './day-statistics.ts';
+import type { Measured } from './measure-parts.ts';
+import { ASSIGNMENTS, charactersOf } from './insert-owners.ts';
 import { type Bound, type Line, median, rounded, timed } from './report.ts';
-import type { BenchServers } from './servers.ts';
+import type { BenchServers } from './bench-servers.ts';
 
-// oxlint-disable-next-line node/no-process-env -- a bench's own switch
+// oxlint-disable-next-line node/no-process-env -- a setting of the bench only
 const setting = (name: string, otherwise: number) => Number(process.env[name] ?? otherwise);
 
 const CHARACTERS = setting('BENCH_OWNERS', 1_000);
 const HOURS = setting('BENCH_HOURS', 24);
 
 /**
- * Minutes between two runs of everything; 0: what the product assigns, 10 to 60. That makes twice as many runs, at 16 ms
- * each an hour of bench.
+ * Minutes between two runs of each assignment; 0 means the product's intervals of 10 to 60 minutes. Those make twice as
+ * many runs, which take 16 ms each and an hour of bench.
  */
-const EVERY = setting('BENCH_OWNERS_EVERY', 60);
+const INTERVAL = setting('BENCH_OWNERS_EVERY', 60);
 
-/** The dispatcher looks once a minute, and what it starts together takes turns. */
+/** The dispatcher runs once a minute, and the runs that it starts together wait for each other. */
 const MINUTES_LATE = 2;
 
 const MB = 2 ** 20;
 
 /** Sums of `collection_runs` and sizes at a moment. */
-interface Mark {
+interface DatabaseState {
   readonly wal: number;
   readonly bytes: number;
   readonly runsBytes: number;
@@ -35,8 +35,8 @@ interface Mark {
   readonly written: number;
 }
 
-async function mark(pool: Pool): Promise<Mark> {
-  const { rows } = await pool.query<Mark>(
+async function readState(pool: Pool): Promise<DatabaseState> {
+  const { rows } = await pool.query<DatabaseState>(
     `SELECT (pg_current_wal_lsn() - '0/0')::float8 AS wal, pg_database_size(current_database()) AS bytes,
             pg_total_relation_size('collection_runs') AS "runsBytes", count(*) AS rows,
             coalesce(sum(rows_inserted + rows_changed + rows_removed), 0)::float8 AS written
@@ -45,66 +45,73 @@ async function mark(pool: Pool): Promise<Mark> {
   return rows[0]!;
 }
 
-interface Hour extends Mark {
+interface Hour extends DatabaseState {
   readonly hour: number;
   readonly runs: number;
   readonly seconds: number;
 }
 
 export interface DayResult {
-  readonly looks: DayLooks;
-  readonly tally: DayTally;
+  readonly dispatcher: DispatcherTimes;
+  readonly statistics: DayStatistics;
   readonly seconds: number;
-  readonly before: Mark;
+  readonly before: DatabaseState;
   readonly hours: readonly Hour[];
   readonly offences: readonly Offence[];
-  readonly budget: readonly LimitUsage[];
+  readonly limits: readonly LimitUsage[];
   readonly refreshes: number;
   readonly never: number;
   readonly lateMs: readonly number[];
 }
 
-/** A simulated day of all collectors of many characters. */
+/** Measures a simulated day of all collectors of many characters. */
 export async function measureDay(servers: BenchServers, template: string): Promise<Measured> {
-  const minutes = new Map(ASSIGNED.map((one) => [one.collector, (EVERY || one.minutes) * 60_000]));
-  const tally = new DayTally(minutes);
+  const minutes = new Map(ASSIGNMENTS.map((one) => [one.collector, (INTERVAL || one.minutes) * 60_000]));
+  const statistics = new DayStatistics(minutes);
   const characterIds = charactersOf(CHARACTERS);
   const result = await onCopy(servers, template, (databaseUrl) =>
     withDay(
       {
-        ...{ databaseUrl, dir: servers.dir, characterIds, minutes: EVERY || undefined },
-        answered: (status) => tally.request(status),
+        databaseUrl,
+        dir: servers.dir,
+        characterIds,
+        minutes: INTERVAL || undefined,
+        onAnswer: (status) => statistics.request(status),
       },
-      (app) => oneDay(app, characterIds, tally),
+      (day) => measureOneDay(day, characterIds, statistics),
     ),
   );
   return { lines: linesOf(result), bounds: boundsOf(result), raw: { day: rawOf(result) } };
 }
 
-async function oneDay(
-  { context, simulator, clock }: DayHouse,
+async function measureOneDay(
+  { context, simulator, clock }: DayContext,
   characterIds: readonly number[],
-  tally: DayTally,
+  statistics: DayStatistics,
 ): Promise<DayResult> {
   const { pool } = context.db;
   simulator.resetCounters();
   await clock.sleep(MIDNIGHT - clock.now());
-  const before = await mark(pool);
+  const before = await readState(pool);
   const hours: Hour[] = [];
-  const began = performance.now();
+  const started = performance.now();
   const hourDone = async (hour: number) => {
-    const seconds = (performance.now() - began) / 1_000;
-    hours.push({ hour, runs: tally.runs, seconds, ...(await mark(pool)) });
-    console.log(`hour ${hour} of ${HOURS}: ${tally.runs} runs, ${Math.round(seconds)} s`);
+    const seconds = (performance.now() - started) / 1_000;
+    hours.push({ hour, runs: statistics.runs, seconds, ...(await readState(pool)) });
+    console.log(`hour ${hour} of ${HOURS}: ${statistics.runs} runs, ${Math.round(seconds)} s`);
   };
-  const day = { context, simulator, clock, characterIds, tally, hourDone };
-  const { seconds, result: looks } = await timed(() => runDay(day, HOURS));
+  const day = { context, simulator, clock, characterIds, statistics, hourDone };
+  const { seconds, result: dispatcher } = await timed(() => runDay(day, HOURS));
   return {
-    ...{ looks, tally, seconds, before, hours },
+    dispatcher,
+    statistics,
+    seconds,
+    before,
+    hours,
     offences: simulator.offences(),
-    budget: simulator.limitUsage(),
+    limits: simulator.limitUsage(),
     refreshes: simulator.sso.requests().refresh_token,
-    ...tally.close(characterIds.length * ASSIGNED.length, clock.now()),
+    ...statistics.close(characterIds.length * ASSIGNMENTS.length, clock.now()),
   };
 }
 
@@ -114,82 +121,107 @@ function kindsOf(offences: readonly Offence[]): Partial<Record<OffenceKind, numb
   return kinds;
 }
 
-const refusedOf = (budget: readonly LimitUsage[]) => budget.find(({ name }) => name === 'all')?.refused ?? 0;
+const refusedOf = (limits: readonly LimitUsage[]) => limits.find(({ name }) => name === 'all')?.refused ?? 0;
 
 function boundsOf(result: DayResult): Bound[] {
-  const { offences, budget, never, lateMs, tally } = result;
-  const overdrawn = budget.filter(({ allowed, most }) => allowed !== null && most > allowed).length;
+  const { offences, limits, never, lateMs, statistics } = result;
+  const exceeded = limits.filter(({ allowed, most }) => allowed !== null && most > allowed).length;
   return [
     { demand: 'the day: offences against ESI', limit: 0, measured: offences.length },
-    { demand: 'the day: requests refused (420, 429)', limit: 0, measured: refusedOf(budget) },
-    { demand: 'the day: buckets overdrawn', limit: 0, measured: overdrawn },
+    { demand: 'the day: requests refused (420, 429)', limit: 0, measured: refusedOf(limits) },
+    { demand: 'the day: buckets exceeded', limit: 0, measured: exceeded },
     { demand: 'the day: assignments not collected again', limit: 0, measured: never },
     {
-      demand: 'the day: minutes late at worst',
+      demand: 'the day: longest delay in minutes',
       limit: MINUTES_LATE,
       measured: rounded((lateMs.at(-1) ?? 0) / 60_000),
     },
     {
       demand: 'the day: runs failed',
       limit: 0,
-      measured: Object.values(tally.errors).reduce((a, b) => a + b, 0),
+      measured: Object.values(statistics.errors).reduce((a, b) => a + b, 0),
     },
   ];
 }
 
 function linesOf(result: DayResult): Line[] {
-  const { tally, looks, seconds, before, hours, budget, refreshes, lateMs } = result;
-  const { statuses, runs } = tally;
+  const { statistics, dispatcher, seconds, before, hours, limits, refreshes, lateMs } = result;
+  const { statuses, runs } = statistics;
   const after = hours.at(-1)!;
-  const quiet = hours.at(-2) ?? { ...before, runs: 0 };
+  const beforeLastHour = hours.at(-2) ?? { ...before, runs: 0 };
   const requests = Object.values(statuses).reduce((sum, n) => sum + n, 0);
-  const all = budget.find(({ name }) => name === 'all');
+  const all = limits.find(({ name }) => name === 'all');
   const minutes = (share: number) => rounded((lateMs[Math.floor((lateMs.length - 1) * share)] ?? 0) / 60_000);
   const rows = after.rows - before.rows;
-  const quietRuns = after.runs - quiet.runs;
+  const idleRuns = after.runs - beforeLastHour.runs;
   return [
     {
       what: `${CHARACTERS} characters, ${HOURS} simulated hours`,
-      ...{ runs, requests, '304 %': rounded((100 * (statuses['304'] ?? 0)) / requests) },
-      ...{ 'most requests a minute': all?.most ?? 0, 'tokens refreshed': refreshes },
+      runs,
+      requests,
+      '304 %': rounded((100 * (statuses['304'] ?? 0)) / requests),
+      'most requests a minute': all?.most ?? 0,
+      'tokens refreshed': refreshes,
       'real ms a run': rounded((seconds * 1_000) / runs),
     },
     {
-      what: 'how late assignments were at worst, minutes',
-      ...{ median: minutes(0.5), p99: minutes(0.99), most: minutes(1) },
+      what: 'longest delay of an assignment, minutes',
+      median: minutes(0.5),
+      p99: minutes(0.99),
+      max: minutes(1),
     },
     {
-      what: 'looks of the dispatcher',
-      ...{ looks: looks.seconds.length, 'median ms': rounded(median(looks.seconds) * 1_000) },
-      ...{ 'worst ms': rounded(Math.max(...looks.seconds) * 1_000), 'under way already': looks.running },
+      what: 'runs of the dispatcher',
+      runs: dispatcher.seconds.length,
+      'median ms': rounded(median(dispatcher.seconds) * 1_000),
+      'slowest ms': rounded(Math.max(...dispatcher.seconds) * 1_000),
+      'still running': dispatcher.running,
     },
     {
-      what: 'what it leaves in the database',
-      ...{ 'rows written': after.written - before.written, 'rows of runs': rows },
-      ...{
-        'MB grown': rounded((after.bytes - before.bytes) / MB),
-        'MB of runs': rounded(after.runsBytes / MB),
-      },
+      what: 'growth of the database',
+      'rows written': after.written - before.written,
+      'rows of runs': rows,
+      'MB grown': rounded((after.bytes - before.bytes) / MB),
+      'MB of runs': rounded(after.runsBytes / MB),
       'bytes a row of runs': Math.round((after.runsBytes - before.runsBytes) / rows),
       'WAL KB a run': rounded((after.wal - before.wal) / 1_024 / runs),
     },
     {
-      what: 'the last hour, in which nobody plays',
-      ...{ runs: quietRuns, 'rows written': after.written - quiet.written },
-      'WAL KB a run': rounded((after.wal - quiet.wal) / 1_024 / quietRuns),
+      what: 'the last hour, without changes',
+      runs: idleRuns,
+      'rows written': after.written - beforeLastHour.written,
+      'WAL KB a run': rounded((after.wal - beforeLastHour.wal) / 1_024 / idleRuns),
     },
   ];
 }
 
-function rawOf({ tally, looks, seconds, before, hours, offences, budget, lateMs }: DayResult): object {
-  const { outcomes, statuses, errors } = tally;
+function rawOf({
+  statistics,
+  dispatcher,
+  seconds,
+  before,
+  hours,
+  offences,
+  limits,
+  lateMs,
+}: DayResult): object {
+  const { outcomes, statuses, errors } = statistics;
   return {
-    ...{ characters: CHARACTERS, hours: HOURS, minutes: EVERY, seconds, outcomes, statuses, errors },
-    ...{ offences: kindsOf(offences), examples: offences.slice(0, 10) },
-    fullest: budget
+    characters: CHARACTERS,
+    hours: HOURS,
+    minutes: INTERVAL,
+    seconds,
+    outcomes,
+    statuses,
+    errors,
+    offences: kindsOf(offences),
+    examples: offences.slice(0, 10),
+    fullest: limits
       .toSorted((a, b) => b.most / (b.allowed ?? Infinity) - a.most / (a.allowed ?? Infinity))
       .slice(0, 5),
     late: lateMs.slice(-20),
-    ...{ running: looks.running, before, hourly: hours },
+    running: dispatcher.running,
+    before,
+    hourly: hours,
   };
 }

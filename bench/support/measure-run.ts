@@ -1,9 +1,9 @@
 import { walOf } from './databases.ts';
-import type { Collect } from './paths.ts';
+import type { Collect } from './run-paths.ts';
 import { timed } from './report.ts';
-import type { BenchServers } from './servers.ts';
+import type { BenchServers } from './bench-servers.ts';
 
-/** A run: what it took, and what it did. */
+/** The cost and the result of a run. */
 export interface MeasuredRun {
   readonly seconds: number;
   /** Bytes of write-ahead log. */
@@ -13,14 +13,14 @@ export interface MeasuredRun {
   readonly removed: number;
 }
 
-/** Rows that a run wrote or removed. */
+/** The rows that a run wrote or removed. */
 export const rowsTouched = ({
   inserted,
   changed,
   removed,
 }: Pick<MeasuredRun, 'inserted' | 'changed' | 'removed'>) => inserted + changed + removed;
 
-/** Measures one run of a target. A run that published nothing, for another reason than that nothing changed, throws. */
+/** Measures one run of a target. Throws unless it published or nothing changed. */
 export async function measureRun(
   servers: BenchServers,
   collect: Collect,

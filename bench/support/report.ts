@@ -2,10 +2,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 
-/** One line of the table: what was measured, its raw numbers, and a ratio where one is demanded. */
+/** A line of the table: what was measured, its numbers, and a ratio where a bound exists. */
 export type Line = { readonly what: string } & Readonly<Record<string, string | number>>;
 
-/** A demanded bound and what was measured against it. */
+/** A bound and the value measured against it. */
 export interface Bound {
   readonly demand: string;
   readonly limit: number;
@@ -22,15 +22,21 @@ export interface Report {
   readonly raw: object;
 }
 
-/** Three digits are more than two runs agree on. */
+/** Rounds of a bench. The median of three leaves out one disturbed round. */
+// oxlint-disable-next-line node/no-process-env -- a setting of the bench only
+export const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
+
+/** Two runs differ in the third digit already. */
 export const rounded = (value: number) => Number(value.toPrecision(3));
+
+export const megabytes = (bytes: number) => rounded(bytes / 2 ** 20);
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-/** Seconds that `work` takes, and what it gives. */
+/** Runs `work` and returns the seconds that it takes with its result. */
 export async function timed<T>(work: () => Promise<T>): Promise<{ seconds: number; result: T }> {
   const started = performance.now();
   const result = await work();

@@ -4,29 +4,29 @@ import type { Client } from '@temporalio/client';
 import type { EngineContext } from '../../src/engine/engine-context.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { onCopy } from './databases.ts';
-import { benchEngine } from './engine.ts';
-import { logIn } from './logins.ts';
-import type { Measured } from './measured.ts';
-import { ASSIGNED, assignAll, charactersOf } from './owner-rows.ts';
-import { startTemporal, withWorkers } from './paths.ts';
+import { benchEngine } from './bench-engine.ts';
+import { logIn } from './log-in-characters.ts';
+import type { Measured } from './measure-parts.ts';
+import { ASSIGNMENTS, assignAll, charactersOf } from './insert-owners.ts';
+import { startTemporal, withWorkers } from './run-paths.ts';
 import { type Line, rounded, timed } from './report.ts';
-import type { BenchServers } from './servers.ts';
+import type { BenchServers } from './bench-servers.ts';
 
-/** With four collectors each: a thousand runs. */
+/** With four collectors each this makes a thousand runs. */
 const CHARACTERS = 250;
 const CORPORATIONS = 25;
 
-/** Seconds that anything is cached, so that the next round finds everything due. */
-const CACHE = '1';
+/** The cache time in seconds, so that everything is due in the next round. */
+const CACHE_SECONDS = 1;
 
-/** An hour of looks that find nothing due. */
-const IDLE_LOOKS = 60;
+/** An hour of dispatcher runs that find nothing due. */
+const IDLE_RUNS = 60;
 
-/** Between two questions whether all runs have ended. */
+/** The time between two checks whether all runs have ended. */
 const POLL_MS = 200;
 
-/** The server writes what has ended a moment later. */
-const SETTLE_MS = 2_000;
+/** The server writes ended runs a moment later. */
+const WRITE_DELAY_MS = 2_000;
 
 const KB = 1_024;
 
@@ -39,17 +39,19 @@ interface Round {
   readonly runs: number;
   readonly seconds: number;
   /** Seconds of each workflow `dispatch`. */
-  readonly looks: readonly number[];
+  readonly dispatches: readonly number[];
   readonly grown: number;
 }
 
-/** What Temporal keeps of a thousand runs and of an hour of looks, and how fast runs go through it. */
+/** Measures what Temporal stores of a thousand runs and of an idle hour, and how fast it runs them. */
 export async function measureTemporal(servers: BenchServers, template: string): Promise<Measured> {
   const address = await startTemporal(servers);
-  const simulator = await servers.simulator(
-    ...['--characters', String(CHARACTERS), '--corporations', String(CORPORATIONS)],
-    ...['--owner-cache', CACHE, '--no-limits'],
-  );
+  const simulator = await servers.simulator({
+    characters: CHARACTERS,
+    corporations: CORPORATIONS,
+    'owner-cache': CACHE_SECONDS,
+    'no-limits': true,
+  });
   return onCopy(servers, template, async (databaseUrl) => {
     const { url: esiUrl, sdeUrl, ssoUrl } = simulator;
     const engine = benchEngine({ databaseUrl, esiUrl, sdeUrl, ssoUrl, dataDir: join(servers.dir, 'sde') });
@@ -71,13 +73,13 @@ async function measure(client: Client, context: EngineContext, dir: string): Pro
   const second = await round(client, context, dir);
   const before = await bytesOf(dir);
   const { seconds } = await timed(async () => {
-    for (let i = 0; i < IDLE_LOOKS; i++) await dispatch(client);
+    for (let i = 0; i < IDLE_RUNS; i++) await dispatch(client);
   });
-  await systemClock.sleep(SETTLE_MS);
+  await systemClock.sleep(WRITE_DELAY_MS);
   const idle = (await bytesOf(dir)) - before;
   const events = {
-    run: await eventsOf(client, `${ASSIGNED[0]!.collector}/character/${charactersOf(1)[0]}`),
-    look: await eventsOf(client, 'owners'),
+    run: await eventsOf(client, `${ASSIGNMENTS[0]!.collector}/character/${charactersOf(1)[0]}`),
+    dispatch: await eventsOf(client, 'owners'),
   };
   const daysKept = await daysKeptOf(client);
   return {
@@ -85,17 +87,20 @@ async function measure(client: Client, context: EngineContext, dir: string): Pro
       lineOf('runs through Temporal, first load', first),
       lineOf('runs through Temporal, unchanged', second),
       {
-        what: 'an hour of looks that find nothing',
-        ...{ looks: IDLE_LOOKS, 'ms a look': rounded((seconds * 1_000) / IDLE_LOOKS) },
+        what: 'an hour of dispatcher runs that find nothing',
+        runs: IDLE_RUNS,
+        'ms a run': rounded((seconds * 1_000) / IDLE_RUNS),
         'MB of Temporal': rounded(idle / KB / KB),
       },
-      { what: 'events in a history', 'a run': events.run, 'a look that finds nothing': events.look },
       {
-        what: `what Temporal comes to hold of ${RUNS_A_DAY.toLocaleString('en')} runs a day`,
-        ...{
-          'days kept': daysKept,
-          GB: rounded(((second.grown / second.runs) * RUNS_A_DAY * daysKept) / KB ** 3),
-        },
+        what: 'events in a history',
+        'a run': events.run,
+        'a dispatcher run that finds nothing': events.dispatch,
+      },
+      {
+        what: `what Temporal stores of ${RUNS_A_DAY.toLocaleString('en')} runs a day`,
+        'days kept': daysKept,
+        GB: rounded(((second.grown / second.runs) * RUNS_A_DAY * daysKept) / KB ** 3),
       },
     ],
     bounds: [],
@@ -103,33 +108,35 @@ async function measure(client: Client, context: EngineContext, dir: string): Pro
   };
 }
 
-function lineOf(what: string, { runs, seconds, looks, grown }: Round): Line {
+function lineOf(what: string, { runs, seconds, dispatches, grown }: Round): Line {
   return {
     what,
-    ...{ runs, seconds: rounded(seconds), 'runs a second': rounded(runs / seconds) },
-    ...{ 'worst look ms': rounded(Math.max(...looks) * 1_000) },
-    ...{ 'MB of Temporal per 1,000 runs': rounded(((grown / runs) * 1_000) / KB / KB) },
+    runs,
+    seconds: rounded(seconds),
+    'runs a second': rounded(runs / seconds),
+    'slowest dispatch ms': rounded(Math.max(...dispatches) * 1_000),
+    'MB of Temporal per 1,000 runs': rounded(((grown / runs) * 1_000) / KB / KB),
   };
 }
 
-/** Makes everything due, and has the dispatcher start it until nothing is. */
+/** Makes everything due and runs the dispatcher until nothing is due. */
 async function round(client: Client, context: EngineContext, dir: string): Promise<Round> {
   const { pool } = context.db;
   const before = await bytesOf(dir);
-  const looks: number[] = [];
+  const dispatches: number[] = [];
   let runs = 0;
   await pool.query('UPDATE collector_assignments SET next_collection_at = NULL');
   const { seconds } = await timed(async () => {
     for (let started = -1; started !== 0;) {
-      const look = await timed(() => dispatch(client));
-      started = look.result.started;
+      const dispatched = await timed(() => dispatch(client));
+      started = dispatched.result.started;
       runs += started;
-      looks.push(look.seconds);
+      dispatches.push(dispatched.seconds);
     }
     await allEnded(client);
   });
-  await systemClock.sleep(SETTLE_MS);
-  return { runs, seconds, looks, grown: (await bytesOf(dir)) - before };
+  await systemClock.sleep(WRITE_DELAY_MS);
+  return { runs, seconds, dispatches, grown: (await bytesOf(dir)) - before };
 }
 
 function dispatch(client: Client): Promise<{ started: number }> {
@@ -148,7 +155,7 @@ async function allEnded(client: Client): Promise<void> {
 const eventsOf = async (client: Client, workflowId: string) =>
   (await client.workflow.getHandle(workflowId).describe()).historyLength;
 
-/** How long the server keeps runs that have ended. */
+/** The days that the server keeps ended runs. */
 async function daysKeptOf({ workflowService, options: { namespace } }: Client): Promise<number> {
   const { config } = await workflowService.describeNamespace({ namespace });
   return Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / SECONDS_A_DAY;

@@ -8,7 +8,7 @@ import { timed } from './report.ts';
 
 const inflate = promisify(gunzip);
 
-/** As many as the client has. */
+/** As many connections as the client has. */
 const CONNECTIONS = 20;
 
 /** Rows encoded at a time, outside of the measured time. */
@@ -22,16 +22,16 @@ export interface Yardstick {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** A page to GET, or ids to POST. */
-export interface Question {
+/** A GET of a page, or a POST of ids. */
+export interface BenchRequest {
   readonly url: string;
   readonly ids?: readonly number[];
   readonly accessToken?: string;
 }
 
 /**
- * What the task costs without any of our work: reading all pages, then COPY of the rows into an empty copy of the final
- * table with its indexes. Encoding the rows for COPY is left out, which makes the yardstick shorter, not longer.
+ * Measures the task without any of our work: reading all pages, then COPY of the rows into an empty copy of the table
+ * with its indexes. Encoding the rows for COPY is left out, which makes the yardstick shorter, not longer.
  */
 export async function measureYardstick(
   databaseUrl: string,
@@ -58,37 +58,37 @@ export async function measureYardstick(
 const pageUrl = (esiUrl: string, region: number, page: number) =>
   `${esiUrl}/markets/${region}/orders?order_type=all&page=${page}`;
 
-const authorization = ({ accessToken }: Question) =>
+const authorization = ({ accessToken }: BenchRequest) =>
   accessToken === undefined ? {} : { authorization: `Bearer ${accessToken}` };
 
-/** How many pages a set has, by its first. */
-export async function countPages(first: Question): Promise<number> {
+/** The number of pages, which page 1 states. */
+export async function countPages(first: BenchRequest): Promise<number> {
   const answer = await fetch(first.url, { headers: authorization(first) });
   await answer.arrayBuffer();
   return Number(answer.headers.get('x-pages'));
 }
 
-/** All answers' rows, read with as many connections as the client has. */
-export async function readRows(questions: readonly Question[]): Promise<Row[]> {
+/** Reads the rows of all answers, with as many connections as the client has. */
+export async function readRows(requests: readonly BenchRequest[]): Promise<Row[]> {
   const rows: Row[] = [];
-  await readAnswers(questions, async (packed) => {
+  await readAnswers(requests, async (packed) => {
     for (const row of JSON.parse((await inflate(packed)).toString()) as Row[]) rows.push(row);
   });
   return rows;
 }
 
-/** Hands every answer over, packed as it came. */
+/** Passes on every answer, packed as it was received. */
 export async function readAnswers(
-  questions: readonly Question[],
+  requests: readonly BenchRequest[],
   take: (packed: Buffer) => Promise<void> | void,
 ): Promise<void> {
   const agent = new Agent({ connections: CONNECTIONS, pipelining: 1 });
   await Promise.all(
-    questions.map(async (question) => {
-      const { url, ids } = question;
+    requests.map(async (each) => {
+      const { url, ids } = each;
       const { body, statusCode } = await request(url, {
         dispatcher: agent,
-        headers: { 'accept-encoding': 'gzip', ...authorization(question) },
+        headers: { 'accept-encoding': 'gzip', ...authorization(each) },
         ...(ids ? { method: 'POST', body: JSON.stringify(ids) } : {}),
       });
       const packed = Buffer.from(await body.arrayBuffer());
@@ -99,7 +99,7 @@ export async function readAnswers(
   await agent.destroy();
 }
 
-/** Rows as COPY takes them, in texts of some size. */
+/** Encodes rows for COPY, in texts of limited size. */
 export function encodeAll(columns: readonly string[], rows: readonly Row[], tail: string): string[] {
   const texts: string[] = [];
   for (let i = 0; i < rows.length; i += BATCH)
@@ -107,7 +107,7 @@ export function encodeAll(columns: readonly string[], rows: readonly Row[], tail
   return texts;
 }
 
-/** Seconds that COPY takes into an empty copy of a table with its indexes. */
+/** The seconds of COPY into an empty copy of a table with its indexes. */
 export async function copyIntoEmpty(
   databaseUrl: string,
   table: string,

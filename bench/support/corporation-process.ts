@@ -1,19 +1,19 @@
 import { logInDirector, targetOf } from './asset-owner.ts';
-import { answerParent, peakMemory } from './child.ts';
-import type { CorporationOrder, CorporationRun } from './corporation-assets.ts';
-import { benchClock, benchEngine } from './engine.ts';
-import { direct, throughTemporal } from './paths.ts';
+import { answerParent, peakMemory } from './measured-process.ts';
+import type { CorporationInput, CorporationRun } from './measure-corporation-assets.ts';
+import { benchClock, benchEngine } from './bench-engine.ts';
+import { direct, throughTemporal } from './run-paths.ts';
 import { timed } from './report.ts';
-import { controlOf } from './servers.ts';
+import { controlOf } from './bench-servers.ts';
 
-/** One run in the process whose memory is measured. */
-async function run(order: CorporationOrder): Promise<CorporationRun> {
-  const { temporal, later } = order;
+/** Makes one run in the process whose memory is measured. */
+async function run(input: CorporationInput): Promise<CorporationRun> {
+  const { temporal, afterMs } = input;
   const clock = benchClock();
-  clock.advance(later);
-  const engine = benchEngine({ ...order, clock });
+  clock.advance(afterMs);
+  const engine = benchEngine({ ...input, clock });
   try {
-    await logInDirector(engine.context, controlOf(order.esiUrl));
+    await logInDirector(engine.context, controlOf(input.esiUrl));
     const path = temporal === undefined ? direct : throughTemporal(temporal);
     const { seconds, result } = await path.use(engine.context, 'assets', (collect) =>
       timed(() => collect(targetOf('corporation'))),

@@ -5,29 +5,29 @@ import type { EngineContext } from '../../src/engine/engine-context.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { unlimited } from './unlimited.ts';
+import { unlimited } from './unlimited-rate-limiter.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { createCipher, KEY_BYTES } from '../../src/secrets/cipher.ts';
 import { createSsoClient } from '../../src/sso/sso-client.ts';
 
-export const AGENT = 'eve-collector-bench (bench@example.com)';
+export const BENCH_USER_AGENT = 'eve-collector-bench (bench@example.com)';
 
-/** The ceiling lifted: no run comes near a million requests a minute. */
-export const NO_CEILING = 1_000_000;
+/** Requests per minute that no run reaches. */
+export const UNLIMITED = 1_000_000;
 
-/** The product's pool of a worker. */
+/** The connections of a worker's pool in the product. */
 const CONNECTIONS = 25;
 
 const DAY = 86_400_000;
 const AFTERNOON = 14 * 3_600_000;
 
 export interface BenchClock extends Clock {
-  /** Moves the time on, so that what was read is no longer fresh. */
+  /** Moves the clock forward, so that what was read expires. */
   advance(ms: number): void;
 }
 
-/** Real time, moved to 14:00 UTC: at eleven the client would stand still for EVE's downtime. */
+/** Real time, shifted to 14:00 UTC: at 11:00 the client would wait for EVE's daily downtime. */
 export function benchClock(): BenchClock {
   let offset = AFTERNOON - (Date.now() % DAY);
   return {
@@ -46,7 +46,7 @@ export interface BenchEngineOptions {
   readonly databaseUrl: string;
   readonly esiUrl: string;
   readonly sdeUrl: string;
-  /** The simulator's login server; without it no owner can be asked for anything. */
+  /** The simulated SSO. Without it no owner's data can be read. */
   readonly ssoUrl?: string;
   readonly dataDir: string;
   readonly clock?: Clock;
@@ -54,21 +54,21 @@ export interface BenchEngineOptions {
   readonly regions?: readonly number[];
 }
 
-/** The simulator's application. */
-function ssoOf(baseUrl: string | undefined, clock: Clock) {
+/** A client of the simulated SSO. */
+function createSso(baseUrl: string | undefined, clock: Clock) {
   if (baseUrl === undefined) return undefined;
   return createSsoClient({
     clientId: 'simulated-client',
     clientSecret: 'simulated-secret',
     callbackUrl: 'http://localhost:8080/callback',
     baseUrl,
-    userAgent: AGENT,
+    userAgent: BENCH_USER_AGENT,
     clock,
     log: silentLog,
   });
 }
 
-/** The engine as the product builds it, without a ceiling. */
+/** The engine as the product builds it, without a rate limiter. */
 export function benchEngine(options: BenchEngineOptions): BenchEngine {
   const clock = options.clock ?? benchClock();
   const metrics = createMetrics();
@@ -80,19 +80,24 @@ export function benchEngine(options: BenchEngineOptions): BenchEngine {
   });
   const esi = new EsiClient({
     baseUrl: options.esiUrl,
-    userAgent: AGENT,
+    userAgent: BENCH_USER_AGENT,
     rateLimiter: unlimited,
     clock,
     log: silentLog,
     observe: metrics.request,
   });
-  const sde = createSdeClient({ baseUrl: options.sdeUrl, userAgent: AGENT, dir: options.dataDir, clock });
+  const sde = createSdeClient({
+    baseUrl: options.sdeUrl,
+    userAgent: BENCH_USER_AGENT,
+    dir: options.dataDir,
+    clock,
+  });
   const cipher = createCipher([randomBytes(KEY_BYTES)]);
-  const sso = ssoOf(options.ssoUrl, clock);
+  const sso = createSso(options.ssoUrl, clock);
   const settings = {
     marketRegions: options.regions ?? ('all' as const),
     universeSource: 'sde' as const,
-    esiRateLimit: NO_CEILING,
+    esiRateLimit: UNLIMITED,
     compatibilityDate: '2026-08-18',
     retention: {
       orderChanges: undefined,

@@ -1,30 +1,30 @@
 import { join } from 'node:path';
 import { CHURN, nextAssets } from './asset-owner.ts';
-import { withChild } from './child.ts';
+import { withProcess } from './measured-process.ts';
 import { onCopy } from './databases.ts';
-import { LATENCY } from './forge.ts';
-import type { BenchServers } from './servers.ts';
+import { LATENCY_MS } from './measure-rounds.ts';
+import type { BenchServers } from './bench-servers.ts';
 
 /** Assets of the largest corporations. */
 export const CORPORATION_ASSETS = 1_000_000;
 
-/** One run of the corporation's assets in the child. */
-export interface CorporationOrder {
-  /** Of the Temporal server; undefined: without Temporal. */
+/** The input of one run of the corporation's assets in the child process. */
+export interface CorporationInput {
+  /** The address of the Temporal server; undefined for a direct run. */
   readonly temporal: string | undefined;
   readonly databaseUrl: string;
   readonly esiUrl: string;
   readonly sdeUrl: string;
   readonly ssoUrl: string;
   readonly dataDir: string;
-  /** Milliseconds after the first set. */
-  readonly later: number;
+  /** Milliseconds after the first snapshot. */
+  readonly afterMs: number;
 }
 
 export interface CorporationRun {
   readonly seconds: number;
   readonly rows: number;
-  /** The most memory the process had until now, in megabytes. */
+  /** The peak memory of the process so far, in megabytes. */
   readonly peakMb: number;
 }
 
@@ -34,19 +34,23 @@ export interface CorporationRuns {
   readonly changed: CorporationRun;
 }
 
-/** What assets are cached, and a breath. */
-const CACHE = 3_601_000;
+/** More than the cache time of assets. */
+const CACHE_MS = 3_601_000;
 
-/** A million assets, the same again, and 1 % of them changed, in a process that holds nothing but the engine; for each way to it. */
+/** Measures a million assets, an unchanged snapshot, and one with 1 % changed, on each path, in a process with the engine alone. */
 export async function measureCorporation(
   servers: BenchServers,
   template: string,
   temporals: readonly (string | undefined)[],
 ): Promise<CorporationRuns[]> {
-  const simulator = await servers.simulator(
-    ...['--characters', '1', '--corporations', '1', '--corp-assets', String(CORPORATION_ASSETS)],
-    ...['--universe', 'full', '--latency', LATENCY, '--no-limits'],
-  );
+  const simulator = await servers.simulator({
+    characters: 1,
+    corporations: 1,
+    'corp-assets': CORPORATION_ASSETS,
+    universe: 'full',
+    latency: LATENCY_MS,
+    'no-limits': true,
+  });
   const { url: esiUrl, sdeUrl, ssoUrl } = simulator;
   const dataDir = join(servers.dir, 'sde');
   const done: CorporationRuns[] = [];
@@ -54,14 +58,15 @@ export async function measureCorporation(
     await nextAssets(simulator, 'corporation', 0);
     const runs = await onCopy(servers, template, async (databaseUrl) => {
       await servers.admin('CHECKPOINT');
-      const order = { temporal, databaseUrl, esiUrl, sdeUrl, ssoUrl, dataDir };
-      return withChild('corporation-child.js', async (ask) => {
-        const run = (order: CorporationOrder) => ask(order) as Promise<CorporationRun>;
-        const first = await run({ ...order, later: 0 });
+      const input = { temporal, databaseUrl, esiUrl, sdeUrl, ssoUrl, dataDir };
+      return withProcess('corporation-process.js', async (send) => {
+        const run = (afterMs: number) =>
+          send({ ...input, afterMs } satisfies CorporationInput) as Promise<CorporationRun>;
+        const first = await run(0);
         await nextAssets(simulator, 'corporation', 0);
-        const unchanged = await run({ ...order, later: CACHE });
+        const unchanged = await run(CACHE_MS);
         await nextAssets(simulator, 'corporation', CHURN);
-        return { first, unchanged, changed: await run({ ...order, later: 2 * CACHE }) };
+        return { first, unchanged, changed: await run(2 * CACHE_MS) };
       });
     });
     const { first, unchanged, changed } = runs;

@@ -5,10 +5,10 @@ import { OWNER_SCOPES } from '../../simulator/owners/owner-scopes.ts';
 import type { IssuedTokens } from '../../simulator/sso/sso-control.ts';
 import { insertGrant } from '../../src/store/owners/tokens.ts';
 
-/** Calls a method of the simulator's `sso`, in this process or over its control address. */
+/** Calls a method of the simulator's `sso`, in this process or by its control interface. */
 export type CallSso = (method: 'issue' | 'ownerHash', characterId: number) => Promise<unknown>;
 
-/** Logs characters in without a browser, with all scopes, and learns their corporations. */
+/** Logs characters in without a browser, with all scopes, and stores their corporations. */
 export async function logIn(
   context: EngineContext,
   sso: CallSso,

@@ -10,28 +10,28 @@ import type { EngineContext } from '../../src/engine/engine-context.ts';
 import type { RunSummary } from '../../src/engine/run/run-steps.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { startWorkers } from '../../src/temporal/workers.ts';
-import { NO_CEILING } from './engine.ts';
-import type { BenchServers } from './servers.ts';
+import { UNLIMITED } from './bench-engine.ts';
+import type { BenchServers } from './bench-servers.ts';
 
 const NAMESPACE = 'bench';
 
-/** One run of a target. */
+/** Makes one run of a target. */
 export type Collect = (target: string) => Promise<RunSummary>;
 
-/** How targets are collected: called directly, or through Temporal. */
+/** A way to collect targets: directly, or through Temporal. */
 export interface Path {
   readonly name: string;
-  /** Prepares to collect with these parts, and ends what it started for that. */
+  /** Runs `work` with a function that collects a target, and stops what it started for that. */
   use<T>(context: EngineContext, collector: string, work: (collect: Collect) => Promise<T>): Promise<T>;
 }
 
-/** The steps called one after the other in this process. */
+/** Calls the steps one after another in this process. */
 export const direct: Path = {
   name: 'direct',
   use: (context, collector, work) => work((target) => collectTarget(context, { collector, target })),
 };
 
-/** The embedded Temporal server as the product starts it: state on disk. Returns its address. */
+/** Starts the embedded Temporal server as the product does, with its state on disk. Returns its address. */
 export async function startTemporal(servers: BenchServers): Promise<string> {
   const cacheDir = fileURLToPath(new URL('../../../node_modules/.cache/eve-data-collector', import.meta.url));
   const temporal = await startEmbeddedTemporal({
@@ -46,7 +46,7 @@ export async function startTemporal(servers: BenchServers): Promise<string> {
   return temporal.address;
 }
 
-/** Through workflows and the product's workers, which run in this process. */
+/** Collects through workflows and the product's workers, which run in this process. */
 export function throughTemporal(address: string): Path {
   return {
     name: 'Temporal',
@@ -57,11 +57,11 @@ export function throughTemporal(address: string): Path {
   };
 }
 
-/** The SDK tells of every worker that starts and ends; here only its errors matter. Once in a process. */
-let quiet = false;
-function quietly(): void {
-  if (!quiet) Runtime.install({ logger: new DefaultLogger('ERROR') });
-  quiet = true;
+/** The SDK logs the start and end of every worker; only its errors matter here. A process installs one Runtime. */
+let isSilent = false;
+function silenceSdkLog(): void {
+  if (!isSilent) Runtime.install({ logger: new DefaultLogger('ERROR') });
+  isSilent = true;
 }
 
 /** Runs `work` while the product's workers poll. */
@@ -70,13 +70,13 @@ export async function withWorkers<T>(
   context: EngineContext,
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
-  quietly();
+  silenceSdkLog();
   const native = await NativeConnection.connect({ address });
   const connection = await Connection.connect({ address });
   const workers = await startWorkers(context, {
     connection: native,
     namespace: NAMESPACE,
-    esiRateLimit: NO_CEILING,
+    esiRateLimit: UNLIMITED,
   });
   try {
     return await work(new Client({ connection, namespace: NAMESPACE }));
@@ -87,7 +87,7 @@ export async function withWorkers<T>(
   }
 }
 
-/** Runs the workflow `collect` to its end: of one target, or of all. */
+/** Runs the workflow `collect` to its end, for one target or for all. */
 export function execute(client: Client, collector: string, target: string | undefined): Promise<unknown> {
   return client.workflow.execute('collect', {
     taskQueue: 'collect',

@@ -8,10 +8,10 @@ import pg from 'pg';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { silentLog } from '../../src/lib/log.ts';
 
-/** Steers a simulator, see src/simulator/control.ts; gives what the call returned. */
+/** Calls the control interface of a simulator (see simulator/control-handler.ts) and returns the result. */
 export type Control = (action: string, body?: object) => Promise<unknown>;
 
-/** A simulated ESI in a process of its own: what it costs is not ours. */
+/** A simulated ESI in a process of its own, whose cost is not measured. */
 export interface BenchSimulator {
   readonly url: string;
   readonly sdeUrl: string;
@@ -20,20 +20,24 @@ export interface BenchSimulator {
   stop(): Promise<void>;
 }
 
+/** Command line options of simulator/main.ts. */
+export type SimulatorFlags = Readonly<Record<string, string | number | true>>;
+
 export interface BenchServers {
-  /** Folder that goes with the bench. */
+  /** A folder that is removed after the bench. */
   readonly dir: string;
   readonly postgresVersion: string;
   /** Connection string of a database of the server. */
   databaseUrl(name: string): string;
-  /** One statement outside of any database of a measurement. */
+  /** Runs a statement outside of the measured databases. */
   admin<T extends object>(text: string): Promise<T[]>;
-  simulator(...args: string[]): Promise<BenchSimulator>;
-  /** Ends something with the servers, and before them. */
+  /** Starts a simulator with the command line options of simulator/main.ts. */
+  simulator(options?: SimulatorFlags): Promise<BenchSimulator>;
+  /** Registers a function that is called before the servers stop. */
   atEnd(stop: () => Promise<unknown>): void;
 }
 
-/** Runs a bench on servers of its own, and ends them all: when it is done, when it fails, and on Ctrl-C. */
+/** Runs a bench on new servers and stops them at its end, when it fails, and on Ctrl-C. */
 export async function withServers(work: (servers: BenchServers) => Promise<void>): Promise<void> {
   const stops: (() => Promise<unknown>)[] = [];
   let stopping: Promise<void> | undefined;
@@ -68,8 +72,8 @@ async function startServers(dir: string, stops: (() => Promise<unknown>)[]): Pro
     postgresVersion: rows[0]!.server_version,
     databaseUrl: (name) => Object.assign(new URL(postgres.url), { pathname: `/${name}` }).href,
     admin: async <T extends object>(text: string) => (await admin.query<T>(text)).rows,
-    async simulator(...args) {
-      const simulator = await startSimulator(args);
+    async simulator(options = {}) {
+      const simulator = await startSimulator(options);
       stops.push(() => simulator.stop());
       return simulator;
     },
@@ -77,20 +81,25 @@ async function startServers(dir: string, stops: (() => Promise<unknown>)[]): Pro
   };
 }
 
-async function startSimulator(args: readonly string[]): Promise<BenchSimulator> {
+async function startSimulator(options: SimulatorFlags): Promise<BenchSimulator> {
   const script = fileURLToPath(new URL('../../simulator/main.js', import.meta.url));
-  // Its standard input is a pipe: should the bench be killed, the simulator ends by itself.
+  const args = Object.entries(options).flatMap(([name, value]) =>
+    value === true ? [`--${name}`] : [`--${name}`, String(value)],
+  );
+  // Standard input is a pipe, so the simulator ends by itself when the bench is killed.
   const child = spawn(process.execPath, [script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   type Ready = Pick<BenchSimulator, 'url' | 'sdeUrl' | 'ssoUrl'>;
   const { url, sdeUrl, ssoUrl } = JSON.parse(await firstLine(child)) as Ready;
   return {
-    ...{ url, sdeUrl, ssoUrl },
+    url,
+    sdeUrl,
+    ssoUrl,
     control: controlOf(url),
     stop: () => ended(child),
   };
 }
 
-/** Steers the simulator at this address. */
+/** The control interface of the simulator at this address. */
 export function controlOf(url: string): Control {
   return async (action, body = {}) => {
     const answer = await fetch(`${url}/__simulator/${action}`, {

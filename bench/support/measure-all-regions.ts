@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { withChild } from './child.ts';
+import { withProcess } from './measured-process.ts';
 import { makeTemplate, onCopy } from './databases.ts';
-import { FORGE, LATENCY } from './forge.ts';
-import type { BenchServers } from './servers.ts';
+import { FORGE } from './measure-forge.ts';
+import { LATENCY_MS } from './measure-rounds.ts';
+import type { BenchServers } from './bench-servers.ts';
 
-/** Page counts of the largest regions; all others have one page or a few. */
+/** Page counts of the largest regions. All others have one page or a few. */
 const LARGE: readonly (readonly [region: number, pages: number])[] = [
   [FORGE, 434],
   [10_000_043, 190], // Domain
@@ -22,7 +23,7 @@ const PAGES = 1_687;
 const ORDERS = 1_650_000;
 const PAGE = 1_000;
 
-/** Orders by region, as counted: nine large regions, 77 of one page, and the rest of 2 to 9 pages. */
+/** Orders by region as counted: nine large regions, 77 with one page, and the rest with 2 to 9 pages. */
 export function regionSizes(ids: readonly number[]): Map<number, number> {
   const large = new Map(LARGE);
   const small = ids.filter((id) => !large.has(id)).slice(0, REGIONS - LARGE.length);
@@ -30,29 +31,29 @@ export function regionSizes(ids: readonly number[]): Map<number, number> {
   let left = PAGES - ONE_PAGE - LARGE.reduce((sum, [, pages]) => sum + pages, 0);
   const pages = new Map(large);
   small.forEach((id, i) => {
-    // The rest is dealt out evenly: 14 pages a region would be too many, so large ones come first.
+    // The rest is spread evenly: 14 pages a region would be too many, so large ones come first.
     const share = i < middle ? Math.ceil(left / (middle - i)) : 1;
     if (i < middle) left -= share;
     pages.set(id, share);
   });
-  // Last pages are not full: as many rows less in every region as make the sum of all orders.
+  // Last pages are not full: every region has as many rows less as make the sum of all orders.
   const sum = [...pages.values()].reduce((total, n) => total + n, 0);
   const missing = Math.round((sum * PAGE - ORDERS) / pages.size);
   return new Map([...pages].map(([id, n]) => [id, n * PAGE - missing]));
 }
 
-/** What the child reports. */
-export interface Sweep {
+/** The result of the child process. */
+export interface AllRegions {
   readonly seconds: number;
-  /** The most memory the process ever had, in megabytes. */
+  /** The peak memory of the process, in megabytes. */
   readonly peakMb: number;
   readonly regions: number;
   readonly rows: number;
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
-export interface SweepOrder {
-  /** Of the Temporal server; undefined: without Temporal. */
+export interface AllRegionsInput {
+  /** The address of the Temporal server; undefined for a direct run. */
   readonly temporal: string | undefined;
   readonly databaseUrl: string;
   readonly esiUrl: string;
@@ -61,25 +62,29 @@ export interface SweepOrder {
   readonly regions: readonly number[];
 }
 
-/** All regions in a process of its own, which holds nothing but the engine: no simulator, no database server. */
-export async function measureSweeps(
+/** Measures all regions in a process with the engine alone: no simulator, no database server. */
+export async function measureAllRegions(
   servers: BenchServers,
   temporals: readonly (string | undefined)[],
-): Promise<Sweep[]> {
+): Promise<AllRegions[]> {
   const regions = await regionIds(servers);
   const sizes = regionSizes(regions);
-  const simulator = await servers.simulator(
-    ...['--regions', [...sizes].map(([id, count]) => `${id}=${count}`).join(','), '--universe', 'full'],
-    ...['--latency', LATENCY, '--no-limits', '--warm', '--churn', '0'],
-  );
-  await makeTemplate(servers, 'sweep', simulator);
+  const simulator = await servers.simulator({
+    regions: [...sizes].map(([id, count]) => `${id}=${count}`).join(','),
+    universe: 'full',
+    latency: LATENCY_MS,
+    'no-limits': true,
+    warm: true,
+    churn: 0,
+  });
+  await makeTemplate(servers, 'all_regions', simulator);
   const dataDir = join(servers.dir, 'sde');
   const { url: esiUrl, sdeUrl } = simulator;
-  const sweeps: Sweep[] = [];
+  const results: AllRegions[] = [];
   for (const temporal of temporals) {
-    const sweep = await onCopy(servers, 'sweep', async (databaseUrl) => {
+    const result = await onCopy(servers, 'all_regions', async (databaseUrl) => {
       await servers.admin('CHECKPOINT');
-      const order: SweepOrder = {
+      const input: AllRegionsInput = {
         temporal,
         databaseUrl,
         esiUrl,
@@ -87,19 +92,19 @@ export async function measureSweeps(
         dataDir,
         regions: [...sizes.keys()],
       };
-      return withChild('sweep-child.js', (ask) => ask(order) as Promise<Sweep>);
+      return withProcess('all-regions-process.js', (send) => send(input) as Promise<AllRegions>);
     });
     console.log(
-      `${sweep.regions} regions in ${sweep.seconds.toFixed(1)} s, peak ${sweep.peakMb.toFixed(0)} MB`,
+      `${result.regions} regions in ${result.seconds.toFixed(1)} s, peak ${result.peakMb.toFixed(0)} MB`,
     );
-    sweeps.push(sweep);
+    results.push(result);
   }
   await simulator.stop();
-  return sweeps;
+  return results;
 }
 
 async function regionIds(servers: BenchServers): Promise<number[]> {
-  const simulator = await servers.simulator('--universe', 'full');
+  const simulator = await servers.simulator({ universe: 'full' });
   const answer = await fetch(`${simulator.url}/universe/regions`);
   const ids = (await answer.json()) as number[];
   await simulator.stop();

@@ -3,24 +3,23 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-/** What comes in place of a result. */
+/** The message that replaces a result. */
 type Failure = { readonly failed: string };
 
 /**
- * Runs `work` beside a process of its own, which holds what is measured and nothing else: no simulator, no database
- * server. `ask` sends it an order and waits for what its `answerParent` makes of it. `script`: a file beside this one,
- * as built.
+ * Runs `work` with a child process that holds only what is measured: no simulator, no database server. `send` sends it
+ * an input and returns what its `answerParent` returns. `script` is a compiled file beside this one.
  */
-export async function withChild<T>(
+export async function withProcess<T>(
   script: string,
-  work: (ask: (order: object) => Promise<object>) => Promise<T>,
+  work: (send: (input: object) => Promise<object>) => Promise<T>,
 ): Promise<T> {
   const child = fork(fileURLToPath(new URL(`./${script}`, import.meta.url)), {
     execArgv: ['--enable-source-maps'],
   });
   const ended = once(child, 'exit');
-  const ask = async (order: object) => {
-    child.send(order);
+  const send = async (input: object) => {
+    child.send(input);
     const answer = await Promise.race([once(child, 'message'), ended.then(() => undefined)]);
     if (!answer) throw new Error(`the process of ${script} ended without a result`);
     const [result] = answer as [object | Failure];
@@ -28,17 +27,17 @@ export async function withChild<T>(
     return result;
   };
   try {
-    return await work(ask);
+    return await work(send);
   } finally {
-    if (child.connected) child.disconnect(); // then nothing keeps it alive
+    if (child.connected) child.disconnect(); // the child then ends
     await ended;
   }
 }
 
-/** In the child: answers every order. What an order needs it opens and closes, so that the process can end. */
-export function answerParent(work: (order: never) => Promise<object>): void {
-  process.on('message', (order) => {
-    void work(order as never).then(
+/** Answers every input of the parent. `work` must close what it opens, so that the process can end. */
+export function answerParent(work: (input: never) => Promise<object>): void {
+  process.on('message', (input) => {
+    void work(input as never).then(
       (result) => process.send?.(result),
       (error: unknown) => {
         console.error(error);
@@ -48,7 +47,7 @@ export function answerParent(work: (order: never) => Promise<object>): void {
   });
 }
 
-/** The most memory that this process ever had, in megabytes: the kernel's own mark. */
+/** The peak memory of this process in megabytes, as the kernel measures it (VmHWM). */
 export async function peakMemory(): Promise<number> {
   const status = await readFile('/proc/self/status', 'utf8');
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;

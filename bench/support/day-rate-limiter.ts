@@ -6,20 +6,20 @@ import type { Database } from '../../src/store/database.ts';
 import { postgresRateLimitStore } from '../../src/store/limits/rate-limit-store.ts';
 import type { DayClock } from './day-clock.ts';
 
-/** What the product allows itself when nothing is set. */
+/** The product's default limit on all requests. */
 const CEILING = { perMinute: 300, burst: 50 };
 
-/** From us to ESI and back, as it is measured from Europe: what makes requests of one minute not be of one moment. */
-const ROUND_TRIP = 150;
+/** The time of a request and its answer as measured from Europe. It spreads the requests of a minute. */
+const ROUND_TRIP_MS = 150;
 
-/** As the rate limiter itself reports: twice a second. */
-const REPORT_EVERY = 500;
+/** The rate limiter reports twice a second. */
+const REPORT_EVERY_MS = 500;
 
 /**
- * The rate limit store dates by the database's own clock. Where it looks up names, that name means the time of the bench: the
- * statements stay the product's.
+ * The rate limiter's SQL uses the database's clock. A function of the same name in a schema of the bench returns the
+ * virtual time, so the statements stay the product's.
  */
-export async function addClock({ pool }: Database): Promise<void> {
+export async function addVirtualClock({ pool }: Database): Promise<void> {
   await pool.query(`
     CREATE SCHEMA bench;
     CREATE FUNCTION bench.clock_timestamp() RETURNS timestamptz LANGUAGE sql STABLE AS
@@ -28,8 +28,8 @@ export async function addClock({ pool }: Database): Promise<void> {
 
 const AT = `SELECT set_config('bench.now', $1, true), set_config('search_path', 'bench, public, pg_catalog', true)`;
 
-/** The product's rate limit store, which is given the time before each sync. */
-function ledgerAt(db: Database, clock: DayClock): RateLimitStore {
+/** The product's store, with the virtual time set before each sync. */
+function rateLimitStoreAt(db: Database, clock: DayClock): RateLimitStore {
   return postgresRateLimitStore({
     ...db,
     transaction: (work) =>
@@ -41,35 +41,35 @@ function ledgerAt(db: Database, clock: DayClock): RateLimitStore {
 }
 
 /**
- * The product's rate limiter on its PostgreSQL store, in virtual time. Left out is the pacer of the process, whose clock is
- * real; the store has the same limit.
+ * The product's rate limiter on PostgreSQL, in virtual time. The pacer of the process is left out, because its clock is
+ * real; the store enforces the same limit.
  */
-export function dayBudget(db: Database, clock: DayClock): RateLimiter {
-  const rateLimiter = new SharedRateLimiter({
-    store: ledgerAt(db, clock),
+export function dayRateLimiter(db: Database, clock: DayClock): RateLimiter {
+  const limiter = new SharedRateLimiter({
+    store: rateLimitStoreAt(db, clock),
     worker: 'bench',
     throttle: CEILING,
-    clock: clock.aside,
+    clock: clock.background,
     log: silentLog,
   });
   let reporting = false;
   const reportLater = async () => {
     if (reporting) return;
     reporting = true;
-    await clock.aside.sleep(REPORT_EVERY);
+    await clock.background.sleep(REPORT_EVERY_MS);
     reporting = false;
-    rateLimiter['report'](); // what its timer does: that one is real, and would come hours of the day too late
+    limiter['report'](); // its own timer is real and would fire hours of virtual time too late
   };
-  const ended = (admission: Admission): Admission => ({
+  const reportAfter = (admission: Admission): Admission => ({
     complete: (...how) => (admission.complete(...how), void reportLater()),
     cancel: () => (admission.cancel(), void reportLater()),
   });
   return {
     async admit(request: AdmitRequest) {
-      const admission = await clock.waiting(() => rateLimiter.admit(request));
-      await clock.sleep(ROUND_TRIP);
-      return ended(admission);
+      const admission = await clock.runWaiting(() => limiter.admit(request));
+      await clock.sleep(ROUND_TRIP_MS);
+      return reportAfter(admission);
     },
-    close: () => rateLimiter.close(),
+    close: () => limiter.close(),
   };
 }

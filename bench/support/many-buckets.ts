@@ -3,20 +3,20 @@ import { openDatabase } from '../../src/store/database.ts';
 import { deleteIdleBuckets, postgresRateLimitStore } from '../../src/store/limits/rate-limit-store.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { median, rounded } from './report.ts';
-import type { Measured } from './measured.ts';
-import type { BenchServers } from './servers.ts';
+import type { Measured } from './measure-parts.ts';
+import type { BenchServers } from './bench-servers.ts';
 
 const USERS = 10_000;
 const GROUPS = 20;
 const LIMIT = { tokens: 600, windowMs: 900_000 };
 
-/** Exchanges measured after as many to warm up: enough for a median and a tail. */
-const ROUNDS = 3_000;
+/** Syncs measured after as many for warm-up: enough for a median and a tail. */
+const SYNCS = 3_000;
 
-/** 10,000 users with 20 groups each: a sync of a random one, the table's size, and what maintenance deletes. */
-export async function measureAdmission(servers: BenchServers): Promise<Measured> {
-  await servers.admin('CREATE DATABASE ledger');
-  const url = servers.databaseUrl('ledger');
+/** Measures 10,000 users with 20 groups each: the sync of a random bucket, the table's size, and the deletion of idle buckets. */
+export async function measureManyBuckets(servers: BenchServers): Promise<Measured> {
+  await servers.admin('CREATE DATABASE buckets');
+  const url = servers.databaseUrl('buckets');
   await migrate(url, new Date());
   const db = openDatabase({ url, maxConnections: 5, minConnections: 1, log: silentLog });
   try {
@@ -32,20 +32,20 @@ export async function measureAdmission(servers: BenchServers): Promise<Measured>
     const store = postgresRateLimitStore(db);
     const times: number[] = [];
     const heapBefore = process.memoryUsage().rss;
-    for (let i = 0; i < 2 * ROUNDS; i++) {
-      const bucket = `group${(i % GROUPS) + 1}/user${((i * 7_919) % USERS) + 1}`; // a prime spreads the users
+    for (let i = 0; i < 2 * SYNCS; i++) {
+      const bucket = `group${(i % GROUPS) + 1}/user${((i * 7_919) % USERS) + 1}`; // a prime number spreads the users
       const started = performance.now();
       const sync = { worker: 'bench', spent: [[5, 2]] as const, inFlight: 0, want: 5 };
       await store.sync([{ bucket, limit: LIMIT, sync }]);
-      if (i >= ROUNDS) times.push(performance.now() - started);
+      if (i >= SYNCS) times.push(performance.now() - started);
     }
     const grown = (process.memoryUsage().rss - heapBefore) / 2 ** 20;
     const { rows } = await db.pool.query<{ mb: number }>(
       `SELECT pg_total_relation_size('esi_buckets') / 1048576.0::float8 AS mb`,
     );
     await db.pool.query(`UPDATE esi_buckets SET updated_at = now() - interval '1 day'`);
-    let forgotten = 0;
-    for (let n = await deleteIdleBuckets(db); n > 0; n = await deleteIdleBuckets(db)) forgotten += n;
+    let deleted = 0;
+    for (let n = await deleteIdleBuckets(db); n > 0; n = await deleteIdleBuckets(db)) deleted += n;
     const ms = rounded(median(times));
     const what = `a sync with ${(USERS * GROUPS).toLocaleString('en')} buckets`;
     return {
@@ -56,14 +56,14 @@ export async function measureAdmission(servers: BenchServers): Promise<Measured>
           'p99 ms': rounded(times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? 0),
           'table MB': rounded(rows[0]!.mb),
           'process grew MB': rounded(grown),
-          forgotten,
+          deleted,
         },
       ],
       bounds: [
         { demand: `${what}: median ms`, limit: 1, measured: ms },
-        { demand: 'dead rows that stay', limit: 0, measured: USERS * GROUPS - forgotten },
+        { demand: 'idle buckets that stay', limit: 0, measured: USERS * GROUPS - deleted },
       ],
-      raw: { admission: { times: times.length, forgotten } },
+      raw: { manyBuckets: { times: times.length, deleted } },
     };
   } finally {
     await db.close();

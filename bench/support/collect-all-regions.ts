@@ -5,12 +5,12 @@ import { driveRun } from '../../src/engine/run/run-driver.ts';
 import type { RunSummary } from '../../src/engine/run/run-steps.ts';
 import { mapConcurrent } from '../../src/lib/concurrency.ts';
 
-/** Targets at once, as the workflow `collect` has them. */
+/** Targets at the same time, as in the workflow `collect`. */
 const TARGETS = 50;
-/** `esi` activities at once in a worker. */
+/** `esi` activities at the same time in a worker. */
 const ESI_SLOTS = 10;
 
-/** At most `slots` at once; the others wait in line. */
+/** Runs at most `slots` pieces of work at the same time; the others are queued. */
 function limiter(slots: number) {
   const waiting: (() => void)[] = [];
   let free = slots;
@@ -27,7 +27,7 @@ function limiter(slots: number) {
   };
 }
 
-/** One run as the workflow `collect` drives it, with the slots of a worker in Temporal's place. */
+/** Makes one run as the workflow `collect` drives it, with the slots of a worker but without Temporal. */
 function collect(
   context: EngineContext,
   slot: ReturnType<typeof limiter>,
@@ -50,8 +50,8 @@ function collect(
   });
 }
 
-/** All targets without Temporal, as many at once as a worker has. Returns how often each outcome came. */
-export async function sweepDirect(
+/** Collects all targets without Temporal. Returns the number of runs by outcome. */
+export async function collectAllRegions(
   context: EngineContext,
   targets: readonly string[],
 ): Promise<Record<string, number>> {
