@@ -52,17 +52,13 @@ export interface Faults {
   /** A newer snapshot appears between page 1 and the next page of each read. */
   tear(options?: FaultOptions): void;
   /** The last row of the last page is a copy of the first row of page 1. */
-  duplicateOrder(options?: FaultOptions): void;
-  /** An alias: the fault affects snapshots of any rows. */
   duplicateRow(options?: FaultOptions): void;
   /** A middle page lacks one row. */
-  dropOrder(options?: FaultOptions): void;
-  /** An alias: the fault affects snapshots of any rows. */
   dropRow(options?: FaultOptions): void;
   /** X-Pages is `pages` from page 2 on. */
   wrongPages(pages: number, options?: FaultOptions): void;
   /** The snapshot is whole and consistent, but without rows. */
-  emptySet(options?: FaultOptions): void;
+  emptySnapshot(options?: FaultOptions): void;
   /** The snapshot is whole and consistent, but has only this share of its rows. */
   collapse(share: number, options?: FaultOptions): void;
   /** Changes the rows of orders, prices and owners as they are served. An answer that is no list counts as one row. */
@@ -94,7 +90,7 @@ export type Fault = { route: string | undefined; left: number } & FaultWhat;
 export type FaultWhat =
   | { kind: 'status'; code: number; retryAfter: number | string | undefined; headers: boolean }
   | { kind: 'body'; contentType: string; text: string }
-  | { kind: 'truncate' | 'reset' | 'resetMidway' | 'hang' | 'tear' | 'duplicateOrder' | 'dropOrder' | 'vip' }
+  | { kind: 'truncate' | 'reset' | 'resetMidway' | 'hang' | 'tear' | 'duplicateRow' | 'dropRow' | 'vip' }
   | { kind: 'loseAnswer' }
   | { kind: 'limitHeaders'; how: LimitHeaders }
   | { kind: 'hiddenLimitAs'; code: 429 | 500 }
@@ -148,13 +144,11 @@ function createFaults(add: Add, clear: () => void): Faults {
     oversize: (bytes, options) => add({ kind: 'oversize', bytes }, options),
     emptyPage: (page, options) => add({ kind: 'emptyPage', page }, options),
     tear: (options) => add({ kind: 'tear' }, options),
-    duplicateOrder: (options) => add({ kind: 'duplicateOrder' }, options),
-    duplicateRow: (options) => add({ kind: 'duplicateOrder' }, options),
-    dropOrder: (options) => add({ kind: 'dropOrder' }, options),
-    dropRow: (options) => add({ kind: 'dropOrder' }, options),
+    duplicateRow: (options) => add({ kind: 'duplicateRow' }, options),
+    dropRow: (options) => add({ kind: 'dropRow' }, options),
     loseAnswer: (options) => add({ kind: 'loseAnswer' }, options),
     wrongPages: (pages, options) => add({ kind: 'wrongPages', pages }, options),
-    emptySet: (options) => add({ kind: 'collapse', share: 0 }, options),
+    emptySnapshot: (options) => add({ kind: 'collapse', share: 0 }, options),
     collapse: (share, options) => add({ kind: 'collapse', share }, options),
     mutateRows: (change, options) => add({ kind: 'mutateRows', change }, options),
     down: (how = '503', options = {}) =>

@@ -9,9 +9,9 @@ const ROLE_MS = 86_400_000;
 /** The permanent refusals of tokens and roles that callers have received. */
 export interface KnownRefusals {
   /** Whether the caller knows that the token is refused for good. */
-  isKnownDead(call: Call, token: string): boolean;
+  isKnownRefused(call: Call, token: string): boolean;
   /** Records that the caller has learned that a token is refused for good. */
-  recordDeadToken(token: string): void;
+  recordRefusedToken(token: string): void;
   /** Records a refused role. Returns whether this character knew it for this route and corporation. */
   recordRoleRefusal(call: Call): boolean;
 }
@@ -19,12 +19,12 @@ export interface KnownRefusals {
 const isAfterGrace = (call: Call, since: number): boolean => call.arrived > since + GRACE_MS;
 
 export function createKnownRefusals(): KnownRefusals {
-  const deadTokens = new Map<string, number>();
+  const refusedTokens = new Map<string, number>();
   const roles = new Map<string, { until: number; since: number }>();
   return {
-    isKnownDead: (call, token) => isAfterGrace(call, deadTokens.get(token) ?? Number.POSITIVE_INFINITY),
-    recordDeadToken: (token) => {
-      if (!deadTokens.has(token)) deadTokens.set(token, performance.now());
+    isKnownRefused: (call, token) => isAfterGrace(call, refusedTokens.get(token) ?? Number.POSITIVE_INFINITY),
+    recordRefusedToken: (token) => {
+      if (!refusedTokens.has(token)) refusedTokens.set(token, performance.now());
     },
     recordRoleRefusal: (call) => {
       const key = `${call.user} ${call.route} ${call.pathname.split('/')[2]}`;

@@ -33,7 +33,7 @@ export interface OffenceRecorder {
   /** Checks the use of an access token or a refresh token. */
   recordTokenUse(call: Call, token: string): void;
   /** Remembers that the caller has learned that a token is refused for good. */
-  recordDeadToken(token: string): void;
+  recordRefusedToken(token: string): void;
   /** Remembers that the answer did not arrive, or was not a proper one: repeating the request is no offence. */
   recordFailure(call: Call): void;
   /** Records the end of a request. */
@@ -75,7 +75,7 @@ export function createOffenceRecorder(): OffenceRecorder {
     },
     recordOffence: (call, kind, detail) => adder(call)(kind, detail),
     recordTokenUse: (call, token) => checkToken(memory, call, token, adder(call)),
-    recordDeadToken: (token) => memory.knownRefusals.recordDeadToken(token),
+    recordRefusedToken: (token) => memory.knownRefusals.recordRefusedToken(token),
     recordFailure,
     recordEnd: () => {
       inFlight--;

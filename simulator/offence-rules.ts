@@ -15,7 +15,7 @@ export type OffenceKind =
   | 'too-many-in-flight'
   | 'hidden-limit'
   /** A token that is used again although the caller knows that it is refused for good. */
-  | 'dead-token'
+  | 'refused-token'
   /** A corporation's route, requested by a character that was refused there for lack of the role. */
   | 'role-refused'
   /** A refresh of a character while another one is in progress. */
@@ -169,7 +169,7 @@ function isRetried(memory: Memory, call: Call, outcome: Outcome): boolean {
 }
 
 export function checkToken({ knownRefusals }: Memory, call: Call, token: string, add: Add): void {
-  if (knownRefusals.isKnownDead(call, token)) add('dead-token', 'already refused for good');
+  if (knownRefusals.isKnownRefused(call, token)) add('refused-token', 'already refused for good');
 }
 
 export function checkAnswer(memory: Memory, call: Call, outcome: Outcome, add: Add): void {
@@ -179,7 +179,7 @@ export function checkAnswer(memory: Memory, call: Call, outcome: Outcome, add: A
   if (outcome.permanentRefusal === 'role' && memory.knownRefusals.recordRoleRefusal(call))
     add('role-refused', call.route);
   if (outcome.permanentRefusal === 'token' && call.bearer !== undefined)
-    memory.knownRefusals.recordDeadToken(call.bearer);
+    memory.knownRefusals.recordRefusedToken(call.bearer);
   if (isRetried(memory, call, outcome)) add('retried-4xx', 'same URL within a minute');
   if (outcome.status === 404 && isBeyond(memory, call, outcome)) add('page-beyond', call.path);
 }

@@ -98,7 +98,7 @@ export function takeDueBookSnapshot(book: OrderBook, now: number, share: number,
 }
 
 /** Removes an order from the live rows. Returns false when no order has the id. */
-export function dropOrder(book: OrderBook, orderId: number): boolean {
+export function removeLiveOrder(book: OrderBook, orderId: number): boolean {
   const index = book.live.findIndex((row) => row.order_id === orderId);
   if (index >= 0) removeAt(book.live, index);
   return index >= 0;

@@ -75,9 +75,9 @@ function applyRowFaults<T>(
 ): unknown[] | undefined {
   const { activeFaults } = context;
   if (activeFaults.take(['emptyPage'], call, (fault) => (fault.page ?? page) === page)) return [];
-  if (page === pages && activeFaults.take(['duplicateOrder'], call))
+  if (page === pages && activeFaults.take(['duplicateRow'], call))
     return [...rows.slice(from, to).slice(0, -1), ...rows.slice(0, 1)];
-  if (page === Math.ceil(pages / 2) && activeFaults.take(['dropOrder'], call)) {
+  if (page === Math.ceil(pages / 2) && activeFaults.take(['dropRow'], call)) {
     const list = rows.slice(from, to);
     return list.toSpliced(Math.floor(list.length / 2), 1);
   }

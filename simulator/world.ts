@@ -3,7 +3,7 @@ import { createAllowances, type Allowances, type Bucket } from './allowances.ts'
 import {
   bookPage,
   currentSnapshot,
-  dropOrder,
+  removeLiveOrder,
   createOrderBook,
   pageCount,
   takeBookSnapshot,
@@ -114,7 +114,7 @@ export class World extends StaticData {
   }
 
   removeOrder(regionId: number, orderId: number): void {
-    if (!dropOrder(this.book(regionId), orderId))
+    if (!removeLiveOrder(this.book(regionId), orderId))
       throw new Error(`Region ${regionId} has no order ${orderId}.`);
   }
 

@@ -79,7 +79,7 @@ async function resolve({ sso, offences }: SsoParts, call: Call): Promise<SsoAnsw
   const given = await answer(sso, call);
   if (given.status === 400 && given.text.includes('"invalid_grant"')) {
     const token = new URLSearchParams(call.body).get('refresh_token');
-    if (token !== null) offences.recordDeadToken(token);
+    if (token !== null) offences.recordRefusedToken(token);
   }
   return given;
 }

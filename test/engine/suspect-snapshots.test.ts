@@ -23,8 +23,8 @@ const removedRows = async () =>
 
 const ONCE: Record<string, (faults: Faults) => void> = {
   'torn between two versions': (f) => f.tear({ times: 1 }),
-  'with an order twice': (f) => f.duplicateOrder({ times: 1 }),
-  'without one of its orders': (f) => f.dropOrder({ times: 1 }),
+  'with an order twice': (f) => f.duplicateRow({ times: 1 }),
+  'without one of its orders': (f) => f.dropRow({ times: 1 }),
   'whose pages state different page counts': (f) => f.wrongPages(500, { times: 1 }),
   'with an empty page in the middle': (f) => f.emptyPage(2, { times: 1 }),
   'with a page that answers 404': (f) => f.status(404, { route: 'page=3', times: 1 }),
@@ -48,8 +48,8 @@ test('an implausible page count is not followed', async () => {
 });
 
 const ALWAYS: Record<string, (faults: Faults) => void> = {
-  'has an order twice': (f) => f.duplicateOrder(),
-  'lacks an order': (f) => f.dropOrder(),
+  'has an order twice': (f) => f.duplicateRow(),
+  'lacks an order': (f) => f.dropRow(),
   'states different page counts': (f) => f.wrongPages(500),
   'has an empty page': (f) => f.emptyPage(2),
 };
@@ -90,7 +90,7 @@ test('a changed order that is listed twice does not prevent publishing', async (
   const { world, faults } = engine.sim;
   world.setChurn(0);
   world.changeOrder(FORGE_ID, world.orders(FORGE_ID)[0]!.order_id, { price: 4.5 });
-  faults.duplicateOrder({ times: 1 });
+  faults.duplicateRow({ times: 1 });
   expect(await collect()).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
 });
@@ -126,7 +126,7 @@ test.each([
 test('a normal snapshot between two empty ones clears the suspicion', async () => {
   const { faults } = engine.sim;
   for (let round = 0; round < 2; round++) {
-    faults.emptySet();
+    faults.emptySnapshot();
     expect(await collect()).toMatchObject({ outcome: 'refused' });
     engine.nextSnapshot();
     faults.clear();
@@ -141,13 +141,13 @@ test('an unchanged snapshot between two empty ones clears the suspicion', async 
   engine.sim.world.setChurn(0);
   await collect();
   engine.nextSnapshot();
-  engine.sim.faults.emptySet();
+  engine.sim.faults.emptySnapshot();
   expect(await collect()).toMatchObject({ outcome: 'refused' });
   engine.nextSnapshot();
   engine.sim.faults.clear();
   expect(await collect()).toMatchObject({ outcome: 'unchanged' });
   engine.nextSnapshot();
-  engine.sim.faults.emptySet();
+  engine.sim.faults.emptySnapshot();
   expect(await collect()).toMatchObject({ outcome: 'refused' });
 });
 
@@ -155,7 +155,7 @@ test('a small market that is suddenly empty is refused at first', async () => {
   const RENS = 'region/10000030';
   await engine.collect('market-orders', RENS);
   engine.nextSnapshot();
-  engine.sim.faults.emptySet({ route: '/markets/10000030/' });
+  engine.sim.faults.emptySnapshot({ route: '/markets/10000030/' });
   expect(await engine.collect('market-orders', RENS)).toMatchObject({ outcome: 'refused' });
   engine.sim.faults.clear();
   engine.nextSnapshot();

@@ -111,13 +111,13 @@ describe('faults of orders', () => {
     expect(offenceKinds(simulator)).toEqual(['too-early']);
   });
 
-  test('duplicateOrder, dropOrder and wrongPages change a read under one Last-Modified', async () => {
+  test('duplicateRow, dropRow and wrongPages change a read under one Last-Modified', async () => {
     const { simulator } = await startTestSimulator();
-    simulator.faults.duplicateOrder();
+    simulator.faults.duplicateRow();
     const duplicated = (await readAllPages(simulator)).flatMap(({ rows }) => rows);
     expect(duplicated.at(-1)).toEqual(duplicated[0]);
     simulator.faults.clear();
-    simulator.faults.dropOrder();
+    simulator.faults.dropRow();
     const dropped = await readAllPages(simulator);
     expect(dropped.map(({ rows }) => rows.length)).toEqual([1_000, 999, 500]);
     expect(new Set(dropped.map(({ modified }) => modified)).size).toBe(1);
@@ -126,9 +126,9 @@ describe('faults of orders', () => {
     expect([(await readPage(simulator, 1)).pages, (await readPage(simulator, 2)).pages]).toEqual([3, 9]);
   });
 
-  test('emptySet, collapse and mutateRows serve a consistent snapshot with wrong rows', async () => {
+  test('emptySnapshot, collapse and mutateRows serve a consistent snapshot with wrong rows', async () => {
     const { simulator } = await startTestSimulator();
-    simulator.faults.emptySet();
+    simulator.faults.emptySnapshot();
     expect(await readPage(simulator, 1)).toMatchObject({ rows: [], pages: 1 });
     simulator.faults.clear();
     simulator.faults.collapse(0.5);

@@ -169,7 +169,7 @@ describe('offences against owners', () => {
     await delay(110);
     clock.advance(61_000);
     await get(simulator, WALLET, bearer(old));
-    expect(offenceKinds(simulator)).toEqual(['role-refused', 'dead-token']);
+    expect(offenceKinds(simulator)).toEqual(['role-refused', 'refused-token']);
   });
 
   test('a new token after a refusal, or other ids after a refused batch, is no offence', async () => {

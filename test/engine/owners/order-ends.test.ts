@@ -82,7 +82,7 @@ test('an open list that is empty once does not mark orders as filled', async () 
   await begin();
   const before = await states();
   await advanceOneHour(engine);
-  engine.sim.faults.emptySet({ route: OPEN_ROUTE, times: 1 });
+  engine.sim.faults.emptySnapshot({ route: OPEN_ROUTE, times: 1 });
   await engine.collect('orders', ME);
   expect(await states()).toEqual(before.map((row) => ({ ...row, left: true })));
   await advanceOneHour(engine);
@@ -93,7 +93,7 @@ test('an open list that is empty once does not mark orders as filled', async () 
 test('an order is not taken for filled while the history is empty', async () => {
   const victim = await begin();
   await advanceOneHour(engine, () => engine.sim.owners.cancelOrder(ANNA, victim));
-  engine.sim.faults.emptySet({ route: '/orders/history' });
+  engine.sim.faults.emptySnapshot({ route: '/orders/history' });
   await engine.collect('orders', ME);
   expect(await order(victim)).toEqual({ state: 'active', left: true });
   engine.sim.faults.clear();

@@ -98,22 +98,6 @@ test('an order whose row is invalid is not taken for filled', async () => {
   expect(await stateOf(hidden!.order_id)).toEqual({ state: 'active', left: false });
 });
 
-test('an order that returns to the open list is active again', async () => {
-  await collect();
-  const [order] = engine.sim.owners.orders(ANNA);
-  await later(OPEN);
-  engine.sim.faults.mutateRows<{ order_id: number }>(
-    (row) => (row.order_id === order!.order_id ? null : row),
-    { route: '/characters/{character_id}/orders' },
-  );
-  await collect();
-  expect(await stateOf(order!.order_id)).toEqual({ state: 'active', left: true });
-  engine.sim.faults.clear();
-  await later(OPEN);
-  await collect();
-  expect(await stateOf(order!.order_id)).toEqual({ state: 'active', left: false });
-});
-
 test('ended orders stay after ESI drops them', async () => {
   await collect();
   const closed = await engine.db.rows(`SELECT order_id FROM character_orders WHERE state <> 'active'`);

@@ -129,7 +129,7 @@ test('a refused snapshot is noted and does not count as collected', async () => 
   await engine.collect('assets', ME);
   const { last_collected_at: first } = await assignment();
   await advanceOneHour(engine);
-  engine.sim.faults.emptySet({ route: '/assets', times: 1 });
+  engine.sim.faults.emptySnapshot({ route: '/assets', times: 1 });
   expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'refused' });
   expect(await assignment()).toEqual({
     note: expect.stringMatching(/100 of 100 rows are missing/),
