@@ -7,7 +7,7 @@ import { type Simulator, startSimulator } from '../../simulator/index.ts';
 import type { RunReport } from '../../src/cli/commands/run-command.ts';
 import type { HttpStatus } from '../../src/http/http-sources.ts';
 import type { ScheduleState } from '../../src/temporal/schedules/list-schedules.ts';
-import { eventually } from '../support/temporal.ts';
+import { eventually } from '../support/test-temporal.ts';
 import {
   type CommandRunner,
   createCommandRunner,

@@ -11,8 +11,8 @@ import {
   SCHEDULES,
   simulatorSettings,
 } from '../support/collector-process.ts';
-import { emptyDatabase } from '../support/database.ts';
-import { eventually, type TestTemporal, testTemporal } from '../support/temporal.ts';
+import { emptyDatabase } from '../support/test-database.ts';
+import { eventually, type TestTemporal, testTemporal } from '../support/test-temporal.ts';
 
 const LARGE = 'region/10000002';
 const SMALL = 'region/10000032';

@@ -11,8 +11,8 @@ import type { StartedLogin } from '../../src/engine/owners/login-flow.ts';
 import type { TokenView } from '../../src/engine/owners/token-service.ts';
 import type { HttpStatus } from '../../src/http/http-sources.ts';
 import { type LoginChoice, type Simulator, startSimulator } from '../../simulator/index.ts';
-import { eventually } from '../support/temporal.ts';
-import { TEST_APPLICATION } from '../support/secrets.ts';
+import { eventually } from '../support/test-temporal.ts';
+import { TEST_APPLICATION } from '../support/test-secrets.ts';
 import {
   type CommandRunner,
   createCommandRunner,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { AnyResource } from '../../src/collectors/define.ts';
 import { TARGET_KINDS } from '../../src/collectors/targets.ts';
 import { ENRICHED_COLUMNS } from '../../src/collectors/vocabulary.ts';
-import { type TestDatabase, testDatabase } from '../support/database.ts';
+import { type TestDatabase, testDatabase } from '../support/test-database.ts';
 import { namedResources } from './resources.ts';
 
 let db: TestDatabase;

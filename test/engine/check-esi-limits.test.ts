@@ -3,7 +3,7 @@ import { checkEsiLimits } from '../../src/engine/check-esi-limits.ts';
 import type { EngineContext } from '../../src/engine/engine-context.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { readDrifts } from '../../src/store/limits/esi-limits.ts';
-import { type TestEngine, testEngine } from '../support/engine.ts';
+import { type TestEngine, testEngine } from '../support/test-engine.ts';
 
 const DESCRIPTION = '/meta/openapi.json';
 const DAY = 86_400_000;

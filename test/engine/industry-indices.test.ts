@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { type TestEngine, testEngine } from '../support/engine.ts';
+import { type TestEngine, testEngine } from '../support/test-engine.ts';
 
 let engine: TestEngine;
 beforeEach(async () => {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { EngineContext, StepContext } from '../../src/engine/engine-context.ts';
 import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import { engineSteps } from '../../src/engine/run/engine-steps.ts';
-import { type TestEngine, testEngine } from '../support/engine.ts';
+import { type TestEngine, testEngine } from '../support/test-engine.ts';
 import {
   expectExactBook,
   expectExactPast,
@@ -10,8 +10,8 @@ import {
   FORGE_ID,
   lastRun,
   orderRequests,
-} from '../support/orders.ts';
-import { drive, driveUntil, assertRead } from '../support/runs.ts';
+} from '../support/order-book.ts';
+import { drive, driveUntil, assertRead } from '../support/drive-runs.ts';
 
 /** Runs that are killed, repeated, or simultaneous. */
 let engine: TestEngine;

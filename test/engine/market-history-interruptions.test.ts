@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { collectTarget } from '../../src/engine/run/collect-target.ts';
-import type { TestEngine } from '../support/engine.ts';
+import type { TestEngine } from '../support/test-engine.ts';
 import {
   closeMarketHistoryEngine,
   collectHistory,
@@ -13,7 +13,7 @@ import {
   tradableTypes,
   typeListRequests,
 } from '../support/market-history.ts';
-import { lastRun } from '../support/orders.ts';
+import { lastRun } from '../support/order-book.ts';
 
 const KEY = { collector: 'market-history', target: METROPOLIS };
 

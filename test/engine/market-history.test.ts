@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { TestEngine } from '../support/engine.ts';
+import type { TestEngine } from '../support/test-engine.ts';
 import {
   closeMarketHistoryEngine,
   collectHistory,
@@ -11,7 +11,7 @@ import {
   sorted,
   tradableTypes,
 } from '../support/market-history.ts';
-import { lastRun } from '../support/orders.ts';
+import { lastRun } from '../support/order-book.ts';
 
 const DAY = 86_400_000;
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { collectTarget } from '../../src/engine/run/collect-target.ts';
-import { type TestEngine, testEngine } from '../support/engine.ts';
+import { type TestEngine, testEngine } from '../support/test-engine.ts';
 import {
   expectExactBook,
   expectExactPast,
@@ -9,8 +9,8 @@ import {
   FORGE_ID,
   lastRun,
   orderRequests,
-} from '../support/orders.ts';
-import { truncateStagingTables } from '../support/owners.ts';
+} from '../support/order-book.ts';
+import { truncateStagingTables } from '../support/owner-engine.ts';
 
 let engine: TestEngine;
 beforeEach(async () => {

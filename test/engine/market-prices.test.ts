@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Price } from '../../simulator/index.ts';
-import { type TestEngine, testEngine } from '../support/engine.ts';
-import { rowVersions, lastRun } from '../support/orders.ts';
+import { type TestEngine, testEngine } from '../support/test-engine.ts';
+import { rowVersions, lastRun } from '../support/order-book.ts';
 
 let engine: TestEngine;
 beforeEach(async () => {

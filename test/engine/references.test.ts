@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { type TestEngine, testEngine } from '../support/engine.ts';
-import { expectExactBook, FORGE, FORGE_ID, lastRun } from '../support/orders.ts';
+import { type TestEngine, testEngine } from '../support/test-engine.ts';
+import { expectExactBook, FORGE, FORGE_ID, lastRun } from '../support/order-book.ts';
 
 /** Ids in rows that no table has. */
 let engine: TestEngine;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Order } from '../../simulator/index.ts';
-import { type TestEngine, testEngine } from '../support/engine.ts';
+import { type TestEngine, testEngine } from '../support/test-engine.ts';
 import {
   DOMAIN,
   DOMAIN_ID,
@@ -10,7 +10,7 @@ import {
   FORGE_ID,
   lastRun,
   readBook,
-} from '../support/orders.ts';
+} from '../support/order-book.ts';
 
 /** Invalid rows among valid ones. */
 let engine: TestEngine;

@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Faults } from '../../simulator/index.ts';
-import { type TestEngine, testEngine } from '../support/engine.ts';
-import { expectExactBook, expectExactPast, FORGE, FORGE_ID, lastRun, readBook } from '../support/orders.ts';
+import { type TestEngine, testEngine } from '../support/test-engine.ts';
+import {
+  expectExactBook,
+  expectExactPast,
+  FORGE,
+  FORGE_ID,
+  lastRun,
+  readBook,
+} from '../support/order-book.ts';
 
 /** Snapshots that are torn, have duplicates or are implausibly small. */
 let engine: TestEngine;

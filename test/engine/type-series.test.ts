@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Order } from '../../simulator/index.ts';
-import { type TestEngine, testEngine } from '../support/engine.ts';
-import { FORGE, FORGE_ID } from '../support/orders.ts';
+import { type TestEngine, testEngine } from '../support/test-engine.ts';
+import { FORGE, FORGE_ID } from '../support/order-book.ts';
 
 /** The series derived from the order book: figures per type, and the events of an order. */
 let engine: TestEngine;

@@ -2,8 +2,8 @@ import { afterEach, expect, test } from '@jest/globals';
 import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import { engineSteps } from '../../src/engine/run/engine-steps.ts';
 
-import { type TestEngine, testEngine } from '../support/engine.ts';
-import { lastRun } from '../support/orders.ts';
+import { type TestEngine, testEngine } from '../support/test-engine.ts';
+import { lastRun } from '../support/order-book.ts';
 import { readStaticTables } from '../support/static-tables.ts';
 
 /** The universe without the static data export: UNIVERSE_SOURCE=esi. */

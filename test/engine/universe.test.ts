@@ -4,8 +4,8 @@ import { afterEach, expect, test } from '@jest/globals';
 import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import { STATIC_TABLE_NAMES, STATIC_TABLES } from '../../src/store/universe/static-tables.ts';
 import { makeZip } from '../../simulator/zip.ts';
-import { type TestEngine, testEngine } from '../support/engine.ts';
-import { rowVersions, lastRun } from '../support/orders.ts';
+import { type TestEngine, testEngine } from '../support/test-engine.ts';
+import { rowVersions, lastRun } from '../support/order-book.ts';
 import { readStaticTables } from '../support/static-tables.ts';
 
 let engine: TestEngine;

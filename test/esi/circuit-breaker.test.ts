@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { CircuitBreaker, CircuitOpenError } from '../../src/esi/circuit-breaker.ts';
-import { testClock } from '../support/clock.ts';
+import { testClock } from '../support/test-clock.ts';
 
 const FAILURE = new Error('the server is down');
 const OTHER = new Error('not the server’s fault');

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
+import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/test-esi.ts';
 
 let esi: TestEsi;
 afterEach(() => esi.close());

@@ -4,9 +4,9 @@ import type { EsiRequest } from '../../src/esi/esi-request.ts';
 import { EsiError } from '../../src/esi/esi-error.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { Faults } from '../../simulator/index.ts';
-import { testRateLimiter } from '../support/rate-limiter.ts';
-import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
-import { TEST_USER_AGENT } from '../support/user-agent.ts';
+import { testRateLimiter } from '../support/test-rate-limiter.ts';
+import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/test-esi.ts';
+import { TEST_USER_AGENT } from '../support/test-user-agent.ts';
 
 const STATUS = { route: '/status' } as const satisfies EsiRequest; // 600 tokens in fifteen minutes
 const QUARTER = 15 * 60_000;

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, expect, test } from '@jest/globals';
 import { COMPATIBILITY_DATE } from '../../src/esi/facts/routes.ts';
-import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
-import { TEST_USER_AGENT } from '../support/user-agent.ts';
+import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/test-esi.ts';
+import { TEST_USER_AGENT } from '../support/test-user-agent.ts';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {

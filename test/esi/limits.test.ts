@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { systemClock } from '../../src/lib/clock.ts';
-import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
+import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/test-esi.ts';
 
 let esi: TestEsi;
 afterEach(() => esi.close());

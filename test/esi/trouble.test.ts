@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EsiClient } from '../../src/esi/esi-client.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { Faults } from '../../simulator/index.ts';
-import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/esi.ts';
-import { TEST_USER_AGENT } from '../support/user-agent.ts';
-import { testRateLimiter } from '../support/rate-limiter.ts';
+import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/test-esi.ts';
+import { TEST_USER_AGENT } from '../support/test-user-agent.ts';
+import { testRateLimiter } from '../support/test-rate-limiter.ts';
 
 let esi: TestEsi;
 beforeEach(async () => {

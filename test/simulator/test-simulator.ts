@@ -1,5 +1,5 @@
-import { ANNA, BRAM, CORPORATION } from '../support/owners.ts';
-import { type TestClock, testClock } from '../support/clock.ts';
+import { ANNA, BRAM, CORPORATION } from '../support/owner-engine.ts';
+import { type TestClock, testClock } from '../support/test-clock.ts';
 import {
   startSimulator,
   type OffenceKind,

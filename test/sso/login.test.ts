@@ -4,7 +4,7 @@ import type { Log } from '../../src/lib/log.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../simulator/index.ts';
 import { classifyCallback } from '../../src/sso/sso-errors.ts';
 import { createSsoClient, type SsoClient, type SsoOptions } from '../../src/sso/sso-client.ts';
-import { type TestClock, testClock } from '../support/clock.ts';
+import { type TestClock, testClock } from '../support/test-clock.ts';
 import { allOf, errorOf, refresh } from './support.ts';
 
 const CHARACTER = 90000001;

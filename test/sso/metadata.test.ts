@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { silentLog } from '../../src/lib/log.ts';
 import { createSsoClient } from '../../src/sso/sso-client.ts';
 import { issuersOf } from '../../src/sso/sso-metadata.ts';
-import { testClock } from '../support/clock.ts';
+import { testClock } from '../support/test-clock.ts';
 import {
   AGENT,
   CLIENT_ID,

@@ -5,7 +5,7 @@ import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { silentLog } from '../../src/lib/log.ts';
 import { createSsoClient, type SsoClient, type SsoOptions } from '../../src/sso/sso-client.ts';
 import { allOf, errorOf } from './support.ts';
-import { type TestClock, testClock } from '../support/clock.ts';
+import { type TestClock, testClock } from '../support/test-clock.ts';
 
 export const CLIENT_ID = 'my3rdpartyclientid';
 export const SECRET = 'eat_0clientSecret_0z';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { copyInto, encodeRows } from '../../src/store/copy.ts';
-import { type TestDatabase, testDatabase } from '../support/database.ts';
+import { type TestDatabase, testDatabase } from '../support/test-database.ts';
 
 let db: TestDatabase;
 beforeAll(async () => {

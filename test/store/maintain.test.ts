@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { maintain } from '../../src/store/maintenance.ts';
-import { type TestEngine, testEngine } from '../support/engine.ts';
-import { ANNA, logIn, characterTarget } from '../support/owners.ts';
+import { type TestEngine, testEngine } from '../support/test-engine.ts';
+import { ANNA, logIn, characterTarget } from '../support/owner-engine.ts';
 
 let engine: TestEngine;
 beforeEach(async () => {

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { migrate } from '../../src/store/migrate.ts';
-import { emptyDatabase } from '../support/database.ts';
+import { emptyDatabase } from '../support/test-database.ts';
 import { schemaDrift } from '../support/schema-drift.ts';
 
 const NOW = new Date('2026-11-20T14:00:00Z');

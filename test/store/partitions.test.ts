@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { dropPartitionsBefore, ensurePartitions } from '../../src/store/partitions.ts';
-import { type TestDatabase, testDatabase } from '../support/database.ts';
+import { type TestDatabase, testDatabase } from '../support/test-database.ts';
 
 let db: TestDatabase;
 beforeEach(async () => {

@@ -14,8 +14,8 @@ import {
   postgresRateLimitStore,
   readBuckets,
 } from '../../src/store/limits/rate-limit-store.ts';
-import { type TestDatabase, testDatabase } from '../support/database.ts';
-import { eventually } from '../support/temporal.ts';
+import { type TestDatabase, testDatabase } from '../support/test-database.ts';
+import { eventually } from '../support/test-temporal.ts';
 
 let db: TestDatabase;
 let closing: (() => Promise<void>)[];

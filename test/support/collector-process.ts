@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Endpoints } from '../../src/app/endpoints.ts';
 import type { Simulator } from '../../simulator/index.ts';
-import { eventually } from './temporal.ts';
-import { TEST_USER_AGENT } from './user-agent.ts';
+import { eventually } from './test-temporal.ts';
+import { TEST_USER_AGENT } from './test-user-agent.ts';
 
 const BIN = path.join(import.meta.dirname, '..', '..', 'bin', 'eve-collector.mjs');
 

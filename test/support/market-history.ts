@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { type TestEngine, testEngine } from './engine.ts';
+import { type TestEngine, testEngine } from './test-engine.ts';
 
 export const METROPOLIS_ID = 10000042;
 export const METROPOLIS = `region/${METROPOLIS_ID}`;

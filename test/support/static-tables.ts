@@ -1,5 +1,5 @@
 import { STATIC_TABLE_NAMES, STATIC_TABLES } from '../../src/store/universe/static-tables.ts';
-import type { TestEngine } from './engine.ts';
+import type { TestEngine } from './test-engine.ts';
 
 /** The rows of all static tables, without the given columns. */
 export async function readStaticTables({ db }: TestEngine, without: readonly string[] = []) {

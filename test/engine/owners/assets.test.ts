@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { AssetRow, SimulatorOptions } from '../../../simulator/index.ts';
-import type { TestEngine } from '../../support/engine.ts';
+import type { TestEngine } from '../../support/test-engine.ts';
 import {
   advanceOneHour,
   ANNA,
@@ -8,7 +8,7 @@ import {
   ownerEngine,
   characterTarget,
   corporationTarget,
-} from '../../support/owners.ts';
+} from '../../support/owner-engine.ts';
 
 const ME = characterTarget(ANNA);
 const FROM_ESI = `item_id, type_id, location_id, location_type, location_flag, quantity, is_singleton,

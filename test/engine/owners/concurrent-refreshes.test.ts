@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { esiAuth } from '../../../src/engine/owners/access-token.ts';
-import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { ANNA, logIn } from '../../support/owners.ts';
+import { type TestEngine, testEngine } from '../../support/test-engine.ts';
+import { ANNA, logIn } from '../../support/owner-engine.ts';
 
 /** Many logins that expire at the same time. */
 let engine: TestEngine;

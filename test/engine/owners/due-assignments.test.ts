@@ -5,7 +5,7 @@ import {
   recordCollection,
   takeDue,
 } from '../../../src/store/owners/due-assignments.ts';
-import { testDatabase, type TestDatabase } from '../../support/database.ts';
+import { testDatabase, type TestDatabase } from '../../support/test-database.ts';
 
 const NOW = Date.parse('2026-11-20T14:00:00Z');
 const MINUTE = 60_000;

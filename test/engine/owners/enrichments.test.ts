@@ -3,7 +3,7 @@ import { collectTarget } from '../../../src/engine/run/collect-target.ts';
 import { engineSteps } from '../../../src/engine/run/engine-steps.ts';
 import type { EngineContext } from '../../../src/engine/engine-context.ts';
 import type { AssetRow } from '../../../simulator/index.ts';
-import { type TestEngine, testEngine } from '../../support/engine.ts';
+import { type TestEngine, testEngine } from '../../support/test-engine.ts';
 import {
   ANNA,
   advanceOneHour,
@@ -13,8 +13,8 @@ import {
   characterTarget,
   ownerEngine,
   createSteps,
-} from '../../support/owners.ts';
-import { drive, driveUntil } from '../../support/runs.ts';
+} from '../../support/owner-engine.ts';
+import { drive, driveUntil } from '../../support/drive-runs.ts';
 
 /** Names and positions, which are requested after the pages of a snapshot. */
 let engine: TestEngine;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { TestEngine } from '../../support/engine.ts';
+import type { TestEngine } from '../../support/test-engine.ts';
 import {
   advance,
   ANNA,
@@ -7,7 +7,7 @@ import {
   characterTarget,
   corporationTarget,
   ownerEngine,
-} from '../../support/owners.ts';
+} from '../../support/owner-engine.ts';
 
 const FRESH = 301_000; // ESI caches jobs for five minutes
 

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { engineSteps } from '../../../src/engine/run/engine-steps.ts';
 import type { RunSteps } from '../../../src/engine/run/run-steps.ts';
-import { testRateLimiter } from '../../support/rate-limiter.ts';
-import type { TestEngine } from '../../support/engine.ts';
+import { testRateLimiter } from '../../support/test-rate-limiter.ts';
+import type { TestEngine } from '../../support/test-engine.ts';
 import {
   ANNA,
   countRequestsByPath,
@@ -13,8 +13,8 @@ import {
   characterTarget,
   createSteps,
   runUntilKilled,
-} from '../../support/owners.ts';
-import { drive, driveUntil, assertRead } from '../../support/runs.ts';
+} from '../../support/owner-engine.ts';
+import { drive, driveUntil, assertRead } from '../../support/drive-runs.ts';
 
 /** Runs of assets that are killed, repeated, or simultaneous. */
 let engine: TestEngine;

@@ -7,9 +7,9 @@ import { tokenContext, esiAuth } from '../../../src/engine/owners/access-token.t
 import { enableToken } from '../../../src/engine/owners/token-service.ts';
 import type { EngineContext } from '../../../src/engine/engine-context.ts';
 import type { SsoClient } from '../../../src/sso/sso-client.ts';
-import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { authorizeAtSso } from '../../support/login.ts';
-import { ANNA, logIn, characterTarget, runUntilKilled } from '../../support/owners.ts';
+import { type TestEngine, testEngine } from '../../support/test-engine.ts';
+import { authorizeAtSso } from '../../support/sso-login.ts';
+import { ANNA, logIn, characterTarget, runUntilKilled } from '../../support/owner-engine.ts';
 
 /** Logins and the dispatcher in processes that are killed or simultaneous. */
 let engine: TestEngine;

@@ -2,8 +2,8 @@ import { afterEach, expect, test } from '@jest/globals';
 import { engineSteps } from '../../../src/engine/run/engine-steps.ts';
 import { takeDueRuns } from '../../../src/engine/owners/due-runs.ts';
 import type { SimulatorOptions } from '../../../simulator/index.ts';
-import { testRateLimiter } from '../../support/rate-limiter.ts';
-import type { TestEngine } from '../../support/engine.ts';
+import { testRateLimiter } from '../../support/test-rate-limiter.ts';
+import type { TestEngine } from '../../support/test-engine.ts';
 import {
   ANNA,
   advanceOneHour,
@@ -17,8 +17,8 @@ import {
   characterTarget,
   corporationTarget,
   createSteps,
-} from '../../support/owners.ts';
-import { drive, driveUntil, assertRead } from '../../support/runs.ts';
+} from '../../support/owner-engine.ts';
+import { drive, driveUntil, assertRead } from '../../support/drive-runs.ts';
 
 /** Runs of many resources that are killed, repeated, or simultaneous. */
 let engine: TestEngine;

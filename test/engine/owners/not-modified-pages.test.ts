@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { AssetRow } from '../../../simulator/index.ts';
-import type { TestEngine } from '../../support/engine.ts';
+import type { TestEngine } from '../../support/test-engine.ts';
 import {
   ANNA,
   advanceOneHour,
@@ -8,7 +8,7 @@ import {
   characterTarget,
   corporationTarget,
   ownerEngine,
-} from '../../support/owners.ts';
+} from '../../support/owner-engine.ts';
 
 /** Pages that answer 304 after a snapshot with invalid rows or duplicates. */
 let engine: TestEngine;

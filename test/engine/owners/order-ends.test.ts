@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
-import type { TestEngine } from '../../support/engine.ts';
-import { ANNA, advanceOneHour, characterTarget, ownerEngine } from '../../support/owners.ts';
+import type { TestEngine } from '../../support/test-engine.ts';
+import { ANNA, advanceOneHour, characterTarget, ownerEngine } from '../../support/owner-engine.ts';
 
 /** Orders whose end ESI states in an invalid row, or no longer states. */
 let engine: TestEngine;

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { refreshAffiliations } from '../../../src/engine/owners/refresh-affiliations.ts';
-import type { TestEngine } from '../../support/engine.ts';
+import type { TestEngine } from '../../support/test-engine.ts';
 import {
   ANNA,
   BRAM,
@@ -9,7 +9,7 @@ import {
   characterTarget,
   corporationTarget,
   ownerEngine,
-} from '../../support/owners.ts';
+} from '../../support/owner-engine.ts';
 
 /** Numbers and dates that PostgreSQL does not accept, or that are rounded. */
 let engine: TestEngine;

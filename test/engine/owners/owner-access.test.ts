@@ -3,7 +3,7 @@ import { refreshAffiliations } from '../../../src/engine/owners/refresh-affiliat
 import { takeDueRuns } from '../../../src/engine/owners/due-runs.ts';
 import { encryptTokens } from '../../../src/engine/owners/token-service.ts';
 import { DIRECTOR_ROLES } from '../../../simulator/owners/owner-options.ts';
-import { type TestEngine, testEngine } from '../../support/engine.ts';
+import { type TestEngine, testEngine } from '../../support/test-engine.ts';
 import {
   advanceOneHour,
   ANNA,
@@ -12,7 +12,7 @@ import {
   logIn,
   characterTarget,
   corporationTarget,
-} from '../../support/owners.ts';
+} from '../../support/owner-engine.ts';
 
 const HOUR = 3_601_000;
 const CARA = 90_000_003;

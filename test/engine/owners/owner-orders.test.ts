@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { TestEngine } from '../../support/engine.ts';
+import type { TestEngine } from '../../support/test-engine.ts';
 import {
   advance,
   ANNA,
@@ -8,7 +8,7 @@ import {
   characterTarget,
   corporationTarget,
   ownerEngine,
-} from '../../support/owners.ts';
+} from '../../support/owner-engine.ts';
 
 const OPEN = 1_201_000; // ESI caches open orders for twenty minutes
 const HOUR = 3_601_000; // and their history for an hour

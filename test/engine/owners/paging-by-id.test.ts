@@ -2,7 +2,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import { collectTarget } from '../../../src/engine/run/collect-target.ts';
 import { engineSteps } from '../../../src/engine/run/engine-steps.ts';
 import type { TransactionRow } from '../../../simulator/index.ts';
-import type { TestEngine } from '../../support/engine.ts';
+import type { TestEngine } from '../../support/test-engine.ts';
 import {
   ANNA,
   advanceOneHour,
@@ -13,8 +13,8 @@ import {
   characterTarget,
   ownerEngine,
   runUntilKilled,
-} from '../../support/owners.ts';
-import { drive } from '../../support/runs.ts';
+} from '../../support/owner-engine.ts';
+import { drive } from '../../support/drive-runs.ts';
 
 /** Transactions, which are paged by descending id. */
 let engine: TestEngine;

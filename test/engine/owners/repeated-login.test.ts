@@ -2,9 +2,9 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { listAssignments, updateAssignment } from '../../../src/engine/owners/assignment-service.ts';
 import { listTokens } from '../../../src/engine/owners/token-service.ts';
 import type { LoginChoice } from '../../../simulator/index.ts';
-import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { logInThroughSso } from '../../support/login.ts';
-import { ANNA, BRAM, CORPORATION } from '../../support/owners.ts';
+import { type TestEngine, testEngine } from '../../support/test-engine.ts';
+import { logInThroughSso } from '../../support/sso-login.ts';
+import { ANNA, BRAM, CORPORATION } from '../../support/owner-engine.ts';
 
 const WALLET = 'esi-wallet.read_character_wallet.v1';
 const ROLES = ['Accountant', 'Director', 'Factory_Manager', 'Trader'];

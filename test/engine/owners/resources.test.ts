@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import type { EsiResponse } from '../../../src/esi/esi-request.ts';
 import { DIRECTOR_ROLES } from '../../../simulator/owners/owner-options.ts';
-import type { TestEngine } from '../../support/engine.ts';
+import type { TestEngine } from '../../support/test-engine.ts';
 import {
   ANNA,
   BRAM,
@@ -13,7 +13,7 @@ import {
   characterTarget,
   corporationTarget,
   ownerEngine,
-} from '../../support/owners.ts';
+} from '../../support/owner-engine.ts';
 
 /** Several resources in one run: one that fails does not affect the others, and simultaneous processes do no harm. */
 let engine: TestEngine;

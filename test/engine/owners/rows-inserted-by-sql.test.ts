@@ -14,7 +14,7 @@ import {
 } from '../../../src/engine/owners/token-service.ts';
 import { OWNER_SCOPES } from '../../../simulator/owners/owner-scopes.ts';
 import type { SsoClient } from '../../../src/sso/sso-client.ts';
-import { type TestEngine, testEngine } from '../../support/engine.ts';
+import { type TestEngine, testEngine } from '../../support/test-engine.ts';
 import {
   ANNA,
   advanceOneHour,
@@ -23,7 +23,7 @@ import {
   logIn,
   characterTarget,
   corporationTarget,
-} from '../../support/owners.ts';
+} from '../../support/owner-engine.ts';
 
 /** Rows that people insert into the tables of owners by SQL, and what the product does with them within a minute. */
 let engine: TestEngine;

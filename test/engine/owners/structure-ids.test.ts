@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
-import type { TestEngine } from '../../support/engine.ts';
-import { ANNA, characterTarget, ownerEngine } from '../../support/owners.ts';
+import type { TestEngine } from '../../support/test-engine.ts';
+import { ANNA, characterTarget, ownerEngine } from '../../support/owner-engine.ts';
 
 /** The ids that are requested as structures. ESI bans callers that guess ids. */
 let engine: TestEngine;

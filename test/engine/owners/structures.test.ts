@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { ANNA, BRAM, logIn } from '../../support/owners.ts';
+import { type TestEngine, testEngine } from '../../support/test-engine.ts';
+import { ANNA, BRAM, logIn } from '../../support/owner-engine.ts';
 
 const HOUR = 3_600_000;
 const [OPEN, PRIVATE, CLOSED] = [1_035_000_000_001, 1_035_000_000_002, 1_035_000_000_003];

@@ -3,9 +3,9 @@ import { silentLog } from '../../../src/lib/log.ts';
 import { createMetrics } from '../../../src/metrics/metrics.ts';
 import { createCipher } from '../../../src/secrets/cipher.ts';
 import type { SsoClient } from '../../../src/sso/sso-client.ts';
-import { type TestClock, testClock } from '../../support/clock.ts';
-import { type TestDatabase, testDatabase } from '../../support/database.ts';
-import { TEST_KEY } from '../../support/secrets.ts';
+import { type TestClock, testClock } from '../../support/test-clock.ts';
+import { type TestDatabase, testDatabase } from '../../support/test-database.ts';
+import { TEST_KEY } from '../../support/test-secrets.ts';
 
 /** The services for owners on a new database, without ESI. */
 export interface TestOwners {

@@ -10,7 +10,7 @@ import { tokenContext } from '../../../src/engine/owners/access-token.ts';
 import { AppError } from '../../../src/lib/errors.ts';
 import { createCipher } from '../../../src/secrets/cipher.ts';
 import type { SsoClient } from '../../../src/sso/sso-client.ts';
-import { TEST_KEY } from '../../support/secrets.ts';
+import { TEST_KEY } from '../../support/test-secrets.ts';
 import { type TestOwners, testOwners } from './test-owners.ts';
 
 const [ME, OTHER] = [90000001, 90000002];

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { JournalRow, SimulatorOptions } from '../../../simulator/index.ts';
-import type { TestEngine } from '../../support/engine.ts';
+import type { TestEngine } from '../../support/test-engine.ts';
 import {
   advance,
   ANNA,
@@ -11,7 +11,7 @@ import {
   characterTarget,
   corporationTarget,
   ownerEngine,
-} from '../../support/owners.ts';
+} from '../../support/owner-engine.ts';
 
 const HOUR = 3_601_000; // ESI caches journal and transactions for an hour
 const DAY = 24 * HOUR;

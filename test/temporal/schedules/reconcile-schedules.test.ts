@@ -4,7 +4,7 @@ import { readConfig } from '../../../src/app/settings.ts';
 import { scheduleSettings } from '../../../src/app/derived-settings.ts';
 import { planSchedules, type ScheduleSettings } from '../../../src/temporal/schedules/plan-schedules.ts';
 import { reconcileSchedules } from '../../../src/temporal/schedules/reconcile-schedules.ts';
-import { type TestTemporal, testTemporal } from '../../support/temporal.ts';
+import { type TestTemporal, testTemporal } from '../../support/test-temporal.ts';
 
 const SETTINGS = scheduleSettings(readConfig({ ESI_USER_AGENT: 'test (me@example.com)' }));
 const OURS = collectors.map((collector) => collector.name);

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { engineSteps } from '../../../src/engine/run/engine-steps.ts';
 import type { RunningWorkers } from '../../../src/temporal/workers.ts';
-import { type TestApp, testApp } from '../../support/app.ts';
-import { eventually } from '../../support/temporal.ts';
+import { type TestApp, testApp } from '../../support/test-app.ts';
+import { eventually } from '../../support/test-temporal.ts';
 import { testTemporalCli } from '../../support/temporal-cli.ts';
 import { details, endOfNextRuns, failureOf, readRuns } from './workflow-runs.ts';
 

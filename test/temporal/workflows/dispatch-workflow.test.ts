@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { DEFAULT_CLIENT } from '../../../simulator/sso/sso-options.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
-import { type TestApp, testApp } from '../../support/app.ts';
-import { ANNA, CORPORATION, logIn } from '../../support/owners.ts';
-import { eventually } from '../../support/temporal.ts';
+import { type TestApp, testApp } from '../../support/test-app.ts';
+import { ANNA, CORPORATION, logIn } from '../../support/owner-engine.ts';
+import { eventually } from '../../support/test-temporal.ts';
 
 const SETTINGS = { ESI_CLIENT_ID: DEFAULT_CLIENT.id, ESI_CLIENT_SECRET: DEFAULT_CLIENT.secret ?? '' };
 

@@ -4,10 +4,10 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { systemClock } from '../../../src/lib/clock.ts';
-import { type CollectInput, type TestApp, testApp, testSettings } from '../../support/app.ts';
-import { ANNA, logIn, characterTarget } from '../../support/owners.ts';
-import { TEST_APPLICATION } from '../../support/secrets.ts';
-import { eventually } from '../../support/temporal.ts';
+import { type CollectInput, type TestApp, testApp, testSettings } from '../../support/test-app.ts';
+import { ANNA, logIn, characterTarget } from '../../support/owner-engine.ts';
+import { TEST_APPLICATION } from '../../support/test-secrets.ts';
+import { eventually } from '../../support/test-temporal.ts';
 
 const [FORGE_ID, ROWS, PAGES] = [10000002, 64_500, 65];
 

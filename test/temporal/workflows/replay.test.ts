@@ -5,10 +5,10 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
 import { systemClock } from '../../../src/lib/clock.ts';
-import { ANNA, CORPORATION, logIn, characterTarget } from '../../support/owners.ts';
-import { installSilentRuntime, type TestApp, testApp } from '../../support/app.ts';
-import { eventually } from '../../support/temporal.ts';
-import { TEST_APPLICATION } from '../../support/secrets.ts';
+import { ANNA, CORPORATION, logIn, characterTarget } from '../../support/owner-engine.ts';
+import { installSilentRuntime, type TestApp, testApp } from '../../support/test-app.ts';
+import { eventually } from '../../support/test-temporal.ts';
+import { TEST_APPLICATION } from '../../support/test-secrets.ts';
 
 /**
  * Replays histories of real runs with the present workflow code. A changed order of commands, which would break running

@@ -4,7 +4,7 @@ import { silentLog } from '../../../src/lib/log.ts';
 import { readConfig } from '../../../src/app/settings.ts';
 import { createApp } from '../../../src/app/create-app.ts';
 import { startWorkers } from '../../../src/temporal/workers.ts';
-import { installSilentRuntime } from '../../support/app.ts';
+import { installSilentRuntime } from '../../support/test-app.ts';
 
 const config = readConfig(JSON.parse(process.argv[2] ?? '{}') as NodeJS.ProcessEnv);
 const { DATABASE_URL: url = '', TEMPORAL_ADDRESS: address = '', TEMPORAL_NAMESPACE: namespace } = config;

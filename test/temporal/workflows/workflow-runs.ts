@@ -1,7 +1,7 @@
 import type { WorkflowHandle } from '@temporalio/client';
-import type { TestDatabase } from '../../support/database.ts';
-import type { TestApp } from '../../support/app.ts';
-import { eventually } from '../../support/temporal.ts';
+import type { TestDatabase } from '../../support/test-database.ts';
+import type { TestApp } from '../../support/test-app.ts';
+import { eventually } from '../../support/test-temporal.ts';
 
 /** The message of the innermost cause of a failed run, which is the one that people read. */
 export const failureOf = (handle: WorkflowHandle) =>

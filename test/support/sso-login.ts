@@ -5,8 +5,8 @@ import {
   type LoginReport,
 } from '../../src/engine/owners/login-flow.ts';
 import type { LoginChoice } from '../../simulator/index.ts';
-import type { TestEngine } from './engine.ts';
-import { TEST_USER_AGENT } from './user-agent.ts';
+import type { TestEngine } from './test-engine.ts';
+import { TEST_USER_AGENT } from './test-user-agent.ts';
 
 /** Authorizes a character at the authorize page `url` and returns the parameters of EVE's redirect. */
 export async function authorizeAtSso(

@@ -8,9 +8,9 @@ import { type Config, readConfig } from '../../src/app/settings.ts';
 import { type App, createApp } from '../../src/app/create-app.ts';
 import { type RunningWorkers, startWorkers } from '../../src/temporal/workers.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../simulator/index.ts';
-import { type TestDatabase, testDatabase } from './database.ts';
-import { type TestTemporal, testTemporal } from './temporal.ts';
-import { TEST_USER_AGENT } from './user-agent.ts';
+import { type TestDatabase, testDatabase } from './test-database.ts';
+import { type TestTemporal, testTemporal } from './test-temporal.ts';
+import { TEST_USER_AGENT } from './test-user-agent.ts';
 
 export interface TestApp {
   readonly sim: Simulator;

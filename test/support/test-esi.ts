@@ -3,9 +3,9 @@ import type { EsiRequest } from '../../src/esi/esi-request.ts';
 import { EsiError } from '../../src/esi/esi-error.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../simulator/index.ts';
-import { testRateLimiter } from './rate-limiter.ts';
-import { type TestClock, testClock } from './clock.ts';
-import { TEST_USER_AGENT } from './user-agent.ts';
+import { testRateLimiter } from './test-rate-limiter.ts';
+import { type TestClock, testClock } from './test-clock.ts';
+import { TEST_USER_AGENT } from './test-user-agent.ts';
 
 export const FORGE_ORDERS = {
   route: '/markets/{region_id}/orders',

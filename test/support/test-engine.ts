@@ -9,11 +9,11 @@ import type { RunSummary } from '../../src/engine/run/run-steps.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../simulator/index.ts';
-import { testRateLimiter } from './rate-limiter.ts';
-import { type TestClock, testClock } from './clock.ts';
-import { type TestDatabase, testDatabase } from './database.ts';
-import { testSecrets } from './secrets.ts';
-import { TEST_USER_AGENT } from './user-agent.ts';
+import { testRateLimiter } from './test-rate-limiter.ts';
+import { type TestClock, testClock } from './test-clock.ts';
+import { type TestDatabase, testDatabase } from './test-database.ts';
+import { testSecrets } from './test-secrets.ts';
+import { TEST_USER_AGENT } from './test-user-agent.ts';
 
 export interface TestEngine {
   readonly context: EngineContext;

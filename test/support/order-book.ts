@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import type { Order } from '../../simulator/index.ts';
-import type { TestEngine } from './engine.ts';
+import type { TestEngine } from './test-engine.ts';
 
 export const FORGE_ID = 10000002;
 export const FORGE = `region/${FORGE_ID}`;

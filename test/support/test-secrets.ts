@@ -3,7 +3,7 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { createCipher } from '../../src/secrets/cipher.ts';
 import { createSsoClient } from '../../src/sso/sso-client.ts';
-import { TEST_USER_AGENT } from './user-agent.ts';
+import { TEST_USER_AGENT } from './test-user-agent.ts';
 
 /** The application that the tests log in with. The simulator has it registered. */
 export const TEST_APPLICATION = {

@@ -6,7 +6,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import { OWNER_SCOPES } from '../../simulator/owners/owner-scopes.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import type { SimulatorOptions } from '../../simulator/index.ts';
-import { type TestEngine, testEngine } from './engine.ts';
+import { type TestEngine, testEngine } from './test-engine.ts';
 
 export const ANNA = 90_000_001; // director of the corporation below
 export const BRAM = 90_000_002; // the same corporation, without roles

@@ -6,8 +6,8 @@ import { tokenContext } from '../../../src/engine/owners/access-token.ts';
 import { chooseCollectors, neededScopes } from '../../../src/engine/owners/login-rights.ts';
 import { listTokens } from '../../../src/engine/owners/token-service.ts';
 import type { Forgery, LoginChoice } from '../../../simulator/index.ts';
-import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { logInThroughSso, authorizeAtSso } from '../../support/login.ts';
+import { type TestEngine, testEngine } from '../../support/test-engine.ts';
+import { logInThroughSso, authorizeAtSso } from '../../support/sso-login.ts';
 
 const [ANNA, BRAM, NOVICE] = [90000001, 90000002, 90000003];
 const CORPORATION = 98000001;
