@@ -12,32 +12,32 @@ export interface CachedSnapshot<T = unknown> extends CacheTimes {
   /** The previous snapshot: what has not changed is not packed again. */
   before: CachedSnapshot<T> | undefined;
   make: () => T;
-  ageMs: number;
+  cacheMs: number;
 }
 
 /** The snapshots of owners' data, by key. Each is taken at the first request, and again after it expires. */
 export class SnapshotCache {
-  readonly #shown = new Map<string, CachedSnapshot>();
+  readonly #snapshots = new Map<string, CachedSnapshot>();
   readonly #clock: Clock;
-  readonly #longest: number;
+  readonly #maxSeconds: number;
 
-  /** No snapshot is cached for more than `longest` seconds. */
-  constructor(clock: Clock, longest: number) {
+  /** No snapshot is cached for more than `maxSeconds` seconds. */
+  constructor(clock: Clock, maxSeconds: number) {
     this.#clock = clock;
-    this.#longest = longest;
+    this.#maxSeconds = maxSeconds;
   }
 
   /** The snapshot that is served now. `make` reads the live state whenever a snapshot is taken. */
   read<T>(key: string, seconds: number, make: () => T): CachedSnapshot<T> {
-    const known = this.#shown.get(key) as CachedSnapshot<T> | undefined;
+    const known = this.#snapshots.get(key) as CachedSnapshot<T> | undefined;
     if (known && this.#clock.now() < known.expires.getTime()) return known;
-    return this.#takeSnapshot(key, known, make, Math.min(seconds, this.#longest) * 1_000);
+    return this.#takeSnapshot(key, known, make, Math.min(seconds, this.#maxSeconds) * 1_000);
   }
 
-  /** Takes new snapshots now under all known keys that `accept` accepts. */
+  /** Takes new snapshots of all known keys that `accept` selects. */
   takeAll(accept: (key: string) => boolean): void {
-    for (const [key, shown] of this.#shown)
-      if (accept(key)) this.#takeSnapshot(key, shown, shown.make, shown.ageMs);
+    for (const [key, snapshot] of this.#snapshots)
+      if (accept(key)) this.#takeSnapshot(key, snapshot, snapshot.make, snapshot.cacheMs);
   }
 
   /** No two snapshots have the same Last-Modified, which has whole seconds. */
@@ -45,19 +45,19 @@ export class SnapshotCache {
     key: string,
     before: CachedSnapshot<T> | undefined,
     make: () => T,
-    ageMs: number,
+    cacheMs: number,
   ): CachedSnapshot<T> {
-    const shown: CachedSnapshot<T> = {
+    const snapshot: CachedSnapshot<T> = {
       value: make(),
-      ...snapshotTimes(this.#clock.now(), ageMs, before),
+      ...snapshotTimes(this.#clock.now(), cacheMs, before),
       version: (before?.version ?? 0) + 1,
       bodies: new Map(),
       before,
       make,
-      ageMs,
+      cacheMs,
     };
     if (before) before.before = undefined; // one previous snapshot is enough
-    this.#shown.set(key, shown);
-    return shown;
+    this.#snapshots.set(key, snapshot);
+    return snapshot;
   }
 }
