@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { FAULT_TEXTS } from '../../src/engine/owners/token-encryption.ts';
 import { assertMigrated, migrate } from '../../src/store/migrate.ts';
-import { emptyDatabase } from '../support/database.ts';
+import { emptyDatabase } from '../support/test-database.ts';
 
 const MIGRATIONS = path.join(import.meta.dirname, '../../prisma/migrations');
 const NOW = new Date('2026-11-28T00:00:00Z');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { terminateRuns } from '../../src/temporal/terminate-runs.ts';
-import { eventually, type TestTemporal, testTemporal } from '../support/temporal.ts';
+import { eventually, type TestTemporal, testTemporal } from '../support/test-temporal.ts';
 
 let temporal: TestTemporal;
 beforeAll(async () => {

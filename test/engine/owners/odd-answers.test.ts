@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { insertGrant, updateGrant } from '../../../src/store/owners/tokens.ts';
-import { DIRECTOR_ROLES } from '../../../simulator/owners/options.ts';
-import { type TestEngine, testEngine } from '../../support/engine.ts';
-import { ANNA, CORPORATION, logIn, ofCorporation } from '../../support/owners.ts';
+import { DIRECTOR_ROLES } from '../../../simulator/owners/owner-options.ts';
+import { type TestEngine, testEngine } from '../../support/test-engine.ts';
+import { ANNA, CORPORATION, logIn, corporationTarget } from '../../support/owner-engine.ts';
 
 let engine: TestEngine;
 beforeEach(async () => {
@@ -24,7 +24,7 @@ test('an answer about roles that cannot be understood ends the run with its reas
     [CORPORATION],
   );
   engine.sim.faults.rawBody('"x"', { route: '/roles' });
-  await expect(engine.collect('wallet', ofCorporation(CORPORATION))).rejects.toMatchObject({
+  await expect(engine.collect('wallet', corporationTarget(CORPORATION))).rejects.toMatchObject({
     code: 'RESOURCE_FAILED',
     verdict: 'fail',
   });
