@@ -23,12 +23,14 @@ SELECT is_buy_order, price, volume_remain, location_id
  WHERE type_id = 34
  ORDER BY is_buy_order, price;
 
--- Traded volume per day and type, estimated from the changes of orders: what left an order without a new price.
--- Orders that were cancelled count too, so this is an upper bound.
-SELECT date_trunc('day', valid_to) AS day, t.name, sum(volume_remain) FILTER (WHERE ended_by = 'closed') AS closed_volume
-  FROM market_order_changes JOIN types t USING (type_id)
- WHERE region_id = 10000002 AND type_id = 34
- GROUP BY 1, 2 ORDER BY 1;
+-- Volume that left orders per day: of orders that were partly filled, and of orders that are closed. Cancelled and expired
+-- orders count too, so this is an upper bound of the traded volume. market_history has ESI's own figure, a day later.
+SELECT date_trunc('day', at) AS day,
+       sum(old_volume_remain - coalesce(volume_remain, 0)) AS volume
+  FROM market_order_events
+ WHERE region_id = 10000002 AND type_id = 34 AND event IN ('volume', 'closed') AND at > now() - interval '7 days'
+ GROUP BY 1
+ ORDER BY 1;
 
 -- The life of one order
 SELECT at, event, old_price, price, old_volume_remain, volume_remain

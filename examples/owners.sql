@@ -18,7 +18,7 @@ SELECT ref_type, sum(amount) AS isk, count(*)
  GROUP BY 1 ORDER BY 2 DESC;
 
 -- Balance over time (ISK)
-SELECT * FROM wallet_balances WHERE character_id = 90000001 ORDER BY 1;
+SELECT observed_at, balance FROM wallet_balances WHERE character_id = 90000001 ORDER BY observed_at;
 
 -- Places where the journal does not add up: ESI lists only 30 days
 SELECT * FROM wallet_journal_gaps ORDER BY before_date;

@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 
 const SRC = path.join(import.meta.dirname, '..', 'src');
 
-/** The rooms of src and their layers: a file imports from its own room and from lower layers. */
+/** The modules of src and their layers: a file imports from its own module and from lower layers. */
 const LAYERS: readonly (readonly string[])[] = [
   ['lib'],
   ['esi/facts'],
@@ -17,10 +17,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ['cli'],
 ];
 
-const layerOf = (room: string) => LAYERS.findIndex((rooms) => rooms.includes(room));
+const layerOf = (module: string) => LAYERS.findIndex((modules) => modules.includes(module));
 
-/** The room of a path below src. */
-function roomOf(name: string): string {
+/** The module of a path below src. */
+function moduleOf(name: string): string {
   return name.startsWith('esi/facts/') ? 'esi/facts' : name.split('/')[0]!;
 }
 
@@ -36,7 +36,7 @@ interface Import {
 interface SourceFile {
   /** Below src, e.g. `engine/steps.ts`. */
   readonly name: string;
-  readonly room: string;
+  readonly module: string;
   readonly text: string;
   readonly imports: readonly Import[];
 }
@@ -64,7 +64,7 @@ const files: readonly SourceFile[] = listFiles(SRC)
   .filter((name) => !name.startsWith('store/generated/'))
   .map((name) => {
     const text = readFileSync(path.join(SRC, name), 'utf8');
-    return { name, room: roomOf(name), text, imports: importsOf(text) };
+    return { name, module: moduleOf(name), text, imports: importsOf(text) };
   });
 
 /** The path below src of what `name` imports from `from`. */
@@ -91,15 +91,15 @@ const formatEdges = (list: readonly { file: SourceFile; target: string }[]) =>
 const WORKFLOW_CODE = ['engine/run/run-driver.ts', 'lib/concurrency.ts', 'lib/duration.ts', 'lib/format.ts'];
 
 describe('layers', () => {
-  test('every file is in a room, and the imports are seen', () => {
-    expect(files.filter(({ room }) => layerOf(room) < 0).map(({ name }) => name)).toEqual([]);
+  test('every file is in a module, and the imports are seen', () => {
+    expect(files.filter(({ module }) => layerOf(module) < 0).map(({ name }) => name)).toEqual([]);
     expect(edges.length).toBeGreaterThan(files.length);
   });
 
-  test('a file imports from its own room and from lower layers only', () => {
+  test('a file imports from its own module and from lower layers only', () => {
     const wrong = edges.filter(({ file, target }) => {
-      const room = roomOf(target);
-      return room !== file.room && layerOf(room) >= layerOf(file.room);
+      const module = moduleOf(target);
+      return module !== file.module && layerOf(module) >= layerOf(file.module);
     });
     expect(formatEdges(wrong)).toEqual([]);
   });
@@ -107,7 +107,7 @@ describe('layers', () => {
   test('only the demo loads the simulated ESI, and only when it is called', () => {
     const outside = edges.filter(({ target }) => target.startsWith('..'));
     const wrong = outside.filter(
-      ({ file, typesOnly, dynamic }) => file.room !== 'demo' || !(typesOnly || dynamic),
+      ({ file, typesOnly, dynamic }) => file.module !== 'demo' || !(typesOnly || dynamic),
     );
     expect(formatEdges(wrong)).toEqual([]);
   });
@@ -253,7 +253,7 @@ test('every collector is in the list', () => {
   const others = new Set(['define.ts', 'index.ts', 'targets.ts', 'vocabulary.ts']);
   const list = files.find((file) => file.name === 'collectors/index.ts')!.imports.map(({ from }) => from);
   const missing = files
-    .filter((file) => file.room === 'collectors')
+    .filter((file) => file.module === 'collectors')
     .map((file) => path.posix.basename(file.name))
     .filter((name) => !others.has(name) && !list.includes(`./${name}`));
   expect(missing).toEqual([]);

@@ -85,12 +85,12 @@ function planOrders(pages: number, everyMs: number, perMinute: number, rateLimit
       collector,
       fits: false,
       text:
-        `${demand}, but ESI_RATE_LIMIT is ${rateLimit}: reading all regions takes ${formatNumber(pages / rateLimit)} minutes, ` +
+        `${demand}, but ESI_RATE_LIMIT is ${formatNumber(rateLimit)}: reading all regions takes ${formatNumber(pages / rateLimit)} minutes, ` +
         'so collection will run less often than configured and order books may be torn. Collect fewer regions, or raise ' +
         'MARKET_ORDERS_INTERVAL or ESI_RATE_LIMIT.',
     });
   } else {
-    lines.push({ collector, fits: true, text: `${demand}; ESI_RATE_LIMIT is ${rateLimit}.` });
+    lines.push({ collector, fits: true, text: `${demand}; ESI_RATE_LIMIT is ${formatNumber(rateLimit)}.` });
   }
   const tokens = TOKENS_PER_PAGE * perMinute * WINDOW_MINUTES;
   if (tokens > ORDER_TOKENS) {
@@ -108,13 +108,19 @@ function planOrders(pages: number, everyMs: number, perMinute: number, rateLimit
 function planHistory(types: number, ordersPerMinute: number, rateLimit: number): CapacityLine {
   const collector = 'market-history';
   const left = Math.max(rateLimit - ordersPerMinute, 0);
-  const perMinute = Math.max(1, Math.min(HISTORY_LIMIT, BACKFILL_SHARE * rateLimit, left));
+  const bounds = [
+    { limit: HISTORY_LIMIT, reason: "ESI's limit for history" },
+    { limit: BACKFILL_SHARE * rateLimit, reason: `${BACKFILL_SHARE * 100} % of ESI_RATE_LIMIT` },
+    { limit: left, reason: 'what market orders leave of ESI_RATE_LIMIT' },
+  ];
+  const [bound] = bounds.toSorted((a, b) => a.limit - b.limit);
+  const perMinute = Math.max(1, bound!.limit);
   const minutes = types / perMinute;
   const duration =
     minutes < 90 ? `${formatNumber(minutes)} minutes` : `${formatNumber((minutes * MINUTE) / HOUR)} hours`;
   const demand =
-    `About ${formatNumber(types)} types a day at ${formatNumber(perMinute)} requests per minute (what market orders leave of ` +
-    `ESI_RATE_LIMIT; ESI allows ${HISTORY_LIMIT}) take ${duration}`;
+    `About ${formatNumber(types)} types a day at ${formatNumber(perMinute)} requests per minute (${bound!.reason}) take ` +
+    duration;
   if (minutes <= HISTORY_DEADLINE_MINUTES) return { collector, fits: true, text: `${demand}.` };
   return {
     collector,

@@ -220,6 +220,9 @@ export function readEnvironment(cwd = process.cwd()): NodeJS.ProcessEnv {
   return { ...file, ...process.env };
 }
 
+/** The environment without `.env`: the demo must not use the servers and the data of a real installation. */
+export const readProcessEnvironment = (): NodeJS.ProcessEnv => ({ ...process.env });
+
 /**
  * Validates the settings. An empty value counts as not set. Throws AppError BAD_SETTINGS with a line for each setting that
  * is unknown or not valid.

@@ -46,11 +46,11 @@ function addServices(program: Command): void {
     .action(async () => (await import('./commands/up-command.ts')).upCommand());
   program
     .command('demo')
-    .description('like up, against a simulated ESI: needs no account and no network')
+    .description('like up, against a simulated ESI: needs no EVE account and no contact')
     .action(async () => (await import('./commands/demo-command.ts')).demoCommand());
   program
     .command('worker')
-    .description('start workers only, for a running up or the servers that the settings name')
+    .description('start additional workers, for a running instance or the servers that the settings name')
     .action(async () => (await import('./commands/worker-command.ts')).workerCommand());
 }
 

@@ -1,7 +1,7 @@
 import type { Simulator } from '../../simulator/index.ts';
 import { AppError } from '../lib/errors.ts';
 
-/** Sets are renewed every half minute, so that a visitor sees changes. */
+/** Snapshots are renewed every half minute, so that a visitor sees changes. */
 const CACHE_SECONDS = 30;
 
 /** Two in a hundred orders change each time: fifteen times as many as in reality, for the same reason. */
@@ -28,9 +28,13 @@ async function loadSimulator() {
   }
 }
 
+/** Settings that name a real installation: simulated data must not get there. */
+const OF_A_REAL_INSTALLATION =
+  /^(DATABASE_URL|TEMPORAL_ADDRESS|TEMPORAL_NAMESPACE|TEMPORAL_API_KEY|TEMPORAL_TLS.*|TOKEN_ENCRYPTION_KEY)$/;
+
 /**
- * Starts the simulated ESI, and gives the environment that makes the product collect from it. Settings in `environment`
- * override those of the demo, apart from addresses and the SSO application. Throws AppError NO_SIMULATOR.
+ * Starts the simulated ESI, and gives the environment that makes the product collect from it, on embedded servers and in
+ * a folder of its own. Other settings in `environment` override those of the demo. Throws AppError NO_SIMULATOR.
  */
 export async function startDemo(
   environment: NodeJS.ProcessEnv,
@@ -49,7 +53,9 @@ export async function startDemo(
       MARKET_ORDERS_INTERVAL: `${CACHE_SECONDS}s`,
       ESI_RATE_LIMIT: '3000', // more than 94 pages every half minute need; the simulated ESI has ESI's own limits
       ESI_BURST_LIMIT: '100',
-      ...environment,
+      ...Object.fromEntries(
+        Object.entries(environment).filter(([name]) => !OF_A_REAL_INSTALLATION.test(name)),
+      ),
       ESI_BASE_URL: simulator.url,
       SDE_BASE_URL: simulator.sdeUrl,
       SSO_BASE_URL: simulator.ssoUrl,

@@ -173,11 +173,12 @@ function stateOf(
 ): Pick<TargetStatus, 'state' | 'detail'> {
   const { readAt, lastOutcome, lastError, running } = base;
   if (lastOutcome === 'failed') return { state: 'failing', detail: lastError ?? 'the last run failed' };
-  if (lastOutcome === 'refused') return { state: 'refused', detail: lastError ?? 'the last set is suspect' };
+  if (lastOutcome === 'refused')
+    return { state: 'refused', detail: lastError ?? 'the last snapshot is suspect' };
   if (lastOutcome === 'torn') {
     return {
       state: 'torn',
-      detail: `published incompletely: ${lastError ?? 'the pages did not match'}`,
+      detail: lastError ?? 'the pages did not match',
     };
   }
   if (readAt === null) {

@@ -1,4 +1,4 @@
-import { readEnvironment } from '../../app/settings.ts';
+import { readProcessEnvironment } from '../../app/settings.ts';
 import { runDemoOwners } from '../../demo/demo-owners.ts';
 import { startDemo } from '../../demo/demo.ts';
 import { loadSettings } from '../load-settings.ts';
@@ -8,7 +8,7 @@ import { runUp } from './up-command.ts';
 /** Runs everything against the simulated ESI until Ctrl-C. Throws AppError NO_SIMULATOR. */
 export async function demoCommand(): Promise<void> {
   const signal = stopSignal();
-  const demo = await startDemo(readEnvironment());
+  const demo = await startDemo(readProcessEnvironment());
   try {
     const { config, log } = loadSettings(demo.environment);
     void runDemoOwners(config, demo.simulator, log, signal);

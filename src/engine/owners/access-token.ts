@@ -197,7 +197,7 @@ function identityMismatch({ identity }: Grant, stored: StoredToken, name: string
   if (identity.characterId !== stored.characterId)
     return `The token stored for ${name} belongs to ${identity.name}. Log both in again.`;
   if (stored.ownerHash !== null && stored.ownerHash !== identity.ownerHash)
-    return `${name} has another owner now. If that is you, log it in again.`;
+    return `${name} was transferred to another account. If it is yours, log it in again.`;
   return undefined;
 }
 

@@ -112,7 +112,7 @@ async function assignCorporation(
     .filter((collector) => !possible.includes(collector))
     .map((collector) => {
       const missing = new Set(missingOf(collector).flatMap((one) => (one ? formatMissingRight(one) : [])));
-      return `The ${collector.name} of ${corporation} cannot be collected through ${name}, who lacks ${[...missing].join(', or ')}.`;
+      return `${collector.name} of ${corporation} is not collected: ${name} lacks ${[...missing].join(', or ')}.`;
     });
   return { enabled: await assignAll(engine, possible, 'corporation', id), notes };
 }

@@ -113,14 +113,14 @@ export async function finishLogin(
 
 /** When the process or the database failed during a login, it may have been stored or not. */
 const CHECK = 'Check "eve-collector tokens list", and start again if the character is missing.';
-const TOO_LATE = `Nobody came back from EVE within ten minutes. ${CHECK}`;
+const TOO_LATE = `The login was not completed within ten minutes. ${CHECK}`;
 
 /** The details of an unexpected error are for the log, not for people. */
 function brokenLogin({ log }: EngineContext, error: unknown): AppError {
   log.error({ error: describeError(error) }, 'a login could not be finished');
   return loginError(
     'LOGIN_BROKEN',
-    `The login failed in this program, perhaps after it was stored. ${CHECK}`,
+    `An internal error interrupted the login. It may have been stored. ${CHECK}`,
   );
 }
 
@@ -140,10 +140,7 @@ export async function loginResult(
 }
 
 const unknownLogin = () =>
-  loginError(
-    'LOGIN_UNKNOWN',
-    'This login was not started here, or its address was changed on the way. Nothing was stored. Please start again.',
-  );
+  loginError('LOGIN_UNKNOWN', 'This login link is unknown. Nothing was stored. Please start again.');
 const expiredLogin = () =>
   loginError(
     'LOGIN_EXPIRED',
@@ -160,7 +157,7 @@ async function claim(engine: EngineContext, stateHash: string) {
   if (found.finishedAt === null) throw expiredLogin();
   throw loginError(
     'LOGIN_USED',
-    'This login is finished already; its address works once. Start a new login to add another character.',
+    'This login link has already been used. Start a new login to add another character.',
   );
 }
 
@@ -199,7 +196,7 @@ interface LoginFindings extends DefaultAssignments {
   readonly name: string;
   readonly missing: readonly string[];
   readonly renewed: boolean;
-  /** The character has another owner than at its last login. */
+  /** The character was transferred to another account since its last login. */
   readonly hasNewOwner: boolean;
   /** Assignments that are blocked by missing scopes, because this login replaces the scopes of the last one. */
   readonly blocked: readonly string[];
@@ -210,7 +207,7 @@ function formatLoginReport(findings: LoginFindings): string {
   const sentences = [renewed ? `${name} is logged in again.` : `${name} is logged in.`];
   if (hasNewOwner)
     sentences.push(
-      'The character has another owner than at its last login. What was collected before stays.',
+      'The character was transferred to another account since its last login. Collected data stays.',
     );
   if (enabled.length > 0) sentences.push(`Collected from now on: ${enabled.join(', ')}.`);
   else if (blocked.length > 0) sentences.push('No assignment was added.');

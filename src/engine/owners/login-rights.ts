@@ -61,7 +61,7 @@ function findIn<C extends AnyCollector>(choices: readonly C[], name: string): C 
   const found = choices.find((collector) => collector.name === name);
   if (found) return found;
   const names = choices.map((collector) => collector.name).join(', ');
-  throw new AppError(`Unknown collector "${name}". Characters and corporations have: ${names}.`, {
+  throw new AppError(`Unknown collector "${name}". Available for characters and corporations: ${names}.`, {
     code: 'UNKNOWN_COLLECTOR',
     verdict: 'fail',
   });

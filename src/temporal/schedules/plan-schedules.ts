@@ -60,6 +60,9 @@ function timing(
   };
 }
 
+/** The id of the schedule of the database's maintenance. */
+export const MAINTENANCE = 'maintenance';
+
 type Draft = Omit<WantedSchedule, 'hash'>;
 
 const withHash = (draft: Draft): WantedSchedule => ({
@@ -89,11 +92,11 @@ function startWorkflow(
 function housekeeping(): WantedSchedule {
   const description = 'Partitions of the coming months, retention';
   return withHash({
-    id: 'maintenance',
+    id: MAINTENANCE,
     description,
     spec: { intervals: [{ every: 3_600_000, offset: 1_140_000 }], jitter: JITTER }, // at 19 minutes past, where no other starts
     policies: { overlap: 'SKIP', catchupWindow: 60_000 },
-    action: startWorkflow('maintain', 'maintenance', description, []),
+    action: startWorkflow('maintain', MAINTENANCE, description, []),
   });
 }
 

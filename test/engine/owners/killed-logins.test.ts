@@ -233,7 +233,7 @@ describe('a login that is interrupted', () => {
     await expect(finishLogin(engine.restart(), callback)).rejects.toMatchObject({
       code: 'LOGIN_USED',
       verdict: 'fail',
-      message: expect.stringMatching(/its address works once\. Start a new login/) as unknown,
+      message: expect.stringMatching(/link has already been used\. Start a new login/) as unknown,
     });
     expect(engine.sim.sso.requests().authorization_code).toBe(1);
     expect(await counts()).toEqual([0, 0, 0, 0]);

@@ -118,7 +118,7 @@ test('a login creates assignments of the corporation only with the role, and rep
   const bram = await logIn(BRAM);
   expect(bram.enabled.filter((name) => name.includes('corporation'))).toEqual([]);
   expect(bram.message).toMatch(
-    /The wallet of Proof of Concept cannot be collected through Bram Proof, who lacks the role Accountant or Junior Accountant/,
+    /wallet of Proof of Concept is not collected: Bram Proof lacks the role Accountant or Junior Accountant/,
   );
   const anna = await logIn(ANNA);
   expect(anna.enabled).toContain(`wallet corporation/${CORPORATION}`);

@@ -241,7 +241,7 @@ describe('access through a login', () => {
     engine.clock.advance(20 * 60_000);
     expect(await collect('wallet', WALLET)).toMatchObject({
       outcome: 'blocked',
-      detail: expect.stringContaining('has another owner now'),
+      detail: expect.stringContaining('was transferred to another account'),
     });
     expect(await token()).toMatchObject({ is_active: false });
   });

@@ -72,6 +72,6 @@ test('logging in after a transfer reports the new owner', async () => {
   await logIn(ANNA);
   const hash = engine.sim.sso.transfer(ANNA);
   const report = await logIn(ANNA);
-  expect(report.message).toMatch(/has another owner than at its last login/);
+  expect(report.message).toMatch(/was transferred to another account since its last login/);
   expect(await engine.db.rows('SELECT owner_hash FROM esi_tokens')).toEqual([{ owner_hash: hash }]);
 });
