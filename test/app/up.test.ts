@@ -1,20 +1,17 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Client, Connection } from '@temporalio/client';
 import { processStart } from '../../src/embedded/processes.ts';
 import { type Simulator, startSimulator } from '../../simulator/index.ts';
 import type { RunReport } from '../../src/cli/commands/run-command.ts';
-import type { HttpStatus } from '../../src/http/http-sources.ts';
-import type { ScheduleState } from '../../src/temporal/schedules/list-schedules.ts';
 import { eventually } from '../support/test-temporal.ts';
 import {
   type CommandRunner,
   createCommandRunner,
+  embeddedServerPids,
+  fetchStatus,
   interrupt,
-  type Running,
   type RunningUp,
-  SCHEDULES,
   simulatorSettings,
 } from '../support/collector-process.ts';
 
@@ -36,32 +33,6 @@ afterAll(async () => {
   await runner.close();
   await sim.close();
 });
-
-const kill = async ({ child, ended }: Running) => {
-  child.kill('SIGKILL');
-  await ended;
-};
-
-const status = async (): Promise<HttpStatus> =>
-  (await (await fetch(`${running.endpoints.http}/api/status`)).json()) as HttpStatus;
-
-const serverPids = async () => {
-  const postmaster = await readFile(path.join(runner.dataDir, 'postgres/cluster/postmaster.pid'), 'utf8');
-  const temporal = await readFile(path.join(runner.dataDir, 'temporal/temporal.pid'), 'utf8');
-  return [Number.parseInt(postmaster, 10), (JSON.parse(temporal) as { pid: number }).pid];
-};
-
-async function withClient<T>(use: (client: Client) => Promise<T>): Promise<T> {
-  const { temporalAddress: address, temporalNamespace: namespace } = running.endpoints;
-  const connection = await Connection.connect({ address });
-  try {
-    return await use(new Client({ connection, namespace }));
-  } finally {
-    await connection.close();
-  }
-}
-
-const scheduleStates = async () => (await runner.json<ScheduleState[]>('schedules')).value;
 
 test('up prints its addresses and writes endpoints.json', async () => {
   const { endpoints, pid } = running;
@@ -94,10 +65,10 @@ test('up prints its addresses and writes endpoints.json', async () => {
 test('up triggers the first runs: the universe, then the market', async () => {
   await eventually(
     'the first updates',
-    async () => (await status()).targets.every((t) => t.readAt !== null),
+    async () => (await fetchStatus(running)).targets.every((t) => t.readAt !== null),
     40_000,
   );
-  expect((await status()).targets).toMatchObject([
+  expect((await fetchStatus(running)).targets).toMatchObject([
     { collector: 'universe', state: 'ok' },
     { collector: 'market-orders', target: REGION, state: 'ok', rows: 800 },
     { collector: 'market-prices', state: 'ok' },
@@ -138,11 +109,11 @@ test('a second up on the same DATA_DIR exits with 1 and changes nothing', async 
 });
 
 test('up restarts an embedded server that was killed, and work continues', async () => {
-  const pids = await serverPids();
+  const pids = await embeddedServerPids(runner.dataDir);
   for (const pid of pids) process.kill(pid, 'SIGKILL');
   const gone = async () => (await fetch(`${running.endpoints.http}/health`)).status === 503;
   // The servers may be back before the first check: then their process ids are new.
-  const replaced = async () => (await serverPids()).every((pid) => !pids.includes(pid));
+  const replaced = async () => (await embeddedServerPids(runner.dataDir)).every((pid) => !pids.includes(pid));
   await eventually('health is down', async () => (await gone()) || (await replaced()));
   await eventually('health is up', async () => !(await gone()), 40_000);
   expect((await runner.json<RunReport[]>('run', 'universe')).value).toMatchObject([
@@ -151,43 +122,11 @@ test('up restarts an embedded server that was killed, and work continues', async
   expect(running.child.exitCode).toBeNull();
 }, 90_000);
 
-test('after kill -9 of up alone the next up takes its servers over', async () => {
-  const pids = await serverPids();
-  await kill(running);
-  for (const pid of pids) expect(await processStart(pid)).toBeDefined();
-  const orphaned = await runner.run('status');
-  expect(orphaned).toMatchObject({
-    code: 1,
-    stderr: expect.stringMatching(/^Nothing is running on /) as unknown,
-  });
-  const before = running.endpoints;
-  running = await runner.up();
-  for (const pid of pids) expect(await processStart(pid)).toBeUndefined();
-  expect(running.endpoints).toMatchObject({
-    databaseUrl: before.databaseUrl,
-    temporalAddress: before.temporalAddress,
-  });
-  expect((await status()).targets).toMatchObject([{}, { rows: 800 }, {}]);
-}, 90_000);
-
-test('after kill -9 of up and its servers, data, schedules and their pauses are still there', async () => {
-  await withClient((client) => client.schedule.getHandle('market-prices').pause('not now'));
-  const pids = await serverPids();
-  for (const pid of pids) process.kill(pid, 'SIGKILL');
-  await kill(running);
-  running = await runner.up();
-  expect((await status()).targets).toMatchObject([{}, { target: REGION, rows: 800, state: 'ok' }, {}]);
-  const states = await scheduleStates();
-  expect(states.map(({ id }) => id).toSorted()).toEqual(SCHEDULES.toSorted());
-  expect(states.find(({ id }) => id === 'market-prices')).toMatchObject({ paused: true, note: 'not now' });
-  expect(states.filter(({ paused }) => paused)).toHaveLength(1);
-}, 90_000);
-
 test('Ctrl-C during a run stops everything within ten seconds', async () => {
   sim.faults.hang({ route: '/markets/10000043/' });
   await runner.run('run', 'market-orders', 'region/10000043', '--no-wait');
   await eventually('a request', async () => sim.requests().some(({ path: url }) => url.includes('10000043')));
-  const pids = await serverPids();
+  const pids = await embeddedServerPids(runner.dataDir);
   expect(await interrupt(running)).toBeLessThan(STOP_LIMIT);
   expect((await running.ended).code).toBe(0);
   expect(await runner.readEndpoints()).toBeUndefined();

@@ -1,6 +1,7 @@
 // A process that takes what the embedded parts give, says so, and holds it until it is killed.
 // Arguments: what to hold (`postgres`, `temporal` or `lock`), a folder, and for Temporal the CLI.
 import { lockDataDir } from '../../src/embedded/lock.ts';
+import { freePort } from '../../src/embedded/ports.ts';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
 import { silentLog } from '../../src/lib/log.ts';
@@ -10,7 +11,9 @@ const [what, dir = '', cliPath = ''] = process.argv.slice(2);
 async function hold(): Promise<object> {
   if (what === 'lock') return lockDataDir(dir);
   if (what === 'postgres') return startEmbeddedPostgres({ dir, log: silentLog, noSync: true });
-  return startEmbeddedTemporal({ dir, cliPath, namespace: 'default', log: silentLog });
+  // Not the usual port 7233: another server could take it between the kill and the next start.
+  const port = await freePort(undefined);
+  return startEmbeddedTemporal({ dir, cliPath, port, namespace: 'default', log: silentLog });
 }
 
 process.stdout.write(`${JSON.stringify(await hold())}\n`);

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Endpoints } from '../../src/app/endpoints.ts';
+import type { HttpStatus } from '../../src/http/http-sources.ts';
 import type { Simulator } from '../../simulator/index.ts';
 import { eventually } from './test-temporal.ts';
 import { TEST_USER_AGENT } from './test-user-agent.ts';
@@ -54,6 +55,17 @@ export interface CommandRunner {
   /** Kills what still runs, and removes the folder. */
   close(): Promise<void>;
 }
+
+/** The process ids of the embedded servers of a running `up`: PostgreSQL and Temporal. */
+export async function embeddedServerPids(dataDir: string): Promise<[postgres: number, temporal: number]> {
+  const postmaster = await readFile(path.join(dataDir, 'postgres/cluster/postmaster.pid'), 'utf8');
+  const temporal = await readFile(path.join(dataDir, 'temporal/temporal.pid'), 'utf8');
+  return [Number.parseInt(postmaster, 10), (JSON.parse(temporal) as { pid: number }).pid];
+}
+
+/** What GET /api/status of a running `up` returns. */
+export const fetchStatus = async ({ endpoints }: RunningUp): Promise<HttpStatus> =>
+  (await (await fetch(`${endpoints.http}/api/status`)).json()) as HttpStatus;
 
 /** The settings that make a process use a simulated ESI. */
 export const simulatorSettings = (sim: Simulator) => ({
