@@ -1,7 +1,11 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { RunningWorkers } from '../../../src/temporal/workers.ts';
 import { type TestApp, testApp } from '../../support/test-app.ts';
 import { eventually } from '../../support/test-temporal.ts';
+import { testTemporalCli } from '../../support/temporal-cli.ts';
 import { endOfNextRuns, failureOf, readRuns } from './workflow-runs.ts';
 
 const [FORGE_ID, DOMAIN_ID, SINQ_ID, NOWHERE_ID] = [10000002, 10000043, 10000032, 10000099];
@@ -123,5 +127,29 @@ describe('workers', () => {
     expect(await handle.result()).toMatchObject({ outcome: 'published' });
     expect(Date.now() - started).toBeLessThan(20_000);
     expect(requestsFor(FORGE_ID)).toBe(4);
+  });
+});
+
+describe('by hand', () => {
+  test('a run is started by the temporal CLI with JSON input', async () => {
+    await app.nextSnapshot(SINQ_ID);
+    const cli = await testTemporalCli(path.join(import.meta.dirname, '..', '..', '..'));
+    const { address, namespace } = app.temporal;
+    const where = ['--address', address, '--namespace', namespace];
+    const what = ['--type', 'collect', '--task-queue', 'collect', '--workflow-id', `${ORDERS}/${SINQ}`];
+    const input = `{ "collector": "${ORDERS}", "target": "${SINQ}" }`;
+    await promisify(execFile)(cli, ['workflow', 'start', ...where, ...what, '--input', input]);
+    const result = await app.temporal.client.workflow.getHandle(`${ORDERS}/${SINQ}`).result();
+    expect(result).toMatchObject({ outcome: 'published' });
+  });
+
+  test.each([
+    [{}, /^Invalid input\. Use \{"collector"/],
+    [{ collector: 'moon-dust' }, /^Unknown collector "moon-dust"\. Available: universe/],
+    [{ collector: ORDERS, target: 'region/Jita' }, /^Invalid target "region\/Jita"\. Use region\/ID/],
+    [{ collector: 'market-prices', target: FORGE! }, /takes no target/],
+  ])('a wrong input %j fails with what is wrong and what is accepted', async (input, sentence) => {
+    const handle = await app.start(input as { collector: string }, `wrong-${JSON.stringify(input)}`);
+    expect(await failureOf(handle)).toMatch(sentence);
   });
 });

@@ -1,13 +1,9 @@
-import { execFile } from 'node:child_process';
-import path from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { engineSteps } from '../../../src/engine/run/engine-steps.ts';
 import { type TestApp, testApp } from '../../support/test-app.ts';
 import { eventually } from '../../support/test-temporal.ts';
-import { testTemporalCli } from '../../support/temporal-cli.ts';
-import { details, failureOf, readRuns } from './workflow-runs.ts';
+import { details, readRuns } from './workflow-runs.ts';
 
 const [FORGE_ID, DOMAIN_ID, SINQ_ID] = [10000002, 10000043, 10000032];
 const [FORGE, DOMAIN, SINQ] = [FORGE_ID, DOMAIN_ID, SINQ_ID].map((id) => `region/${id}`);
@@ -60,7 +56,7 @@ describe('one target', () => {
       detail: expect.stringContaining('Already up to date.'),
     });
     expect(requestsFor(FORGE_ID)).toBe(before);
-    await app.nextSnapshot(FORGE_ID, new Date(Date.now() + 5_000));
+    await app.nextSnapshot(FORGE_ID, new Date(Date.now() + 3_000));
     const handle = await app.start({ collector: ORDERS, target: FORGE!, waitUntilDue: true });
     expect(await eventually('the wait', () => details(handle))).toMatch(
       /^waiting until \d\d:\d\d UTC, when ESI has a newer snapshot$/,
@@ -141,29 +137,5 @@ describe('one target', () => {
     await eventually('three failed requests', async () => requestsFor(SINQ_ID) >= 3);
     app.sim.faults.clear();
     expect(await handle.result()).toMatchObject({ outcome: 'published' });
-  });
-});
-
-describe('by hand', () => {
-  test('a run is started by the temporal CLI with JSON input', async () => {
-    await app.nextSnapshot(DOMAIN_ID);
-    const cli = await testTemporalCli(path.join(import.meta.dirname, '..', '..', '..'));
-    const { address, namespace } = app.temporal;
-    const where = ['--address', address, '--namespace', namespace];
-    const what = ['--type', 'collect', '--task-queue', 'collect', '--workflow-id', `${ORDERS}/${DOMAIN}`];
-    const input = `{ "collector": "${ORDERS}", "target": "${DOMAIN}" }`;
-    await promisify(execFile)(cli, ['workflow', 'start', ...where, ...what, '--input', input]);
-    const result = await app.temporal.client.workflow.getHandle(`${ORDERS}/${DOMAIN}`).result();
-    expect(result).toMatchObject({ outcome: 'published' });
-  });
-
-  test.each([
-    [{}, /^Invalid input\. Use \{"collector"/],
-    [{ collector: 'moon-dust' }, /^Unknown collector "moon-dust"\. Available: universe/],
-    [{ collector: ORDERS, target: 'region/Jita' }, /^Invalid target "region\/Jita"\. Use region\/ID/],
-    [{ collector: 'market-prices', target: FORGE! }, /takes no target/],
-  ])('a wrong input %j fails with what is wrong and what is accepted', async (input, sentence) => {
-    const handle = await app.start(input as { collector: string }, `wrong-${JSON.stringify(input)}`);
-    expect(await failureOf(handle)).toMatch(sentence);
   });
 });

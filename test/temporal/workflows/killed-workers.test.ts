@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { WorkflowHandle } from '@temporalio/client';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { type CollectInput, type TestApp, testApp, testSettings } from '../../support/test-app.ts';
 import { ANNA, logIn, characterTarget } from '../../support/owner-engine.ts';
@@ -13,31 +14,28 @@ const [FORGE_ID, ROWS, PAGES] = [10000002, 64_500, 65];
 
 /** A run of 65 pages. */
 interface RunToKill {
-  readonly options: NonNullable<Parameters<typeof testApp>[0]>;
-  /** Runs before the run is started. */
-  readonly prepare?: (app: TestApp) => Promise<unknown>;
   readonly input: CollectInput;
   /** The route of the pages. */
   readonly route: string;
   readonly table: string;
 }
 
-const ORDERS: RunToKill = {
-  options: { regions: { [FORGE_ID]: ROWS } },
-  input: { collector: 'market-orders', target: `region/${FORGE_ID}` },
-  route: '/markets/{region_id}/orders',
-  table: 'market_orders_public',
+const RUNS: Record<'orders' | 'assets', RunToKill> = {
+  orders: {
+    input: { collector: 'market-orders', target: `region/${FORGE_ID}` },
+    route: '/markets/{region_id}/orders',
+    table: 'market_orders_public',
+  },
+  assets: {
+    input: { collector: 'assets', target: characterTarget(ANNA) },
+    route: '/characters/{character_id}/assets',
+    table: 'assets',
+  },
 };
 
-const ASSETS: RunToKill = {
-  options: {
-    owners: { characters: [{ id: ANNA, name: 'Anna Testa', assets: ROWS }] },
-    settings: { ESI_CLIENT_ID: TEST_APPLICATION.clientId, ESI_CLIENT_SECRET: TEST_APPLICATION.clientSecret },
-  },
-  prepare: (app) => logIn({ ...app, clock: systemClock }, ANNA),
-  input: { collector: 'assets', target: characterTarget(ANNA) },
-  route: '/characters/{character_id}/assets',
-  table: 'assets',
+const SETTINGS = {
+  ESI_CLIENT_ID: TEST_APPLICATION.clientId,
+  ESI_CLIENT_SECRET: TEST_APPLICATION.clientSecret,
 };
 
 interface KilledRun {
@@ -51,12 +49,12 @@ interface KilledRun {
 }
 
 /** Starts workers in a process of their own. */
-async function startWorkerProcess(app: TestApp, options: RunToKill['options']) {
+async function startWorkerProcess(app: TestApp) {
   const loader = pathToFileURL(path.join(import.meta.dirname, '..', '..', 'support', 'ts-loader.mjs')).href;
   const settings = {
     ...testSettings(app.sim, app.config.DATA_DIR),
+    ...SETTINGS,
     SSO_BASE_URL: app.sim.ssoUrl,
-    ...options.settings,
     DATABASE_URL: app.db.url,
     TEMPORAL_ADDRESS: app.temporal.address,
     TEMPORAL_NAMESPACE: app.temporal.namespace,
@@ -68,64 +66,84 @@ async function startWorkerProcess(app: TestApp, options: RunToKill['options']) {
   return child;
 }
 
-const stagedPages = async ({ db }: TestApp) =>
-  (await db.rows<{ page: number }>('SELECT page FROM stage.pages ORDER BY page')).map(({ page }) => page);
+const stagedPages = async ({ db }: TestApp, { input }: RunToKill) =>
+  (
+    await db.rows<{ page: number }>(
+      'SELECT page FROM stage.pages JOIN collection_runs USING (run_id) WHERE collector = $1 ORDER BY page',
+      [input.collector],
+    )
+  ).map(({ page }) => page);
 
-/** Kills the worker of a run (kill -9) while it reads pages. Another worker completes it when the heartbeat is overdue. */
-async function killInTheMiddle(run: RunToKill): Promise<KilledRun> {
-  const { options, prepare, input, route, table } = run;
-  const app = await testApp({ ...options, enforceLimits: false });
-  const child = await startWorkerProcess(app, options);
-  try {
-    await app.collect({ collector: 'universe' });
-    await prepare?.(app);
-    app.sim.resetCounters();
-    app.sim.faults.latency(120, { route }); // 20 connections, 65 pages: four rounds
-    const handle = await app.start(input);
-    await eventually('some pages', async () => (await stagedPages(app)).length > 5);
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exited;
-    app.sim.faults.clear();
-    // A transaction that the killed process had sent may still commit.
-    const staged = await eventually('an unchanging number of pages', async () => {
-      const before = await stagedPages(app);
-      await new Promise((next) => setTimeout(next, 200));
-      const after = await stagedPages(app);
-      return before.length === after.length && after;
-    });
-    await app.startWorkers();
-    const result = (await handle.result()) as Record<string, unknown>;
-    const requests = new Map<number, number>();
-    for (const request of app.sim.requests()) {
-      if (request.route !== route) continue;
-      const page = Number(new URL(request.path, app.sim.url).searchParams.get('page') ?? 1);
-      requests.set(page, (requests.get(page) ?? 0) + 1);
-    }
-    const [counted] = await app.db.rows<{ n: number }>(`SELECT count(*) AS n FROM ${table}`);
-    return { staged, requests, result, rows: counted!.n };
-  } finally {
-    child.kill('SIGKILL');
-    await app.close();
+/** The staged pages of a run once they do not change any more: what a killed process had sent may still commit. */
+const finalStagedPages = (app: TestApp, run: RunToKill) =>
+  eventually('an unchanging number of pages', async () => {
+    const before = await stagedPages(app, run);
+    await new Promise((next) => setTimeout(next, 200));
+    const after = await stagedPages(app, run);
+    return before.length === after.length && after;
+  });
+
+async function describeRun(
+  app: TestApp,
+  { route, table }: RunToKill,
+  staged: readonly number[],
+  handle: WorkflowHandle,
+): Promise<KilledRun> {
+  const result = (await handle.result()) as Record<string, unknown>;
+  const requests = new Map<number, number>();
+  for (const request of app.sim.requests()) {
+    if (request.route !== route) continue;
+    const page = Number(new URL(request.path, app.sim.url).searchParams.get('page') ?? 1);
+    requests.set(page, (requests.get(page) ?? 0) + 1);
   }
+  const [counted] = await app.db.rows<{ n: number }>(`SELECT count(*) AS n FROM ${table}`);
+  return { staged, requests, result, rows: counted!.n };
 }
 
-// Both run at the same time, because each waits ten seconds for the heartbeat.
-let orders: Promise<KilledRun>;
-let assets: Promise<KilledRun>;
-beforeAll(() => {
-  orders = killInTheMiddle(ORDERS);
-  assets = killInTheMiddle(ASSETS);
-});
-afterAll(() => Promise.allSettled([orders, assets]));
+let app: TestApp;
+let child: ChildProcess;
+let killed: Record<keyof typeof RUNS, KilledRun>;
 
-test.each([
-  ['market orders', () => orders],
-  ['assets', () => assets],
-])(
-  'a worker killed while it reads %s loses nothing, and no staged page is requested again',
-  async (_, killed) => {
-    const { staged, requests, result, rows } = await killed();
+/** Kills the workers of both runs (kill -9) while they read pages. Others complete them when the heartbeat is overdue. */
+beforeAll(async () => {
+  app = await testApp({
+    regions: { [FORGE_ID]: ROWS },
+    owners: { characters: [{ id: ANNA, name: 'Anna Testa', assets: ROWS }] },
+    settings: SETTINGS,
+    enforceLimits: false,
+  });
+  child = await startWorkerProcess(app);
+  await app.collect({ collector: 'universe' });
+  await logIn({ ...app, clock: systemClock }, ANNA);
+  app.sim.resetCounters();
+  const { orders, assets } = RUNS;
+  for (const { route } of [orders, assets]) app.sim.faults.latency(200, { route }); // 20 connections, 130 pages: seven rounds
+  const handles = [await app.start(orders.input), await app.start(assets.input)] as const;
+  // Of both together, since the pages of one run may all be read before those of the other one.
+  await eventually('some pages', async () => {
+    const pages = [...(await stagedPages(app, orders)), ...(await stagedPages(app, assets))];
+    return pages.length > 25;
+  });
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+  app.sim.faults.clear();
+  const staged = [await finalStagedPages(app, orders), await finalStagedPages(app, assets)] as const;
+  await app.startWorkers();
+  killed = {
+    orders: await describeRun(app, orders, staged[0], handles[0]),
+    assets: await describeRun(app, assets, staged[1], handles[1]),
+  };
+}, 120_000);
+afterAll(async () => {
+  child.kill('SIGKILL');
+  await app.close();
+});
+
+test.each(['orders', 'assets'] as const)(
+  'workers killed while they read %s lose nothing, and no staged page is requested again',
+  (name) => {
+    const { staged, requests, result, rows } = killed[name];
     expect(result).toMatchObject({ outcome: 'published', inserted: ROWS });
     expect(rows).toBe(ROWS);
     expect(staged.length).toBeLessThan(PAGES);
