@@ -1,11 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { type CollectInput, type TestApp, testApp, testSettings } from '../../support/test-app.ts';
+import { type CommandRunner, createCommandRunner, type Running } from '../../support/collector-process.ts';
 import { ANNA, logIn, characterTarget } from '../../support/owner-engine.ts';
 import { TEST_APPLICATION } from '../../support/test-secrets.ts';
 import { eventually } from '../../support/test-temporal.ts';
@@ -48,22 +45,11 @@ interface KilledRun {
   readonly rows: number;
 }
 
-/** Starts workers in a process of their own. */
-async function startWorkerProcess(app: TestApp) {
-  const loader = pathToFileURL(path.join(import.meta.dirname, '..', '..', 'support', 'ts-loader.mjs')).href;
-  const settings = {
-    ...testSettings(app.sim, app.config.DATA_DIR),
-    ...SETTINGS,
-    SSO_BASE_URL: app.sim.ssoUrl,
-    DATABASE_URL: app.db.url,
-    TEMPORAL_ADDRESS: app.temporal.address,
-    TEMPORAL_NAMESPACE: app.temporal.namespace,
-  };
-  const script = path.join(import.meta.dirname, 'worker-process.ts');
-  const args = ['--no-warnings', '--import', loader, script, JSON.stringify(settings)];
-  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  await once(child.stdout, 'data');
-  return child;
+/** Starts `eve-collector worker` on the servers of the test. */
+async function startWorkerProcess(runner: CommandRunner): Promise<Running> {
+  const worker = runner.start(['worker']);
+  await eventually('the worker', async () => worker.stderr().includes('the worker is running'));
+  return worker;
 }
 
 const stagedPages = async ({ db }: TestApp, { input }: RunToKill) =>
@@ -101,7 +87,7 @@ async function describeRun(
 }
 
 let app: TestApp;
-let child: ChildProcess;
+let runner: CommandRunner;
 let killed: Record<keyof typeof RUNS, KilledRun>;
 
 /** Kills the workers of both runs (kill -9) while they read pages. Others complete them when the heartbeat is overdue. */
@@ -112,7 +98,15 @@ beforeAll(async () => {
     settings: SETTINGS,
     enforceLimits: false,
   });
-  child = await startWorkerProcess(app);
+  runner = await createCommandRunner({
+    ...testSettings(app.sim, app.config.DATA_DIR),
+    ...SETTINGS,
+    SSO_BASE_URL: app.sim.ssoUrl,
+    DATABASE_URL: app.db.url,
+    TEMPORAL_ADDRESS: app.temporal.address,
+    TEMPORAL_NAMESPACE: app.temporal.namespace,
+  });
+  const worker = await startWorkerProcess(runner);
   await app.collect({ collector: 'universe' });
   await logIn({ ...app, clock: systemClock }, ANNA);
   app.sim.resetCounters();
@@ -124,11 +118,10 @@ beforeAll(async () => {
     const pages = [...(await stagedPages(app, orders)), ...(await stagedPages(app, assets))];
     return pages.length > 25;
   });
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
+  worker.child.kill('SIGKILL');
+  await worker.ended;
   app.sim.faults.clear();
-  const staged = [await finalStagedPages(app, orders), await finalStagedPages(app, assets)] as const;
+  const staged = await Promise.all([finalStagedPages(app, orders), finalStagedPages(app, assets)]);
   await app.startWorkers();
   killed = {
     orders: await describeRun(app, orders, staged[0], handles[0]),
@@ -136,7 +129,7 @@ beforeAll(async () => {
   };
 }, 120_000);
 afterAll(async () => {
-  child.kill('SIGKILL');
+  await runner.close();
   await app.close();
 });
 
