@@ -3,65 +3,37 @@ import type { Finding } from '../../src/cli/commands/doctor-command.ts';
 import type { RunReport } from '../../src/cli/commands/run-command.ts';
 import type { HttpStatus } from '../../src/http/http-sources.ts';
 import type { ScheduleState } from '../../src/temporal/schedules/list-schedules.ts';
-import { type Simulator, startSimulator } from '../../simulator/index.ts';
-import {
-  type CommandRunner,
-  createCommandRunner,
-  type RunningUp,
-  SCHEDULES,
-  simulatorSettings,
-} from '../support/collector-process.ts';
-import { emptyDatabase } from '../support/test-database.ts';
-import { eventually, type TestTemporal, testTemporal } from '../support/test-temporal.ts';
+import type { Simulator } from '../../simulator/index.ts';
+import { type CommandRunner, SCHEDULES } from '../support/collector-process.ts';
+import { startTestUp, type TestUp } from '../support/running-up.ts';
+import { eventually } from '../support/test-temporal.ts';
 
 const SMALL = 'region/10000032';
 
 let sim: Simulator;
-let temporal: TestTemporal;
-let database: Awaited<ReturnType<typeof emptyDatabase>>;
 let runner: CommandRunner;
-let running: RunningUp;
+let up: TestUp;
 
 /** One `up` on existing servers, with an ESI that does not respond yet. */
 beforeAll(async () => {
-  [sim, temporal, database] = await Promise.all([
-    startSimulator({ regions: { 10000032: 800 } }),
-    testTemporal(),
-    emptyDatabase(),
-  ]);
-  sim.faults.down('reset');
-  runner = await createCommandRunner({
-    ...simulatorSettings(sim),
-    DATABASE_URL: database.url,
-    DATABASE_MAX_CONNECTIONS: '10',
-    DATABASE_MIN_CONNECTIONS: '0',
-    TEMPORAL_ADDRESS: temporal.address,
-    TEMPORAL_NAMESPACE: temporal.namespace,
-    MARKET_REGIONS: '10000032',
-  });
-  running = await runner.up();
+  up = await startTestUp({ regions: { 10000032: 800 } }, (esi) => esi.faults.down('reset'));
+  ({ sim, runner } = up);
 }, 90_000);
-afterAll(async () => {
-  await runner.close(); // kills `up`, whose servers are not its own
-  await Promise.all([temporal.close(), database.drop(), sim.close()]);
-});
-
-const health = async () =>
-  (await (await fetch(`${running.endpoints.http}/health`)).json()) as { status: string };
+afterAll(() => up.close());
 
 test('up starts while ESI is unreachable, says so, and collects when ESI responds', async () => {
-  expect(running.stdout()).toMatch(/ESI +unreachable/);
-  expect(running.stdout()).toMatch(/Missing[^]*ESI is unreachable/);
-  expect(running.endpoints).toMatchObject({ databaseUrl: database.url, temporalUi: null });
-  expect(await health()).toMatchObject({ status: 'degraded', checks: { esi: { status: 'down' } } });
+  expect(up.running.stdout()).toMatch(/ESI +unreachable/);
+  expect(up.running.stdout()).toMatch(/Missing[^]*ESI is unreachable/);
+  expect(up.running.endpoints).toMatchObject({ databaseUrl: up.databaseUrl, temporalUi: null });
+  expect(await up.health()).toMatchObject({ status: 'degraded', checks: { esi: { status: 'down' } } });
   sim.faults.clear();
   const readStatus = async () =>
-    (await (await fetch(`${running.endpoints.http}/api/status`)).json()) as HttpStatus;
+    (await (await fetch(`${up.running.endpoints.http}/api/status`)).json()) as HttpStatus;
   await eventually('the first update', async () => {
     const { targets } = await readStatus();
     return targets.find((t) => t.target === SMALL)?.state === 'ok';
   });
-  expect(running.child.exitCode).toBeNull();
+  expect(up.running.child.exitCode).toBeNull();
 }, 60_000);
 
 test('status and schedules print tables, and JSON with --json', async () => {

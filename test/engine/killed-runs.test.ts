@@ -2,13 +2,14 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { EngineContext, StepContext } from '../../src/engine/engine-context.ts';
 import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import { engineSteps } from '../../src/engine/run/engine-steps.ts';
-import { type TestEngine, testEngine } from '../support/test-engine.ts';
+import type { TestEngine } from '../support/test-engine.ts';
 import {
   expectExactBook,
   expectExactPast,
   FORGE,
   FORGE_ID,
   lastRun,
+  orderEngine,
   orderRequests,
 } from '../support/order-book.ts';
 import { drive, driveUntil, assertRead } from '../support/drive-runs.ts';
@@ -16,11 +17,7 @@ import { drive, driveUntil, assertRead } from '../support/drive-runs.ts';
 /** Runs that are killed, repeated, or simultaneous. */
 let engine: TestEngine;
 beforeEach(async () => {
-  engine = await testEngine({ churn: 0.01 });
-  await engine.collect('universe');
-  await engine.collect('market-orders', FORGE);
-  engine.nextSnapshot();
-  engine.sim.resetCounters();
+  engine = await orderEngine();
 });
 afterEach(async () => {
   await engine.close();

@@ -1,23 +1,20 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Faults } from '../../simulator/index.ts';
-import { type TestEngine, testEngine } from '../support/test-engine.ts';
+import type { TestEngine } from '../support/test-engine.ts';
 import {
   expectExactBook,
   expectExactPast,
   FORGE,
   FORGE_ID,
   lastRun,
+  orderEngine,
   readBook,
 } from '../support/order-book.ts';
 
 /** Snapshots that are torn, have duplicates or are implausibly small. */
 let engine: TestEngine;
 beforeEach(async () => {
-  engine = await testEngine({ churn: 0.01 });
-  await engine.collect('universe');
-  await engine.collect('market-orders', FORGE);
-  engine.nextSnapshot();
-  engine.sim.resetCounters();
+  engine = await orderEngine();
 });
 afterEach(async () => {
   expect(engine.sim.offences()).toEqual([]);

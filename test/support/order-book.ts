@@ -1,11 +1,21 @@
 import { expect } from '@jest/globals';
 import type { Order } from '../../simulator/index.ts';
-import type { TestEngine } from './test-engine.ts';
+import { type TestEngine, testEngine } from './test-engine.ts';
 
 export const FORGE_ID = 10000002;
 export const FORGE = `region/${FORGE_ID}`;
 export const DOMAIN_ID = 10000043;
 export const DOMAIN = `region/${DOMAIN_ID}`;
+
+/** An engine that has published The Forge's book, and an ESI that has the next snapshot, in which 1 % of the orders changed. */
+export async function orderEngine(): Promise<TestEngine> {
+  const engine = await testEngine({ churn: 0.01 });
+  await engine.collect('universe');
+  await engine.collect('market-orders', FORGE);
+  engine.nextSnapshot();
+  engine.sim.resetCounters();
+  return engine;
+}
 
 type BookRow = Order & { issued: Date | string };
 
