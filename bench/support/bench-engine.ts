@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { EsiClient } from '../../src/esi/esi-client.ts';
 import { createSdeClient } from '../../src/esi/sde-client.ts';
+import { SnapshotCache } from '../../src/engine/compare/snapshot-cache.ts';
 import type { EngineContext } from '../../src/engine/engine-context.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -18,6 +19,9 @@ export const UNLIMITED = 1_000_000;
 
 /** The connections of a worker's pool in the product. */
 const CONNECTIONS = 25;
+
+/** The default of SNAPSHOT_CACHE_MB. */
+const CACHE_BYTES = 128e6;
 
 const DAY = 86_400_000;
 const AFTERNOON = 14 * 3_600_000;
@@ -94,6 +98,7 @@ export function benchEngine(options: BenchEngineOptions): BenchEngine {
   });
   const cipher = createCipher([randomBytes(KEY_BYTES)]);
   const sso = createSso(options.ssoUrl, clock);
+  const snapshots = new SnapshotCache({ db, maxBytes: CACHE_BYTES });
   const settings = {
     marketRegions: options.regions ?? ('all' as const),
     universeSource: 'sde' as const,
@@ -108,7 +113,7 @@ export function benchEngine(options: BenchEngineOptions): BenchEngine {
     },
   };
   return {
-    context: { esi, sde, db, clock, log: silentLog, metrics, settings, cipher, sso },
+    context: { esi, sde, db, clock, log: silentLog, metrics, snapshots, settings, cipher, sso },
     async close() {
       await Promise.all([esi.close(), sde.close()]);
       await db.close();

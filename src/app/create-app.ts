@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { SnapshotCache } from '../engine/compare/snapshot-cache.ts';
 import type { EngineContext } from '../engine/engine-context.ts';
 import { EsiClient } from '../esi/esi-client.ts';
 import { SharedRateLimiter } from '../esi/limits/rate-limiter.ts';
@@ -65,6 +66,7 @@ export async function createApp(config: Config, databaseUrl: string, log: Log): 
     clock,
     log,
     metrics,
+    snapshots: new SnapshotCache({ db, maxBytes: config.SNAPSHOT_CACHE_MB * 1e6 }),
     settings: engineSettings(config),
     cipher,
     sso,

@@ -101,6 +101,13 @@ export const settings = {
     .describe(
       `Requests to ESI at once, no more than \`ESI_RATE_LIMIT\`. Unset: ${DEFAULT_BURST}, or \`ESI_RATE_LIMIT\` when that is lower.`,
     ),
+  SNAPSHOT_CACHE_MB: types
+    .wholeNumber(1, 100_000)
+    .default(128)
+    .describe(
+      'Memory of each process for the published rows that it compares new ones with, 21 bytes a row. The largest ' +
+        'snapshots that do not fit are compared in the database.',
+    ),
   ESI_COMPATIBILITY_DATE: types.day
     .default(COMPATIBILITY_DATE)
     .describe(

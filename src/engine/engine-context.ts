@@ -7,6 +7,7 @@ import type { Cipher } from '../secrets/cipher.ts';
 import type { SsoClient } from '../sso/sso-client.ts';
 import type { Database } from '../store/database.ts';
 import type { Retention } from '../store/maintenance.ts';
+import type { SnapshotCache } from './compare/snapshot-cache.ts';
 
 /** What the engine works with. The app creates it from the settings, tests with their own clock and servers. */
 export interface EngineContext {
@@ -19,6 +20,8 @@ export interface EngineContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** The published rows that this process knows. */
+  readonly snapshots: SnapshotCache;
   readonly settings: EngineSettings;
   readonly cipher: Cipher;
   /** EVE's login server; undefined while no SSO application is configured (ESI_CLIENT_ID). */

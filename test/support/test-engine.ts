@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { EsiClient, type EsiClientOptions } from '../../src/esi/esi-client.ts';
 import { createSdeClient } from '../../src/esi/sde-client.ts';
+import { SnapshotCache } from '../../src/engine/compare/snapshot-cache.ts';
 import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import type { EngineSettings, EngineContext } from '../../src/engine/engine-context.ts';
 import type { RunSummary } from '../../src/engine/run/run-steps.ts';
@@ -33,7 +34,12 @@ export interface TestEngine {
 
 /** The engine with a database and a simulated ESI of its own, on a clock that the test moves. */
 export async function testEngine(
-  options: SimulatorOptions & { settings?: Partial<EngineSettings>; client?: Partial<EsiClientOptions> } = {},
+  options: SimulatorOptions & {
+    settings?: Partial<EngineSettings>;
+    client?: Partial<EsiClientOptions>;
+    /** Memory for published rows. */
+    snapshotCacheBytes?: number;
+  } = {},
 ): Promise<TestEngine> {
   const clock = testClock();
   const dataDir = await mkdtemp(path.join(tmpdir(), 'eve-engine-'));
@@ -68,7 +74,19 @@ export async function testEngine(
     };
     const { cipher, sso } = testSecrets(sim, clock);
     if (sso) clients.push(sso);
-    return { esi, sde, db, clock, log: silentLog, metrics: createMetrics(), settings, cipher, sso };
+    const snapshots = new SnapshotCache({ db, maxBytes: options.snapshotCacheBytes ?? 1e8 });
+    return {
+      esi,
+      sde,
+      db,
+      clock,
+      log: silentLog,
+      metrics: createMetrics(),
+      snapshots,
+      settings,
+      cipher,
+      sso,
+    };
   };
   const context = createContext();
   return {

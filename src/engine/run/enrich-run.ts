@@ -13,7 +13,7 @@ export async function enrichRun(context: RunContext): Promise<void> {
   const { engine, spec, run } = context;
   const { pool } = engine.db;
   const needsColumns = spec.enrichments.length > 0 && (await isNewer(context));
-  // Where every page answered 304 there is no stage, and no new reference either.
+  // Where no row is new or changed there is no stage, and no new reference either.
   if (needsColumns) await createStage(pool, spec, run.runId);
   else if (spec.references.length === 0 || !(await hasStage(pool, run.runId))) return;
   const [{ newTypes }, attempt] = await allSettledOrThrow([

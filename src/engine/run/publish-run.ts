@@ -1,10 +1,11 @@
 import { AppError } from '../../lib/errors.ts';
 import { confirmSnapshot, rejectSnapshot } from '../../store/sets/confirm-snapshot.ts';
 import { enrichmentsDiffer, isEnriched } from '../../store/sets/enrichments.ts';
-import type { PublishPlan, PublishResult } from '../../store/sets/publish-plan.ts';
+import { isMerged, type PublishPlan, type PublishResult } from '../../store/sets/publish-plan.ts';
 import { publishSnapshot } from '../../store/sets/publish-snapshot.ts';
 import { readRunResult } from '../../store/sets/runs.ts';
 import { dropPages, type PageRecord, readPageRecords } from '../../store/sets/stage.ts';
+import { compareKeys, type KeyComparison } from '../compare/compare-keys.ts';
 import {
   checkBackwardsRead,
   checkSnapshot,
@@ -37,7 +38,8 @@ export async function publishRun(context: RunContext, isLastAttempt: boolean): P
   // A list with a missing page is never published, because the next run would stop at the rows before it.
   if (check.state === 'torn' && (!isLastAttempt || pagesBackwards(resource)))
     return rereadPages(context, records, check);
-  const plan = await planPublication(context, records, check);
+  const keys = spec.comparesRows ? await compareKeys(context) : undefined;
+  const plan = await planPublication(context, records, check, keys);
   if (await isUnchanged(context, records, plan)) {
     if (!(await confirmSnapshot(engine.db, spec, plan))) return rereadStalePages(context, records, plan);
     return finish(context, { outcome: 'unchanged' }, previous?.rows ?? 0);
@@ -45,9 +47,27 @@ export async function publishRun(context: RunContext, isLastAttempt: boolean): P
   const reason = suspectRejections(plan.validRows, plan.rejected);
   if (reason !== undefined) return reject(context, plan, reason, false);
   if (plan.torn !== undefined && recordsChanges(spec)) return reject(context, plan, plan.torn, false);
-  const result = await publishSnapshot(engine.db, spec, plan);
+  const hasRepeatedKey = keys !== undefined && keys.repeated > 0 && plan.torn === undefined;
+  const result = hasRepeatedKey ? DUPLICATE_KEY : await publish(context, plan, keys);
   if (result.state !== 'duplicate-key') return concludePublication(context, records, plan, result);
-  return handleDuplicateKey(context, records, plan, isLastAttempt);
+  return handleDuplicateKey(context, records, plan, keys, isLastAttempt);
+}
+
+const DUPLICATE_KEY = { state: 'duplicate-key' } as const;
+
+/** Publishes the staged pages, and lets the cache of published rows follow. */
+async function publish(
+  { engine, run, spec }: RunContext,
+  plan: PublishPlan,
+  keys: KeyComparison | undefined,
+): Promise<PublishResult> {
+  const result = await publishSnapshot(engine.db, spec, plan);
+  if (isMerged(result) && keys?.published && result.stored) {
+    const removed = plan.trustDeletions ? keys.absent : [];
+    engine.snapshots.advance(spec, keys.published, { runId: run.runId, stored: result.stored, removed });
+  }
+  if (result.state === 'stale') engine.snapshots.forget(spec);
+  return result;
 }
 
 /** Whether every page answered 304, and other routes say nothing new of the rows either. */
@@ -72,9 +92,9 @@ async function handleDuplicateKey(
   context: RunContext,
   records: readonly PageRecord[],
   plan: PublishPlan,
+  keys: KeyComparison | undefined,
   isLastAttempt: boolean,
 ): Promise<Step> {
-  const { engine, spec } = context;
   const reason = 'two rows have the same key';
   if (!isLastAttempt)
     return rereadPages(context, records, {
@@ -84,8 +104,8 @@ async function handleDuplicateKey(
       notBefore: plan.expires?.getTime(),
     });
   const torn = { ...plan, torn: reason, trustDeletions: false };
-  if (recordsChanges(spec)) return reject(context, torn, reason, false);
-  return concludePublication(context, records, torn, await publishSnapshot(engine.db, spec, torn));
+  if (recordsChanges(context.spec)) return reject(context, torn, reason, false);
+  return concludePublication(context, records, torn, await publish(context, torn, keys));
 }
 
 /** The step that follows from what the store did with a snapshot. */
@@ -122,6 +142,7 @@ async function planPublication(
   { engine, run, spec, previous }: RunContext,
   records: readonly PageRecord[],
   check: SnapshotCheck,
+  keys: KeyComparison | undefined,
 ): Promise<PublishPlan> {
   const complete = check.state === 'complete' ? check : undefined;
   const at = complete?.at ?? Math.max(...records.map((record) => record.lastModified ?? 0));
@@ -143,6 +164,11 @@ async function planPublication(
     expires: expires === undefined ? undefined : new Date(expires),
     pages: check.pages,
     notModified,
+    compared: keys?.published && {
+      publishedRun: keys.published.runId,
+      publishedRows: keys.published.size,
+      absent: keys.absent,
+    },
     rows: sum((record) => record.rows + record.rejected) - keyless,
     validRows: sum((record) => record.rows),
     rejected: sum((record) => record.rejected),
@@ -154,14 +180,20 @@ async function planPublication(
   };
 }
 
-/** Another run has published a snapshot since pages answered 304: they are requested again with its ETags. */
+/**
+ * Another run has published a snapshot since: pages that answered 304 to ETags of the one before, or were compared with it,
+ * are read again when they have expired.
+ */
 function rereadStalePages(
   context: RunContext,
   records: readonly PageRecord[],
-  { pages, notModified }: PublishPlan,
+  { pages, expires }: PublishPlan,
 ): Promise<Step> {
   const reason = 'another snapshot was published while this one was read';
-  return rereadPages(context, records, { reason, pages, stale: notModified, notBefore: undefined });
+  const stale = records
+    .filter(({ notModified, comparedWith }) => notModified || comparedWith !== undefined)
+    .map(({ page }) => page);
+  return rereadPages(context, records, { reason, pages, stale, notBefore: expires?.getTime() });
 }
 
 async function rereadPages(

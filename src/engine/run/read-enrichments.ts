@@ -12,7 +12,7 @@ import {
   storeEnrichments,
 } from '../../store/sets/enrichments.ts';
 import { countRequests } from '../../store/sets/runs.ts';
-import { hasStage } from '../../store/sets/stage.ts';
+import { compareKeys } from '../compare/compare-keys.ts';
 import { withAccess } from '../owners/with-access.ts';
 import { splitOnBadRequest } from '../split-on-bad-request.ts';
 import type { RunContext } from './run-context.ts';
@@ -65,16 +65,15 @@ function parseRows(kind: Enrichment['kind'], json: unknown): EnrichmentRow[] {
  * be closed when that is all; undefined when nothing is to be requested.
  */
 export async function readEnrichments(context: RunContext): Promise<string | undefined> {
-  const { engine, spec, run, previous } = context;
+  const { engine, spec, run } = context;
   const { pool } = engine.db;
   if (spec.enrichments.length === 0 || (await isEnriched(pool, run.runId))) return undefined;
-  const hasPreviousStage = previous !== undefined && (await hasStage(pool, previous.runId));
-  const runs = { runId: run.runId, previousRun: hasPreviousStage ? previous.runId : undefined };
+  const { absent } = await compareKeys(context);
   const attempt = await openEnrichment(pool, run.runId);
   const refusals: RefusalCount = { left: MAX_REFUSALS };
   await allSettledOrThrow(
     spec.enrichments.map(async (enrichment) => {
-      const ids = await readRowsToEnrich(pool, spec, enrichment, runs);
+      const ids = await readRowsToEnrich(pool, spec, enrichment, { runId: run.runId, absent });
       await requestAll(context, enrichment, ids, refusals);
     }),
   );

@@ -7,15 +7,15 @@ import { readEtags, readKnownPages } from '../../store/sets/etags.ts';
 import { storeExpires } from '../../store/sets/published-snapshots.ts';
 import { countRequests } from '../../store/sets/runs.ts';
 import { encodePage, readPageRecords, type StagedPage, stagePages } from '../../store/sets/stage.ts';
+import { withoutUnchanged } from '../compare/compare-page.ts';
+import { isKey, KeyList } from '../compare/key-list.ts';
 import { withAccess } from '../owners/with-access.ts';
 import type { RunContext } from './run-context.ts';
 import type { Chunk } from './run-steps.ts';
-import { badShape, type ValidatedRows, validateRows } from './validate-rows.ts';
+import { badShape, rowsOf, validateRows } from './validate-rows.ts';
 
 /** Pages written to the database together; more would only take memory. */
 const PAGES_PER_WRITE = 10;
-
-const NO_ROWS: ValidatedRows = { valid: [], rejected: [] };
 
 /**
  * Reads and stages the pages of a chunk that are not staged yet. Safe to repeat, and to run twice at once. Returns the
@@ -98,18 +98,15 @@ export async function pageRequests(
  * value in this field are taken.
  */
 export async function readPage(
-  { engine, resource, spec, previous, run }: RunContext,
+  context: RunContext,
   page: number,
   request: EsiRequest,
   below?: { readonly field: string; readonly id: number },
 ): Promise<StagedPage | undefined> {
+  const { engine, previous, run } = context;
   try {
     const response = await engine.esi.get(request);
     const notModified = response.status === 304;
-    const { valid: all, rejected } = notModified
-      ? NO_ROWS
-      : await validateResponse({ engine, resource, run }, page, response);
-    const valid = below ? all.filter((row) => Number(row[below.field]) < below.id) : all;
     return {
       page,
       pages: response.pages ?? (notModified ? (previous?.pages ?? 1) : 1),
@@ -120,9 +117,7 @@ export async function readPage(
       expires: response.expires,
       notModified,
       requests: response.requests,
-      rows: valid.length,
-      rejected,
-      copy: encodePage(spec, page, valid, rejected),
+      ...(notModified ? NO_ROWS : await readRows(context, page, response, below)),
     };
   } catch (error) {
     if (!(error instanceof EsiError)) throw error;
@@ -132,18 +127,65 @@ export async function readPage(
   }
 }
 
+/** What a page says of its rows. */
+type PageRows = Pick<StagedPage, 'rows' | 'rejected' | 'copy' | 'keys' | 'comparedWith'>;
+
+/** A page that answered 304 says nothing of its rows. */
+const NO_ROWS: PageRows = {
+  rows: 0,
+  rejected: [],
+  copy: Buffer.alloc(0),
+  keys: undefined,
+  comparedWith: undefined,
+};
+
+/**
+ * The rows of an answer: those that are as published are counted, the others validated and encoded. `below` as in
+ * readPage.
+ */
+async function readRows(
+  context: RunContext,
+  page: number,
+  response: EsiResponse,
+  below: { readonly field: string; readonly id: number } | undefined,
+): Promise<PageRows> {
+  const { engine, resource, spec, previous } = context;
+  const all = await listRows(context, page, response);
+  const keys = new KeyList();
+  const published = spec.comparesRows ? await engine.snapshots.find(spec, previous) : undefined;
+  const toValidate = published
+    ? withoutUnchanged(context, published, engine.snapshots.fingerprinter, all, keys)
+    : all;
+  const validated = validateRows(resource, toValidate);
+  const { rejected } = validated;
+  const valid = below
+    ? validated.valid.filter((row) => Number(row[below.field]) < below.id)
+    : validated.valid;
+  for (const row of [...valid, ...rejected.map(({ key }) => key)]) {
+    const key = row?.[spec.key[0]!];
+    if (isKey(key)) keys.add(key);
+  }
+  return {
+    rows: all.length - toValidate.length + valid.length,
+    rejected,
+    copy: encodePage(spec, page, valid, rejected),
+    keys: spec.comparesRows ? keys.encode() : undefined,
+    comparedWith: published?.runId,
+  };
+}
+
 /** ESI's smallest page size: a shorter first page is the only one. */
 const SMALLEST_PAGE = 1_000;
 
-/** The rows of an answer. The `Expires` of an answer of a bad shape is recorded. Throws AppError ESI_BAD_SHAPE. */
-async function validateResponse(
+/** The list of an answer. The `Expires` of an answer of a bad shape is recorded. Throws AppError ESI_BAD_SHAPE. */
+async function listRows(
   { engine, resource, run }: Pick<RunContext, 'engine' | 'resource' | 'run'>,
   page: number,
   response: EsiResponse,
-): Promise<ValidatedRows> {
+): Promise<readonly unknown[]> {
   try {
-    const rows = validateRows(resource, response.json);
-    const isOnlyPage = page === 1 && rows.valid.length + rows.rejected.length < SMALLEST_PAGE;
+    const rows = rowsOf(resource, response.json);
+    const isOnlyPage = page === 1 && rows.length < SMALLEST_PAGE;
     if (response.pages === undefined && factOf(resource.route).paged && !isOnlyPage)
       throw badShape(`ESI answered ${resource.route} without X-Pages, so the number of pages is unknown.`);
     return rows;

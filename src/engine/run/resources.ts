@@ -30,8 +30,8 @@ export function snapshotSpec(resource: AnyResource, key: ResourceKey): SnapshotS
     references: Object.entries((resource.references ?? {}) as Record<string, ReferenceKind>),
     enrichments,
     series: resource.series,
-    // A single page that answers 304 is the whole snapshot, and rows that are only inserted or updated are in the table.
-    keepsStage: resource.change.policy === 'snapshot' && factOf(resource.route).paged,
+    // A list of one page is short, and the table holds what it needs where rows are only inserted or updated.
+    comparesRows: resource.change.policy === 'snapshot' && factOf(resource.route).paged,
   };
 }
 

@@ -45,22 +45,20 @@ function renameFields(names: Readonly<Record<string, string>>, row: unknown): un
 export const badShape = (message: string): AppError =>
   new AppError(message, { code: 'ESI_BAD_SHAPE', verdict: 'fail' });
 
-/**
- * Validates the rows of an answer. Unknown fields are left out. Throws AppError ESI_BAD_SHAPE when the answer is not a
- * list.
- */
-export function validateRows(resource: AnyResource, json: unknown): ValidatedRows {
+/** The rows of an answer, not validated yet. Throws AppError ESI_BAD_SHAPE when the answer is not a list. */
+export function rowsOf(resource: AnyResource, json: unknown): readonly unknown[] {
   const list = resource.rows ? resource.rows(json) : json;
-  if (!Array.isArray(list)) {
-    const found = json === null ? 'null' : typeof json;
-    throw badShape(
-      `ESI answered ${resource.route} with ${found} instead of ${resource.expected ?? 'a list'}.`,
-    );
-  }
+  if (Array.isArray(list)) return list;
+  const found = json === null ? 'null' : typeof json;
+  throw badShape(`ESI answered ${resource.route} with ${found} instead of ${resource.expected ?? 'a list'}.`);
+}
+
+/** Validates rows of an answer. Unknown fields are left out. */
+export function validateRows(resource: AnyResource, rows: readonly unknown[]): ValidatedRows {
   const valid: Record<string, unknown>[] = [];
   const rejected: RejectedRow[] = [];
   const schema = resource.row as z.ZodObject;
-  for (const original of list as unknown[]) {
+  for (const original of rows) {
     const row = resource.fields
       ? renameFields(resource.fields as Record<string, string>, original)
       : original;

@@ -15,7 +15,7 @@ import { dropStage } from './stage.ts';
 export async function confirmSnapshot(
   db: Database,
   spec: SnapshotSpec,
-  plan: Pick<PublishPlan, 'runId' | 'at' | 'expires' | 'notModified' | 'now'>,
+  plan: Pick<PublishPlan, 'runId' | 'at' | 'expires' | 'notModified' | 'compared' | 'now'>,
 ): Promise<boolean> {
   return db.transaction(async (client) => {
     const previous = await lockPublishedSnapshot(client, spec);

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import { ENRICHED_COLUMNS, type Enrichment } from '../../collectors/vocabulary.ts';
 import type { Queryable } from '../database.ts';
-import { assignments, columnList, differ } from '../sql-fragments.ts';
+import { assignments, columnList, differ, sameKey } from '../sql-fragments.ts';
 import { isOfTarget, type SnapshotSpec, stageTable } from './snapshot-spec.ts';
 
 /** What another route said of one row: the columns that the enrichment fills. */
@@ -22,28 +22,28 @@ const ENRICHABLE: Readonly<Record<Enrichment['kind'], string>> = {
 };
 
 /**
- * The ids of a snapshot's rows that an enrichment is still to be requested for. `previousRun`: the published run whose
- * staged rows stand for the pages that answered 304, where it has any.
+ * The ids of a snapshot's rows that an enrichment is still to be requested for: of staged rows, and of published rows that
+ * are not `absent`.
  */
 export async function readRowsToEnrich(
   db: Queryable,
   spec: SnapshotSpec,
   { kind }: Enrichment,
-  { runId, previousRun }: { readonly runId: number; readonly previousRun: number | undefined },
+  { runId, absent }: { readonly runId: number; readonly absent: readonly bigint[] },
 ): Promise<number[]> {
   const key = `s."${spec.key[0]}"`;
-  const sources = [`SELECT s.* FROM ${stageTable(runId)} s WHERE NOT s.rejected`];
-  // An array, not IN: the planner knows nothing of a stage, and may read it once for each page.
-  if (previousRun !== undefined)
-    sources.push(
-      `SELECT s.* FROM ${stageTable(previousRun)} s WHERE NOT s.rejected AND s.page = ANY
-        (ARRAY(SELECT page FROM stage.pages WHERE run_id = ${runId} AND not_modified))`,
-    );
+  const stage = stageTable(runId);
   const { rows } = await db.query<{ id: number }>(
-    `SELECT DISTINCT ${key} AS id FROM (${sources.join(' UNION ALL ')}) s
+    `SELECT DISTINCT ${key} AS id
+       FROM (SELECT ${columnList(spec.columns)} FROM ${stage} WHERE NOT rejected
+             UNION ALL
+             SELECT ${columnList(spec.columns)} FROM ${spec.table} b
+              WHERE ${isOfTarget(spec, 'b')} AND NOT EXISTS (SELECT FROM ${stage} k WHERE ${sameKey(spec.key, 'k', 'b')})
+                AND NOT EXISTS (SELECT FROM unnest($1::bigint[]) AS a (id) WHERE a.id = b."${spec.key[0]}")) s
       WHERE ${ENRICHABLE[kind]}
         AND NOT EXISTS (SELECT FROM stage.enrichments e
                          WHERE e.run_id = ${runId} AND e.kind = '${kind}' AND e.id = ${key}) ORDER BY 1`,
+    [absent],
   );
   return rows.map((row) => row.id);
 }
@@ -122,10 +122,19 @@ export async function enrichmentsDiffer(db: Queryable, spec: SnapshotSpec, runId
   return rows.length > 0;
 }
 
-/** Fills the enriched columns of the staged rows. */
+/** Fills the enriched columns of the staged rows, and stages the published rows whose enriched columns have changed. */
 export async function applyEnrichments(client: PoolClient, spec: SnapshotSpec, runId: number): Promise<void> {
+  const key = spec.key[0];
   for (const { kind } of spec.enrichments) {
     const columns = ENRICHED_COLUMNS[kind];
+    await client.query(
+      `INSERT INTO ${stageTable(runId)} (${columnList(spec.columns)}, page, rejected)
+       SELECT ${columnList(spec.columns, 'b.')}, 0, false
+         FROM stage.enrichments e JOIN ${spec.table} b ON b."${key}" = e.id AND ${isOfTarget(spec, 'b')}
+        WHERE e.run_id = $1 AND e.kind = '${kind}' AND ${differ(columns, 'e', 'b')}
+          AND NOT EXISTS (SELECT FROM ${stageTable(runId)} k WHERE k."${key}" = b."${key}")`,
+      [runId],
+    );
     await client.query(
       `UPDATE ${stageTable(runId)} s SET ${assignments(columns, 'e')} FROM stage.enrichments e
         WHERE e.run_id = $1 AND e.kind = '${kind}' AND s."${spec.key[0]}" = e.id AND ${differ(columns, 'e', 's')}`,

@@ -18,13 +18,13 @@ export async function readEtags(
 }
 
 /**
- * The pages of a published snapshot that may be requested conditionally: those whose rows the stage still holds (none
- * after a crash of the server), or all where the rows are not needed.
+ * The pages of a published snapshot that may be requested conditionally: those whose keys are known (none after a crash of
+ * the server), or all where keys are not needed.
  */
 export async function readKnownPages(db: Queryable, spec: SnapshotSpec, runId: number): Promise<Set<number>> {
   const { rows } = await db.query<{ page: number }>(
-    `SELECT page FROM stage.pages WHERE run_id = $1 AND ($2 OR to_regclass('stage.r' || $1::bigint) IS NOT NULL)`,
-    [runId, !spec.keepsStage],
+    `SELECT page FROM stage.pages WHERE run_id = $1 AND (keys IS NOT NULL OR NOT $2)`,
+    [runId, spec.comparesRows],
   );
   return new Set(rows.map((row) => row.page));
 }

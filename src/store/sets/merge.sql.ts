@@ -1,5 +1,6 @@
 import { assignments, columnList, differ, sameKey } from '../sql-fragments.ts';
-import { dataColumns, isOfTarget, type SnapshotSpec, stageTable } from './snapshot-spec.ts';
+import { storedRow } from './stored-rows.ts';
+import { dataColumns, isOfTarget, isPublished, type SnapshotSpec, stageTable } from './snapshot-spec.ts';
 
 /**
  * The SQL of the change policies. Each works on `diff`, a temporary table of the rows that matter: new (`known` false),
@@ -16,21 +17,29 @@ function newRow(spec: SnapshotSpec, alias: string): { columns: string; values: s
   };
 }
 
-/** Of the columns that may change: the staged value, or the table's where the row is absent from the stage. */
-export const stagedOrStored = (spec: SnapshotSpec): string =>
-  dataColumns(spec)
-    .map((column) => `CASE WHEN s.page IS NULL THEN b."${column}" ELSE s."${column}" END AS "${column}"`)
-    .join(', ');
-
-/** `snapshot`: staged rows against the rows of the target, in one pass. */
-export function snapshotDiff(spec: SnapshotSpec, runId: number): string {
+/** `snapshot`: staged rows against the rows of the target, and the rows that are absent, see `absentRows`. */
+export function snapshotDiff(spec: SnapshotSpec, runId: number, absent: AbsentRows): string {
   return `CREATE TEMP TABLE diff ON COMMIT DROP AS
-    SELECT ${columnList(spec.key)}, ${stagedOrStored(spec)}, s.page IS NULL AS absent, b.present IS NOT NULL AS known
+    SELECT ${columnList(spec.columns, 's.')}, false AS absent, b.present IS NOT NULL AS known
       FROM ${stageTable(runId)} s
-      FULL JOIN (SELECT ${columnList(spec.columns)}, true AS present FROM ${spec.table} b WHERE ${isOfTarget(spec, 'b')}) b
-     USING (${columnList(spec.key)})
-     WHERE (s.rejected IS NOT TRUE)
-       AND (s.page IS NULL OR b.present IS NULL OR ${differ(dataColumns(spec), 's', 'b')})`;
+      LEFT JOIN (SELECT ${columnList(spec.columns)}, true AS present FROM ${spec.table} b WHERE ${isOfTarget(spec, 'b')}) b
+        ON ${sameKey(spec.key, 'b', 's')}
+     WHERE NOT s.rejected AND (b.present IS NULL OR ${differ(dataColumns(spec), 's', 'b')})
+    UNION ALL ${absentRows(spec, runId, absent)}`;
+}
+
+/** How the absent rows are known: by their keys, which are $1, or because they are not staged ($1 is null). */
+export type AbsentRows = 'listed' | 'not staged';
+
+/** The published rows that a snapshot does not show, as rows of `diff`. */
+export function absentRows(spec: SnapshotSpec, runId: number, absent: AbsentRows): string {
+  const isAbsent =
+    absent === 'listed'
+      ? `b."${spec.key[0]}" = ANY($1::bigint[])`
+      : `$1::bigint[] IS NULL
+         AND NOT EXISTS (SELECT FROM ${stageTable(runId)} k WHERE ${sameKey(spec.key, 'k', 'b')})`;
+  return `SELECT ${columnList(spec.columns, 'b.')}, true AS absent, true AS known FROM ${spec.table} b
+           WHERE ${isPublished(spec, 'b')} AND ${isAbsent}`;
 }
 
 /** `changes`: staged rows against the newest row of their key. */
@@ -80,9 +89,9 @@ export function upsertDiff(spec: SnapshotSpec, runId: number): string {
      WHERE NOT s.rejected AND (b.present IS NULL OR ${differ(dataColumns(spec), 's', 'b')})`;
 }
 
-/** The number of rows of the target. */
+/** The number of rows of the target's published snapshot. */
 export function countRows(spec: SnapshotSpec): string {
-  return `SELECT count(*) AS rows FROM ${spec.table} b WHERE ${isOfTarget(spec, 'b')}`;
+  return `SELECT count(*) AS rows FROM ${spec.table} b WHERE ${isPublished(spec, 'b')}`;
 }
 
 /**
@@ -115,13 +124,18 @@ export function deleteAbsent(spec: SnapshotSpec): string {
 
 export function updateChanged(spec: SnapshotSpec): string {
   return `UPDATE ${spec.table} b SET ${assignments(dataColumns(spec), 'd')}, "${spec.versionedAt}" = $1
-            FROM diff d WHERE d.known AND NOT d.absent AND ${sameKey(spec.key, 'b', 'd')} AND ${isOfTarget(spec, 'b')}`;
+            FROM diff d WHERE d.known AND NOT d.absent AND ${sameKey(spec.key, 'b', 'd')} AND ${isOfTarget(spec, 'b')}
+          ${returning(spec)}`;
 }
 
 /** Inserts the rows of `diff` that no other writer has inserted meanwhile. $1 is the moment of the snapshot. */
 export function insertNew(spec: SnapshotSpec): string {
-  return `${insertDifferences(spec)} WHERE NOT d.known ON CONFLICT DO NOTHING`;
+  return `${insertDifferences(spec)} WHERE NOT d.known ON CONFLICT DO NOTHING ${returning(spec)}`;
 }
+
+/** Returns what is stored now, where new rows are compared with it. */
+export const returning = (spec: SnapshotSpec): string =>
+  spec.comparesRows ? `RETURNING ${storedRow(spec, 'b')}` : '';
 
 /** `changes`: inserts a row for each difference. */
 export function insertVersions(spec: SnapshotSpec): string {
@@ -130,7 +144,7 @@ export function insertVersions(spec: SnapshotSpec): string {
 
 function insertDifferences(spec: SnapshotSpec): string {
   const { columns, values } = newRow(spec, 'd');
-  return `INSERT INTO ${spec.table} (${columns}) SELECT ${values} FROM diff d`;
+  return `INSERT INTO ${spec.table} AS b (${columns}) SELECT ${values} FROM diff d`;
 }
 
 /**
@@ -151,10 +165,4 @@ export function deleteDuplicates(spec: SnapshotSpec, runId: number): string {
 /** The number of keys that are staged more than once. */
 export function countDuplicateKeys(spec: SnapshotSpec, runId: number): string {
   return `SELECT count(*) AS rows FROM (SELECT FROM ${stageTable(runId)} GROUP BY ${columnList(spec.key) || '()'} HAVING count(*) > 1) t`;
-}
-
-/** Copies the rows of the pages $1, which answered 304, from the stage of the published snapshot. */
-export function carryOver(spec: SnapshotSpec, fromRun: number, toRun: number): string {
-  const columns = columnList([...spec.columns, 'page', 'rejected']);
-  return `INSERT INTO ${stageTable(toRun)} (${columns}) SELECT ${columns} FROM ${stageTable(fromRun)} WHERE page = ANY($1)`;
 }

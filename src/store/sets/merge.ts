@@ -8,6 +8,7 @@ import * as sql from './merge.sql.ts';
 import * as openListSql from './open-list.sql.ts';
 import { countOf } from './preconditions.ts';
 import type { Merged, PublishPlan, PublishResult } from './publish-plan.ts';
+import type { StoredRow } from './stored-rows.ts';
 import type { PublishedSnapshot } from './published-snapshots.ts';
 import { storeRejectedRows } from './rejected-rows.ts';
 import type { SnapshotSpec } from './snapshot-spec.ts';
@@ -77,28 +78,54 @@ async function insertAll({ client, spec, plan }: MergeContext): Promise<number |
 
 async function mergeAgainstTable(context: MergeContext, before: number): Promise<PublishResult> {
   const { client, spec, plan, previous } = context;
-  await client.query(sql.snapshotDiff(spec, plan.runId));
+  if (hasOtherRows(plan, before)) return { state: 'stale' };
+  await client.query(sql.snapshotDiff(spec, plan.runId, absentRowsOf(plan)), [plan.compared?.absent]);
   const absent = await countAbsent(context);
   const reason = suspectLoss({ before, absent }, plan, previous);
   if (reason !== undefined) return { state: 'suspect', reason };
-  const foreign = await rejectRowsOfOtherTargets(context);
+  if (plan.torn === undefined && (await hasDuplicateKey(context))) return DUPLICATE_KEY;
+  await rejectRowsOfOtherTargets(context);
   const { change } = spec;
   if (change.policy === 'snapshot' && change.versions !== undefined)
     await client.query(sql.archiveVersions(spec), [plan.at]);
   if (change.policy === 'snapshot' && change.diffs !== undefined && previous?.lastModified)
     await client.query(insertAssetDiffs(spec), [plan.at, previous.lastModified, plan.now]);
   const removed = (await client.query(sql.deleteAbsent(spec))).rowCount ?? 0;
-  const changed = (await client.query(sql.updateChanged(spec), [plan.at])).rowCount ?? 0;
-  const inserted = (await client.query(sql.insertNew(spec), [plan.at])).rowCount ?? 0;
-  const rows = before - removed + inserted;
-  // Every key of a complete snapshot is now in the table once, so fewer rows than were staged mean a duplicate key.
-  // Where rejected rows or untrusted deletions blur that sum, the stage itself is searched, which takes longer.
-  const sumHolds = plan.rejected === 0 && plan.trustDeletions;
-  const hasDuplicate = sumHolds ? rows + foreign < plan.rows : await hasDuplicateKey(context);
-  if (plan.torn === undefined && hasDuplicate) return DUPLICATE_KEY;
-  const isTouched = inserted + changed + removed > 0;
-  if (isTouched) await writeSeries(context, false);
-  return { state: isTouched ? 'published' : 'unchanged', inserted, changed, removed, rows };
+  const changed = await write(context, sql.updateChanged(spec));
+  const inserted = await write(context, sql.insertNew(spec));
+  const merged = mergedRows({ inserted, changed, removed, rows: before - removed + inserted.count });
+  if (merged.state === 'published') await writeSeries(context, false);
+  return merged;
+}
+
+/** Whether the table holds other rows than those that the snapshot was compared with: somebody else has changed them. */
+const hasOtherRows = ({ compared }: PublishPlan, before: number): boolean =>
+  compared !== undefined && compared.publishedRows !== before;
+
+const absentRowsOf = ({ compared }: PublishPlan): sql.AbsentRows => (compared ? 'listed' : 'not staged');
+
+/** Rows that a statement has written. */
+interface Written {
+  readonly count: number;
+  /** As they are stored now; none where rows are not compared. */
+  readonly rows: readonly StoredRow[];
+}
+
+async function write({ client, plan }: MergeContext, text: string): Promise<Written> {
+  const { rows, rowCount } = await client.query<StoredRow>(text, [plan.at]);
+  return { count: rowCount ?? 0, rows };
+}
+
+function mergedRows(of: { inserted: Written; changed: Written; removed: number; rows: number }): Merged {
+  const { inserted, changed, removed, rows } = of;
+  return {
+    state: inserted.count + changed.count + removed > 0 ? 'published' : 'unchanged',
+    inserted: inserted.count,
+    changed: changed.count,
+    removed,
+    rows,
+    stored: [...changed.rows, ...inserted.rows],
+  };
 }
 
 /** Policies that keep all rows: a row per change of its key, or per key and day. */
@@ -159,19 +186,22 @@ async function mergeOpenList(context: MergeContext, openList: OpenList): Promise
   const { client, spec, plan, previous } = context;
   const { state, historyWindow } = openList;
   const silence = plan.at.getTime() - (previous?.lastModified ?? plan.at).getTime();
-  const before = await countOf(client, openListSql.countListed(spec, state));
-  await client.query(openListSql.openListDiff(spec, plan.runId, openList, plan.at));
+  const before = await countOf(client, sql.countRows(spec));
+  if (hasOtherRows(plan, before)) return { state: 'stale' };
+  const diff = openListSql.openListDiff(spec, plan.runId, openList, {
+    at: plan.at,
+    absent: absentRowsOf(plan),
+  });
+  await client.query(diff, [plan.compared?.absent]);
   const absent = await countAbsent(context);
   const reason = suspectLoss({ before, absent }, plan, previous);
   if (reason !== undefined) return { state: 'suspect', reason };
   if (await hasDuplicateKey(context)) return DUPLICATE_KEY;
   const endState = silence > historyWindow ? 'unknown' : undefined;
   const removed = (await client.query(openListSql.markLeft(spec, endState), [plan.at])).rowCount ?? 0;
-  const changed = (await client.query(openListSql.updateListed(spec, state), [plan.at])).rowCount ?? 0;
-  const inserted = (await client.query(sql.insertNew(spec), [plan.at])).rowCount ?? 0;
-  const rows = await countOf(client, openListSql.countListed(spec, state));
-  const isTouched = inserted + changed + removed > 0;
-  return { state: isTouched ? 'published' : 'unchanged', inserted, changed, removed, rows };
+  const changed = await write(context, openListSql.updateListed(spec, state));
+  const inserted = await write(context, sql.insertNew(spec));
+  return mergedRows({ inserted, changed, removed, rows: await countOf(client, sql.countRows(spec)) });
 }
 
 /** The number of absent rows in `diff`. Where deletions are not trusted they leave `diff`. */
@@ -180,18 +210,19 @@ async function countAbsent({ client, plan }: MergeContext): Promise<number> {
   return countOf(client, 'SELECT count(*) AS rows FROM diff WHERE absent');
 }
 
+/** Whether two staged rows have one key. Where rows are compared, that was found out when they were. */
 async function hasDuplicateKey({ client, spec, plan }: MergeContext): Promise<boolean> {
+  if (spec.comparesRows) return false;
   return (await countOf(client, sql.countDuplicateKeys(spec, plan.runId))) > 0;
 }
 
-async function rejectRowsOfOtherTargets({ client, spec, plan }: MergeContext): Promise<number> {
+async function rejectRowsOfOtherTargets({ client, spec, plan }: MergeContext): Promise<void> {
   const text = sql.deleteRowsOfOtherTargets(spec);
-  if (text === undefined) return 0;
+  if (text === undefined) return;
   const { rows } = await client.query<Record<string, unknown>>(text);
   const reason = `${spec.key.join(', ')}: belongs to another ${spec.parsedTarget?.kind ?? 'target'}`;
   const rejected = rows.map((row) => ({ row, reason, key: undefined }));
   await storeRejectedRows(client, spec, plan.runId, rejected, plan.now);
-  return rows.length;
 }
 
 async function writeSeries({ client, spec, plan }: MergeContext, everyType: boolean): Promise<void> {

@@ -1,7 +1,7 @@
 import type { OpenList } from '../../collectors/vocabulary.ts';
 import { assignments, columnList, differ, sameKey } from '../sql-fragments.ts';
-import { stagedOrStored } from './merge.sql.ts';
-import { dataColumns, isOfTarget, type SnapshotSpec, stageTable } from './snapshot-spec.ts';
+import { type AbsentRows, absentRows, returning } from './merge.sql.ts';
+import { dataColumns, isListed, isOfTarget, type SnapshotSpec, stageTable } from './snapshot-spec.ts';
 
 /** The SQL of lists of open rows, which rows leave without leaving the table. See merge.sql.ts for `diff`. */
 
@@ -13,29 +13,22 @@ import { dataColumns, isOfTarget, type SnapshotSpec, stageTable } from './snapsh
 export function openListDiff(
   spec: SnapshotSpec,
   runId: number,
-  { state, inferred }: OpenList,
-  at: Date,
+  openList: OpenList,
+  { at, absent }: { readonly at: Date; readonly absent: AbsentRows },
 ): string {
-  const open = [state, ...inferred].map((one) => `'${one}'`).join(', ');
-  const staged = `SELECT FROM ${stageTable(runId)} k WHERE ${sameKey(spec.key, 'k', 'b')}`;
+  const { state } = openList;
+  const open = [state, ...openList.inferred].map((one) => `'${one}'`).join(', ');
   return `CREATE TEMP TABLE diff ON COMMIT DROP AS
-    SELECT ${columnList(spec.key)}, ${stagedOrStored(spec)}, s.page IS NULL AS absent, b.present IS NOT NULL AS known
+    SELECT ${columnList(spec.columns, 's.')}, false AS absent, b.present IS NOT NULL AS known
       FROM ${stageTable(runId)} s
-      FULL JOIN (SELECT ${columnList(spec.columns)}, b.state = '${state}' AND b.left_at IS NULL AS present,
+      LEFT JOIN (SELECT ${columnList(spec.columns)}, ${isListed(openList, 'b')} AS present,
                         b.state NOT IN (${open})
                         OR b.state <> '${state}' AND b."${spec.versionedAt}" > '${at.toISOString()}' AS ended
-                   FROM ${spec.table} b
-                  WHERE ${isOfTarget(spec, 'b')}
-                    AND (b.state = '${state}' AND b.left_at IS NULL OR EXISTS (${staged}))) b
-     USING (${columnList(spec.key)})
-     WHERE s.rejected IS NOT TRUE AND b.ended IS NOT TRUE
-       AND (s.page IS NULL OR b.present IS NOT TRUE OR ${differ(dataColumns(spec), 's', 'b')})`;
-}
-
-/** The number of rows on the list. */
-export function countListed(spec: SnapshotSpec, state: string): string {
-  return `SELECT count(*) AS rows FROM ${spec.table} b
-           WHERE ${isOfTarget(spec, 'b')} AND b.state = '${state}' AND b.left_at IS NULL`;
+                   FROM ${spec.table} b WHERE ${isOfTarget(spec, 'b')}) b
+        ON ${sameKey(spec.key, 'b', 's')}
+     WHERE NOT s.rejected AND b.ended IS NOT TRUE
+       AND (b.present IS NOT TRUE OR ${differ(dataColumns(spec), 's', 'b')})
+    UNION ALL ${absentRows(spec, runId, absent)}`;
 }
 
 /** Marks absent rows as having left the list at $1. `state` is set where no answer can state their end any more. */
@@ -47,7 +40,8 @@ export function markLeft(spec: SnapshotSpec, state?: string): string {
 /** Rows that have returned to the list, or have changed on it. */
 export function updateListed(spec: SnapshotSpec, state: string): string {
   return `UPDATE ${spec.table} b SET ${assignments(dataColumns(spec), 'd')}, "${spec.versionedAt}" = $1, state = '${state}', left_at = NULL
-            FROM diff d WHERE d.known AND NOT d.absent AND ${sameKey(spec.key, 'b', 'd')} AND ${isOfTarget(spec, 'b')}`;
+            FROM diff d WHERE d.known AND NOT d.absent AND ${sameKey(spec.key, 'b', 'd')} AND ${isOfTarget(spec, 'b')}
+          ${returning(spec)}`;
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { StoredRow } from './stored-rows.ts';
+
 /** When the loss of rows is suspect. The values are numbers of rows, and a share of the rows before. */
 export interface LossGuard {
   /** Lists of fewer rows may lose any share of them. */
@@ -6,6 +8,16 @@ export interface LossGuard {
   readonly minRowsForEmpty: number;
   /** The loss of this share is suspect. A snapshot with at least this share of a suspect one's rows confirms it. */
   readonly share: number;
+}
+
+/** How a snapshot differs from the published one, besides the staged rows. */
+export interface Comparison {
+  /** The run of the published snapshot; 0 where there is none. */
+  readonly publishedRun: number;
+  /** Rows of the published snapshot. */
+  readonly publishedRows: number;
+  /** Keys of published rows that the snapshot does not show. */
+  readonly absent: readonly bigint[];
 }
 
 /** A staged snapshot as it is to be published. */
@@ -17,9 +29,11 @@ export interface PublishPlan {
   readonly pages: number;
   /** Pages that answered 304: their rows are those of the published snapshot. */
   readonly notModified: readonly number[];
-  /** Rows staged or carried over, with rejected rows whose key could be read. */
+  /** Where rows are compared as they are read: what they were compared with, and what is gone. */
+  readonly compared: Comparison | undefined;
+  /** Rows of all pages, with rejected rows whose key could be read. */
   readonly rows: number;
-  /** Rows that passed validation, carried-over ones included. */
+  /** Rows of all pages that passed validation. */
   readonly validRows: number;
   readonly rejected: number;
   /** False: absent rows may still exist, so nothing is deleted. */
@@ -37,13 +51,15 @@ export interface Merged {
   readonly changed: number;
   readonly removed: number;
   readonly rows: number;
+  /** The rows that were inserted or updated, where they are compared; undefined for a first snapshot: all of them. */
+  readonly stored?: readonly StoredRow[] | undefined;
 }
 
 /** Why nothing was written. */
 export type NotPublished =
   /** A newer snapshot is published already. */
   | { readonly state: 'superseded' }
-  /** Pages answered 304 to ETags of another snapshot than the published one. */
+  /** Pages were compared with, or answered 304 to ETags of, another snapshot than the published one. */
   | { readonly state: 'stale' }
   /** The run was closed, by a concurrent execution of this step or from outside. */
   | { readonly state: 'closed' }

@@ -3,13 +3,12 @@ import type { Database } from '../database.ts';
 import { ensurePartitions } from '../partitions.ts';
 import { applyEnrichments, dropEnrichments, isEnriched } from './enrichments.ts';
 import { mergeSnapshot } from './merge.ts';
-import { carryOver } from './merge.sql.ts';
 import { isBasedOn, isRunOpen, lockPublishedSnapshot } from './preconditions.ts';
 import { isMerged, type Merged, type PublishPlan, type PublishResult } from './publish-plan.ts';
 import { type PublishedSnapshot, writePublishedSnapshot } from './published-snapshots.ts';
 import { closeRun } from './runs.ts';
 import type { SnapshotSpec } from './snapshot-spec.ts';
-import { carryCounts, createStage, dropStage, dropStagedRows } from './stage.ts';
+import { carryRows, createStage, dropStage, dropStagedRows } from './stage.ts';
 
 /** Memory to join a region of half a million orders; PostgreSQL's default of 4 MB would spill it to disk. */
 const JOIN_MEMORY = '96MB';
@@ -24,7 +23,7 @@ export async function publishSnapshot(
   spec: SnapshotSpec,
   plan: PublishPlan,
 ): Promise<PublishResult> {
-  await createStage(db.pool, spec, plan.runId); // there is none where every page answered 304 or was empty
+  await createStage(db.pool, spec, plan.runId); // there is none where no row is new or changed
   // Before the transaction, because creating a partition locks the whole series.
   if (spec.change.policy === 'snapshot' && spec.change.versions !== undefined)
     await ensurePartitions(db.pool, plan.at, 0);
@@ -48,13 +47,11 @@ async function publish(
   if (spec.enrichments.length > 0 && !(await isEnriched(client, plan.runId)))
     return { state: 'not-enriched' };
   await client.query(`SET LOCAL work_mem = '${JOIN_MEMORY}'`);
-  if (previous && plan.notModified.length > 0 && spec.keepsStage)
-    await client.query(carryOver(spec, previous.runId, plan.runId), [plan.notModified]);
   await applyEnrichments(client, spec, plan.runId);
   return mergeSnapshot({ client, spec, plan, previous });
 }
 
-/** Bookkeeping: ETags become valid with their rows, the run is closed, the stage before is dropped. */
+/** Bookkeeping: ETags become valid with their rows, the run is closed, its stage and the pages before are dropped. */
 async function finishPublication(
   client: PoolClient,
   spec: SnapshotSpec,
@@ -92,9 +89,9 @@ async function finishPublication(
   };
   await closeRun(client, plan.runId, result, plan.now);
   if (previous && previous.runId > 0 && previous.runId !== plan.runId) {
-    await carryCounts(client, previous.runId, plan.runId);
+    await carryRows(client, previous.runId, plan.runId);
     await dropStage(client, previous.runId);
   }
   if (spec.enrichments.length > 0) await dropEnrichments(client, plan.runId);
-  if (!spec.keepsStage) await dropStagedRows(client, plan.runId);
+  await dropStagedRows(client, plan.runId);
 }

@@ -17,10 +17,14 @@ export interface StagedPage {
   readonly expires: Date | undefined;
   /** Answered 304: its rows are those of the same page of the published snapshot. */
   readonly notModified: boolean;
-  /** Rows that passed validation. */
+  /** The run whose published rows the rows that are not staged are equal to; undefined where all rows are staged. */
+  readonly comparedWith: number | undefined;
+  /** The keys of all rows, encoded; undefined where rows are not compared. */
+  readonly keys: Buffer | undefined;
+  /** Valid rows, unchanged ones included. */
   readonly rows: number;
   readonly rejected: readonly RejectedRow[];
-  /** The rows in COPY format, see `encodePage`. */
+  /** The rows to be staged in COPY format, see `encodePage`. */
   readonly copy: Buffer;
   readonly requests: number;
 }
@@ -33,13 +37,14 @@ export interface PageRecord {
   readonly lastModified: number | undefined;
   readonly expires: number | undefined;
   readonly notModified: boolean;
+  readonly comparedWith: number | undefined;
   readonly rows: number;
   readonly rejected: number;
   /** Rejected rows whose key could not be read. */
   readonly keyless: number;
 }
 
-/** Creates the run's stage unless it exists. Pages that answer 304 need none. */
+/** Creates the run's stage unless it exists. Pages without a new or changed row need none. */
 export async function createStage(db: Queryable, spec: SnapshotSpec, runId: number): Promise<void> {
   await db.query(
     `CREATE UNLOGGED TABLE IF NOT EXISTS ${stageTable(runId)} WITH (autovacuum_enabled = false) AS
@@ -112,16 +117,13 @@ export async function stagePages(
 ): Promise<void> {
   await db.transaction(async (client) => {
     const fresh = await recordPages(client, runId, pages);
-    const full = fresh.filter((page) => page.rows + page.rejected.length > 0);
-    if (full.length === 0) return;
-    await createStage(client, spec, runId);
-    await copyInto(
-      client,
-      stageTable(runId),
-      [...spec.columns, 'page', 'rejected'],
-      full.map((page) => page.copy),
-    );
-    for (const page of full) await storeRejectedRows(client, spec, runId, page.rejected, now);
+    const copies = fresh.map((page) => page.copy).filter((copy) => copy.length > 0);
+    if (copies.length > 0) {
+      await createStage(client, spec, runId);
+      const columns = [...spec.columns, 'page', 'rejected'];
+      await copyInto(client, stageTable(runId), columns, copies);
+    }
+    for (const page of fresh) await storeRejectedRows(client, spec, runId, page.rejected, now);
   });
 }
 
@@ -138,17 +140,21 @@ async function recordPages(
     last_modified: p.lastModified ?? null,
     expires: p.expires ?? null,
     not_modified: p.notModified,
+    compared_with: p.comparedWith ?? null,
+    keys: p.keys?.toString('base64') ?? null,
     rows: p.rows,
     rejected: p.rejected.length,
     keyless: p.rejected.filter((r) => !r.key).length,
     requests: p.requests,
   }));
   const { rows } = await client.query<{ page: number }>(
-    `INSERT INTO stage.pages (run_id, page, pages, url, etag, last_modified, expires, not_modified, rows, rejected,
-                              keyless, requests)
-     SELECT $1, p.* FROM json_to_recordset($2) AS p (page int, pages int, url text, etag text,
-            last_modified timestamptz, expires timestamptz, not_modified boolean, rows int, rejected int, keyless int,
-            requests int)
+    `INSERT INTO stage.pages (run_id, page, pages, url, etag, last_modified, expires, not_modified, compared_with, keys,
+                              rows, rejected, keyless, requests)
+     SELECT $1, page, pages, url, etag, last_modified, expires, not_modified, compared_with, decode(keys, 'base64'),
+            rows, rejected, keyless, requests
+       FROM json_to_recordset($2) AS p (page int, pages int, url text, etag text, last_modified timestamptz,
+            expires timestamptz, not_modified boolean, compared_with bigint, keys text, rows int, rejected int,
+            keyless int, requests int)
      ON CONFLICT DO NOTHING RETURNING page`,
     [runId, JSON.stringify(records)],
   );
@@ -165,11 +171,12 @@ export async function readPageRecords(db: Queryable, runId: number): Promise<Pag
     last_modified: Date | null;
     expires: Date | null;
     not_modified: boolean;
+    compared_with: number | null;
     rows: number;
     rejected: number;
     keyless: number;
   }>(
-    `SELECT page, pages, etag, last_modified, expires, not_modified, rows, rejected, keyless
+    `SELECT page, pages, etag, last_modified, expires, not_modified, compared_with, rows, rejected, keyless
        FROM stage.pages WHERE run_id = $1 ORDER BY page`,
     [runId],
   );
@@ -180,16 +187,31 @@ export async function readPageRecords(db: Queryable, runId: number): Promise<Pag
     lastModified: row.last_modified?.getTime(),
     expires: row.expires?.getTime(),
     notModified: row.not_modified,
+    comparedWith: row.compared_with ?? undefined,
     rows: row.rows,
     rejected: row.rejected,
     keyless: row.keyless,
   }));
 }
 
-/** Copies the row counts of pages that answered 304 from the snapshot before, so that the next 304 counts them too. */
-export async function carryCounts(client: PoolClient, fromRun: number, toRun: number): Promise<void> {
+/**
+ * The encoded keys of the rows of a run's pages. A page that answered 304 has those of the same page of the published
+ * snapshot.
+ */
+export async function readPageKeys(db: Queryable, runId: number, publishedRun: number): Promise<Buffer[]> {
+  const { rows } = await db.query<{ keys: Buffer }>(
+    `SELECT coalesce(m.keys, p.keys) AS keys FROM stage.pages m
+       LEFT JOIN stage.pages p ON m.not_modified AND p.run_id = $2 AND p.page = m.page
+      WHERE m.run_id = $1 AND coalesce(m.keys, p.keys) IS NOT NULL`,
+    [runId, publishedRun],
+  );
+  return rows.map((row) => row.keys);
+}
+
+/** Copies counts and keys of pages that answered 304 from the snapshot before, so that the next 304 has them too. */
+export async function carryRows(client: PoolClient, fromRun: number, toRun: number): Promise<void> {
   await client.query(
-    `UPDATE stage.pages m SET rows = p.rows, rejected = p.rejected, keyless = p.keyless FROM stage.pages p
+    `UPDATE stage.pages m SET rows = p.rows, rejected = p.rejected, keyless = p.keyless, keys = p.keys FROM stage.pages p
       WHERE m.run_id = $2 AND m.not_modified AND p.run_id = $1 AND p.page = m.page`,
     [fromRun, toRun],
   );

@@ -1,0 +1,117 @@
+/** Words of a list that was just made: the rows of most pages fit. */
+const FIRST_CAPACITY = 2_000;
+
+const TWO_32 = 2 ** 32;
+
+/** A varint of 32 bits takes up to five bytes, and a key is written as two of them. */
+const MAX_ENCODED = 10;
+
+/** The lower 32 bits of a key, see `highWord`. */
+export const lowWord = (key: number | bigint): number =>
+  typeof key === 'number' ? key >>> 0 : Number(key & 0xffff_ffffn);
+
+/** The upper 32 bits of a key: together they are exact for every id of 64 bits. */
+export const highWord = (key: number | bigint): number =>
+  typeof key === 'number' ? Math.floor(key / TWO_32) : Number(key >> 32n);
+
+/** Whether a value can be the key of a row: a positive integer that is exact. */
+export const isKey = (value: unknown): value is number | bigint =>
+  (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) ||
+  (typeof value === 'bigint' && value > 0n);
+
+/** Keys of rows, as pairs of 32-bit words: a hundredth of the memory of objects, and exact beyond 2^53. */
+export class KeyList {
+  size = 0;
+  private words = new Uint32Array(FIRST_CAPACITY);
+
+  add(key: number | bigint): void {
+    this.addWords(lowWord(key), highWord(key));
+  }
+
+  addWords(low: number, high: number): void {
+    if (this.words.length < 2 * this.size + 2) {
+      const larger = new Uint32Array(2 * this.words.length);
+      larger.set(this.words);
+      this.words = larger;
+    }
+    this.words[2 * this.size] = low;
+    this.words[2 * this.size + 1] = high;
+    this.size++;
+  }
+
+  low(index: number): number {
+    return this.words[2 * index]!;
+  }
+
+  high(index: number): number {
+    return this.words[2 * index + 1]!;
+  }
+
+  /** The number of keys that are in the list more than once, each repetition counted. Sorts the list. */
+  countRepeated(): number {
+    this.sort();
+    let repeated = 0;
+    for (let i = 1; i < this.size; i++)
+      if (this.low(i) === this.low(i - 1) && this.high(i) === this.high(i - 1)) repeated++;
+    return repeated;
+  }
+
+  /** The keys in ascending order as differences, in a third of their size. Repeated keys stay repeated. */
+  encode(): Buffer {
+    this.sort();
+    const bytes = Buffer.allocUnsafe(this.size * MAX_ENCODED);
+    let end = 0;
+    let lastLow = 0;
+    let lastHigh = 0;
+    for (let i = 0; i < this.size; i++) {
+      const low = this.low(i);
+      const high = this.high(i);
+      end = writeVarint(bytes, end, high - lastHigh);
+      end = writeVarint(bytes, end, high === lastHigh ? low - lastLow : low);
+      lastLow = low;
+      lastHigh = high;
+    }
+    return Buffer.from(bytes.subarray(0, end)); // a copy, which does not hold the whole buffer
+  }
+
+  /** Reads what `encode` wrote. */
+  static decode(bytes: Buffer): KeyList {
+    const list = new KeyList();
+    let low = 0;
+    let high = 0;
+    const cursor = { at: 0 };
+    while (cursor.at < bytes.length) {
+      const highStep = readVarint(bytes, cursor);
+      const lowStep = readVarint(bytes, cursor);
+      low = highStep === 0 ? low + lowStep : lowStep;
+      high += highStep;
+      list.addWords(low, high);
+    }
+    return list;
+  }
+
+  private sort(): void {
+    // The platforms of Node store the lower word first, so a pair is one integer of 64 bits.
+    new BigUint64Array(this.words.buffer, 0, this.size).sort();
+  }
+}
+
+function writeVarint(bytes: Buffer, at: number, value: number): number {
+  let rest = value;
+  let end = at;
+  while (rest > 127) {
+    bytes[end++] = (rest & 127) | 128;
+    rest >>>= 7;
+  }
+  bytes[end++] = rest;
+  return end;
+}
+
+function readVarint(bytes: Buffer, cursor: { at: number }): number {
+  let value = 0;
+  for (let weight = 1; ; weight *= 128) {
+    const byte = bytes[cursor.at++] ?? 0;
+    value += (byte & 127) * weight;
+    if (byte < 128) return value;
+  }
+}

@@ -1,0 +1,112 @@
+import type { Database } from '../../store/database.ts';
+import { readPublishedRows, type StoredRow } from '../../store/sets/stored-rows.ts';
+import type { PublishedSnapshot } from '../../store/sets/published-snapshots.ts';
+import type { SnapshotSpec } from '../../store/sets/snapshot-spec.ts';
+import { Fingerprinter } from './fingerprint.ts';
+import { bytesOfRows, PublishedRows } from './published-rows.ts';
+
+/** What a publication changed. */
+export interface PublishedChange {
+  readonly runId: number;
+  /** Rows that were inserted or updated. */
+  readonly stored: readonly StoredRow[];
+  /** Keys of the rows that were removed. */
+  readonly removed: readonly bigint[];
+}
+
+/**
+ * The published snapshots that this process knows, as keys and fingerprints. It is a cache of the tables and never the
+ * truth: an entry belongs to one publication, and is read from the tables again when another process has published.
+ */
+export class SnapshotCache {
+  readonly fingerprinter = new Fingerprinter();
+  private readonly db: Database;
+  private readonly maxBytes: number;
+  private readonly entries = new Map<string, PublishedRows>();
+  private readonly loading = new Map<string, Promise<PublishedRows | undefined>>();
+
+  /** `maxBytes` bounds the memory of all entries together: 21 bytes a row. */
+  constructor({ db, maxBytes }: { readonly db: Database; readonly maxBytes: number }) {
+    this.db = db;
+    this.maxBytes = maxBytes;
+  }
+
+  /**
+   * The published rows, to compare those of a new snapshot with. Undefined where nothing is published, and for the largest
+   * snapshots when not all of them fit into the memory: their rows are compared in the database.
+   */
+  async find(
+    spec: SnapshotSpec,
+    published: PublishedSnapshot | undefined,
+  ): Promise<PublishedRows | undefined> {
+    if (!published || published.runId === 0) return undefined;
+    const name = nameOf(spec);
+    const known = this.entries.get(name);
+    if (known?.runId === published.runId) return known;
+    this.entries.delete(name);
+    if (!this.makeRoom(bytesOfRows(published.rows))) return undefined;
+    const rows = await this.loadOnce(spec);
+    if (rows) this.entries.set(name, rows);
+    return rows;
+  }
+
+  /** As `find`, but reads a snapshot that is too large to be kept as well. */
+  async read(
+    spec: SnapshotSpec,
+    published: PublishedSnapshot | undefined,
+  ): Promise<PublishedRows | undefined> {
+    return (await this.find(spec, published)) ?? this.loadOnce(spec);
+  }
+
+  /** Follows a publication of this process on top of `before`, without reading the table again. */
+  advance(spec: SnapshotSpec, before: PublishedRows, { runId, stored, removed }: PublishedChange): void {
+    if (this.entries.get(nameOf(spec)) !== before) return;
+    const next = before.copyFor(runId);
+    for (const key of removed) next.remove(key);
+    for (const row of stored) this.add(next, row);
+    this.entries.set(nameOf(spec), next);
+  }
+
+  /** Forgets a snapshot, so that it is read from the tables again. */
+  forget(spec: SnapshotSpec): void {
+    this.entries.delete(nameOf(spec));
+  }
+
+  /** Removes the largest entries until `bytes` more fit. False when the new one would be the largest. */
+  private makeRoom(bytes: number): boolean {
+    const bySize = [...this.entries].toSorted(([, a], [, b]) => b.bytes - a.bytes);
+    let excess = bySize.reduce((sum, [, entry]) => sum + entry.bytes, bytes) - this.maxBytes;
+    for (const [name, entry] of bySize) {
+      if (excess <= 0 || entry.bytes <= bytes) break;
+      this.entries.delete(name);
+      excess -= entry.bytes;
+    }
+    return excess <= 0;
+  }
+
+  /** Reads the rows from the table. Steps that want them at the same time share one reading. */
+  private loadOnce(spec: SnapshotSpec): Promise<PublishedRows | undefined> {
+    const name = nameOf(spec);
+    const loading = this.loading.get(name) ?? this.load(spec).finally(() => this.loading.delete(name));
+    this.loading.set(name, loading);
+    return loading;
+  }
+
+  private async load(spec: SnapshotSpec): Promise<PublishedRows | undefined> {
+    let published: PublishedRows | undefined;
+    for await (const { runId, total, rows } of readPublishedRows(this.db, spec)) {
+      published ??= new PublishedRows(runId, total);
+      for (const row of rows) this.add(published, row);
+    }
+    return published;
+  }
+
+  private add(published: PublishedRows, { key, values }: StoredRow): void {
+    this.fingerprinter.compute(JSON.parse(values) as unknown[]);
+    published.set(BigInt(key), this.fingerprinter);
+  }
+}
+
+/** Characters, corporations and regions never share a name. */
+const nameOf = ({ collector, target, resource = '' }: SnapshotSpec): string =>
+  `${collector} ${target} ${resource}`;
