@@ -7,7 +7,7 @@ import { benchUniverse } from './universe.ts';
 /** Each bench prints a table, writes bench/results/NAME.json, and returns whether every bound held. */
 const BENCHES: Readonly<Record<string, { about: string; run: () => Promise<boolean> }>> = {
   market: {
-    about: 'market orders: The Forge against a yardstick, all regions within a bound of memory',
+    about: 'market orders: The Forge and all regions, against reading them',
     run: benchMarket,
   },
   budget: {
@@ -20,7 +20,7 @@ const BENCHES: Readonly<Record<string, { about: string; run: () => Promise<boole
   },
   assets: {
     about:
-      'assets: 50,000 against a yardstick, a million within a bound of memory, a hundred snapshots of history',
+      'assets: 50,000 against reading them, a million within a bound of memory, a hundred snapshots of history',
     run: benchAssets,
   },
   universe: { about: 'static data: a first and an unchanged import against a yardstick', run: benchUniverse },

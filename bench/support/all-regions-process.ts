@@ -1,38 +1,70 @@
-import type { EngineContext } from '../../src/engine/engine-context.ts';
 import { answerParent, peakMemory } from './measured-process.ts';
-import { benchEngine } from './bench-engine.ts';
+import { type BenchClock, benchClock, type BenchEngine, benchEngine } from './bench-engine.ts';
+import { controlOf } from './bench-servers.ts';
 import { execute, withWorkers } from './run-paths.ts';
 import { timed } from './report.ts';
 import { collectAllRegions } from './collect-all-regions.ts';
-import type { AllRegions, AllRegionsInput } from './measure-all-regions.ts';
+import type { AllRegionsInput, ProcessResult, Sweep } from './measure-all-regions.ts';
+import { CACHE_MS, USUAL_CHURN } from './measure-forge.ts';
 
-/** Collects all regions in the process whose memory is measured. */
-async function measure(input: AllRegionsInput): Promise<AllRegions> {
-  const { temporal, regions } = input;
-  const engine = benchEngine(input);
-  const { seconds, result: outcomes } = await timed(() =>
-    temporal === undefined
-      ? collectAllRegions(
-          engine.context,
-          regions.map((id) => `region/${id}`),
-        )
-      : collectThroughTemporal(temporal, engine.context),
-  );
-  const { rows } = await engine.context.db.pool.query<{ rows: number }>(
-    'SELECT count(*) AS rows FROM market_orders_public',
-  );
-  await engine.close();
-  return { seconds, peakMb: await peakMemory(), regions: regions.length, rows: rows[0]!.rows, outcomes };
+/** Sweeps after the first load. */
+const STEADY_SWEEPS = 5;
+
+/** Collects all regions in the process whose memory is measured: a first load, then sweeps as every five minutes. */
+async function measure(input: AllRegionsInput): Promise<ProcessResult> {
+  const clock = benchClock();
+  const engine = benchEngine({ ...input, clock });
+  const run = (collect: () => Promise<unknown>) => measureSweeps(engine, clock, input, collect);
+  try {
+    if (input.temporal !== undefined)
+      return await withWorkers(input.temporal, engine.context, (client) =>
+        run(() => execute(client, 'market-orders', undefined)),
+      );
+    const targets = input.regions.map((id) => `region/${id}`);
+    return await run(() => collectAllRegions(engine.context, targets));
+  } finally {
+    await engine.close();
+  }
 }
 
-async function collectThroughTemporal(
-  address: string,
-  context: EngineContext,
-): Promise<Record<string, number>> {
-  const summary = await withWorkers(address, context, (client) =>
-    execute(client, 'market-orders', undefined),
-  );
-  return (summary as { outcomes: Record<string, number> }).outcomes;
+async function measureSweeps(
+  engine: BenchEngine,
+  clock: BenchClock,
+  input: AllRegionsInput,
+  collect: () => Promise<unknown>,
+): Promise<ProcessResult> {
+  const first = await measureSweep(engine, collect);
+  const steady: Sweep[] = [];
+  for (let n = 0; n < STEADY_SWEEPS; n++) {
+    await nextSnapshots(input, clock);
+    steady.push(await measureSweep(engine, collect));
+  }
+  return { first, steady, peakMb: await peakMemory() };
+}
+
+async function measureSweep({ context }: BenchEngine, collect: () => Promise<unknown>): Promise<Sweep> {
+  const touched = async () => {
+    const { rows } = await context.db.pool.query<{ rows: number }>(
+      'SELECT coalesce(sum(rows_inserted + rows_changed + rows_removed), 0)::bigint AS rows FROM collection_runs',
+    );
+    return rows[0]!.rows;
+  };
+  const before = await touched();
+  const cpuBefore = process.cpuUsage();
+  const { seconds } = await timed(collect);
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return { seconds, cpu: (user + system) / 1e6, rows: (await touched()) - before };
+}
+
+/** Takes a snapshot of every region and packs its pages in advance, because that is not the work of the product. */
+async function nextSnapshots({ esiUrl, regions }: AllRegionsInput, clock: BenchClock): Promise<void> {
+  const control = controlOf(esiUrl);
+  await control('churn', { share: USUAL_CHURN });
+  for (const region of regions) {
+    await control('take-snapshot', { region });
+    await control('warm', { region });
+  }
+  clock.advance(CACHE_MS);
 }
 
 answerParent(measure);

@@ -6,7 +6,7 @@ import type { IssuedTokens } from '../../simulator/sso/sso-control.ts';
 import { type BenchClock, benchEngine } from './bench-engine.ts';
 import { logIn } from './log-in-characters.ts';
 import type { BenchServers, BenchSimulator, Control } from './bench-servers.ts';
-import { countPages, type BenchRequest, readAnswers } from './yardstick.ts';
+import { countPages, type BenchRequest, readRows } from './raw-reading.ts';
 
 /** The share of the rows that changes from one snapshot to the next. */
 export const CHURN = 0.01;
@@ -62,5 +62,5 @@ export async function nextAssets(simulator: BenchSimulator, kind: OwnerKind, chu
   const owners = (method: string, ...args: unknown[]) => simulator.control('owners', { method, args });
   if (churn > 0) await owners('churnAssets', IDS[kind], churn);
   await owners('takeSnapshots', IDS[kind], 'assets');
-  await readAnswers(await pagesOf(simulator, kind), () => undefined);
+  await readRows(await pagesOf(simulator, kind));
 }

@@ -98,7 +98,7 @@ export function benchEngine(options: BenchEngineOptions): BenchEngine {
   });
   const cipher = createCipher([randomBytes(KEY_BYTES)]);
   const sso = createSso(options.ssoUrl, clock);
-  const snapshots = new SnapshotCache({ db, maxBytes: CACHE_BYTES });
+  const snapshots = new SnapshotCache({ db, clock, maxBytes: CACHE_BYTES });
   const settings = {
     marketRegions: options.regions ?? ('all' as const),
     universeSource: 'sde' as const,

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { withProcess } from './measured-process.ts';
 import { makeTemplate, onCopy } from './databases.ts';
 import { FORGE } from './measure-forge.ts';
-import { LATENCY_MS } from './measure-rounds.ts';
+import { LATENCY_MS, type Raw } from './measure-rounds.ts';
+import { measureRawOrders } from './raw-reading.ts';
 import type { BenchServers } from './bench-servers.ts';
 
 /** Page counts of the largest regions. All others have one page or a few. */
@@ -42,14 +43,27 @@ export function regionSizes(ids: readonly number[]): Map<number, number> {
   return new Map([...pages].map(([id, n]) => [id, n * PAGE - missing]));
 }
 
-/** The result of the child process. */
-export interface AllRegions {
+/** One sweep over all regions. */
+export interface Sweep {
   readonly seconds: number;
+  /** Seconds of CPU of the process. */
+  readonly cpu: number;
+  /** Rows that were inserted, changed or removed. */
+  readonly rows: number;
+}
+
+/** The result of the child process. */
+export interface ProcessResult {
+  readonly first: Sweep;
+  /** Sweeps in which the usual share of the orders has changed. */
+  readonly steady: readonly Sweep[];
   /** The peak memory of the process, in megabytes. */
   readonly peakMb: number;
+}
+
+export interface AllRegions extends ProcessResult {
   readonly regions: number;
-  readonly rows: number;
-  readonly outcomes: Readonly<Record<string, number>>;
+  readonly raw: Raw;
 }
 
 export interface AllRegionsInput {
@@ -78,6 +92,7 @@ export async function measureAllRegions(
     churn: 0,
   });
   await makeTemplate(servers, 'all_regions', simulator);
+  const raw = await measureRawOrders(simulator.url, [...sizes.keys()]);
   const dataDir = join(servers.dir, 'sde');
   const { url: esiUrl, sdeUrl } = simulator;
   const results: AllRegions[] = [];
@@ -92,12 +107,10 @@ export async function measureAllRegions(
         dataDir,
         regions: [...sizes.keys()],
       };
-      return withProcess('all-regions-process.js', (send) => send(input) as Promise<AllRegions>);
+      return withProcess('all-regions-process.js', (send) => send(input) as Promise<ProcessResult>);
     });
-    console.log(
-      `${result.regions} regions in ${result.seconds.toFixed(1)} s, peak ${result.peakMb.toFixed(0)} MB`,
-    );
-    results.push(result);
+    console.log(`all regions in ${result.first.seconds.toFixed(1)} s, peak ${result.peakMb.toFixed(0)} MB`);
+    results.push({ ...result, regions: sizes.size, raw });
   }
   await simulator.stop();
   return results;

@@ -1,17 +1,23 @@
 import { ASSETS, CHURN, logInDirector, nextAssets, ownerEngine, targetOf } from './asset-owner.ts';
-import { measureAssetYardstick } from './asset-yardstick.ts';
+import { measureRawAssets } from './raw-asset-reading.ts';
 import { benchClock } from './bench-engine.ts';
 import type { BenchServers, BenchSimulator } from './bench-servers.ts';
-import { LATENCY_MS, measureCases, measureRounds, type Round } from './measure-rounds.ts';
+import { type Case, LATENCY_MS, measureCases, measureRounds, type Round } from './measure-rounds.ts';
 import type { Path } from './run-paths.ts';
 
 /** More than the cache time of assets. */
 const CACHE_MS = 3_601_000;
 
+export const ASSET_CASES: readonly Case[] = [
+  { name: 'first load' },
+  { name: 'unchanged', churn: 0 },
+  { name: '1 % changed', churn: CHURN },
+];
+
 /** Nobody has logged this character in. Its run makes no requests and writes nothing, but a worker loads its workflows. */
 const UNKNOWN_CHARACTER = 'character/90009999';
 
-/** Measures the assets of a character against the yardstick. */
+/** Measures the assets of a character against reading them. */
 export async function measureCharacterAssets(
   servers: BenchServers,
   template: string,
@@ -29,9 +35,9 @@ export async function measureCharacterAssets(
     template,
     paths,
     rounds,
-    measureYardstick: async (url) => {
+    measureRaw: async (url) => {
       await nextAssets(simulator, 'character', 0);
-      return measureYardstick(servers, simulator, url);
+      return measureRaw(servers, simulator, url);
     },
     measurePath: (path, url) => measurePath(servers, simulator, path, url),
   });
@@ -39,10 +45,10 @@ export async function measureCharacterAssets(
   return done;
 }
 
-async function measureYardstick(servers: BenchServers, simulator: BenchSimulator, databaseUrl: string) {
+async function measureRaw(servers: BenchServers, simulator: BenchSimulator, databaseUrl: string) {
   const engine = ownerEngine(servers, simulator, databaseUrl, benchClock());
   try {
-    return await measureAssetYardstick(engine.context.db, databaseUrl, simulator);
+    return await measureRawAssets(engine.context.db, simulator);
   } finally {
     await engine.close();
   }
@@ -69,8 +75,9 @@ async function measurePath(
       return measureCases(servers, collect, {
         pool: engine.context.db.pool,
         target: targetOf('character'),
-        churn: CHURN,
+        cases: ASSET_CASES,
         nextSnapshot,
+        forgetRows: () => undefined,
       });
     });
   } finally {

@@ -1,21 +1,37 @@
 import { join } from 'node:path';
+import { marketOrders } from '../../src/collectors/market-orders.ts';
+import { snapshotSpec } from '../../src/engine/run/resources.ts';
 import { benchClock, benchEngine } from './bench-engine.ts';
 import type { BenchServers, BenchSimulator } from './bench-servers.ts';
 import { makeTemplate } from './databases.ts';
-import { LATENCY_MS, measureCases, measureRounds, type Round } from './measure-rounds.ts';
+import { type Case, LATENCY_MS, measureCases, measureRounds, type Round } from './measure-rounds.ts';
 import type { Path } from './run-paths.ts';
-import { measureYardstick } from './yardstick.ts';
+import { measureRawOrders } from './raw-reading.ts';
 
 export const FORGE = 10_000_002;
+
+const KEY = { collector: marketOrders.name, target: `region/${FORGE}` };
 
 /** The orders of The Forge as counted in 2026. */
 export const ORDERS = 418_148;
 
-/** The share of the rows that changes in the case "changed". */
-export const ORDER_CHURN = 0.02;
+/** The share of the orders that changes in five minutes, which touches nearly every page. */
+export const USUAL_CHURN = 0.0013;
+
+/** The names of two cases, whose difference is the reading of the published rows. */
+export const USUAL = '0.13 % changed';
+export const RESTARTED = '0.13 % changed, in a new process';
+
+export const ORDER_CASES: readonly Case[] = [
+  { name: 'first load' },
+  { name: 'unchanged', churn: 0 },
+  { name: RESTARTED, churn: USUAL_CHURN, isModified: true, isRestarted: true },
+  { name: USUAL, churn: USUAL_CHURN, isModified: true },
+  { name: '2 % changed', churn: 0.02, isModified: true },
+];
 
 /** More than the cache time of a page. */
-const CACHE_MS = 301_000;
+export const CACHE_MS = 301_000;
 
 /** The options of a simulator with The Forge alone. */
 export const FORGE_SIMULATOR = {
@@ -26,7 +42,7 @@ export const FORGE_SIMULATOR = {
   warm: true,
 } as const;
 
-/** Measures the orders of The Forge against the yardstick. */
+/** Measures the orders of The Forge against reading them. */
 export async function measureForge(
   servers: BenchServers,
   paths: readonly Path[],
@@ -38,7 +54,7 @@ export async function measureForge(
     template: 'forge',
     paths,
     rounds,
-    measureYardstick: (url) => measureYardstick(url, simulator.url, FORGE),
+    measureRaw: () => measureRawOrders(simulator.url, [FORGE]),
     measurePath: (path, url) => measurePath(servers, simulator, path, url),
   });
   await simulator.stop();
@@ -71,9 +87,10 @@ async function measurePath(
     return await path.use(engine.context, 'market-orders', (collect) =>
       measureCases(servers, collect, {
         pool,
-        target: `region/${FORGE}`,
-        churn: ORDER_CHURN,
+        target: KEY.target,
+        cases: ORDER_CASES,
         nextSnapshot,
+        forgetRows: () => engine.context.snapshots.forget(snapshotSpec(marketOrders, KEY)),
       }),
     );
   } finally {

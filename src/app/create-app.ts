@@ -66,7 +66,7 @@ export async function createApp(config: Config, databaseUrl: string, log: Log): 
     clock,
     log,
     metrics,
-    snapshots: new SnapshotCache({ db, maxBytes: config.SNAPSHOT_CACHE_MB * 1e6 }),
+    snapshots: new SnapshotCache({ db, clock, maxBytes: config.SNAPSHOT_CACHE_MB * 1e6 }),
     settings: engineSettings(config),
     cipher,
     sso,

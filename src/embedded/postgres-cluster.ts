@@ -145,8 +145,8 @@ const SETTINGS: Record<string, string> = {
   jit: 'off', // statements are short, so compiling costs more than it saves
   synchronous_commit: 'on', // kill -9 and power cuts lose nothing
   wal_compression: 'on', // whole-page images are most of the log of a bulk writer
-  max_wal_size: '2GB', // a snapshot of market orders must not force a checkpoint
-  checkpoint_timeout: '15min',
+  max_wal_size: '2GB', // bounds what is replayed after a kill; a snapshot of market orders must not force a checkpoint
+  checkpoint_timeout: '6h', // changes are scattered over the tables: each checkpoint writes every touched page anew
   random_page_cost: '1.1', // solid-state disk
   timezone: 'UTC',
   log_timezone: 'UTC',

@@ -103,10 +103,11 @@ test('rows that another run has replaced meanwhile are read again when they have
   expect(engine.sim.offences()).toEqual([]);
 });
 
-test('rows that somebody has deleted from the table come back', async () => {
+test('rows that somebody has deleted or changed in the table are right again after an hour', async () => {
   await engine.collect('market-orders', FORGE);
   await engine.db.pool.query('DELETE FROM market_orders_public WHERE order_id % 2 = 0');
-  engine.nextSnapshot();
+  await engine.db.pool.query('UPDATE market_orders_public SET price = 1 WHERE order_id % 3 = 0');
+  engine.clock.advance(3_600_000);
   expect(await drive(steps(engine.context, 'w1'))).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
 });

@@ -74,7 +74,7 @@ export async function testEngine(
     };
     const { cipher, sso } = testSecrets(sim, clock);
     if (sso) clients.push(sso);
-    const snapshots = new SnapshotCache({ db, maxBytes: options.snapshotCacheBytes ?? 1e8 });
+    const snapshots = new SnapshotCache({ db, clock, maxBytes: options.snapshotCacheBytes ?? 1e8 });
     return {
       esi,
       sde,

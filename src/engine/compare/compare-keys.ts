@@ -1,14 +1,12 @@
-import { readPageKeys } from '../../store/sets/stage.ts';
+import type { Comparison } from '../../store/sets/publish-plan.ts';
+import { type PageRecord, readPageKeys } from '../../store/sets/stage.ts';
 import type { RunContext } from '../run/run-context.ts';
 import { KeyList } from './key-list.ts';
-import type { PublishedRows } from './published-rows.ts';
 
 /** What the keys of the staged pages say, compared with those of the published snapshot. */
 export interface KeyComparison {
-  /** The published snapshot; undefined where there is none. */
-  readonly published: PublishedRows | undefined;
-  /** Keys of published rows that no staged page shows. */
-  readonly absent: readonly bigint[];
+  /** Undefined where nothing is published. */
+  readonly compared: Comparison | undefined;
   /** Rows whose key another row has too. */
   readonly repeated: number;
 }
@@ -17,7 +15,16 @@ export interface KeyComparison {
 const SLICE = 20;
 
 /** Compares the keys of the pages of a run, those of pages that answered 304 included, with the published rows. */
-export async function compareKeys({ engine, spec, run, previous }: RunContext): Promise<KeyComparison> {
+export async function compareKeys(
+  { engine, spec, run, previous }: RunContext,
+  pages: readonly PageRecord[],
+): Promise<KeyComparison> {
+  // Nothing is gone, so that nothing has to be read.
+  if (previous && pages.length === previous.pages && pages.every((page) => page.notModified))
+    return {
+      compared: { publishedRun: previous.runId, publishedRows: previous.rows, absent: [] },
+      repeated: 0,
+    };
   const published = await engine.snapshots.read(spec, previous);
   const ticks = published?.tickOff();
   const unknown = new KeyList();
@@ -31,8 +38,11 @@ export async function compareKeys({ engine, spec, run, previous }: RunContext): 
     sliceStart = performance.now();
   }
   return {
-    published,
-    absent: ticks?.absent() ?? [],
+    compared: published && {
+      publishedRun: published.runId,
+      publishedRows: published.size,
+      absent: ticks?.absent() ?? [],
+    },
     repeated: (ticks?.repeated() ?? 0) + unknown.countRepeated(),
   };
 }

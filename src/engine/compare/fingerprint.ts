@@ -3,9 +3,6 @@ import { randomBytes } from 'node:crypto';
 /** What a value is, so that values of different types have different fingerprints. */
 const TAG = { null: 0, false: 1, true: 2, int32: 3, number: 4, bigint: 5, text: 6 } as const;
 
-/** How PostgreSQL's JSON ends a moment in UTC; ESI ends it with `Z`. */
-const UTC_OFFSET = '+00:00';
-
 const float = new Float64Array(1);
 const floatWords = new Int32Array(float.buffer);
 
@@ -32,8 +29,8 @@ export class Fingerprinter {
   }
 
   /**
-   * Computes the fingerprint of a row's values as `low` and `high`. A missing value is null, and a moment is the same in
-   * ESI's and in PostgreSQL's writing. False when a value is a list or an object: no stored row has one.
+   * Computes the fingerprint of a row's values as `low` and `high`. A missing value is null. False when a value is a list
+   * or an object: no stored row has one.
    */
   compute(values: readonly unknown[]): boolean {
     this.v0 = this.key0;
@@ -58,7 +55,7 @@ export class Fingerprinter {
         this.addNumber(value);
         return true;
       case 'string':
-        this.addText(TAG.text, value.endsWith(UTC_OFFSET) ? `${value.slice(0, -UTC_OFFSET.length)}Z` : value);
+        this.addText(TAG.text, value);
         return true;
       case 'boolean':
         this.add(value ? TAG.true : TAG.false);

@@ -1,5 +1,7 @@
+import type { Clock } from '../../lib/clock.ts';
+import { HOUR } from '../../lib/duration.ts';
 import type { Database } from '../../store/database.ts';
-import { readPublishedRows, type StoredRow } from '../../store/sets/stored-rows.ts';
+import { readStoredRows, type StoredRow } from '../../store/sets/stored-rows.ts';
 import type { PublishedSnapshot } from '../../store/sets/published-snapshots.ts';
 import type { SnapshotSpec } from '../../store/sets/snapshot-spec.ts';
 import { Fingerprinter } from './fingerprint.ts';
@@ -14,20 +16,32 @@ export interface PublishedChange {
   readonly removed: readonly bigint[];
 }
 
+/** So long lasts what somebody changed in a table by hand, where ESI has not changed it since. */
+const MAX_AGE = HOUR;
+
+interface Entry {
+  readonly rows: PublishedRows;
+  /** When it was read from the table (ms). */
+  readonly readAt: number;
+}
+
 /**
  * The published snapshots that this process knows, as keys and fingerprints. It is a cache of the tables and never the
- * truth: an entry belongs to one publication, and is read from the tables again when another process has published.
+ * truth: an entry belongs to one publication, and is read from the tables again when another process has published, and
+ * once an hour.
  */
 export class SnapshotCache {
   readonly fingerprinter = new Fingerprinter();
   private readonly db: Database;
   private readonly maxBytes: number;
-  private readonly entries = new Map<string, PublishedRows>();
+  private readonly clock: Pick<Clock, 'now'>;
+  private readonly entries = new Map<string, Entry>();
   private readonly loading = new Map<string, Promise<PublishedRows | undefined>>();
 
   /** `maxBytes` bounds the memory of all entries together: 21 bytes a row. */
-  constructor({ db, maxBytes }: { readonly db: Database; readonly maxBytes: number }) {
+  constructor({ db, maxBytes, clock }: { db: Database; maxBytes: number; clock: Pick<Clock, 'now'> }) {
     this.db = db;
+    this.clock = clock;
     this.maxBytes = maxBytes;
   }
 
@@ -42,11 +56,12 @@ export class SnapshotCache {
     if (!published || published.runId === 0) return undefined;
     const name = nameOf(spec);
     const known = this.entries.get(name);
-    if (known?.runId === published.runId) return known;
+    const isFresh = known !== undefined && this.clock.now() - known.readAt < MAX_AGE;
+    if (isFresh && known.rows.runId === published.runId) return known.rows;
     this.entries.delete(name);
     if (!this.makeRoom(bytesOfRows(published.rows))) return undefined;
     const rows = await this.loadOnce(spec);
-    if (rows) this.entries.set(name, rows);
+    if (rows) this.entries.set(name, { rows, readAt: this.clock.now() });
     return rows;
   }
 
@@ -58,13 +73,14 @@ export class SnapshotCache {
     return (await this.find(spec, published)) ?? this.loadOnce(spec);
   }
 
-  /** Follows a publication of this process on top of `before`, without reading the table again. */
-  advance(spec: SnapshotSpec, before: PublishedRows, { runId, stored, removed }: PublishedChange): void {
-    if (this.entries.get(nameOf(spec)) !== before) return;
-    const next = before.copyFor(runId);
+  /** Follows a publication of this process on top of the one of `fromRun`, without reading the table again. */
+  advance(spec: SnapshotSpec, fromRun: number, { runId, stored, removed }: PublishedChange): void {
+    const before = this.entries.get(nameOf(spec));
+    if (before?.rows.runId !== fromRun) return;
+    const next = before.rows.copyFor(runId);
     for (const key of removed) next.remove(key);
     for (const row of stored) this.add(next, row);
-    this.entries.set(nameOf(spec), next);
+    this.entries.set(nameOf(spec), { ...before, rows: next });
   }
 
   /** Forgets a snapshot, so that it is read from the tables again. */
@@ -74,12 +90,12 @@ export class SnapshotCache {
 
   /** Removes the largest entries until `bytes` more fit. False when the new one would be the largest. */
   private makeRoom(bytes: number): boolean {
-    const bySize = [...this.entries].toSorted(([, a], [, b]) => b.bytes - a.bytes);
-    let excess = bySize.reduce((sum, [, entry]) => sum + entry.bytes, bytes) - this.maxBytes;
-    for (const [name, entry] of bySize) {
-      if (excess <= 0 || entry.bytes <= bytes) break;
+    const bySize = [...this.entries].toSorted(([, a], [, b]) => b.rows.bytes - a.rows.bytes);
+    let excess = bySize.reduce((sum, [, { rows }]) => sum + rows.bytes, bytes) - this.maxBytes;
+    for (const [name, { rows }] of bySize) {
+      if (excess <= 0 || rows.bytes <= bytes) break;
       this.entries.delete(name);
-      excess -= entry.bytes;
+      excess -= rows.bytes;
     }
     return excess <= 0;
   }
@@ -94,7 +110,7 @@ export class SnapshotCache {
 
   private async load(spec: SnapshotSpec): Promise<PublishedRows | undefined> {
     let published: PublishedRows | undefined;
-    for await (const { runId, total, rows } of readPublishedRows(this.db, spec)) {
+    for await (const { runId, total, rows } of readStoredRows(this.db, spec)) {
       published ??= new PublishedRows(runId, total);
       for (const row of rows) this.add(published, row);
     }
@@ -102,8 +118,8 @@ export class SnapshotCache {
   }
 
   private add(published: PublishedRows, { key, values }: StoredRow): void {
-    this.fingerprinter.compute(JSON.parse(values) as unknown[]);
-    published.set(BigInt(key), this.fingerprinter);
+    this.fingerprinter.compute(values);
+    published.set(key, this.fingerprinter);
   }
 }
 

@@ -38,7 +38,7 @@ export async function publishRun(context: RunContext, isLastAttempt: boolean): P
   // A list with a missing page is never published, because the next run would stop at the rows before it.
   if (check.state === 'torn' && (!isLastAttempt || pagesBackwards(resource)))
     return rereadPages(context, records, check);
-  const keys = spec.comparesRows ? await compareKeys(context) : undefined;
+  const keys = spec.comparesRows ? await compareKeys(context, records) : undefined;
   const plan = await planPublication(context, records, check, keys);
   if (await isUnchanged(context, records, plan)) {
     if (!(await confirmSnapshot(engine.db, spec, plan))) return rereadStalePages(context, records, plan);
@@ -48,23 +48,20 @@ export async function publishRun(context: RunContext, isLastAttempt: boolean): P
   if (reason !== undefined) return reject(context, plan, reason, false);
   if (plan.torn !== undefined && recordsChanges(spec)) return reject(context, plan, plan.torn, false);
   const hasRepeatedKey = keys !== undefined && keys.repeated > 0 && plan.torn === undefined;
-  const result = hasRepeatedKey ? DUPLICATE_KEY : await publish(context, plan, keys);
+  const result = hasRepeatedKey ? DUPLICATE_KEY : await publish(context, plan);
   if (result.state !== 'duplicate-key') return concludePublication(context, records, plan, result);
-  return handleDuplicateKey(context, records, plan, keys, isLastAttempt);
+  return handleDuplicateKey(context, records, plan, isLastAttempt);
 }
 
 const DUPLICATE_KEY = { state: 'duplicate-key' } as const;
 
 /** Publishes the staged pages, and lets the cache of published rows follow. */
-async function publish(
-  { engine, run, spec }: RunContext,
-  plan: PublishPlan,
-  keys: KeyComparison | undefined,
-): Promise<PublishResult> {
+async function publish({ engine, run, spec }: RunContext, plan: PublishPlan): Promise<PublishResult> {
   const result = await publishSnapshot(engine.db, spec, plan);
-  if (isMerged(result) && keys?.published && result.stored) {
-    const removed = plan.trustDeletions ? keys.absent : [];
-    engine.snapshots.advance(spec, keys.published, { runId: run.runId, stored: result.stored, removed });
+  if (isMerged(result) && plan.compared && result.stored) {
+    const removed = plan.trustDeletions ? plan.compared.absent : [];
+    const { stored } = result;
+    engine.snapshots.advance(spec, plan.compared.publishedRun, { runId: run.runId, stored, removed });
   }
   if (result.state === 'stale') engine.snapshots.forget(spec);
   return result;
@@ -92,7 +89,6 @@ async function handleDuplicateKey(
   context: RunContext,
   records: readonly PageRecord[],
   plan: PublishPlan,
-  keys: KeyComparison | undefined,
   isLastAttempt: boolean,
 ): Promise<Step> {
   const reason = 'two rows have the same key';
@@ -105,7 +101,7 @@ async function handleDuplicateKey(
     });
   const torn = { ...plan, torn: reason, trustDeletions: false };
   if (recordsChanges(context.spec)) return reject(context, torn, reason, false);
-  return concludePublication(context, records, torn, await publish(context, torn, keys));
+  return concludePublication(context, records, torn, await publish(context, torn));
 }
 
 /** The step that follows from what the store did with a snapshot. */
@@ -164,11 +160,7 @@ async function planPublication(
     expires: expires === undefined ? undefined : new Date(expires),
     pages: check.pages,
     notModified,
-    compared: keys?.published && {
-      publishedRun: keys.published.runId,
-      publishedRows: keys.published.size,
-      absent: keys.absent,
-    },
+    compared: keys?.compared,
     rows: sum((record) => record.rows + record.rejected) - keyless,
     validRows: sum((record) => record.rows),
     rejected: sum((record) => record.rejected),

@@ -12,6 +12,7 @@ import {
   storeEnrichments,
 } from '../../store/sets/enrichments.ts';
 import { countRequests } from '../../store/sets/runs.ts';
+import { readPageRecords } from '../../store/sets/stage.ts';
 import { compareKeys } from '../compare/compare-keys.ts';
 import { withAccess } from '../owners/with-access.ts';
 import { splitOnBadRequest } from '../split-on-bad-request.ts';
@@ -68,12 +69,15 @@ export async function readEnrichments(context: RunContext): Promise<string | und
   const { engine, spec, run } = context;
   const { pool } = engine.db;
   if (spec.enrichments.length === 0 || (await isEnriched(pool, run.runId))) return undefined;
-  const { absent } = await compareKeys(context);
+  const { compared } = await compareKeys(context, await readPageRecords(pool, run.runId));
   const attempt = await openEnrichment(pool, run.runId);
   const refusals: RefusalCount = { left: MAX_REFUSALS };
   await allSettledOrThrow(
     spec.enrichments.map(async (enrichment) => {
-      const ids = await readRowsToEnrich(pool, spec, enrichment, { runId: run.runId, absent });
+      const ids = await readRowsToEnrich(pool, spec, enrichment, {
+        runId: run.runId,
+        absent: compared?.absent ?? [],
+      });
       await requestAll(context, enrichment, ids, refusals);
     }),
   );

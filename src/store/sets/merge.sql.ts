@@ -1,5 +1,5 @@
 import { assignments, columnList, differ, sameKey } from '../sql-fragments.ts';
-import { storedRow } from './stored-rows.ts';
+import { storedColumns } from './stored-rows.ts';
 import { dataColumns, isOfTarget, isPublished, type SnapshotSpec, stageTable } from './snapshot-spec.ts';
 
 /**
@@ -135,7 +135,7 @@ export function insertNew(spec: SnapshotSpec): string {
 
 /** Returns what is stored now, where new rows are compared with it. */
 export const returning = (spec: SnapshotSpec): string =>
-  spec.comparesRows ? `RETURNING ${storedRow(spec, 'b')}` : '';
+  spec.comparesRows ? `RETURNING ${columnList(storedColumns(spec), 'b.')}` : '';
 
 /** `changes`: inserts a row for each difference. */
 export function insertVersions(spec: SnapshotSpec): string {

@@ -119,7 +119,7 @@ export async function stagePages(
     const fresh = await recordPages(client, runId, pages);
     const copies = fresh.map((page) => page.copy).filter((copy) => copy.length > 0);
     if (copies.length > 0) {
-      await createStage(client, spec, runId);
+      if (!(await hasStage(client, runId))) await createStage(client, spec, runId);
       const columns = [...spec.columns, 'page', 'rejected'];
       await copyInto(client, stageTable(runId), columns, copies);
     }

@@ -1,18 +1,28 @@
-import type { PoolClient } from 'pg';
+import pg, { type PoolClient } from 'pg';
+import { copyFromQuery } from '../copy.ts';
 import type { Database } from '../database.ts';
 import { columnList } from '../sql-fragments.ts';
 import { readPublishedSnapshot } from './published-snapshots.ts';
 import { isPublished, rowColumns, type SnapshotSpec } from './snapshot-spec.ts';
 
-/** A row as the table holds it. */
+/** A row as the table holds it, written as ESI writes it: a moment ends with `Z`, and an absent value is null. */
 export interface StoredRow {
-  /** Decimal digits, exact for every id of 64 bits. */
-  readonly key: string;
-  /** Its other columns that ESI's rows fill, as the JSON text of a list. */
-  readonly values: string;
+  readonly key: bigint;
+  /** Its other columns that ESI's rows fill. */
+  readonly values: readonly unknown[];
 }
 
-/** The rows of a published snapshot, a part of them at a time. */
+const { BOOL, INT2, INT4, INT8, FLOAT4, FLOAT8, NUMERIC, TIMESTAMPTZ } = pg.types.builtins;
+
+/** What makes a value of PostgreSQL's text, by type. A type that is not listed is text. */
+const READERS = new Map<number, (text: string) => unknown>([
+  [BOOL, (text) => text === 't'],
+  [INT8, (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text))],
+  [TIMESTAMPTZ, (text) => text.replace(' ', 'T').replace(/\+00$/, 'Z')],
+  ...[INT2, INT4, FLOAT4, FLOAT8, NUMERIC].map((type) => [type, Number] as const),
+]);
+
+/** A part of the rows of a published snapshot. */
 export interface StoredRows {
   /** The run that published the snapshot. */
   readonly runId: number;
@@ -21,22 +31,27 @@ export interface StoredRows {
   readonly rows: readonly StoredRow[];
 }
 
-/** Rows fetched at a time: some 10 ms of work, between which other work goes on. */
-const FETCH = 5_000;
+/** The columns that make a StoredRow: the key, then those that ESI's rows fill. */
+export const storedColumns = (spec: SnapshotSpec): string[] => [spec.key[0]!, ...rowColumns(spec)];
 
-/** What makes a StoredRow of a row of the table. */
-export function storedRow(spec: SnapshotSpec, alias: string): string {
-  const values = columnList(rowColumns(spec), `${alias}.`);
-  return `${alias}."${spec.key[0]}"::text AS key, json_build_array(${values})::text AS values`;
+/** A row that a statement has returned. */
+export function storedRow(spec: SnapshotSpec, row: Readonly<Record<string, unknown>>): StoredRow {
+  const [key, ...values] = storedColumns(spec).map((column) => row[column]);
+  return {
+    key: BigInt(key as number),
+    values: values.map((value) =>
+      value instanceof Date ? value.toISOString().replace('.000Z', 'Z') : value,
+    ),
+  };
 }
 
-/** Reads the rows of the snapshot that is published now, all of the same moment. Yields nothing when there is none. */
-export async function* readPublishedRows(db: Database, spec: SnapshotSpec): AsyncGenerator<StoredRows> {
+/** Reads the rows of the snapshot that is published now, all of one moment. Yields nothing where there is none. */
+export async function* readStoredRows(db: Database, spec: SnapshotSpec): AsyncGenerator<StoredRows> {
   const client = await db.pool.connect();
   let isDone = false;
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    yield* fetchRows(client, spec);
+    yield* readRows(client, spec);
     await client.query('COMMIT');
     isDone = true;
   } finally {
@@ -44,16 +59,17 @@ export async function* readPublishedRows(db: Database, spec: SnapshotSpec): Asyn
   }
 }
 
-async function* fetchRows(client: PoolClient, spec: SnapshotSpec): AsyncGenerator<StoredRows> {
+async function* readRows(client: PoolClient, spec: SnapshotSpec): AsyncGenerator<StoredRows> {
   const published = await readPublishedSnapshot(client, spec);
   if (!published || published.runId === 0) return;
-  await client.query(
-    `DECLARE published NO SCROLL CURSOR FOR
-     SELECT ${storedRow(spec, 'b')} FROM ${spec.table} b WHERE ${isPublished(spec, 'b')}`,
-  );
-  for (;;) {
-    const { rows } = await client.query<StoredRow>(`FETCH ${FETCH} FROM published`);
+  const select = `SELECT ${columnList(storedColumns(spec), 'b.')} FROM ${spec.table} b WHERE ${isPublished(spec, 'b')}`;
+  const { fields } = await client.query(`${select} LIMIT 0`);
+  const readers = fields.map(({ dataTypeID }) => READERS.get(dataTypeID) ?? String);
+  for await (const lines of copyFromQuery(client, select)) {
+    const rows = lines.map(([key, ...values]) => ({
+      key: BigInt(key!),
+      values: values.map((text, i) => (text === null ? null : readers[i + 1]!(text))),
+    }));
     yield { runId: published.runId, total: published.rows, rows };
-    if (rows.length < FETCH) return;
   }
 }
