@@ -11,7 +11,7 @@ const itemResource = {
     location_type: enumText,
     location_flag: z.string().min(1).max(100),
     quantity: z.int(), // -1 and -2 marked singletons and blueprint copies in old answers
-    is_singleton: z.boolean(),
+    is_singleton: z.boolean().default(false),
     is_blueprint_copy: z.boolean().optional(),
   }),
   table: 'assets',

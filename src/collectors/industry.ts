@@ -19,7 +19,7 @@ const jobResource = {
     cost: isk.nonnegative().optional(),
     licensed_runs: z.int().optional(),
     probability: z.number().min(0).max(1).optional(),
-    product_type_id: z.int().nonnegative().optional(),
+    product_type_id: id.optional(),
     status: enumText,
     duration: z.int().nonnegative(), // seconds
     start_date: date,

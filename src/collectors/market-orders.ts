@@ -20,7 +20,7 @@ export const marketOrders = defineCollector({
     system_id: id,
     volume_total: volume,
     volume_remain: volume,
-    min_volume: volume,
+    min_volume: volume.default(1), // where it is left out, any volume is accepted
     price: z.number().positive().max(MAX_PRICE),
     is_buy_order: z.boolean(),
     duration: orderDuration,

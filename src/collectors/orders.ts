@@ -24,7 +24,7 @@ const orderRow = z.object({
 
 const state = enumText;
 const corporationRow = orderRow.extend({ issued_by: id.optional(), wallet_division: int4 });
-const characterRow = orderRow.extend({ is_corporation: z.boolean() });
+const characterRow = orderRow.extend({ is_corporation: z.boolean().default(false) });
 
 const common = {
   key: ['order_id'],

@@ -15,9 +15,12 @@ const journalRow = z.object({
   reason: z.string().optional(),
   tax: isk.optional(),
   tax_receiver_id: id.optional(),
-  context_id: z.int().optional(),
+  context_id: z
+    .int()
+    .refine((value) => value !== 0)
+    .optional(),
   context_id_type: z.string().max(100).optional(),
-  description: z.string(),
+  description: z.string().default(''),
 });
 
 const transactionRow = z.object({
@@ -93,7 +96,7 @@ export const wallet: OwnerCollector = {
       ...transactions,
       route: '/characters/{character_id}/wallet/transactions',
       for: 'character',
-      row: transactionRow.extend({ is_personal: z.boolean() }),
+      row: transactionRow.extend({ is_personal: z.boolean().optional() }),
     }),
     defineResource({
       ...balance,

@@ -188,3 +188,12 @@ test('an order of another region’s book is rejected', async () => {
   world().changeOrder(DOMAIN_ID, world().orders(DOMAIN_ID)[9]!.order_id, { price: 1.5 });
   expect(await collect(DOMAIN)).toMatchObject({ outcome: 'published', changed: 1 });
 });
+
+test('an order with null for its least volume accepts any volume', async () => {
+  const order = orderAt(5);
+  serveChanged(order, (row) => ({ ...row, min_volume: null }));
+  expect(await collect()).toMatchObject({ outcome: 'published', inserted: 2_500 });
+  expect(
+    await engine.db.rows('SELECT min_volume FROM market_orders_public WHERE order_id = $1', [order.order_id]),
+  ).toEqual([{ min_volume: 1 }]);
+});

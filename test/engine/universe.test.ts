@@ -162,12 +162,12 @@ test('invalid rows of the export are rejected one by one, too many of them fail 
   await start();
   const some = [...world().types.values()];
   world().put('types', some[5]!.type_id, { ...some[5]!, portion_size: 0.5 });
-  world().put('types', some[6]!.type_id, { ...some[6]!, name: undefined as unknown as string });
+  world().put('types', some[6]!.type_id, { ...some[6]!, portion_size: -0.5 });
   expect(await collect()).toMatchObject({ outcome: 'published' });
   const rejected = await engine.db.rows('SELECT reason FROM rejected_rows ORDER BY id');
   expect(rejected.map((row) => row['reason'])).toEqual([
     expect.stringMatching(/^types: portionSize/),
-    expect.stringMatching(/^types: name/),
+    expect.stringMatching(/^types: portionSize/),
   ]);
   expect(await lastRun(engine, 'universe')).toMatchObject({ rows_rejected: 2 });
   const before = await tables();
@@ -175,4 +175,26 @@ test('invalid rows of the export are rejected one by one, too many of them fail 
   world().setBuild(world().build + 1);
   await expect(collect()).rejects.toMatchObject({ code: 'SDE_BAD_SHAPE', verdict: 'fail' });
   expect(await tables()).toEqual(before);
+});
+
+test('a type of the export without published is unpublished, and one without a name is asked for at ESI', async () => {
+  await start();
+  const [first, second] = [...world().types.values()].filter((row) => row.published);
+  world().put('types', first!.type_id, { ...first!, published: null as unknown as boolean });
+  world().put('types', second!.type_id, { ...second!, name: undefined as unknown as string });
+  world().put('types', 77_777, { ...second!, type_id: 77_777, market_group_id: 0 });
+  await collect();
+  expect(await engine.db.rows('SELECT * FROM rejected_rows')).toEqual([]);
+  expect(
+    await engine.db.rows(
+      `SELECT type_id, name, published, is_placeholder FROM types WHERE type_id IN ($1, $2) ORDER BY type_id`,
+      [first!.type_id, second!.type_id],
+    ),
+  ).toEqual([
+    { type_id: first!.type_id, name: first!.name, published: false, is_placeholder: false },
+    expect.objectContaining({ type_id: second!.type_id, is_placeholder: true }),
+  ]);
+  expect(await engine.db.rows('SELECT market_group_id FROM types WHERE type_id = 77777')).toEqual([
+    { market_group_id: null },
+  ]);
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EsiError } from '../../esi/esi-error.ts';
+import { parseRow } from '../../esi/facts/parse-row.ts';
 import { LOW_PRIORITY } from '../../esi/facts/priorities.ts';
 import { allSettledOrThrow } from '../../lib/concurrency.ts';
 import { HOUR, MINUTE } from '../../lib/duration.ts';
@@ -138,7 +139,7 @@ function validateDays(json: unknown, typeId: number, rejected: RejectedRow[]): H
   }
   const days = new Map<string, HistoryDay>();
   for (const row of json as unknown[]) {
-    const { data, error } = day.safeParse(row);
+    const { data, error } = parseRow(day, row);
     if (data) days.set(data.date, data);
     else reject(row, formatIssues(error));
   }

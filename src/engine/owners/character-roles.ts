@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseRow } from '../../esi/facts/parse-row.ts';
 import { HOUR } from '../../lib/duration.ts';
 import { AppError } from '../../lib/errors.ts';
 import { updateRoles } from '../../store/owners/candidates.ts';
@@ -26,7 +27,7 @@ export async function readRoles(
     auth: esiAuth(engine, characterId, step),
     ...step,
   });
-  const parsed = rolesShape.safeParse(json);
+  const parsed = parseRow(rolesShape, json);
   if (!parsed.success)
     throw new AppError("ESI's answer about a character's roles cannot be read.", {
       code: 'ESI_BAD_SHAPE',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EsiError } from '../../esi/esi-error.ts';
+import { parseRowOrThrow } from '../../esi/facts/parse-row.ts';
 import { factOf } from '../../esi/facts/routes.ts';
 import { mayDenyTemporarily } from '../../esi/limits/downtime.ts';
 import { DAY } from '../../lib/duration.ts';
@@ -107,7 +108,7 @@ async function fetchStructure(
       const auth = esiAuth(engine, characterId, step);
       const { json, requests } = await engine.esi.get({ route: ROUTE, params, auth, ...step });
       await countRequests(pool, run.runId, requests);
-      await storeStructure(engine, structureId, structureData.parse(json), step);
+      await storeStructure(engine, structureId, parseRowOrThrow(structureData, json), step);
       await clearDenial(pool, characterId, subject);
       counts.found++;
       return;

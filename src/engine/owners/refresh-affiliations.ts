@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { parseRow, parseRowOrThrow } from '../../esi/facts/parse-row.ts';
 import { z } from 'zod';
 import { EsiError } from '../../esi/esi-error.ts';
 import { describeError } from '../../lib/errors.ts';
@@ -42,7 +43,7 @@ export async function storeAffiliations(
     const found = await splitOnBadRequest(ids, async (part) => {
       const { json } = await engine.esi.post({ route: '/characters/affiliation', ids: part, ...context });
       // A bad row costs its own character alone, which is requested again later.
-      return rows.parse(json).flatMap((row) => affiliation.safeParse(row).data ?? []);
+      return rows.parse(json).flatMap((row) => parseRow(affiliation, row).data ?? []);
     });
     const now = new Date(engine.clock.now());
     const until = new Date(now.getTime() + CACHE_TIME);
@@ -101,7 +102,7 @@ async function nameCorporation(
       params: { corporation_id: corporationId },
       ...context,
     });
-    await writeCorporation(engine.db.pool, corporationId, corporation.parse(json));
+    await writeCorporation(engine.db.pool, corporationId, parseRowOrThrow(corporation, json));
   } catch (error) {
     if (!(error instanceof EsiError || error instanceof z.ZodError)) throw error;
     engine.log.info(

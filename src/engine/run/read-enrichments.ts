@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseRow } from '../../esi/facts/parse-row.ts';
 import type { Enrichment } from '../../collectors/vocabulary.ts';
 import { EsiError } from '../../esi/esi-error.ts';
 import { allSettledOrThrow } from '../../lib/concurrency.ts';
@@ -30,22 +31,22 @@ const MAX_REFUSALS = 100;
 /** POSTs at once; the client has a limit of its own. */
 const CONCURRENCY = 5;
 
-const namedItem = z.object({ item_id: z.int().positive(), name: z.string() });
+/** ESI's name of an item that has none. */
+const NO_NAME = 'None';
+
+const namedItem = z.object({ item_id: z.int().positive(), name: z.string().default(NO_NAME) });
 const placedItem = z.object({
   item_id: z.int().positive(),
   position: z.object({ x: z.number(), y: z.number(), z: z.number() }),
 });
 
-/** ESI's name of an item that has none. */
-const NO_NAME = 'None';
-
 function nameRow(row: unknown): EnrichmentRow[] {
-  const { data } = namedItem.safeParse(row);
+  const { data } = parseRow(namedItem, row);
   return data ? [{ id: data.item_id, name: data.name === NO_NAME ? null : stripUnstorable(data.name) }] : [];
 }
 
 function positionRow(row: unknown): EnrichmentRow[] {
-  const { data } = placedItem.safeParse(row);
+  const { data } = parseRow(placedItem, row);
   if (!data) return [];
   const { x, y, z: depth } = data.position;
   // ESI places items in hangars at the origin.

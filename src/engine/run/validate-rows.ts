@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { AnyResource } from '../../collectors/define.ts';
+import { parseRow } from '../../esi/facts/parse-row.ts';
 import { AppError } from '../../lib/errors.ts';
 import type { RejectedRow } from '../../store/sets/rejected-rows.ts';
 
@@ -62,7 +63,7 @@ export function validateRows(resource: AnyResource, rows: readonly unknown[]): V
     const row = resource.fields
       ? renameFields(resource.fields as Record<string, string>, original)
       : original;
-    const parsed = schema.safeParse(row);
+    const parsed = parseRow(schema, row);
     if (parsed.success) valid.push(parsed.data);
     else rejected.push({ row: original, reason: formatIssues(parsed.error), key: readKey(resource, row) });
   }

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { id as existingId } from '../../esi/facts/bounds.ts';
+import { parseRowOrThrow } from '../../esi/facts/parse-row.ts';
 import type { Route } from '../../esi/facts/routes.ts';
 import type { StaticRow, StaticTableName } from '../../store/universe/static-tables.ts';
 
@@ -12,7 +14,9 @@ export interface EsiStaticSource {
 }
 
 const id = z.int().nonnegative();
-const position = z.object({ x: z.number(), y: z.number(), z: z.number() });
+const position = z.object({ x: z.number(), y: z.number(), z: z.number() }).optional();
+/** False where it is left out, as CCP says of everything that has its default. */
+const published = z.boolean().default(false);
 
 /** The columns of a position. */
 export const positionColumns = (at: z.infer<typeof position> | undefined) => ({
@@ -21,34 +25,34 @@ export const positionColumns = (at: z.infer<typeof position> | undefined) => ({
   position_z: at?.z,
 });
 
-const withPosition = <T extends { position: z.infer<typeof position> }>({ position: at, ...row }: T) => ({
+const withPosition = <T extends { position?: z.infer<typeof position> }>({ position: at, ...row }: T) => ({
   ...row,
   ...positionColumns(at),
 });
 
 /** A converter by schema. */
-const by = (schema: z.ZodType<StaticRow>) => (json: unknown) => schema.parse(json);
+const by = (schema: z.ZodType<StaticRow>) => (json: unknown) => parseRowOrThrow(schema, json);
 
-const category = z.object({ category_id: id, name: z.string(), published: z.boolean() });
-const group = z.object({ group_id: id, category_id: id, name: z.string(), published: z.boolean() });
+const category = z.object({ category_id: id, name: z.string(), published });
+const group = z.object({ group_id: id, category_id: id, name: z.string(), published });
 const marketGroup = z.object({
   market_group_id: id,
-  parent_group_id: id.optional(),
+  parent_group_id: existingId.optional(),
   name: z.string(),
-  description: z.string(),
+  description: z.string().optional(),
 });
 const type = z.object({
   type_id: id,
   name: z.string(),
-  description: z.string(),
+  description: z.string().optional(),
   group_id: id,
-  market_group_id: id.optional(),
+  market_group_id: existingId.optional(),
   volume: z.number().optional(),
   capacity: z.number().optional(),
   packaged_volume: z.number().optional(),
   mass: z.number().optional(),
   portion_size: z.int().optional(),
-  published: z.boolean(),
+  published,
 });
 const region = z.object({ region_id: id, name: z.string(), description: z.string().optional() });
 const constellation = z
@@ -59,8 +63,8 @@ const system = z
     system_id: id,
     constellation_id: id,
     name: z.string(),
-    security_status: z.number(),
-    star_id: id.optional(),
+    security_status: z.number().optional(),
+    star_id: existingId.optional(),
     position,
   })
   .transform(withPosition);
@@ -69,12 +73,12 @@ const station = z
     station_id: id,
     system_id: id,
     name: z.string(),
-    type_id: id,
-    owner: id.optional(),
+    type_id: id.optional(),
+    owner: existingId.optional(),
     position,
   })
   .transform(withPosition);
-const schematic = z.object({ schematic_name: z.string(), cycle_time: z.int() });
+const schematic = z.object({ schematic_name: z.string(), cycle_time: z.int().optional() });
 
 export const ESI_SOURCES: Readonly<Record<StaticTableName, EsiStaticSource>> = {
   categories: {
@@ -102,7 +106,7 @@ export const ESI_SOURCES: Readonly<Record<StaticTableName, EsiStaticSource>> = {
   schematics: {
     detail: '/universe/schematics/{schematic_id}',
     toRow: (json, schematic_id) => {
-      const { schematic_name, cycle_time } = schematic.parse(json);
+      const { schematic_name, cycle_time } = parseRowOrThrow(schematic, json);
       return { schematic_id, name: schematic_name, cycle_time };
     },
   },

@@ -3,7 +3,10 @@ import {
   placeholderLabel,
   type StaticRow,
   type StaticTableName,
+  STATIC_TABLES,
 } from '../../store/universe/static-tables.ts';
+import { id as existingId } from '../../esi/facts/bounds.ts';
+import { parseRowOrThrow } from '../../esi/facts/parse-row.ts';
 import { positionColumns } from './esi-static-rows.ts';
 import type { SdeArchive } from './sde-archive.ts';
 
@@ -22,20 +25,31 @@ export interface SdeNames {
 }
 
 const id = z.int().nonnegative();
-const text = z.object({ en: z.string() }).transform((names) => names.en);
+/** A text in English. A text without it counts as left out. */
+const text = z
+  .object({ en: z.string().min(1).nullish().catch(null) })
+  .optional()
+  .transform((names) => names?.en ?? undefined);
+/** False where it is left out, as CCP says of everything that has its default. */
+const published = z.boolean().default(false);
 const position = z.object({ x: z.number(), y: z.number(), z: z.number() }).optional();
 
-/** A converter by schema. */
-const by = (schema: z.ZodType<StaticRow>) => (record: unknown) => schema.parse(record);
+/** A converter by schema. A row without a name is a placeholder, whose name ESI may know. */
+const by = (table: StaticTableName, schema: z.ZodType<StaticRow>) => (record: unknown) => {
+  const row = parseRowOrThrow(schema, record);
+  if (row['name'] !== undefined) return row;
+  const id = row[STATIC_TABLES[table].key] as number;
+  return { ...row, name: `${placeholderLabel(table)} ${id}`, is_placeholder: true };
+};
 
 const category = z
-  .object({ _key: id, name: text, published: z.boolean() })
+  .object({ _key: id, name: text, published })
   .transform(({ _key, ...row }) => ({ category_id: _key, ...row }));
 const group = z
-  .object({ _key: id, categoryID: id, name: text, published: z.boolean() })
+  .object({ _key: id, categoryID: id, name: text, published })
   .transform(({ _key, categoryID, ...row }) => ({ group_id: _key, category_id: categoryID, ...row }));
 const marketGroup = z
-  .object({ _key: id, parentGroupID: id.optional(), name: text, description: text.optional() })
+  .object({ _key: id, parentGroupID: existingId.optional(), name: text, description: text })
   .transform(({ _key, parentGroupID, ...row }) => ({
     market_group_id: _key,
     parent_group_id: parentGroupID,
@@ -46,14 +60,14 @@ const type = z
     _key: id,
     groupID: id,
     name: text,
-    description: text.optional(),
+    description: text,
     mass: z.number().optional(),
     volume: z.number().optional(),
     packagedVolume: z.number().optional(),
     capacity: z.number().optional(),
     portionSize: z.int().optional(),
-    published: z.boolean(),
-    marketGroupID: id.optional(),
+    published,
+    marketGroupID: existingId.optional(),
   })
   .transform(({ _key, groupID, packagedVolume, portionSize, marketGroupID, ...row }) => ({
     type_id: _key,
@@ -64,7 +78,7 @@ const type = z
     ...row,
   }));
 const region = z
-  .object({ _key: id, name: text, description: text.optional() })
+  .object({ _key: id, name: text, description: text })
   .transform(({ _key, ...row }) => ({ region_id: _key, ...row }));
 const constellation = z
   .object({ _key: id, name: text, regionID: id, position })
@@ -80,7 +94,7 @@ const system = z
     name: text,
     constellationID: id,
     securityStatus: z.number().optional(),
-    starID: id.optional(),
+    starID: existingId.optional(),
     position,
   })
   .transform(({ _key, name, constellationID, securityStatus, starID, position: at }) => ({
@@ -94,7 +108,7 @@ const system = z
 const station = z.object({
   _key: id,
   solarSystemID: id,
-  ownerID: id.optional(),
+  ownerID: existingId.optional(),
   typeID: id.optional(),
   operationID: id.optional(),
   useOperationName: z.boolean().optional(),
@@ -103,7 +117,7 @@ const station = z.object({
   position,
 });
 const schematic = z
-  .object({ _key: id, name: text, cycleTime: z.int() })
+  .object({ _key: id, name: text, cycleTime: z.int().optional() })
   .transform(({ _key, name, cycleTime }) => ({ schematic_id: _key, name, cycle_time: cycleTime }));
 
 const ROMAN: readonly (readonly [number, string])[] = [
@@ -139,17 +153,17 @@ function stationName(s: z.infer<typeof station>, names: SdeNames): string | unde
 }
 
 export const SDE_SOURCES: Readonly<Record<StaticTableName, SdeSource>> = {
-  categories: { file: 'categories', toRow: by(category) },
-  groups: { file: 'groups', toRow: by(group) },
-  market_groups: { file: 'marketGroups', toRow: by(marketGroup) },
-  types: { file: 'types', toRow: by(type) },
-  regions: { file: 'mapRegions', toRow: by(region) },
-  constellations: { file: 'mapConstellations', toRow: by(constellation) },
-  systems: { file: 'mapSolarSystems', toRow: by(system) },
+  categories: { file: 'categories', toRow: by('categories', category) },
+  groups: { file: 'groups', toRow: by('groups', group) },
+  market_groups: { file: 'marketGroups', toRow: by('market_groups', marketGroup) },
+  types: { file: 'types', toRow: by('types', type) },
+  regions: { file: 'mapRegions', toRow: by('regions', region) },
+  constellations: { file: 'mapConstellations', toRow: by('constellations', constellation) },
+  systems: { file: 'mapSolarSystems', toRow: by('systems', system) },
   stations: {
     file: 'npcStations',
     toRow: (record, names) => {
-      const parsed = station.parse(record);
+      const parsed = parseRowOrThrow(station, record);
       const { _key, solarSystemID, typeID, ownerID, position: at } = parsed;
       const name = stationName(parsed, names);
       return {
@@ -163,7 +177,7 @@ export const SDE_SOURCES: Readonly<Record<StaticTableName, SdeSource>> = {
       };
     },
   },
-  schematics: { file: 'planetSchematics', toRow: by(schematic) },
+  schematics: { file: 'planetSchematics', toRow: by('schematics', schematic) },
 };
 
 /** Reads the names that station names consist of: about 9,000 short texts. */
@@ -172,8 +186,8 @@ export async function readNames(archive: SdeArchive): Promise<SdeNames> {
     const shape = z.object({ _key: id, [field]: text });
     const names = new Map<number, string>();
     for await (const record of archive.records(file)) {
-      const parsed = shape.safeParse(record);
-      if (parsed.success) names.set(parsed.data['_key'] as number, parsed.data[field] as string);
+      const { data } = shape.safeParse(record);
+      if (data?.[field] !== undefined) names.set(data['_key'] as number, data[field] as string);
     }
     return names;
   };
