@@ -20,6 +20,7 @@ import { createPauseReader } from '../store/limits/pause.ts';
 import { postgresRateLimitStore } from '../store/limits/rate-limit-store.ts';
 import { databaseOptions, engineSettings } from './derived-settings.ts';
 import { addRateLimitMetrics } from './rate-limit-metrics.ts';
+import { addUnknownFieldMetrics } from './unknown-field-metrics.ts';
 import type { Config } from './settings.ts';
 
 /** All parts of a process, connected to each other. */
@@ -41,6 +42,7 @@ export async function createApp(config: Config, databaseUrl: string, log: Log): 
   const clock = systemClock;
   const db = openDatabase({ ...databaseOptions(config, databaseUrl, log), observe: metrics.query });
   addRateLimitMetrics(metrics.registry, db);
+  addUnknownFieldMetrics(metrics.registry, db);
   const rateLimiter = createRateLimiter(config, db, clock, log);
   const esi = new EsiClient({
     baseUrl: config.ESI_BASE_URL,

@@ -38,6 +38,8 @@ export interface Resource<R extends Route = Route, S extends z.ZodRawShape = z.Z
   readonly expected?: string;
   /** Converts an answer that is not a plain list of rows. Anything but a list is rejected as a bad shape. */
   readonly rows?: (json: unknown) => unknown;
+  /** With `rows`: fields of the answer itself that are known, besides those of the row. */
+  readonly outerFields?: readonly string[];
   readonly row: z.ZodObject<S>;
   readonly table: string;
   /** The table holds rows of characters and of corporations: the other owner's column is null. */

@@ -17,6 +17,7 @@ export const industryIndices = defineCollector({
   description: 'Industry cost index of each system and activity, a row per day',
   route: '/industry/systems',
   rows: flatten,
+  outerFields: ['cost_indices'],
   row: z.object({
     solar_system_id: id,
     activity: enumText,

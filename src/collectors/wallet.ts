@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseRow } from '../esi/facts/parse-row.ts';
 import { date, enumText, id, isk } from '../esi/facts/bounds.ts';
 import { defineResource, type OwnerCollector } from './define.ts';
 
@@ -65,14 +66,15 @@ const balance = {
   change: { policy: 'changes' },
 } as const;
 
-const divisions = z
-  .strictObject({ hangar: z.array(z.looseObject({})), wallet: z.array(z.looseObject({})) })
-  .partial();
+const divisionLists = z.array(z.looseObject({})).optional();
+const divisions = z.object({ hangar: divisionLists, wallet: divisionLists });
 
 /** Merges the lists of hangars and wallets. ESI leaves out the list in which no division has a name. */
 function flattenDivisions(json: unknown): unknown {
-  const { data } = divisions.safeParse(json);
-  if (!data) return typeof json === 'object' ? {} : json; // anything but a list is rejected
+  const { data } = parseRow(divisions, json);
+  // Anything but a list is rejected, and so is an object that has neither list but something else.
+  if (!data) return typeof json === 'object' ? {} : json;
+  if (Object.keys(data).length === 0 && Object.keys(json as object).length > 0) return {};
   return Object.entries(data).flatMap(([kind, list]) => (list ?? []).map((row) => ({ ...row, kind })));
 }
 
@@ -124,6 +126,7 @@ export const wallet: OwnerCollector = {
       for: 'corporation',
       expected: 'lists of divisions',
       rows: flattenDivisions,
+      outerFields: ['hangar', 'wallet'],
       row: z.object({ kind: enumText, division, name: z.string().optional() }),
       table: 'corporation_divisions',
       key: ['kind', 'division'],

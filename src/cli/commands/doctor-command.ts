@@ -3,6 +3,7 @@ import { Agent, request } from 'undici';
 import { currentCapacity } from '../../app/current-capacity.ts';
 import { findRunning } from '../../app/endpoints.ts';
 import type { Config } from '../../app/settings.ts';
+import { listUnknownFields } from '../../engine/run/unknown-fields.ts';
 import { describeError } from '../../lib/errors.ts';
 import { silentLog } from '../../lib/log.ts';
 import { readDrifts } from '../../store/limits/esi-limits.ts';
@@ -69,6 +70,7 @@ async function runChecks(config: Config): Promise<Finding[]> {
     'ESI and clock': notRunning === undefined ? () => unlessPaused(config, esi) : esi,
     capacity: ifRunning(() => checkCapacity(config)),
     "ESI's limits": ifRunning(() => checkDrifts(config)),
+    "ESI's fields": ifRunning(() => checkFields(config)),
     SSO: checkUrl(`${config.SSO_BASE_URL}/.well-known/oauth-authorization-server`, wait),
     'static data': checkUrl(
       `${config.SDE_BASE_URL}/tranquility/latest.jsonl`,
@@ -181,6 +183,14 @@ async function checkDrifts(config: Config): Promise<Result> {
   const drifts = await withDatabase(config, silentLog, ({ db }) => readDrifts(db));
   if (drifts.length === 0) return { status: 'ok', detail: 'as in this release, or not compared yet' };
   const detail = drifts.map((d) => `${d.route}: ${d.drift}${d.adopted ? ' (adopted)' : ''}`).join('. ');
+  return { status: 'warn', detail, advice: 'Check for a newer version of eve-data-collector.' };
+}
+
+/** Names what ESI sends and this release does not know. */
+async function checkFields(config: Config): Promise<Result> {
+  const found = await withDatabase(config, silentLog, listUnknownFields);
+  if (found.length === 0) return { status: 'ok', detail: 'all are known' };
+  const detail = `not collected, because they are new: ${found.map((one) => `${one.field} of ${one.route}`).join(', ')}`;
   return { status: 'warn', detail, advice: 'Check for a newer version of eve-data-collector.' };
 }
 

@@ -12,6 +12,7 @@ import { isKey, KeyList } from '../compare/key-list.ts';
 import { withAccess } from '../owners/with-access.ts';
 import type { RunContext } from './run-context.ts';
 import type { Chunk } from './run-steps.ts';
+import { findUnknownFields, recordUnknownFields } from './unknown-fields.ts';
 import { badShape, rowsOf, validateRows } from './validate-rows.ts';
 
 /** Pages written to the database together; more would only take memory. */
@@ -127,6 +128,9 @@ export async function readPage(
   }
 }
 
+/** Rows of a page that are searched for unknown fields in any case. */
+const SEARCHED = 10;
+
 /** What a page says of its rows. */
 type PageRows = Pick<StagedPage, 'rows' | 'rejected' | 'copy' | 'keys' | 'comparedWith'>;
 
@@ -157,6 +161,10 @@ async function readRows(
     ? withoutUnchanged(context, published, engine.snapshots.fingerprinter, all, keys)
     : all;
   const validated = validateRows(resource, toValidate);
+  // Unchanged rows were searched when they were new; a field that all rows gain is found in the first ones.
+  const outer = response.json === all ? [] : [response.json].flat();
+  const searched = [...outer, ...toValidate, ...all.slice(0, SEARCHED)];
+  await recordUnknownFields(engine, resource, findUnknownFields(resource, searched));
   const { rejected } = validated;
   const valid = below
     ? validated.valid.filter((row) => Number(row[below.field]) < below.id)
