@@ -19,6 +19,8 @@ export interface StatusFaultOptions extends FaultOptions {
   retryAfter?: number | string;
   /** With the limit headers (default) or without, as refusals of the game server come. */
   headers?: boolean;
+  /** The body. Default: an error that names the status. */
+  body?: unknown;
 }
 
 /** Returns a row as it is served, or null to leave it out. The result may be anything, also an invalid row. */
@@ -88,7 +90,13 @@ export interface Faults {
 export type Fault = { route: string | undefined; left: number } & FaultWhat;
 
 export type FaultWhat =
-  | { kind: 'status'; code: number; retryAfter: number | string | undefined; headers: boolean }
+  | {
+      kind: 'status';
+      code: number;
+      retryAfter: number | string | undefined;
+      headers: boolean;
+      body?: unknown;
+    }
   | { kind: 'body'; contentType: string; text: string }
   | { kind: 'truncate' | 'reset' | 'resetMidway' | 'hang' | 'tear' | 'duplicateRow' | 'dropRow' | 'vip' }
   | { kind: 'loseAnswer' }
@@ -129,8 +137,10 @@ type Add = (what: FaultWhat, options?: FaultOptions) => void;
 function createFaults(add: Add, clear: () => void): Faults {
   const body = (contentType: string, text: string, options?: FaultOptions) =>
     add({ kind: 'body', contentType, text }, options);
-  const status = (code: number, { retryAfter, headers = true, ...options }: StatusFaultOptions = {}) =>
-    add({ kind: 'status', code, retryAfter, headers }, options);
+  const status = (
+    code: number,
+    { retryAfter, headers = true, body: content, ...options }: StatusFaultOptions = {},
+  ) => add({ kind: 'status', code, retryAfter, headers, body: content }, options);
   return {
     status,
     html: (options) => body('text/html', '<!DOCTYPE html><html><body>Bad gateway</body></html>', options),

@@ -89,7 +89,7 @@ export function sendText(response: ServerResponse, status: number, text: string,
 
 function sendStatus(response: ServerResponse, fault: FaultOf<'status'>, headers: Headers): void {
   const retry = fault.retryAfter === undefined ? {} : { 'Retry-After': String(fault.retryAfter) };
-  const text = JSON.stringify({ error: `Simulated status ${fault.code}` });
+  const text = JSON.stringify(fault.body ?? { error: `Simulated status ${fault.code}` });
   sendText(response, fault.code, text, { ...headers, ...retry });
 }
 

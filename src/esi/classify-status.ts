@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { EsiError } from './esi-error.ts';
 
 /** Seconds. A 429 from a limiter inside the game server has no header; the documentation and the old blog say a minute. */
@@ -27,11 +28,32 @@ export function retryAfter(headers: Headers, name: string): number {
   return Math.min(Math.max(seconds, 1), MAX_RETRY_AFTER) * 1_000;
 }
 
+const errorBody = z.object({ error: z.string().catch(''), sso_status: z.int().optional().catch(undefined) });
+
+/** The status of the route's own error where its gateway reports it as a failure of its own. */
+const WRAPPED_STATUS = /^Undefined (4\d\d) response/;
+
 /**
- * The error of an answer that is neither 200 nor 304. A 429 and a 420 say when to retry. A 5xx is the server's failure
- * and worth a retry. Other 4xx are our fault, and repeating them costs five tokens or an error each.
+ * The error of an answer that is neither 200 nor 304. Its body decides too: a 403 may say that ESI could not check the token
+ * with the SSO (esi-issues 1266), and a 500 that the route rejected the request ("Undefined 404 response").
  */
-export function classifyStatus(status: number, headers: Headers, path: string): EsiError {
+export function classifyError(status: number, headers: Headers, path: string, body: unknown): EsiError {
+  const { data } = errorBody.safeParse(body);
+  if (status === 403 && (data?.sso_status ?? 200) >= 400)
+    return new EsiError(`ESI could not check the login for ${path} with the SSO (403).`, {
+      code: 'ESI_SSO_TROUBLE',
+      verdict: 'retry',
+      status,
+    });
+  const wrapped = status >= 500 ? WRAPPED_STATUS.exec(data?.error ?? '') : null;
+  return classifyStatus(wrapped ? Number(wrapped[1]) : status, headers, path);
+}
+
+/**
+ * The error of a status. A 429 and a 420 say when to retry. A 5xx is the server's failure and worth a retry. Other 4xx are
+ * our fault, and repeating them costs five tokens or an error each.
+ */
+function classifyStatus(status: number, headers: Headers, path: string): EsiError {
   if (status === 429)
     return new EsiError(`ESI received too many requests for ${path} (429).`, {
       code: 'ESI_RATE_LIMITED',

@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import { AppError, describeError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { CircuitBreaker, CircuitOpenError } from './circuit-breaker.ts';
-import { classifyStatus, header, isServerFailure } from './classify-status.ts';
+import { classifyError, header, isServerFailure } from './classify-status.ts';
 import { EsiError } from './esi-error.ts';
 import { type EsiRequest, type EsiResponse, messageOf, requestUrl } from './esi-request.ts';
 import { INTERACTIVE } from './facts/priorities.ts';
@@ -11,7 +11,7 @@ import type { Route } from './facts/routes.ts';
 import { readFreshness } from './freshness.ts';
 import type { Admission, RateLimiter } from './limits/admission.ts';
 import { RequestGate } from './limits/request-gate.ts';
-import { readJson } from './response-body.ts';
+import { readErrorBody, readJson } from './response-body.ts';
 
 export interface EsiClientOptions {
   readonly baseUrl: string;
@@ -194,10 +194,8 @@ export class EsiClient {
     url: string,
   ): Promise<Omit<EsiResponse, 'requests'>> {
     const { statusCode, headers } = answer;
-    if (statusCode !== 200 && statusCode !== 304) {
-      await answer.body.dump();
-      throw classifyStatus(statusCode, headers, url);
-    }
+    if (statusCode !== 200 && statusCode !== 304)
+      throw classifyError(statusCode, headers, url, await readErrorBody(answer));
     let json: unknown;
     if (statusCode === 200) json = await readJson(answer, url, this.options.maxBody);
     else await answer.body.dump();

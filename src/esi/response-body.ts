@@ -40,6 +40,18 @@ function replaceNonNumbers(text: string): string {
   );
 }
 
+/** ESI's error bodies have some hundred bytes. */
+const MAX_ERROR_BODY = 64 * 1024;
+
+/** The JSON of an error; undefined when there is none that can be read, as in the web page of a load balancer. */
+export async function readErrorBody(answer: Dispatcher.ResponseData): Promise<unknown> {
+  try {
+    return await readJson(answer, '', MAX_ERROR_BODY);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Reads the JSON of an answer. Throws EsiError ESI_BAD_BODY (`retry`) when the body is too large, cut off, not JSON
  * (ESI's load balancer sometimes answers in HTML or plain text), or not encoded as announced.

@@ -118,7 +118,7 @@ async function fetchStructure(
       if (isOfOneLogin(error)) continue; // the login was lost meanwhile
       if (!(error instanceof EsiError) || error.verdict === 'wait') throw error;
       await countRequests(pool, run.runId, error.requests);
-      if (error.status === undefined || error.status >= 500) break;
+      if (error.verdict !== 'fail') break;
       counts.denied++;
       if (mayDenyTemporarily(engine.clock.now())) return;
       const reason = `ESI denied access (${error.status})`;

@@ -135,7 +135,8 @@ async function denialReason(
   const { characterId } = candidate;
   const name = nameOf(candidate);
   if (isOfOneLogin(error)) return `${name}: ${describeError(error)}`;
-  if (!(error instanceof EsiError) || (error.status !== 403 && error.status !== 401)) throw error;
+  if (!(error instanceof EsiError) || error.verdict !== 'fail') throw error;
+  if (error.status !== 403 && error.status !== 401) throw error;
   const reason = `ESI denied access (${error.status})`;
   const now = engine.clock.now();
   if (mayDenyTemporarily(now)) return `${name}: ${reason}, which it does around the daily downtime.`;

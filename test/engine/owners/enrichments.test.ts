@@ -126,3 +126,19 @@ test('hundreds of invalid ids cost few requests and no known name', async () => 
   for (const { id, name } of before) if (!bad.has(id) && known.has(id)) expect(known.get(id)).toBe(name);
   expect(known.size).toBeGreaterThan((before.length - bad.size) * 0.9);
 });
+
+test('a batch that ESI rejects within a 500 is halved', async () => {
+  engine = await ownerEngine(withAssets(900));
+  const route = '/characters/{character_id}/assets/names';
+  engine.sim.faults.status(500, {
+    route,
+    times: 1,
+    body: { error: 'Undefined 404 response. Original message: Invalid IDs in the request' },
+  });
+  expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'published' });
+  const statuses = engine.sim
+    .requests()
+    .flatMap((request) => (request.route === route ? request.status : []));
+  expect(statuses).toEqual([500, 200, 200]);
+  expect((await named()).length).toBeGreaterThan(0);
+});

@@ -255,6 +255,15 @@ describe('access through a login', () => {
     expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'published' });
   });
 
+  test('a 403 because ESI cannot check logins with the SSO is retried, and is no denial', async () => {
+    await logIn(engine, ANNA);
+    const body = { error: 'unexpected end of JSON input', sso_status: 401 };
+    engine.sim.faults.status(403, { route: '/industry/jobs', times: 3, body });
+    await expect(collect('industry', WALLET)).rejects.toMatchObject({ verdict: 'retry' });
+    expect(await engine.db.rows('SELECT FROM esi_refusals')).toEqual([]);
+    expect(await collect('industry', WALLET)).toMatchObject({ outcome: 'published' });
+  });
+
   test('a login with fewer scopes is used for these scopes', async () => {
     await logIn(engine, ANNA, ['esi-wallet.read_character_wallet.v1']);
     expect(await collect('wallet', WALLET)).toMatchObject({ outcome: 'published' });
