@@ -89,6 +89,10 @@ export function sendText(response: ServerResponse, status: number, text: string,
 
 function sendStatus(response: ServerResponse, fault: FaultOf<'status'>, headers: Headers): void {
   const retry = fault.retryAfter === undefined ? {} : { 'Retry-After': String(fault.retryAfter) };
+  if (fault.code === 204) {
+    response.writeHead(204, headers).end();
+    return;
+  }
   const text = JSON.stringify(fault.body ?? { error: `Simulated status ${fault.code}` });
   sendText(response, fault.code, text, { ...headers, ...retry });
 }

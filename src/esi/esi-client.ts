@@ -194,7 +194,7 @@ export class EsiClient {
     url: string,
   ): Promise<Omit<EsiResponse, 'requests'>> {
     const { statusCode, headers } = answer;
-    if (statusCode !== 200 && statusCode !== 304)
+    if (statusCode !== 200 && statusCode !== 204 && statusCode !== 304)
       throw classifyError(statusCode, headers, url, await readErrorBody(answer));
     let json: unknown;
     if (statusCode === 200) json = await readJson(answer, url, this.options.maxBody);
@@ -202,7 +202,7 @@ export class EsiClient {
     const now = this.options.clock.now();
     const freshness = readFreshness(headers, now, url);
     this.lastAnswerAt = now;
-    return { status: statusCode, url, json, etag: header(headers, 'etag'), ...freshness };
+    return { status: statusCode === 304 ? 304 : 200, url, json, etag: header(headers, 'etag'), ...freshness };
   }
 
   /** Records what an error says about the state of ESI, and returns it as an AppError. */

@@ -32,7 +32,7 @@ export interface EsiResponse extends Freshness {
   readonly status: 200 | 304;
   /** Path and query, to which an ETag belongs. */
   readonly url: string;
-  /** Undefined with 304. */
+  /** Undefined with 304, and where ESI answered 204, without a body. */
   readonly json: unknown;
   readonly etag: string | undefined;
   /** Requests sent for this answer. */

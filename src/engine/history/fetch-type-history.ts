@@ -133,6 +133,7 @@ async function fetchTypeHistory(history: HistoryRun, typeId: number, batch: Batc
 function validateDays(json: unknown, typeId: number, rejected: RejectedRow[]): HistoryDay[] {
   const reject = (row: unknown, reason: string) =>
     rejected.push({ row, reason: `type ${typeId}: ${reason}`, key: undefined });
+  if (json === undefined) return []; // 204: no trades
   if (!Array.isArray(json)) {
     reject(json, 'the answer is not a list');
     return [];

@@ -46,11 +46,15 @@ function renameFields(names: Readonly<Record<string, string>>, row: unknown): un
 export const badShape = (message: string): AppError =>
   new AppError(message, { code: 'ESI_BAD_SHAPE', verdict: 'fail' });
 
-/** The rows of an answer, not validated yet. Throws AppError ESI_BAD_SHAPE when the answer is not a list. */
+/**
+ * The rows of an answer, not validated yet. An answer without a body (204) is an empty list. Throws AppError ESI_BAD_SHAPE
+ * when the answer is not a list.
+ */
 export function rowsOf(resource: AnyResource, json: unknown): readonly unknown[] {
-  const list = resource.rows ? resource.rows(json) : json;
+  const answer = json === undefined && resource.expected === undefined ? [] : json;
+  const list = resource.rows ? resource.rows(answer) : answer;
   if (Array.isArray(list)) return list;
-  const found = json === null ? 'null' : typeof json;
+  const found = json === undefined ? 'nothing' : json === null ? 'null' : typeof json;
   throw badShape(`ESI answered ${resource.route} with ${found} instead of ${resource.expected ?? 'a list'}.`);
 }
 
