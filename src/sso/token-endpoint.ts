@@ -49,6 +49,12 @@ async function readTokens(answer: Promise<oauth.TokenEndpointResponse>): Promise
 /** EVE's refresh tokens are longer than 16 characters. A word such as "null" must not replace a valid one. */
 const rotation = z.object({ refresh_token: z.string().regex(/^[!-~]{16,4096}$/) });
 
+/** An answer without a usable refresh token is one that keeps the old one, also where it says `null`. */
+function withoutRefreshToken(json: unknown, response: Response): Response {
+  if (typeof json !== 'object' || json === null) return response;
+  return Response.json({ ...json, refresh_token: undefined });
+}
+
 /** Lets the library send through our HTTP client, and turns rejections into our errors before the library reads them. */
 function requestOptions({ base, http, downtime, now }: TokenEndpointOptions, operation: SsoOperation) {
   return {
@@ -94,6 +100,8 @@ export function createTokenEndpoint(options: TokenEndpointOptions) {
       );
       const json = parseJson(await response.clone().text());
       const received = rotation.safeParse(json).data?.refresh_token;
+      if (received === undefined)
+        return { rotatedToken: undefined, response: withoutRefreshToken(json, response) };
       return { rotatedToken: received === refreshToken ? undefined : received, response };
     },
     /** Reads the tokens of a refresh. Throws AppError SSO_TROUBLE when the answer is invalid. */

@@ -71,3 +71,14 @@ describe('rotated refresh tokens', () => {
     },
   );
 });
+
+test.each([null, undefined, '', 'null'])(
+  'an answer whose refresh token is %j keeps the old refresh token',
+  async (token) => {
+    const { sso, responses } = server;
+    responses[TOKEN] = { body: { ...(await grantOf(rsa)), refresh_token: token } };
+    const answer = await sso.refresh(REFRESH_TOKEN);
+    expect(answer.rotatedToken).toBeUndefined();
+    expect(await answer.verify()).toMatchObject({ refreshToken: REFRESH_TOKEN });
+  },
+);

@@ -155,7 +155,6 @@ describe('SSO answers', () => {
       { body: { ...full, access_token: undefined } },
       { body: { ...full, access_token: 7 } },
       { body: { ...full, token_type: 'mac' } },
-      { body: { ...full, refresh_token: '' } },
     ];
     for (const answer of answers) {
       responses[TOKEN] = answer;
