@@ -77,6 +77,7 @@ export async function withDay<T>(options: DayOptions, work: (day: DayContext) =>
     esi: {
       get: (request) => clock.runTask(() => esi.get(request)),
       post: (request) => clock.runTask(() => esi.post(request)),
+      isFailing: () => esi.isFailing(),
     },
   };
   try {

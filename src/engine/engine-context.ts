@@ -14,6 +14,8 @@ export interface EngineContext {
   readonly esi: {
     get(request: EsiRequest): Promise<EsiResponse>;
     post(request: EsiRequest & { readonly ids: readonly number[] }): Promise<EsiResponse>;
+    /** Whether ESI's last answer was a failure, within the last hour. */
+    isFailing(): boolean;
   };
   readonly sde: SdeClient;
   readonly db: Database;

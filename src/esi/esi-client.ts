@@ -1,5 +1,6 @@
 import { Agent, type Dispatcher, request as send } from 'undici';
 import type { Clock } from '../lib/clock.ts';
+import { HOUR } from '../lib/duration.ts';
 import { AppError, describeError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { CircuitBreaker, CircuitOpenError } from './circuit-breaker.ts';
@@ -81,6 +82,12 @@ export class EsiClient {
       return { status: 'ok', detail: 'responding' };
     const status = this.lastAnswerAt === undefined ? 'down' : 'degraded';
     return { status, detail: this.lastFailure.message };
+  }
+
+  /** Whether ESI's last answer was a failure, within the last hour: an older one says nothing of now. */
+  isFailing(): boolean {
+    if (!this.lastFailure || (this.lastAnswerAt ?? 0) > this.lastFailure.at) return false;
+    return this.options.clock.now() - this.lastFailure.at < HOUR;
   }
 
   async close(): Promise<void> {

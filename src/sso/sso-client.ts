@@ -66,6 +66,8 @@ export interface SsoClient {
   finishLogin(login: { readonly code: string; readonly verifier: string }): Promise<Grant>;
   /** Refreshes a login. One refresh at a time per character: two would compete for a rotated token. */
   refresh(refreshToken: string, signal?: AbortSignal): Promise<RefreshAnswer>;
+  /** Whether the token endpoint failed within the last hour, without a success since. */
+  isFailing(): boolean;
   /** Revokes a login at EVE. No error when it is dead already. */
   revoke(refreshToken: string): Promise<void>;
   /** Verifies an access token from another source. */
@@ -179,6 +181,7 @@ export function createSsoClient(options: SsoOptions): SsoClient {
         },
       };
     },
+    isFailing: endpoint.isFailing,
     revoke: async (refreshToken) => endpoint.revoke(await metadata(), refreshToken),
     verify,
     close: () => http.close(),

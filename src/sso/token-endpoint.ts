@@ -1,6 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import { z } from 'zod';
 import { AppError } from '../lib/errors.ts';
+import { createFailures, type Failures } from './endpoint-failures.ts';
 import { classifyRejection, parseJson, ssoFailure, type SsoOperation } from './sso-errors.ts';
 import type { SsoHttp } from './sso-http.ts';
 import type { SsoMetadata } from './sso-metadata.ts';
@@ -49,19 +50,29 @@ async function readTokens(answer: Promise<oauth.TokenEndpointResponse>): Promise
 /** EVE's refresh tokens are longer than 16 characters. A word such as "null" must not replace a valid one. */
 const rotation = z.object({ refresh_token: z.string().regex(/^[!-~]{16,4096}$/) });
 
-/** An answer without a usable refresh token is one that keeps the old one, also where it says `null`. */
-function withoutRefreshToken(json: unknown, response: Response): Response {
-  if (typeof json !== 'object' || json === null) return response;
-  return Response.json({ ...json, refresh_token: undefined });
+/** The new refresh token of an answer. One without a usable token keeps the old one, also where it says `null`. */
+async function readRotation(response: Response, sent: string) {
+  const json = parseJson(await response.clone().text());
+  const received = rotation.safeParse(json).data?.refresh_token;
+  if (received !== undefined) return { rotatedToken: received === sent ? undefined : received, response };
+  const isObject = typeof json === 'object' && json !== null;
+  return {
+    rotatedToken: undefined,
+    response: isObject ? Response.json({ ...json, refresh_token: undefined }) : response,
+  };
 }
 
 /** Lets the library send through our HTTP client, and turns rejections into our errors before the library reads them. */
-function requestOptions({ base, http, downtime, now }: TokenEndpointOptions, operation: SsoOperation) {
+function requestOptions(
+  { base, http, downtime, now }: TokenEndpointOptions,
+  operation: SsoOperation,
+  failures: Failures,
+) {
   return {
     [oauth.allowInsecureRequests]: base.protocol === 'http:',
     [oauth.customFetch]: async (url: string, init: oauth.CustomFetchOptions<'POST', URLSearchParams>) => {
       const { headers, method, body } = init;
-      const answer = await http.send(url, { headers, method, body: body.toString() });
+      const answer = await failures.observe(http.send(url, { headers, method, body: body.toString() }));
       if (answer.status !== 200) throw classifyRejection(answer, { operation, now: now(), downtime });
       return new Response(answer.text, { headers: { 'content-type': 'application/json' } });
     },
@@ -73,8 +84,10 @@ export function createTokenEndpoint(options: TokenEndpointOptions) {
   const { clientId, clientSecret, callbackUrl } = options;
   const client: oauth.Client = { client_id: clientId };
   const auth = clientSecret ? secretBasic(clientSecret) : oauth.None();
-  const optionsFor = (operation: SsoOperation) => requestOptions(options, operation);
+  const failures = createFailures(options.now);
+  const optionsFor = (operation: SsoOperation) => requestOptions(options, operation, failures);
   return {
+    isFailing: failures.isFailing,
     async redeem(metadata: SsoMetadata, code: string, verifier: string): Promise<RawGrant> {
       const query = new URLSearchParams({ code }); // the state was checked where the login is stored
       const checked = oauth.validateAuthResponse(metadata, client, query, oauth.expectNoState);
@@ -98,11 +111,7 @@ export function createTokenEndpoint(options: TokenEndpointOptions) {
         refreshToken,
         optionsFor('refresh'),
       );
-      const json = parseJson(await response.clone().text());
-      const received = rotation.safeParse(json).data?.refresh_token;
-      if (received === undefined)
-        return { rotatedToken: undefined, response: withoutRefreshToken(json, response) };
-      return { rotatedToken: received === refreshToken ? undefined : received, response };
+      return readRotation(response, refreshToken);
     },
     /** Reads the tokens of a refresh. Throws AppError SSO_TROUBLE when the answer is invalid. */
     readRefresh: (metadata: SsoMetadata, response: Response) =>

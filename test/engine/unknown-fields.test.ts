@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { addUnknownFieldMetrics } from '../../src/app/unknown-field-metrics.ts';
 import { listUnknownFields } from '../../src/engine/run/unknown-fields.ts';
-import { readUnknownFields } from '../../src/store/sets/unknown-fields.ts';
+import { readUnknownFields } from '../../src/store/sets/unknown-field-store.ts';
 import {
   ANNA,
   advanceOneHour,

@@ -1,15 +1,17 @@
 import type { EsiAuth } from '../../esi/esi-request.ts';
+import { MINUTE } from '../../lib/duration.ts';
 import { AppError } from '../../lib/errors.ts';
 import type { Grant } from '../../sso/sso-client.ts';
+import { withLoginLock } from '../../store/owners/login-lock.ts';
 import {
   deactivateToken,
   type EncryptedGrant,
   readCharacterName,
   readToken,
+  recordRejection,
   type StoredToken,
   updateGrant,
   updateRefreshToken,
-  withLoginLock,
 } from '../../store/owners/tokens.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
 
@@ -148,8 +150,10 @@ async function refresh(
     if (usable || !stored) return usable!;
     const lost = (reason: string, tried?: string) => loseLogin(engine, stored, name, reason, tried);
     if (!stored.refreshToken) throw await lost(`The refresh token is missing. Log ${name} in again.`);
+    if (isRejectedSince(stored, engine.clock.now() - CONFIRM_AFTER)) throw doubtful(name);
     const grant = await requestRefresh(engine, stored, step).catch(async (error: unknown) => {
       const isLost = error instanceof AppError && LOST.has(error.code);
+      if (isLost && error.code === 'LOGIN_DEAD' && !(await isConfirmed(engine, stored))) throw doubtful(name);
       throw isLost ? await lost(error.message, stored.refreshToken ?? undefined) : error;
     });
     const mismatch = identityMismatch(grant, stored, name);
@@ -157,6 +161,23 @@ async function refresh(
     await updateGrant(pool, stored.id, encryptGrant(engine, grant), new Date(engine.clock.now()));
     return { text: grant.accessToken, until: grant.expiresAt.getTime() - REFRESH_MARGIN };
   });
+}
+
+/** Milliseconds between two rejections that confirm each other: EVE's troubles with valid logins last minutes. */
+const CONFIRM_AFTER = 15 * MINUTE;
+
+const isRejectedSince = ({ rejectedAt }: StoredToken, since: number): boolean =>
+  rejectedAt !== null && rejectedAt.getTime() > since;
+
+/**
+ * Whether EVE's rejection of a refresh token is the second one, a quarter of an hour after the first, which is recorded.
+ * While ESI or the SSO fails a rejection says nothing: EVE has rejected valid logins then.
+ */
+async function isConfirmed(engine: EngineContext, stored: StoredToken): Promise<boolean> {
+  if (engine.esi.isFailing() || engine.sso!.isFailing()) return false;
+  if (stored.rejectedAt !== null) return true;
+  await recordRejection(engine.db.pool, stored, new Date(engine.clock.now()));
+  return false;
 }
 
 /** Errors after which a login is lost: a retry cannot help, and another login can. */
@@ -208,6 +229,12 @@ const noLogin = (characterId: number) =>
   });
 
 const inactive = (reason: string) => new AppError(reason, { code: 'LOGIN_INACTIVE', verdict: 'skip-target' });
+
+const doubtful = (name: string) =>
+  new AppError(
+    `EVE rejected the login of ${name}. It is tried again after 15 minutes, because EVE sometimes rejects valid logins.`,
+    { code: 'LOGIN_DOUBTFUL', verdict: 'skip-target' },
+  );
 
 const overtaken = (name: string) =>
   new AppError(`The login of ${name} was renewed or disabled meanwhile.`, {

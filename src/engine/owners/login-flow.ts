@@ -7,7 +7,8 @@ import {
   readLogin,
   releaseLogin,
 } from '../../store/owners/pending-logins.ts';
-import { insertGrant, lockLogin, readToken, setCharacterNote } from '../../store/owners/tokens.ts';
+import { lockLogin } from '../../store/owners/login-lock.ts';
+import { insertGrant, readToken, setCharacterNote } from '../../store/owners/tokens.ts';
 import { classifyCallback } from '../../sso/sso-errors.ts';
 import type { Grant } from '../../sso/sso-client.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';

@@ -1,5 +1,6 @@
 import { AppError, describeError } from '../../lib/errors.ts';
 import { lockVerifiers, writeVerifier } from '../../store/owners/pending-logins.ts';
+import { withLoginLock } from '../../store/owners/login-lock.ts';
 import {
   clearStaleReasons,
   deleteTokenRow,
@@ -13,7 +14,6 @@ import {
   splitScopes,
   type StoredToken,
   updateTokens,
-  withLoginLock,
 } from '../../store/owners/tokens.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { decryptToken } from './access-token.ts';

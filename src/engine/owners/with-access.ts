@@ -19,7 +19,13 @@ import { readRoles } from './character-roles.ts';
 import { formatMissingRight, missingRight } from './login-rights.ts';
 
 /** Errors of one character's login, after which another character may do. */
-const OF_ONE_LOGIN = new Set(['LOGIN_INACTIVE', 'NO_LOGIN', 'TOKEN_UNREADABLE', 'BAD_TOKEN']);
+const OF_ONE_LOGIN = new Set([
+  'LOGIN_INACTIVE',
+  'LOGIN_DOUBTFUL',
+  'NO_LOGIN',
+  'TOKEN_UNREADABLE',
+  'BAD_TOKEN',
+]);
 
 /** Whether an error concerns one character's login alone. */
 export const isOfOneLogin = (error: unknown): error is AppError =>

@@ -1,6 +1,5 @@
-import { bulkhead, type BulkheadPolicy } from 'cockatiel';
-import type { Pool, PoolClient } from 'pg';
-import type { Database, Queryable } from '../database.ts';
+import type { PoolClient } from 'pg';
+import type { Queryable } from '../database.ts';
 
 /** The reason of a login that is off without one: people disable logins by SQL, too. */
 export const DISABLED_BY_HAND = 'The login is disabled. "eve-collector tokens enable" enables it.';
@@ -16,10 +15,13 @@ export interface StoredToken {
   readonly isActive: boolean;
   /** Why the login is not active, in plain words. */
   readonly reason: string | null;
+  /** When EVE first rejected the refresh token; null when it did not, or when the login was refreshed since. */
+  readonly rejectedAt: Date | null;
 }
 
 const TOKEN = `SELECT id, character_id AS "characterId", access_token AS "accessToken", refresh_token AS "refreshToken",
-    expires_at AS "expiresAt", nullif(owner_hash, '') AS "ownerHash", is_active AS "isActive", inactive_reason AS reason
+    expires_at AS "expiresAt", nullif(owner_hash, '') AS "ownerHash", is_active AS "isActive", inactive_reason AS reason,
+    rejected_at AS "rejectedAt"
   FROM esi_tokens`;
 
 /** The token of a character. */
@@ -135,7 +137,7 @@ export async function insertGrant(db: Queryable, grant: EncryptedGrant, now: Dat
         SET character_name = excluded.character_name, owner_hash = excluded.owner_hash,
             access_token = excluded.access_token, refresh_token = excluded.refresh_token, token_type = 'Bearer',
             expires_at = excluded.expires_at, scopes = excluded.scopes, is_active = true, inactive_reason = NULL,
-            last_refreshed_at = excluded.last_refreshed_at, updated_at = excluded.updated_at
+            last_refreshed_at = excluded.last_refreshed_at, rejected_at = NULL, updated_at = excluded.updated_at
      RETURNING id`,
     [characterId, name, ownerHash, accessToken, refreshToken, expiresAt, scopes.join(','), now],
   );
@@ -153,7 +155,7 @@ export async function updateGrant(
   const { name, ownerHash, accessToken, refreshToken, scopes, expiresAt } = grant;
   await db.query(
     `UPDATE esi_tokens SET access_token = $2, refresh_token = $3, expires_at = $4, owner_hash = $5, character_name = $6,
-            scopes = $7, last_refreshed_at = $8, updated_at = $8 WHERE id = $1`,
+            scopes = $7, last_refreshed_at = $8, rejected_at = NULL, updated_at = $8 WHERE id = $1`,
     [id, accessToken, refreshToken, expiresAt, ownerHash, name, scopes.join(','), now],
   );
   await db.query('DELETE FROM esi_token_scopes WHERE token_id = $1 AND scope <> ALL($2)', [id, scopes]);
@@ -162,7 +164,23 @@ export async function updateGrant(
 
 /** Stores a rotated refresh token: the old one may be void from here on, whatever else the answer of the SSO holds. */
 export async function updateRefreshToken(db: Queryable, id: number, encrypted: string): Promise<void> {
-  await db.query('UPDATE esi_tokens SET refresh_token = $2 WHERE id = $1', [id, encrypted]);
+  await db.query('UPDATE esi_tokens SET refresh_token = $2, rejected_at = NULL WHERE id = $1', [
+    id,
+    encrypted,
+  ]);
+}
+
+/** Records that EVE rejected a refresh token, unless the row has another one by now. */
+export async function recordRejection(
+  db: Queryable,
+  { id, refreshToken }: Pick<StoredToken, 'id' | 'refreshToken'>,
+  now: Date,
+): Promise<void> {
+  await db.query('UPDATE esi_tokens SET rejected_at = $3 WHERE id = $1 AND refresh_token = $2', [
+    id,
+    refreshToken,
+    now,
+  ]);
 }
 
 /** Replaces the tokens of a row by the same ones, encrypted. */
@@ -172,7 +190,7 @@ export async function updateTokens(
   now: Date,
 ): Promise<void> {
   await db.query(
-    'UPDATE esi_tokens SET access_token = $2, refresh_token = $3, updated_at = $4 WHERE id = $1',
+    'UPDATE esi_tokens SET access_token = $2, refresh_token = $3, rejected_at = NULL, updated_at = $4 WHERE id = $1',
     [id, accessToken, refreshToken, now],
   );
 }
@@ -242,7 +260,8 @@ export async function setTokenActive(
   now: Date,
 ): Promise<void> {
   const { rows } = await db.query<{ characterId: number }>(
-    `UPDATE esi_tokens SET is_active = $2::text IS NULL, inactive_reason = $2, updated_at = $3 WHERE id = $1
+    `UPDATE esi_tokens SET is_active = $2::text IS NULL, inactive_reason = $2, rejected_at = NULL, updated_at = $3
+      WHERE id = $1
      RETURNING character_id AS "characterId"`,
     [id, reason, now],
   );
@@ -285,39 +304,6 @@ export async function resumeCorporation(db: Queryable, characterId: number, now:
     `UPDATE collector_assignments SET note = NULL, next_collection_at = NULL, updated_at = $2
       WHERE note IS NOT NULL AND corporation_id = (SELECT corporation_id FROM characters WHERE character_id = $1)`,
     [characterId, now],
-  );
-}
-
-/** Locks a character's login until the transaction ends: one refresh, login or deletion at a time, over all workers. */
-export async function lockLogin(client: PoolClient, characterId: number): Promise<void> {
-  await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`login/${characterId}`]);
-}
-
-/** One per pool, since each process has one pool. */
-const refreshLimiters = new WeakMap<Pool, BulkheadPolicy>();
-
-/** Each locked login holds a connection and needs another one, so at most half of the pool may be taken by them. */
-function refreshLimiter(pool: Pool): BulkheadPolicy {
-  const limiter =
-    refreshLimiters.get(pool) ?? bulkhead(Math.max(1, Math.floor(pool.options.max / 2)), Infinity);
-  refreshLimiters.set(pool, limiter);
-  return limiter;
-}
-
-/**
- * Runs `work` while it holds the lock of a character's login. The row itself stays free, so that another connection can
- * commit what the SSO answers at once.
- */
-export async function withLoginLock<T>(
-  db: Database,
-  characterId: number,
-  work: () => Promise<T>,
-): Promise<T> {
-  return refreshLimiter(db.pool).execute(() =>
-    db.transaction(async (client) => {
-      await lockLogin(client, characterId);
-      return work();
-    }),
   );
 }
 

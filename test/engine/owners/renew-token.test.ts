@@ -29,8 +29,8 @@ describe('a token that ESI has refused', () => {
     engine.sim.sso.revoke(ANNA);
     const others = [auth.renew(), auth.token()];
     for (const end of await Promise.allSettled(others))
-      expect(end).toMatchObject({ status: 'rejected', reason: { code: 'LOGIN_INACTIVE' } });
-    await expect(auth.token()).rejects.toMatchObject({ code: 'LOGIN_INACTIVE' });
+      expect(end).toMatchObject({ status: 'rejected', reason: { code: 'LOGIN_DOUBTFUL' } });
+    await expect(auth.token()).rejects.toMatchObject({ code: 'LOGIN_DOUBTFUL' });
     expect(refreshes()).toBe(1);
   });
 
