@@ -1,7 +1,11 @@
 import type { AnyResource } from '../../collectors/define.ts';
 import { collectors } from '../../collectors/index.ts';
 import { stripUnstorable } from '../../lib/text.ts';
-import { readUnknownFields, storeUnknownFields, type UnknownField } from '../../store/sets/unknown-field-store.ts';
+import {
+  readUnknownFields,
+  storeUnknownFields,
+  type UnknownField,
+} from '../../store/sets/unknown-field-store.ts';
 import type { EngineContext } from '../engine-context.ts';
 
 /** Names of one answer. More are no new fields but another kind of answer. */

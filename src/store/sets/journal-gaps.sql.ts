@@ -1,8 +1,12 @@
 import { columnList } from '../sql-fragments.ts';
 import { isOfTarget, type SnapshotSpec } from './snapshot-spec.ts';
 
-/** ISK. Balances and amounts of more than two decimals are rounded each by itself; three of them err by 0.015. */
-const TOLERANCE = '0.02';
+/**
+ * ISK. Balances and amounts of more than two decimals are rounded each by itself; three of them err by 0.015. ESI's balances
+ * are doubles, each of which errs by up to 2^-52 of itself.
+ */
+const tolerance = (...balances: string[]): string =>
+  `0.02 + 2 * greatest(${balances.map((balance) => `abs(${balance})`).join(', ')}) / ${2 ** 52}`;
 
 /**
  * Finds the gaps of a journal by its running balance, ids being in the order of time. Gaps are computed again from the
@@ -20,9 +24,10 @@ export function findJournalGaps(spec: SnapshotSpec): {
                   WHERE ${ofWallet} AND j.journal_id < (SELECT min(journal_id) FROM diff))`;
   const gaps = `(SELECT * FROM (
        SELECT j.journal_id, j.date, lag(j.journal_id) OVER w AS last_id, lag(j.date) OVER w AS last_date,
+              j.balance, lag(j.balance) OVER w AS last_balance,
               j.balance - j.amount - lag(j.balance) OVER w AS missing
          FROM wallet_journal j WHERE ${ofWallet} AND j.journal_id >= ${from}
-       WINDOW w AS (ORDER BY j.journal_id)) steps WHERE abs(missing) >= ${TOLERANCE})`;
+       WINDOW w AS (ORDER BY j.journal_id)) steps WHERE abs(missing) >= ${tolerance('balance', 'last_balance')})`;
   return {
     deleteFilled: `WITH g AS ${gaps}
      DELETE FROM wallet_journal_gaps j

@@ -68,6 +68,30 @@ test('a journal in hundredths of a cent has no gaps, although each figure is rou
   expect(await engine.db.rows('SELECT * FROM wallet_journal_gaps')).toEqual([]);
 });
 
+test.each([8e13, 1.6e14])('a journal with a balance of %d ISK has only its real gap', async (isk) => {
+  engine = await ownerEngine();
+  const served = engine.sim.owners.journal(ANNA).toSorted((a, b) => a.id - b.id);
+  let cents = BigInt(isk) * 100n;
+  const exact = new Map(
+    served.map(({ id }, n) => {
+      const amount = n === 40 ? 7 : 1_234_567 + n * 49;
+      cents += BigInt(n === 40 ? amount + 100 : amount); // one ISK is missing before row 40
+      return [
+        id,
+        { amount: amount / 100, balance: Number(`${cents / 100n}.${String(cents % 100n).padStart(2, '0')}`) },
+      ];
+    }),
+  );
+  engine.sim.faults.mutateRows<{ id: number }>((row) => ({ ...row, ...exact.get(row.id) }), {
+    route: '/wallet/journal',
+  });
+  await engine.collect('wallet', ME);
+  const gaps = await engine.db.rows<{ id: number }>(
+    'SELECT before_journal_id AS id FROM wallet_journal_gaps',
+  );
+  expect(gaps).toEqual([{ id: served[40]!.id }]);
+});
+
 test('an invalid affiliation does not affect others and is requested again later', async () => {
   engine = await ownerEngine();
   await logIn(engine, BRAM);
