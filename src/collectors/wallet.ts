@@ -52,7 +52,7 @@ const transactions = {
   name: 'transactions',
   table: 'wallet_transactions',
   ownerScoped: true,
-  key: ['transaction_id'],
+  key: ['transaction_id', 'is_buy'], // an owner may trade with itself
   versionedAt: 'created_at',
   change: { policy: 'append' },
   references: { type_id: 'types', location_id: 'locations' },

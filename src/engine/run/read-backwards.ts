@@ -39,7 +39,7 @@ async function readNext(context: RunContext, auth: EsiAuth | undefined, page: nu
     ? { ...plain, query: { ...plain.query, from_id: String(oldest.id) } }
     : { ...plain, etag };
   step.heartbeat?.({ page });
-  const staged = await readPage(context, page, request, oldest && { field, id: oldest.id });
+  const staged = await readPage(context, page, request, oldest && { field, ...oldest });
   if (!staged) return false;
   await stagePages(engine.db, spec, run.runId, [{ ...staged, pages: page }], new Date(engine.clock.now()));
   return !staged.notModified && staged.rows > 0;

@@ -4,6 +4,7 @@ import { EsiError } from '../../esi/esi-error.ts';
 import { factOf } from '../../esi/facts/routes.ts';
 import { allSettledOrThrow } from '../../lib/concurrency.ts';
 import { readEtags, readKnownPages } from '../../store/sets/etags.ts';
+import type { OldestRow } from '../../store/sets/oldest-row.ts';
 import { storeExpires } from '../../store/sets/published-snapshots.ts';
 import { countRequests } from '../../store/sets/runs.ts';
 import { encodePage, readPageRecords, type StagedPage, stagePages } from '../../store/sets/stage.ts';
@@ -95,14 +96,14 @@ export async function pageRequests(
 }
 
 /**
- * Reads one page and encodes its rows; undefined when ESI says that it does not exist. `below`: only rows with a smaller
- * value in this field are taken.
+ * Reads one page and encodes its rows; undefined when ESI says that it does not exist. `after`: only rows that come after
+ * the oldest staged ones are taken.
  */
 export async function readPage(
   context: RunContext,
   page: number,
   request: EsiRequest,
-  below?: { readonly field: string; readonly id: number },
+  after?: OldestRow & { readonly field: string },
 ): Promise<StagedPage | undefined> {
   const { engine, previous, run } = context;
   try {
@@ -118,7 +119,7 @@ export async function readPage(
       expires: response.expires,
       notModified,
       requests: response.requests,
-      ...(notModified ? NO_ROWS : await readRows(context, page, response, below)),
+      ...(notModified ? NO_ROWS : await readRows(context, page, response, after)),
     };
   } catch (error) {
     if (!(error instanceof EsiError)) throw error;
@@ -144,14 +145,14 @@ const NO_ROWS: PageRows = {
 };
 
 /**
- * The rows of an answer: those that are as published are counted, the others validated and encoded. `below` as in
+ * The rows of an answer: those that are as published are counted, the others validated and encoded. `after` as in
  * readPage.
  */
 async function readRows(
   context: RunContext,
   page: number,
   response: EsiResponse,
-  below: { readonly field: string; readonly id: number } | undefined,
+  after: (OldestRow & { readonly field: string }) | undefined,
 ): Promise<PageRows> {
   const { engine, resource, spec, previous } = context;
   const all = await listRows(context, page, response);
@@ -166,9 +167,7 @@ async function readRows(
   const searched = [...outer, ...toValidate, ...all.slice(0, SEARCHED)];
   await recordUnknownFields(engine, resource, findUnknownFields(resource, searched));
   const { rejected } = validated;
-  const valid = below
-    ? validated.valid.filter((row) => Number(row[below.field]) < below.id)
-    : validated.valid;
+  const valid = after ? validated.valid.filter((row) => isAfter(row, after)) : validated.valid;
   for (const row of [...valid, ...rejected.map(({ key }) => key)]) {
     const key = row?.[spec.key[0]!];
     if (isKey(key)) keys.add(key);
@@ -180,6 +179,15 @@ async function readRows(
     keys: spec.comparesRows ? keys.encode() : undefined,
     comparedWith: published?.runId,
   };
+}
+
+/** Whether a row of a list that pages backwards is not staged yet. ESI repeats the row that `from_id` names. */
+function isAfter(
+  row: Readonly<Record<string, unknown>>,
+  { field, id, isStaged }: OldestRow & { readonly field: string },
+): boolean {
+  const own = Number(row[field]);
+  return own < id || (own === id && !isStaged(row));
 }
 
 /** ESI's smallest page size: a shorter first page is the only one. */

@@ -156,10 +156,14 @@ export function insertAll(spec: SnapshotSpec, runId: number): string {
   return `INSERT INTO ${spec.table} (${columns}) SELECT ${values} FROM ${stageTable(runId)} s WHERE NOT s.rejected`;
 }
 
-/** Of staged rows with the same key, deletes all but one: the last of those that passed validation. */
+/**
+ * Of staged rows with the same key, deletes all but one: the last of those that passed validation. Returns those that
+ * passed and say something else.
+ */
 export function deleteDuplicates(spec: SnapshotSpec, runId: number): string {
   return `DELETE FROM ${stageTable(runId)} a USING ${stageTable(runId)} b
-           WHERE ${sameKey(spec.key, 'a', 'b')} AND (b.rejected, a.ctid) < (a.rejected, b.ctid)`;
+           WHERE ${sameKey(spec.key, 'a', 'b')} AND (b.rejected, a.ctid) < (a.rejected, b.ctid)
+       RETURNING ${columnList(spec.columns, 'a.')}, NOT a.rejected AND ${differ(dataColumns(spec), 'a', 'b')} AS "differs"`;
 }
 
 /** The number of keys that are staged more than once. */

@@ -11,6 +11,7 @@ import type { Merged, PublishPlan, PublishResult } from './publish-plan.ts';
 import { type StoredRow, storedRow } from './stored-rows.ts';
 import type { PublishedSnapshot } from './published-snapshots.ts';
 import { storeRejectedRows } from './rejected-rows.ts';
+import { addRunCounts } from './runs.ts';
 import type { SnapshotSpec } from './snapshot-spec.ts';
 
 /** SQLSTATE of a key that exists. */
@@ -34,8 +35,7 @@ export async function mergeSnapshot(context: MergeContext): Promise<PublishResul
   const { client, spec, plan, previous } = context;
   const { change } = spec;
   // Rows that never change may be on two pages, because one moved to the next page while they were read.
-  if (plan.torn !== undefined || change.policy === 'append')
-    await client.query(sql.deleteDuplicates(spec, plan.runId));
+  if (plan.torn !== undefined || change.policy === 'append') await rejectDuplicates(context);
   if (change.policy === 'append' || change.policy === 'upsert') return mergeRows(context);
   if (change.policy !== 'snapshot') return mergeVersions(context);
   if (change.openList !== undefined) return mergeOpenList(context, change.openList);
@@ -214,6 +214,15 @@ async function hasDuplicateKey({ client, spec, plan }: MergeContext): Promise<bo
   return (await countOf(client, sql.countDuplicateKeys(spec, plan.runId))) > 0;
 }
 
+/** Deletes staged rows whose key another one has. Those that differ from it are rejected, so that none is lost in silence. */
+async function rejectDuplicates({ client, spec, plan }: MergeContext): Promise<void> {
+  const { rows } = await client.query<Record<string, unknown>>(sql.deleteDuplicates(spec, plan.runId));
+  const reason = `${spec.key.join(', ')}: another row of the answer has the same`;
+  const rejected = rows.flatMap(({ differs, ...row }) => (differs ? { row, reason, key: undefined } : []));
+  await storeRejectedRows(client, spec, plan.runId, rejected, plan.now);
+  if (rejected.length > 0) await addRunCounts(client, plan.runId, { rejected: rejected.length });
+}
+
 async function rejectRowsOfOtherTargets({ client, spec, plan }: MergeContext): Promise<void> {
   const text = sql.deleteRowsOfOtherTargets(spec);
   if (text === undefined) return;
@@ -221,6 +230,7 @@ async function rejectRowsOfOtherTargets({ client, spec, plan }: MergeContext): P
   const reason = `${spec.key.join(', ')}: belongs to another ${spec.parsedTarget?.kind ?? 'target'}`;
   const rejected = rows.map((row) => ({ row, reason, key: undefined }));
   await storeRejectedRows(client, spec, plan.runId, rejected, plan.now);
+  if (rejected.length > 0) await addRunCounts(client, plan.runId, { rejected: rejected.length });
 }
 
 async function writeSeries({ client, spec, plan }: MergeContext, everyType: boolean): Promise<void> {

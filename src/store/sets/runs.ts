@@ -142,7 +142,7 @@ export async function countRequests(db: Queryable, runId: number, requests: numb
   if (requests > 0) await addRunCounts(db, runId, { requests });
 }
 
-/** Adds to the counts of an open run that has no staged pages. */
+/** Adds to the counts of an open run. Those of its staged pages are added when it is closed. */
 export async function addRunCounts(
   db: Queryable,
   runId: number,

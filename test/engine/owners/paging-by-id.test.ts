@@ -46,14 +46,14 @@ test('transactions are read whole when the database server crashes between two p
   expect(await stored()).toEqual(served());
 });
 
-test('transactions with a duplicate are read to the end', async () => {
+test.each([100, 2_499])('both sides of a transaction are stored, here after row %d', async (at) => {
   engine = await ownerEngine(withTransactions(6_000));
-  const [first, second] = engine.sim.owners.transactions(ANNA).slice(100, 102);
+  const [first, second] = engine.sim.owners.transactions(ANNA).slice(at, at + 2);
   engine.sim.faults.mutateRows<TransactionRow>(
     (row) => (row.transaction_id === second!.transaction_id ? { ...first!, is_buy: !first!.is_buy } : row),
     { route: '/wallet/transactions' },
   );
-  const all = () => served().filter((id) => id !== second!.transaction_id);
+  const all = () => served().map((id) => (id === second!.transaction_id ? first!.transaction_id : id));
   await engine.collect('wallet', ME);
   expect(await stored()).toEqual(all());
   await advanceOneHour(engine, () => engine.sim.owners.pay(ANNA, 5));
@@ -71,4 +71,22 @@ test('transactions are published without further requests when the process is ki
   expect(await drive(createSteps(engine, key))).toMatchObject({ outcome: 'published' });
   expect(await stored()).toEqual(served());
   expect(Object.values(countRequestsByPath(engine, '/wallet/transactions'))).toEqual([1, 1, 1]);
+});
+
+test('of two rows with one key that differ, one is stored and the other is rejected and counted', async () => {
+  engine = await ownerEngine(withTransactions(20));
+  const [first, second] = engine.sim.owners.transactions(ANNA);
+  engine.sim.faults.mutateRows<TransactionRow>(
+    (row) =>
+      row.transaction_id === second!.transaction_id ? { ...first!, quantity: first!.quantity + 1 } : row,
+    { route: '/wallet/transactions' },
+  );
+  await engine.collect('wallet', ME);
+  expect(await stored()).toEqual(served().filter((id) => id !== second!.transaction_id));
+  expect(await engine.db.rows('SELECT reason FROM rejected_rows')).toEqual([
+    { reason: 'transaction_id, is_buy: another row of the answer has the same' },
+  ]);
+  expect(
+    await engine.db.rows(`SELECT rows_rejected FROM collection_runs WHERE resource = 'transactions'`),
+  ).toEqual([{ rows_rejected: 1 }]);
 });

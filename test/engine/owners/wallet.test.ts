@@ -103,6 +103,29 @@ test('thousands of transactions are read once, then only new ones', async () => 
   expect(requestCount() - before).toBe(1);
 });
 
+test('a character that trades with its own corporation has both sides', async () => {
+  await begin();
+  await later(HOUR, () => {
+    engine.sim.owners.trade({
+      sellerId: CORPORATION,
+      buyerId: ANNA,
+      by: ANNA,
+      typeId: 34,
+      quantity: 7,
+      price: 4.25,
+    });
+  });
+  await collect();
+  expect(
+    await engine.db.rows(
+      `SELECT is_buy, is_personal FROM wallet_transactions WHERE unit_price = 4.25 AND character_id = ${ANNA} ORDER BY 1`,
+    ),
+  ).toEqual([
+    { is_buy: false, is_personal: false },
+    { is_buy: true, is_personal: true },
+  ]);
+});
+
 test('buyer and seller of a trade each have a row', async () => {
   await begin();
   await collect();
