@@ -23,6 +23,28 @@ function parserOf(oid: number, format?: string): unknown {
   return pg.types.getTypeParser(oid, format as 'text');
 }
 
+/**
+ * Sets the session's time zone to UTC, whatever the database's is: Prisma reads times as if they were UTC, and bounds of
+ * partitions are dates.
+ */
+async function useUtc(client: pg.ClientBase): Promise<void> {
+  await client.query("SET TIME ZONE 'UTC'");
+}
+
+/** Opens one connection outside the pool. It must be ended. */
+export async function openConnection(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined); // a broken connection also fails the statement under way
+  try {
+    await client.connect();
+    await useUtc(client);
+    return client;
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw error;
+  }
+}
+
 export interface DatabaseOptions {
   readonly url: string;
   readonly maxConnections: number;
@@ -64,6 +86,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     types: { getTypeParser: parserOf as typeof pg.types.getTypeParser },
+    onConnect: useUtc as unknown as (client: pg.ClientBase) => void, // the pool waits for it, which its types do not say
   });
   // An idle connection that breaks is replaced. Without a listener the event would end the process.
   pool.on('error', (error) => options.log.warn({ error: error.message }, 'lost an idle database connection'));

@@ -2,8 +2,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { AppError, describeError } from '../lib/errors.ts';
+import { openConnection } from './database.ts';
 import { ensurePartitions } from './partitions.ts';
 
 /** The oldest supported server, as `server_version_num`. The SQL relies on NULLS NOT DISTINCT and on partition pruning. */
@@ -91,10 +92,8 @@ async function applyMissing(client: Client): Promise<string[]> {
  * not expect.
  */
 export async function assertMigrated(databaseUrl: string): Promise<void> {
-  const client = new Client({ connectionString: databaseUrl });
-  client.on('error', () => undefined);
+  const client = await openConnection(databaseUrl);
   try {
-    await client.connect();
     const { rows } = await client.query<{ known: boolean }>(
       `SELECT to_regclass('_prisma_migrations') IS NOT NULL AS known`,
     );
@@ -115,10 +114,9 @@ export async function assertMigrated(databaseUrl: string): Promise<void> {
  * Returns the names of the migrations applied now. Throws AppError MIGRATION_FAILED and POSTGRES_TOO_OLD.
  */
 export async function migrate(databaseUrl: string, now: Date): Promise<string[]> {
-  const client = new Client({ connectionString: databaseUrl });
-  client.on('error', () => undefined); // a broken connection also fails the statement under way
+  let client: Client | undefined;
   try {
-    await client.connect();
+    client = await openConnection(databaseUrl);
     await checkServerVersion(client);
     await client.query('BEGIN');
     await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
@@ -134,6 +132,6 @@ export async function migrate(databaseUrl: string, now: Date): Promise<string[]>
       cause: error,
     });
   } finally {
-    await client.end().catch(() => undefined); // an open transaction is rolled back with its connection
+    await client?.end().catch(() => undefined); // an open transaction is rolled back with its connection
   }
 }
