@@ -19,6 +19,13 @@ function handleError(error: unknown): number {
   return FAILED;
 }
 
+// An error outside any handler ends the process, with a last word that names its cause.
+process.on('uncaughtException', (error) => {
+  printError(`eve-collector ends because of an unexpected error: ${describeError(error)}`);
+  printError(redactSecrets(error.stack ?? ''));
+  process.exit(FAILED);
+});
+
 try {
   await createProgram().parseAsync();
 } catch (error) {

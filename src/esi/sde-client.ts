@@ -1,13 +1,26 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Agent, interceptors, request as send } from 'undici';
 import type { Clock } from '../lib/clock.ts';
+import { HOUR, MINUTE } from '../lib/duration.ts';
 import { AppError, describeError } from '../lib/errors.ts';
 
 /** The archive had about 90 MB in 2026. Ten times that is an error and would fill a disk. */
 const MAX_ARCHIVE = 1_000 * 1024 * 1024;
+
+/** `latest.jsonl` is one line of 100 bytes. */
+const MAX_LATEST = 64 * 1024;
+
+/** Ends the name of an archive that could not be read. */
+const UNREADABLE = '.unreadable';
+
+/** Milliseconds. A build that is broken at its source takes CCP hours to replace. */
+const FETCH_AGAIN_AFTER = HOUR;
+
+/** A zip starts with `PK`, a web page in its place does not. */
+const ZIP_BYTE = 0x50;
 
 const MAX_ATTEMPTS = 3;
 
@@ -20,8 +33,13 @@ export interface SdeLatest {
 export interface SdeClient {
   /** Returns the newest build. Throws AppError SDE_UNREACHABLE. */
   latest(signal?: AbortSignal): Promise<SdeLatest>;
-  /** Returns the path of the archive of a build, which is downloaded if needed. Older archives are deleted. */
+  /**
+   * Returns the path of the archive of a build, which is downloaded if needed. Older archives are deleted. Throws AppError
+   * SDE_UNREACHABLE, and SDE_SET_ASIDE (`wait`) within an hour after the archive of this build was set aside.
+   */
   download(build: number, signal?: AbortSignal, heartbeat?: (detail: unknown) => void): Promise<string>;
+  /** Renames the archive of a build, which cannot be read, so that no start meets it again. */
+  setAside(build: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -67,18 +85,20 @@ export function createSdeClient(options: SdeOptions): SdeClient {
   return {
     latest: (signal) =>
       retry('latest.jsonl', signal, async () =>
-        parseLatest(await (await get('/tranquility/latest.jsonl', signal)).text()),
+        parseLatest(await readBounded(await get('/tranquility/latest.jsonl', signal))),
       ),
     async download(build, signal, heartbeat) {
       await mkdir(options.dir, { recursive: true });
       const name = `sde-${build}.zip`;
       const file = path.join(options.dir, name);
       if (await stat(file).catch(() => undefined)) return file;
+      await assertNotSetAside(file, options.clock.now());
       const url = `/tranquility/eve-online-static-data-${build}-jsonl.zip`;
       await retry(name, signal, async () => saveArchive(await get(url, signal), file, heartbeat));
       await deleteOthers(options.dir, name);
       return file;
     },
+    setAside: (build) => setAside(path.join(options.dir, `sde-${build}.zip`), options.clock.now()),
     close: () => agent.destroy(),
   };
 }
@@ -93,6 +113,7 @@ async function saveArchive(
   let size = 0;
   async function* bounded(): AsyncGenerator<Buffer> {
     for await (const chunk of body) {
+      if (size === 0 && chunk[0] !== ZIP_BYTE) throw new Error('it is not a zip');
       size += chunk.length;
       if (size > MAX_ARCHIVE) throw new Error(`larger than ${MAX_ARCHIVE >> 20} MB`);
       heartbeat?.({ bytes: size });
@@ -116,6 +137,33 @@ function parseLatest(text: string): SdeLatest {
 async function deleteOthers(dir: string, current: string): Promise<void> {
   for (const name of await readdir(dir))
     if (name.startsWith('sde-') && name !== current) await rm(path.join(dir, name), { force: true });
+}
+
+async function readBounded(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > MAX_LATEST) throw new Error(`larger than ${MAX_LATEST >> 10} KB`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function setAside(file: string, now: number): Promise<void> {
+  await rename(file, file + UNREADABLE);
+  await utimes(file + UNREADABLE, now / 1_000, now / 1_000);
+}
+
+async function assertNotSetAside(file: string, now: number): Promise<void> {
+  const found = await stat(file + UNREADABLE).catch(() => undefined);
+  const retryAfter = (found?.mtimeMs ?? -Infinity) + FETCH_AGAIN_AFTER - now;
+  if (retryAfter <= 0) return;
+  throw new AppError(
+    `The archive of the static data export could not be read and is set aside as ${file}${UNREADABLE}. It is downloaded ` +
+      `again in ${Math.ceil(retryAfter / MINUTE)} min.`,
+    { code: 'SDE_SET_ASIDE', verdict: 'wait', retryAfter },
+  );
 }
 
 function unreachable(file: string, error: unknown): AppError {

@@ -121,7 +121,11 @@ test.each([
   ['has broken data inside', (zip: Buffer) => Buffer.from(zip).fill(0xff, 4_000, 8_000)],
   ['lacks a file', () => makeZip([{ name: '_sde.jsonl', data: Buffer.from('{}\n') }])],
   ['holds no JSON', () => makeZip(names().map((name) => ({ name, data: Buffer.from('{"_key": 1,\n') })))],
-])('an archive on disk that %s is removed and downloaded again', async (_, damage) => {
+  [
+    'has a line of 20 MB',
+    () => makeZip(names().map((name) => ({ name, data: Buffer.alloc(20 * 2 ** 20, ' ') }))),
+  ],
+])('an archive on disk that %s is set aside, and downloaded again after an hour', async (_, damage) => {
   await start();
   await collect();
   const before = await tables();
@@ -129,8 +133,22 @@ test.each([
   const build = world().build;
   const file = await engine.context.sde.download(build);
   await writeFile(path.join(engine.dataDir, `sde-${build}.zip`), damage(await readFile(file)));
-  await expect(collect()).rejects.toMatchObject({ code: 'SDE_BROKEN', verdict: 'retry' });
+  await expect(collect()).rejects.toMatchObject({
+    code: 'SDE_BROKEN',
+    verdict: 'wait',
+    retryAfter: 3_600_000,
+  });
   expect(await tables()).toEqual(before);
+  expect(await readdir(engine.dataDir)).toEqual([`sde-${build}.zip.unreadable`]);
+  engine.sim.resetCounters();
+  engine.clock.advance(3_599_000);
+  await expect(collect()).rejects.toMatchObject({
+    code: 'SDE_SET_ASIDE',
+    verdict: 'wait',
+    retryAfter: 1_000,
+  });
+  expect(engine.sim.requests().filter(({ path: url }) => url.endsWith('.zip'))).toEqual([]);
+  engine.clock.advance(1_000);
   expect(await collect()).toMatchObject({ outcome: 'unchanged' });
 });
 
@@ -197,4 +215,23 @@ test('a type of the export without published is unpublished, and one without a n
   expect(await engine.db.rows('SELECT market_group_id FROM types WHERE type_id = 77777')).toEqual([
     { market_group_id: null },
   ]);
+});
+
+test('a text of the export may contain U+2028', async () => {
+  await start();
+  const [type] = world().types.values();
+  world().put('types', type!.type_id, { ...type!, description: 'one\u2028two\u2029three\u0085four' });
+  expect(await collect()).toMatchObject({ outcome: 'published' });
+  expect(await engine.db.rows('SELECT description FROM types WHERE type_id = $1', [type!.type_id])).toEqual([
+    { description: 'one\u2028two\u2029three\u0085four' },
+  ]);
+});
+
+test('a list of builds without end is not read', async () => {
+  await start();
+  engine.sim.faults.oversize(50_000_000, { route: 'latest.jsonl' });
+  await expect(collect()).rejects.toMatchObject({
+    code: 'SDE_UNREACHABLE',
+    message: expect.stringContaining('larger than 64 KB'),
+  });
 });

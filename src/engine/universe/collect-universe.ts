@@ -1,3 +1,4 @@
+import { AppError } from '../../lib/errors.ts';
 import { readPublishedSnapshot, writePublishedSnapshot } from '../../store/sets/published-snapshots.ts';
 import {
   addRunCounts,
@@ -60,12 +61,16 @@ async function collectFromSde(engine: EngineContext, run: RunRef, step: StepCont
   const previous = await readPublishedSnapshot(engine.db.pool, run);
   if (previous?.version === version) return UNCHANGED;
   const file = await engine.sde.download(build, step.signal, step.heartbeat);
-  return engine.db.transaction(async (client) => {
+  const importing = engine.db.transaction(async (client) => {
     const { read, rejected, ...counts } = await importSde(engine, client, run, file, step);
     await addRunCounts(client, run.runId, { pages: 1, read, rejected });
     const published = { runId: run.runId, pages: 1, rows: read, version };
     await writePublishedSnapshot(client, run, published, new Date(engine.clock.now()));
     return counts;
+  });
+  return importing.catch(async (error: unknown) => {
+    if (error instanceof AppError && error.code === 'SDE_BROKEN') await engine.sde.setAside(build);
+    throw error;
   });
 }
 

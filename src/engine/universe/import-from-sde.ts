@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { AppError } from '../../lib/errors.ts';
@@ -33,6 +32,12 @@ export interface ImportCounts {
 /** Rows that are encoded and sent together: large enough for COPY, small enough for memory. */
 const BATCH = 2_000;
 
+/** Invalid rows of a file: a tenth of the largest, the types, is too many anyway, and more would only take memory. */
+const MAX_REJECTED = 10_000;
+
+const badShape = (file: string, reason: string) =>
+  new AppError(`${file}: ${reason}`, { code: 'SDE_BAD_SHAPE', verdict: 'fail' });
+
 /** What the import of each table needs. */
 interface SdeImport {
   readonly engine: EngineContext;
@@ -46,7 +51,7 @@ interface SdeImport {
 /**
  * Imports an archive of the SDE into the static tables within the caller's transaction, so that other readers, and
  * readers after a kill, see the old universe complete. Rows that fail validation are rejected one by one.
- * Throws AppError SDE_BROKEN when the archive cannot be read. It is then deleted, so that it is downloaded again.
+ * Throws AppError SDE_BROKEN when the archive cannot be read.
  */
 export async function importSde(
   engine: EngineContext,
@@ -70,9 +75,6 @@ export async function importSde(
       await importTable({ engine, client, run, archive, names, step }, table, counts);
     }
     return counts;
-  } catch (error) {
-    if (error instanceof AppError && error.code === 'SDE_BROKEN') await rm(file, { force: true });
-    throw error;
   } finally {
     archive?.close();
   }
@@ -95,6 +97,8 @@ async function importTable(
         rows.push(toRow(record, names));
       } catch (error) {
         if (!(error instanceof z.ZodError)) throw error;
+        if (rejected.length >= MAX_REJECTED)
+          throw badShape(file, `more than ${MAX_REJECTED} rows failed validation`);
         rejected.push({ row: record, reason: `${file}: ${formatIssues(error)}`, key: undefined });
       }
       if (rows.length < BATCH) continue;
@@ -108,8 +112,7 @@ async function importTable(
   await createStaticStage(client, table, stage);
   await copyInto(client, stage, importColumns(table), batches());
   const reason = suspectRejections(read - rejected.length, rejected.length);
-  if (reason !== undefined)
-    throw new AppError(`${file}: ${reason}`, { code: 'SDE_BAD_SHAPE', verdict: 'fail' });
+  if (reason !== undefined) throw badShape(file, reason);
   await storeRejectedRows(client, run, run.runId, rejected, new Date(engine.clock.now()));
   const { inserted, changed } = await mergeStatic(client, table, stage);
   counts.read += read;

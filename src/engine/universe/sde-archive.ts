@@ -1,6 +1,16 @@
-import { createInterface } from 'node:readline';
 import { type Entry, openPromise } from 'yauzl';
+import { HOUR } from '../../lib/duration.ts';
 import { AppError, describeError } from '../../lib/errors.ts';
+import { readLines } from './read-lines.ts';
+
+/** Files in an archive. The export has 60. */
+const MAX_ENTRIES = 10_000;
+
+/** Bytes of a line. The longest of the export, a type with its texts, has some 50 KB. */
+const MAX_LINE = 16 * 2 ** 20;
+
+/** Bytes of all unpacked files that are read. Those of the export have some 300 MB. */
+const MAX_UNPACKED = 3 * 2 ** 30;
 
 /** A downloaded archive of the static data export. */
 export interface SdeArchive {
@@ -10,11 +20,11 @@ export interface SdeArchive {
   close(): void;
 }
 
-/** The error of a broken archive, which has to be downloaded again. */
+/** The error of a broken archive, which is set aside. */
 export function brokenArchive(error: unknown): AppError {
   return new AppError(
-    `Could not read the archive of the static data export (${describeError(error)}). It is downloaded again.`,
-    { code: 'SDE_BROKEN', verdict: 'retry', cause: error },
+    `Could not read the archive of the static data export (${describeError(error)}). It is set aside, and downloaded again after an hour.`,
+    { code: 'SDE_BROKEN', verdict: 'wait', retryAfter: HOUR, cause: error },
   );
 }
 
@@ -26,10 +36,14 @@ export async function openArchive(file: string): Promise<SdeArchive> {
   const zip = await openPromise(file, { lazyEntries: true, autoClose: false }).catch((error: unknown) => {
     throw brokenArchive(error);
   });
+  zip.on('error', () => undefined); // it also fails what is being read
   const entries = new Map<string, Entry>();
+  let unpacked = 0;
   try {
-    for await (const entry of zip.eachEntry())
+    for await (const entry of zip.eachEntry()) {
+      if (entries.size >= MAX_ENTRIES) throw new Error(`it has more than ${MAX_ENTRIES} files`);
       entries.set(entry.fileName.split('/').at(-1) ?? entry.fileName, entry);
+    }
   } catch (error) {
     zip.close();
     throw brokenArchive(error);
@@ -42,13 +56,16 @@ export async function openArchive(file: string): Promise<SdeArchive> {
       if (!entry) return;
       try {
         const stream = await zip.openReadStreamPromise(entry);
-        // readline may end without an error when its input breaks off, so the stream's own error is recorded.
-        let streamError: Error | undefined;
-        stream.on('error', (error: Error) => (streamError = error));
-        for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
+        const counted = async function* () {
+          for await (const chunk of stream as AsyncIterable<Buffer>) {
+            unpacked += chunk.length;
+            yield chunk;
+          }
+        };
+        const limits = { line: MAX_LINE, total: MAX_UNPACKED - unpacked };
+        for await (const line of readLines(counted(), limits)) {
           if (line !== '') yield JSON.parse(line) as Record<string, unknown>;
         }
-        if (streamError) throw streamError;
       } catch (error) {
         throw brokenArchive(error);
       }
