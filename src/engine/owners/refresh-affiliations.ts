@@ -2,14 +2,17 @@ import type { PoolClient } from 'pg';
 import { parseRow, parseRowOrThrow } from '../../esi/facts/parse-row.ts';
 import { z } from 'zod';
 import { EsiError } from '../../esi/esi-error.ts';
+import type { EsiRequest } from '../../esi/esi-request.ts';
 import { describeError } from '../../lib/errors.ts';
 import { factOf } from '../../esi/facts/routes.ts';
 import { addAssignment, findAssignment } from '../../store/owners/assignments.ts';
 import {
   type Move,
   postponeAffiliations,
+  readNamelessCharacters,
   readStaleAffiliations,
   writeAffiliations,
+  writeCharacterName,
   writeCorporation,
 } from '../../store/owners/affiliations.ts';
 import { splitOnBadRequest } from '../split-on-bad-request.ts';
@@ -25,6 +28,7 @@ const BATCH = 1_000;
 const id = z.int().positive();
 const affiliation = z.object({ character_id: id, corporation_id: id, alliance_id: id.optional() });
 const rows = z.array(z.unknown());
+const character = z.object({ name: z.string().min(1) });
 const corporation = z.object({ name: z.string().min(1), ticker: z.string() });
 
 /**
@@ -62,6 +66,8 @@ export async function storeAffiliations(
       return written.nameless;
     });
     for (const one of new Set(nameless)) await nameCorporation(engine, one, context);
+    for (const one of await readNamelessCharacters(engine.db.pool, ids))
+      await nameCharacter(engine, one, context);
   }
   return assigned;
 }
@@ -96,19 +102,38 @@ async function nameCorporation(
   corporationId: number,
   context: StepContext,
 ): Promise<void> {
+  const request = {
+    route: '/corporations/{corporation_id}',
+    params: { corporation_id: corporationId },
+  } as const;
+  await storeName(engine, request, context, (json) =>
+    writeCorporation(engine.db.pool, corporationId, parseRowOrThrow(corporation, json)),
+  );
+}
+
+async function nameCharacter(
+  engine: EngineContext,
+  characterId: number,
+  context: StepContext,
+): Promise<void> {
+  const request = { route: '/characters/{character_id}', params: { character_id: characterId } } as const;
+  await storeName(engine, request, context, (json) =>
+    writeCharacterName(engine.db.pool, characterId, parseRowOrThrow(character, json).name),
+  );
+}
+
+/** Requests a name and stores it. It only serves display, so it is left out where it cannot be read. */
+async function storeName(
+  engine: EngineContext,
+  request: Pick<EsiRequest, 'route' | 'params'>,
+  context: StepContext,
+  store: (json: unknown) => Promise<void>,
+): Promise<void> {
   try {
-    const { json } = await engine.esi.get({
-      route: '/corporations/{corporation_id}',
-      params: { corporation_id: corporationId },
-      ...context,
-    });
-    await writeCorporation(engine.db.pool, corporationId, parseRowOrThrow(corporation, json));
+    await store((await engine.esi.get({ ...request, ...context })).json);
   } catch (error) {
     if (!(error instanceof EsiError || error instanceof z.ZodError)) throw error;
-    engine.log.info(
-      { corporationId, error: describeError(error) },
-      'the name of a corporation could not be read',
-    );
+    engine.log.info({ ...request, error: describeError(error) }, 'a name could not be read');
   }
 }
 

@@ -88,6 +88,20 @@ export async function writeCorporation(
   );
 }
 
+/** The characters of `ids` whose name is unknown: their rows were inserted by SQL. */
+export async function readNamelessCharacters(db: Queryable, ids: readonly number[]): Promise<number[]> {
+  const { rows } = await db.query<{ character_id: number }>(
+    `SELECT character_id FROM characters WHERE name = '' AND character_id = ANY($1)`,
+    [ids],
+  );
+  return rows.map((row) => row.character_id);
+}
+
+/** Stores the name of a character. */
+export async function writeCharacterName(db: Queryable, id: number, name: string): Promise<void> {
+  await db.query('UPDATE characters SET name = $2, updated_at = now() WHERE character_id = $1', [id, name]);
+}
+
 /** Has affiliations that ESI did not state requested again after `until`. */
 export async function postponeAffiliations(
   db: Queryable,

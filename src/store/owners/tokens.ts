@@ -145,14 +145,19 @@ export async function insertGrant(db: Queryable, grant: EncryptedGrant, now: Dat
   await db.query('DELETE FROM esi_refusals WHERE character_id = $1', [characterId]);
 }
 
-/** Stores a refreshed login. A row that was deleted meanwhile stays deleted. */
+/** Stores a refreshed login, and the character's name, which may be unknown or new. A row that was deleted meanwhile stays deleted. */
 export async function updateGrant(
   db: Queryable,
   id: number,
   grant: EncryptedGrant,
   now: Date,
 ): Promise<void> {
-  const { name, ownerHash, accessToken, refreshToken, scopes, expiresAt } = grant;
+  const { characterId, name, ownerHash, accessToken, refreshToken, scopes, expiresAt } = grant;
+  await db.query(`UPDATE characters SET name = $2, updated_at = $3 WHERE character_id = $1 AND name <> $2`, [
+    characterId,
+    name,
+    now,
+  ]);
   await db.query(
     `UPDATE esi_tokens SET access_token = $2, refresh_token = $3, expires_at = $4, owner_hash = $5, character_name = $6,
             scopes = $7, last_refreshed_at = $8, rejected_at = NULL, updated_at = $8 WHERE id = $1`,

@@ -5,6 +5,7 @@ import {
   createAssignment,
   listAssignments,
 } from '../../../src/engine/owners/assignment-service.ts';
+import { refreshAffiliations } from '../../../src/engine/owners/refresh-affiliations.ts';
 import { takeDueRuns } from '../../../src/engine/owners/due-runs.ts';
 import {
   deleteToken,
@@ -38,6 +39,8 @@ const CORP = corporationTarget(CORPORATION);
 const sql = (text: string, values: unknown[] = []) => engine.db.pool.query(text, values);
 const token = async () =>
   (await engine.db.rows<{ id: number; is_active: boolean }>('SELECT * FROM esi_tokens'))[0]!;
+const names = async () =>
+  (await engine.db.rows<{ name: string }>('SELECT name FROM characters')).map(({ name }) => name);
 const notes = async () => (await listAssignments(engine.context)).map(({ note }) => note);
 
 /** Inserts a login with a refresh token only. */
@@ -53,6 +56,21 @@ describe('a login inserted with a refresh token only', () => {
     await encryptTokens(engine.context);
     expect(await engine.collect('assets', ME)).toMatchObject({ outcome: 'published' });
     expect(engine.sim.sso.requests().refresh_token).toBe(1);
+  });
+
+  test('an inserted login gets the name of its character with its first refresh', async () => {
+    await insertRefreshToken();
+    await engine.collect('wallet', ME);
+    expect(await names()).toEqual([engine.sim.owners.character(ANNA).name]);
+  });
+
+  test('an inserted login that nothing uses yet gets its name and corporation from ESI', async () => {
+    await insertRefreshToken();
+    await refreshAffiliations(engine.context, {});
+    expect(await names()).toEqual([engine.sim.owners.character(ANNA).name]);
+    expect(await listTokens(engine.context)).toEqual([
+      expect.objectContaining({ corporationId: CORPORATION, corporation: expect.stringMatching(/./) }),
+    ]);
   });
 
   test('an inserted login may have an empty owner hash', async () => {
