@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { chown, lstat, readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
 import { AppError } from '../lib/errors.ts';
@@ -20,6 +21,8 @@ export interface PostgresRunner {
   /** Undefined when the programs run as this process's user. */
   user: OsUser | undefined;
   run(file: string, args: readonly string[], timeout?: number): Promise<Finished>;
+  /** Starts a program in a session of its own, which outlives this process. Its output goes to an open file. */
+  start(file: string, args: readonly string[], output: number): ChildProcess;
 }
 
 /** Mode bits of `stat` for others. The owner's are shifted by 6, the group's by 3. */
@@ -115,23 +118,40 @@ async function capabilityArguments(user: OsUser, blocked: string, log: Log): Pro
 export async function postgresRunner(cluster: string, needed: string[], log: Log): Promise<PostgresRunner> {
   const user = await chooseUser(cluster);
   // The current folder may be closed to the user, the root folder is not.
-  const options = (timeout?: number): RunOptions => ({
-    cwd: parse(cluster).root,
-    env: plainEnvironment(),
-    ...(timeout === undefined ? {} : { timeout }),
-  });
-  if (!user) return { user, run: (file, args, timeout) => run(file, args, options(timeout)) };
+  const options = { cwd: parse(cluster).root, env: plainEnvironment() };
+  if (!user) return runnerWith(user, [], options);
 
   let blocked: string | undefined;
   for (const path of [cluster, ...needed]) blocked ??= await blockedAbove(user, path);
   for (const path of needed) if (!(await allows(user, path, READ))) blocked ??= path;
   if (blocked) {
     const prefix = await capabilityArguments(user, blocked, log);
-    return {
-      user,
-      run: (file, args, timeout) => run('setpriv', [...prefix, file, ...args], options(timeout)),
-    };
+    return runnerWith(user, ['setpriv', ...prefix], options);
   }
   const { uid, gid } = user;
-  return { user, run: (file, args, timeout) => run(file, args, { ...options(timeout), uid, gid }) };
+  return runnerWith(user, [], { ...options, uid, gid });
+}
+
+/** A runner that puts `prefix` before each command. No command passes a shell, because paths may contain anything. */
+function runnerWith(
+  user: OsUser | undefined,
+  prefix: readonly string[],
+  options: RunOptions,
+): PostgresRunner {
+  const commandOf = (file: string, args: readonly string[]) => {
+    const [program = file, ...rest] = [...prefix, file, ...args];
+    return [program, rest] as const;
+  };
+  return {
+    user,
+    run: (file, args, timeout) =>
+      run(...commandOf(file, args), timeout === undefined ? options : { ...options, timeout }),
+    start(file, args, output) {
+      const [program, rest] = commandOf(file, args);
+      const child = spawn(program, rest, { ...options, detached: true, stdio: ['ignore', output, output] });
+      child.on('error', () => undefined); // a program that cannot be started has no process id
+      child.unref();
+      return child;
+    },
+  };
 }

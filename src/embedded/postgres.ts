@@ -49,13 +49,43 @@ const START_SECONDS = 600;
 /** pg_ctl has its own timeout; this one only ends a pg_ctl that hangs. */
 const EXTRA_MS = 30_000;
 
-function pgCtl(server: Server, command: string, ...args: string[]) {
-  const seconds = command === 'start' ? START_SECONDS : ORPHAN_SECONDS;
+function pgCtl(server: Server, command: 'stop' | 'status', ...args: string[]) {
   return server.runner.run(
     server.binaries.pgCtl,
     [command, '-D', server.cluster, ...args],
-    seconds * 1_000 + EXTRA_MS,
+    ORPHAN_SECONDS * 1_000 + EXTRA_MS,
   );
+}
+
+/** Poll interval of a start, which takes a tenth of a second when nothing is to be replayed. */
+const POLL_MS = 25;
+
+/** The line of `postmaster.pid` with the server's state: the eighth, as pg_ctl reads it. */
+const STATE_LINE = 7;
+
+/**
+ * Starts the server and waits until it takes connections. Returns whether it does. pg_ctl would start it through a shell, to
+ * which a path may be a command.
+ */
+async function startProcess(server: Server): Promise<boolean> {
+  // Opened here, so that the server's user needs no right to create it.
+  const log = await open(server.logFile, 'a', 0o600);
+  try {
+    await changeOwner(server.runner.user, server.logFile);
+    const child = server.runner.start(server.binaries.postgres, ['-D', server.cluster], log.fd);
+    const until = performance.now() + START_SECONDS * 1_000;
+    while (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+      const lines = (await readFile(join(server.cluster, 'postmaster.pid'), 'utf8').catch(() => '')).split(
+        '\n',
+      );
+      if (Number(lines[0]) === child.pid && lines[STATE_LINE]?.trim() === 'ready') return true;
+      if (performance.now() > until) return false;
+      await sleep(POLL_MS);
+    }
+    return false;
+  } finally {
+    await log.close();
+  }
 }
 
 /** Stops the server cleanly, or immediately when that takes too long. The next start then replays its log. */
@@ -96,17 +126,13 @@ const BETWEEN_ATTEMPTS_MS = 1_000;
 const PORT_OWNER = { name: 'PostgreSQL', code: 'POSTGRES_PORT' };
 
 async function startServer(server: Server, options: EmbeddedPostgresOptions): Promise<number> {
-  // Created here, so that the server's user may append to it.
-  await (await open(server.logFile, 'a', 0o600)).close();
-  await changeOwner(server.runner.user, server.logFile);
   for (let attempt = 1; ; attempt += 1) {
     await endOrphan(server);
     const port = await choosePort(PORT_OWNER, options.port, await lastPort(server.dir));
     await writeSettings(server.cluster, server.runner, port, options.settings);
-    const started = await pgCtl(server, 'start', '-w', '-t', String(START_SECONDS), '-l', server.logFile);
-    if (started.code === 0) return port;
+    if (await startProcess(server)) return port;
     if (attempt === MAX_ATTEMPTS) {
-      const output = (await logTail(server.logFile)) || started.output;
+      const output = await logTail(server.logFile);
       throw new AppError(
         `The embedded PostgreSQL in ${server.dir} did not start: ${output} (full log: ${server.logFile}). Fix the cause, ` +
           'or set DATABASE_URL to your own PostgreSQL.',

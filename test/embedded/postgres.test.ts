@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -143,6 +143,20 @@ describe('startEmbeddedPostgres', () => {
     expect(await query(url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     expect((await stat(folder.dir)).mode & 0o777).toBe(0o700);
   });
+
+  test.each(['a"b', '$HOME', '$(touch ran)', '`touch ran`', "a'b", 'a b;touch ran', '%s'])(
+    'embedded PostgreSQL works in a folder named %j, which no shell meets',
+    async (name) => {
+      dir = join(folder.dir, name, 'postgres');
+      const before = await readdir('/');
+      const first = await start();
+      await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+      await first.stop();
+      expect(await query((await start()).url, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
+      expect(await readdir('/')).toEqual(before);
+      expect((await readdir(dir)).includes('ran')).toBe(false);
+    },
+  );
 
   test('embedded PostgreSQL names the port that is taken', async () => {
     const { port } = await start();
