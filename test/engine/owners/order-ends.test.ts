@@ -119,3 +119,26 @@ test('an order that has ended is not reopened by an outdated open list', async (
     await advanceOneHour(engine);
   }
 });
+
+test('an order that expired with nothing remaining was filled, and keeps the state that ESI states', async () => {
+  const victim = await begin();
+  engine.sim.faults.mutateRows<{ order_id: number }>(
+    (row) => (row.order_id === victim ? { ...row, state: 'expired', volume_remain: 0 } : row),
+    { route: '/orders/history' },
+  );
+  const other = engine.sim.owners.orders(ANNA)[1]!.order_id;
+  await advanceOneHour(engine, () => {
+    for (const id of [victim, other]) engine.sim.owners.cancelOrder(ANNA, id);
+  });
+  await engine.collect('orders', ME);
+  const ended = await engine.db.rows<{ order_id: number; state: string; outcome: string }>(
+    `SELECT order_id, state, outcome FROM owner_orders WHERE character_id = ${ANNA} AND order_id = ANY($1)`,
+    [[victim, other]],
+  );
+  expect(new Map(ended.map(({ order_id, state, outcome }) => [order_id, [state, outcome]]))).toEqual(
+    new Map([
+      [victim, ['expired', 'filled']],
+      [other, ['cancelled', 'cancelled']],
+    ]),
+  );
+});
