@@ -29,8 +29,8 @@ const FOREIGN = /^TEMPORAL_(CLI_(?!PATH)|TLS_\w+_DATA$)/;
 /** Requests at once, unless the rate allows fewer. */
 const DEFAULT_BURST = 50;
 
-/** The five regions of the trade hubs: Jita, Amarr, Dodixie, Rens, Hek. */
-const DEFAULT_REGIONS = '10000002,10000043,10000032,10000030,10000042';
+/** The regions of the trade hubs Jita, Amarr, Dodixie, Rens and Hek, and the one where PLEX is sold since July 2025. */
+const DEFAULT_REGIONS = '10000002,10000043,10000032,10000030,10000042,19000001';
 
 /** Every setting with its default and its meaning. docs/settings.md is generated from it (`npm run docs`). */
 export const settings = {
@@ -123,7 +123,7 @@ export const settings = {
   MARKET_REGIONS: types.regions
     .default(DEFAULT_REGIONS)
     .transform((text) => (text === 'all' ? ('all' as const) : [...new Set(text.split(',').map(Number))]))
-    .describe('Regions whose market is collected. `all` needs `COLLECT_UNIVERSE_DATA`.'),
+    .describe('Regions whose market is collected: the trade hubs, and 19000001, where PLEX is sold. `all` needs `COLLECT_UNIVERSE_DATA`.'),
   MARKET_ORDERS_INTERVAL: types
     .duration('10s')
     .default('5m')

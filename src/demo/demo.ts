@@ -7,8 +7,15 @@ const CACHE_SECONDS = 30;
 /** Two in a hundred orders change each time: fifteen times as many as in reality, for the same reason. */
 const CHURN = 0.02;
 
-/** The five trade hubs with a tenth of their real number of orders. */
-const REGIONS = { 10000002: 42_000, 10000043: 19_000, 10000032: 12_800, 10000030: 7_600, 10000042: 12_700 };
+/** The default regions: the five trade hubs with a tenth of their real number of orders, and the one of PLEX. */
+const REGIONS = {
+  10000002: 42_000,
+  10000043: 19_000,
+  10000032: 12_800,
+  10000030: 7_600,
+  10000042: 12_700,
+  19000001: 400,
+};
 
 /** An installed product does not contain the simulator; a checkout does. */
 async function loadSimulator() {
