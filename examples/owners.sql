@@ -21,7 +21,7 @@ SELECT ref_type, sum(amount) AS isk, count(*)
 SELECT observed_at, balance FROM wallet_balances WHERE character_id = 90000001 ORDER BY observed_at;
 
 -- Places where the journal does not add up: ESI lists only 30 days
-SELECT * FROM wallet_journal_gaps ORDER BY before_date;
+SELECT * FROM wallet_journal_gaps WHERE accepted_at IS NULL ORDER BY before_date;
 
 -- Open orders by age
 SELECT t.name, o.price, o.volume_remain, o.volume_total, o.issued

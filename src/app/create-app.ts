@@ -19,6 +19,7 @@ import { createStricterReader } from '../store/limits/esi-limits.ts';
 import { createPauseReader } from '../store/limits/pause.ts';
 import { postgresRateLimitStore } from '../store/limits/rate-limit-store.ts';
 import { databaseOptions, engineSettings } from './derived-settings.ts';
+import { addJournalGapMetrics } from './journal-gap-metrics.ts';
 import { addRateLimitMetrics } from './rate-limit-metrics.ts';
 import { addUnknownFieldMetrics } from './unknown-field-metrics.ts';
 import type { Config } from './settings.ts';
@@ -43,6 +44,7 @@ export async function createApp(config: Config, databaseUrl: string, log: Log): 
   const db = openDatabase({ ...databaseOptions(config, databaseUrl, log), observe: metrics.query });
   addRateLimitMetrics(metrics.registry, db);
   addUnknownFieldMetrics(metrics.registry, db);
+  addJournalGapMetrics(metrics.registry, db);
   const rateLimiter = createRateLimiter(config, db, clock, log);
   const esi = new EsiClient({
     baseUrl: config.ESI_BASE_URL,

@@ -123,7 +123,9 @@ export const settings = {
   MARKET_REGIONS: types.regions
     .default(DEFAULT_REGIONS)
     .transform((text) => (text === 'all' ? ('all' as const) : [...new Set(text.split(',').map(Number))]))
-    .describe('Regions whose market is collected: the trade hubs, and 19000001, where PLEX is sold. `all` needs `COLLECT_UNIVERSE_DATA`.'),
+    .describe(
+      'Regions whose market is collected: the trade hubs, and 19000001, where PLEX is sold. `all` needs `COLLECT_UNIVERSE_DATA`.',
+    ),
   MARKET_ORDERS_INTERVAL: types
     .duration('10s')
     .default('5m')

@@ -12,6 +12,7 @@ import { describeError } from '../lib/errors.ts';
 import { readDrifts } from '../store/limits/esi-limits.ts';
 import { readPause } from '../store/limits/pause.ts';
 import { readEnabledAssignments } from '../store/owners/due-assignments.ts';
+import { countOpenGaps, readOpenGaps } from '../store/sets/journal-gap-store.ts';
 import { readStatus, type WantedTarget } from '../store/target-status.ts';
 import { intervalOf, isScheduled, type ScheduleSettings } from '../temporal/schedules/plan-schedules.ts';
 import type { RunningWorkers } from '../temporal/workers.ts';
@@ -57,28 +58,32 @@ export async function currentProgress(app: StatusContext, settings: ScheduleSett
   return { targets: await readStatus(app.db, wanted, new Date()), paused: pause?.reason ?? null };
 }
 
-/** The progress, the owners, and changes of ESI's limits. */
+/** The progress, the owners, gaps of journals, and changes of ESI's limits. */
 export async function currentStatus(app: StatusContext, settings: ScheduleSettings): Promise<HttpStatus> {
-  const [progress, drifts, tokens, assignments] = await Promise.all([
+  const [progress, drifts, tokens, assignments, gaps] = await Promise.all([
     currentProgress(app, settings),
     readDrifts(app.db),
     listTokens(app),
     listAssignments(app),
+    readOpenGaps(app.db.pool),
   ]);
-  return { ...progress, drifts, tokens, assignments };
+  return { ...progress, drifts, tokens, assignments, gaps };
 }
 
 /** Names of late or failing targets that /health shows; the status shows all. */
 const MAX_NAMES = 3;
 
-function checkProgress({ targets, paused }: Progress, workers: RunningWorkers): Check {
+function checkProgress({ targets, paused }: Progress, gaps: number, workers: RunningWorkers): Check {
   const state = workers.state();
   if (state !== 'RUNNING') return { status: 'down', detail: `the workers are not running (${state})` };
   if (paused !== null) return { status: 'degraded', detail: `paused: ${paused}` };
   const bad = targets.filter((t) => t.state === 'late' || t.state === 'failing');
   if (bad.length === 0) {
     const collected = targets.filter((t) => t.readAt !== null).length;
-    return { status: 'ok', detail: `${collected} of ${targets.length} targets have data` };
+    const detail = `${collected} of ${targets.length} targets have data`;
+    // A gap is lost data that nothing running can mend, so it is told and degrades nothing.
+    if (gaps === 0) return { status: 'ok', detail };
+    return { status: 'ok', detail: `${detail}; gaps in wallet journals: ${gaps} (see "eve-collector gaps")` };
   }
   const names = bad.slice(0, MAX_NAMES).map((t) => `${t.collector} ${t.target}`.trim());
   const more = bad.length > MAX_NAMES ? ', …' : '';
@@ -110,7 +115,11 @@ export function currentHealth(
       return { status: status === 'unknown' ? 'ok' : status, detail };
     },
     async progress() {
-      return checkProgress(await currentProgress(app, settings), workers);
+      const [progress, gaps] = await Promise.all([
+        currentProgress(app, settings),
+        countOpenGaps(app.db.pool),
+      ]);
+      return checkProgress(progress, gaps, workers);
     },
   });
 }

@@ -179,6 +179,24 @@ function addAssign(program: Command): void {
   );
 }
 
+/** `gaps ...`: rows that wallet journals lack. */
+function addGaps(program: Command): void {
+  const load = () => import('./commands/gaps-command.ts');
+  const gaps = addPrinting(program, 'gaps', 'list gaps in wallet journals').action((options: JsonOption) =>
+    runPrinting(options, async () => (await load()).listGapsCommand),
+  );
+  addPrinting(gaps, 'accept', 'acknowledge gaps, which are not shown any more')
+    .argument(
+      '<ids...>',
+      'from the list',
+      (text: string, ids: readonly number[]) => [...ids, parseWholeNumber(text)],
+      [],
+    )
+    .action((ids: readonly number[], _: unknown, command: Command) =>
+      runPrinting(command.optsWithGlobals(), async () => (await load()).acceptGapsCommand(ids)),
+    );
+}
+
 /** The command line. Its actions set `process.exitCode`. */
 export function createProgram(): Command {
   const program = new Command('eve-collector')
@@ -191,5 +209,6 @@ export function createProgram(): Command {
   addOperations(program);
   addTokens(program);
   addAssign(program);
+  addGaps(program);
   return program;
 }

@@ -175,6 +175,23 @@ export const targetStatus = z
   })
   .openapi('TargetStatus');
 
+export const journalGap = z
+  .object({
+    id: z.int(),
+    target: z.string().openapi({ example: 'character/90000001' }),
+    owner: z.string(),
+    division: z.int().nullable(),
+    afterJournalId: z.int(),
+    beforeJournalId: z.int(),
+    afterDate: z.iso.datetime(),
+    beforeDate: z.iso.datetime(),
+    missingAmount: z
+      .string()
+      .openapi({ description: 'ISK that the missing rows come to', example: '-12.50' }),
+    foundAt: z.iso.datetime(),
+  })
+  .openapi('JournalGap');
+
 export const status = z
   .object({
     targets: z.array(targetStatus).readonly(),
@@ -182,6 +199,7 @@ export const status = z
     drifts: z.array(z.object({ route: z.string(), drift: z.string(), adopted: z.boolean() })).readonly(),
     tokens: z.array(token).readonly(),
     assignments: z.array(assignment).readonly(),
+    gaps: z.array(journalGap).readonly(),
   })
   .openapi('Status');
 

@@ -2,6 +2,7 @@ import type { AssignmentView } from '../engine/owners/assignment-service.ts';
 import type { OwnerService } from '../engine/owners/owner-service.ts';
 import type { TokenView } from '../engine/owners/token-service.ts';
 import type { Log } from '../lib/log.ts';
+import type { JournalGap } from '../store/sets/journal-gap-store.ts';
 import type { RunRow } from '../store/sets/run-list.ts';
 import type { TargetStatus } from '../store/target-status.ts';
 import type { Health } from './health.ts';
@@ -15,6 +16,8 @@ export interface HttpStatus {
   readonly drifts: readonly { readonly route: string; readonly drift: string; readonly adopted: boolean }[];
   readonly tokens: readonly TokenView[];
   readonly assignments: readonly AssignmentView[];
+  /** Gaps of wallet journals that nobody has accepted. */
+  readonly gaps: readonly JournalGap[];
 }
 
 /** Lists runs and starts new ones. */

@@ -1,6 +1,8 @@
 import { html } from 'hono/html';
 import type { TargetStatus } from '../store/target-status.ts';
 import type { Health } from './health.ts';
+import type { JournalGap } from '../store/sets/journal-gap-store.ts';
+import { gapsSection } from './gaps-section.ts';
 import { formatAge } from '../lib/format.ts';
 import { htmlTable } from './html-table.ts';
 import { type OwnersData, ownersSection } from './owners-section.ts';
@@ -10,6 +12,7 @@ export interface PageData extends OwnersData {
   readonly targets: readonly TargetStatus[];
   readonly paused: string | null;
   readonly temporalUi: string | undefined;
+  readonly gaps: readonly JournalGap[];
 }
 
 function checkRows(health: Health) {
@@ -57,7 +60,7 @@ export function statusPage(data: PageData) {
         ${paused === null ? '' : note} ${htmlTable(['check', 'state', ''], checkRows(health))}
         <h2>Collection</h2>
         ${htmlTable(['collector', 'target', 'state', 'rows', 'updated', ''], targetRows(targets, now))}
-        ${ownersSection(data)}
+        ${ownersSection(data)} ${gapsSection(data.gaps)}
         ${temporalUi === undefined ? '' : html`<p><a href="${temporalUi}">Runs in Temporal</a></p>`}
       </body>
     </html>`;

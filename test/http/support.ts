@@ -17,6 +17,7 @@ export const EMPTY_STATUS: HttpStatus = {
   drifts: [],
   tokens: [],
   assignments: [],
+  gaps: [],
 };
 
 export const ACCESS: AccessRules = {

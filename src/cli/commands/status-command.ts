@@ -30,6 +30,10 @@ function formatStatus(status: HttpStatus, now: Date): string {
     );
   const problems = formatOwnerProblems(status.tokens, status.assignments);
   if (problems.length > 0) sections.push(['Owners:', ...problems].join('\n'));
+  if (status.gaps.length > 0)
+    sections.push(
+      `Gaps in wallet journals: ${status.gaps.length}. Run "eve-collector gaps" to see them and what to do.`,
+    );
   const drifts = status.drifts.map((d) => `${d.route}: ${d.drift}${d.adopted ? ' (adopted)' : ''}`);
   if (drifts.length > 0)
     sections.push(["ESI's limits differ from those of this release:", ...drifts].join('\n'));
