@@ -49,7 +49,8 @@ async function enrichmentRequests(
   await db.transaction((client) => copyInto(client, stageTable(NO_RUN), columns, [staged]));
   const requests: BenchRequest[] = [];
   for (const enrichment of SPEC.enrichments) {
-    const ids = await readRowsToEnrich(db.pool, SPEC, enrichment, { runId: NO_RUN, absent: [] });
+    const wanted = await readRowsToEnrich(db.pool, SPEC, enrichment, { runId: NO_RUN, absent: [] });
+    const ids = wanted.map(Number); // those of the simulated ESI are small
     const url = assetsUrl(simulator.url, 'character', enrichment.kind === 'name' ? '/names' : '/locations');
     for (let i = 0; i < ids.length; i += IDS)
       requests.push({

@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import { enumText, id } from '../esi/facts/bounds.ts';
+import { count, enumText, id, int8 } from '../esi/facts/bounds.ts';
 import { defineResource, type OwnerCollector } from './define.ts';
 
 const itemResource = {
   name: '',
   row: z.object({
     item_id: id,
-    type_id: z.int().nonnegative(),
-    location_id: z.int().nonnegative(),
+    type_id: count,
+    location_id: count,
     location_type: enumText,
     location_flag: z.string().min(1).max(100),
-    quantity: z.int(), // -1 and -2 marked singletons and blueprint copies in old answers
+    quantity: int8, // -1 and -2 marked singletons and blueprint copies in old answers
     is_singleton: z.boolean().default(false),
     is_blueprint_copy: z.boolean().optional(),
   }),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { id } from '../esi/facts/bounds.ts';
+import { count, id } from '../esi/facts/bounds.ts';
 import { defineCollector } from './define.ts';
 
 export const industryFacilities = defineCollector({
@@ -11,7 +11,7 @@ export const industryFacilities = defineCollector({
     owner_id: id,
     region_id: id,
     solar_system_id: id,
-    type_id: z.int().nonnegative(),
+    type_id: count,
     tax: z.number().min(0).max(1).optional(), // a share
   }),
   table: 'industry_facilities',

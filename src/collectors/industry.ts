@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { date, enumText, id, int4, isk } from '../esi/facts/bounds.ts';
+import { count, date, enumText, id, int4, int8, isk } from '../esi/facts/bounds.ts';
 import { defineResource, type OwnerCollector } from './define.ts';
 
 const jobResource = {
@@ -12,22 +12,22 @@ const jobResource = {
     station_id: id.optional(),
     activity_id: int4,
     blueprint_id: id,
-    blueprint_type_id: z.int().nonnegative(),
-    blueprint_location_id: z.int(),
-    output_location_id: z.int(),
-    runs: z.int().nonnegative(),
+    blueprint_type_id: count,
+    blueprint_location_id: int8,
+    output_location_id: int8,
+    runs: count,
     cost: isk.nonnegative().optional(),
-    licensed_runs: z.int().optional(),
+    licensed_runs: int8.optional(),
     probability: z.number().min(0).max(1).optional(),
     product_type_id: id.optional(),
     status: enumText,
-    duration: z.int().nonnegative(), // seconds
+    duration: count, // seconds
     start_date: date,
     end_date: date,
     pause_date: date.optional(),
     completed_date: date.optional(),
     completed_character_id: id.optional(),
-    successful_runs: z.int().nonnegative().optional(),
+    successful_runs: count.optional(),
   }),
   table: 'industry_jobs',
   ownerScoped: true,

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { date, enumText, id, orderDuration } from '../esi/facts/bounds.ts';
+import { count, date, enumText, id, orderDuration } from '../esi/facts/bounds.ts';
 import { defineCollector } from './define.ts';
 
 /** ISK. The highest price ever listed is 7e11, and all ISK in the game is some 1e15. */
 const MAX_PRICE = 1e14;
 
-const volume = z.int().nonnegative();
+const volume = count;
 
 export const marketOrders = defineCollector({
   name: 'market-orders',
@@ -15,7 +15,7 @@ export const marketOrders = defineCollector({
   for: 'region',
   row: z.object({
     order_id: id,
-    type_id: z.int().nonnegative(),
+    type_id: count,
     location_id: id,
     system_id: id,
     volume_total: volume,

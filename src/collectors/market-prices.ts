@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { count } from '../esi/facts/bounds.ts';
 import { defineCollector } from './define.ts';
 
 /** ISK. Adjusted prices reach 1.2e11; a thousand times that is a fault of the source. */
@@ -10,7 +11,7 @@ export const marketPrices = defineCollector({
   name: 'market-prices',
   description: 'Adjusted and average price of each type, a row per change',
   route: '/markets/prices',
-  row: z.object({ type_id: z.int().nonnegative(), adjusted_price: price, average_price: price }),
+  row: z.object({ type_id: count, adjusted_price: price, average_price: price }),
   table: 'market_prices',
   key: ['type_id'],
   versionedAt: 'observed_at',

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { date, enumText, id, int4, orderDuration } from '../esi/facts/bounds.ts';
+import { count, date, enumText, id, int4, orderDuration } from '../esi/facts/bounds.ts';
 import { defineResource, type OwnerCollector } from './define.ts';
 
 /** ISK. All ISK in the game is some 1e15, so a higher price is a fault of the source. */
 const MAX_PRICE = 1e15;
-const volume = z.int().nonnegative();
+const volume = count;
 
 const orderRow = z.object({
   order_id: id,
-  type_id: z.int().nonnegative(),
+  type_id: count,
   region_id: id,
   location_id: id,
   volume_total: volume,

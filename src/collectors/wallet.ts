@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseRow } from '../esi/facts/parse-row.ts';
-import { date, enumText, id, isk } from '../esi/facts/bounds.ts';
+import { count, date, enumText, id, int8, isk } from '../esi/facts/bounds.ts';
 import { defineResource, type OwnerCollector } from './define.ts';
 
 const division = z.int().min(1).max(7);
@@ -16,10 +16,7 @@ const journalRow = z.object({
   reason: z.string().optional(),
   tax: isk.optional(),
   tax_receiver_id: id.optional(),
-  context_id: z
-    .int()
-    .refine((value) => value !== 0)
-    .optional(),
+  context_id: int8.refine((value) => value !== 0).optional(),
   context_id_type: z.string().max(100).optional(),
   description: z.string().default(''),
 });
@@ -27,13 +24,13 @@ const journalRow = z.object({
 const transactionRow = z.object({
   transaction_id: id,
   date,
-  type_id: z.int().nonnegative(),
+  type_id: count,
   location_id: id,
-  quantity: z.int().positive(),
+  quantity: count,
   unit_price: isk.nonnegative(),
   is_buy: z.boolean(),
   client_id: id,
-  journal_ref_id: z.int(),
+  journal_ref_id: int8,
 });
 
 const journal = {

@@ -1,6 +1,7 @@
 import type { EsiRequest, EsiResponse } from '../esi/esi-request.ts';
 import type { SdeClient } from '../esi/sde-client.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { ExactInt } from '../lib/exact-int.ts';
 import type { Log } from '../lib/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Cipher } from '../secrets/cipher.ts';
@@ -13,7 +14,7 @@ import type { SnapshotCache } from './compare/snapshot-cache.ts';
 export interface EngineContext {
   readonly esi: {
     get(request: EsiRequest): Promise<EsiResponse>;
-    post(request: EsiRequest & { readonly ids: readonly number[] }): Promise<EsiResponse>;
+    post(request: EsiRequest & { readonly ids: readonly ExactInt[] }): Promise<EsiResponse>;
     /** Whether ESI's last answer was a failure, within the last hour. */
     isFailing(): boolean;
   };

@@ -1,3 +1,4 @@
+import type { ExactInt } from '../lib/exact-int.ts';
 import { EsiError } from '../esi/esi-error.ts';
 
 /** Statuses with which ESI rejects a whole batch because of one bad id. */
@@ -8,9 +9,9 @@ const BAD_BATCH = new Set([400, 404, 422]);
  * id itself, which is left out. One bad id in a thousand costs twenty requests, of which half are errors. When `goOn`
  * returns false after a rejection, all ids of that batch are left out.
  */
-export async function splitOnBadRequest<T>(
-  ids: readonly number[],
-  request: (ids: readonly number[]) => Promise<readonly T[]>,
+export async function splitOnBadRequest<T, I extends ExactInt = number>(
+  ids: readonly I[],
+  request: (ids: readonly I[]) => Promise<readonly T[]>,
   goOn: () => boolean = () => true,
 ): Promise<T[]> {
   if (ids.length === 0) return [];

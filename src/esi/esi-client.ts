@@ -1,5 +1,6 @@
 import { Agent, type Dispatcher, request as send } from 'undici';
 import type { Clock } from '../lib/clock.ts';
+import type { ExactInt } from '../lib/exact-int.ts';
 import { HOUR } from '../lib/duration.ts';
 import { AppError, describeError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
@@ -95,7 +96,7 @@ export class EsiClient {
   }
 
   /** Sends a POST with `ids` as its body; everything else as for `get`. */
-  post(request: EsiRequest & { readonly ids: readonly number[] }): Promise<EsiResponse> {
+  post(request: EsiRequest & { readonly ids: readonly ExactInt[] }): Promise<EsiResponse> {
     return this.get(request);
   }
 

@@ -1,4 +1,5 @@
 import { COMPATIBILITY_DATE, type Route, fillPath } from './facts/routes.ts';
+import type { ExactInt } from '../lib/exact-int.ts';
 import type { Freshness } from './freshness.ts';
 
 /** The login that authorizes a request. Its token stays in the closure. */
@@ -22,7 +23,7 @@ export interface EsiRequest {
   /** Whose token is sent and whose rate limits apply; undefined: those of the IP address. */
   readonly auth?: EsiAuth | undefined;
   /** The body of a POST route. */
-  readonly ids?: readonly number[];
+  readonly ids?: readonly ExactInt[];
   readonly signal?: AbortSignal | undefined;
   /** Called before each attempt and every few seconds while the request waits. */
   readonly heartbeat?: (() => void) | undefined;
@@ -59,6 +60,6 @@ export async function messageOf(
     ...(auth ? { authorization: `Bearer ${await auth.token()}` } : {}),
   };
   if (ids === undefined) return { headers };
-  const body = JSON.stringify(ids);
+  const body = `[${ids.join(',')}]`; // large ids are texts, which JSON.stringify would quote
   return { method: 'POST' as const, body, headers: { ...headers, 'content-type': 'application/json' } };
 }

@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import { EsiError } from './esi-error.ts';
+import { parseExactJson } from './parse-json.ts';
 
 /** The largest known answer has 2 MB (industry/systems). Sixteen times that is an error. */
 export const MAX_BODY = 32 * 1024 * 1024;
@@ -31,13 +32,6 @@ async function readBounded(
     chunks.push(chunk);
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
-}
-
-/** Replaces NaN and Infinity by null. They are not JSON, but some encoders write them; null invalidates one row only. */
-function replaceNonNumbers(text: string): string {
-  return text.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:NaN|Infinity)/g, (match) =>
-    match.startsWith('"') ? match : 'null',
-  );
 }
 
 /** ESI's error bodies have some hundred bytes. */
@@ -74,13 +68,9 @@ export async function readJson(
   }
   const text = body.toString('utf8');
   try {
-    return JSON.parse(text) as unknown;
+    return parseExactJson(text);
   } catch (error) {
-    try {
-      return JSON.parse(replaceNonNumbers(text)) as unknown;
-    } catch {
-      const found = /^\s*</.test(text) ? 'a web page' : 'text that is not JSON';
-      throw badBody(`ESI answered ${path} with ${found} instead of data.`, error);
-    }
+    const found = text.trimStart().startsWith('<') ? 'a web page' : 'text that is not JSON';
+    throw badBody(`ESI answered ${path} with ${found} instead of data.`, error);
   }
 }

@@ -175,14 +175,17 @@ export const targetStatus = z
   })
   .openapi('TargetStatus');
 
+/** A number up to 2^53, beyond that its digits as text: a number of JSON would lose digits in most programs. */
+const exactInt = z.union([z.int(), z.string()]);
+
 export const journalGap = z
   .object({
     id: z.int(),
     target: z.string().openapi({ example: 'character/90000001' }),
     owner: z.string(),
     division: z.int().nullable(),
-    afterJournalId: z.int(),
-    beforeJournalId: z.int(),
+    afterJournalId: exactInt,
+    beforeJournalId: exactInt,
     afterDate: z.iso.datetime(),
     beforeDate: z.iso.datetime(),
     missingAmount: z

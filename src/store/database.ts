@@ -1,24 +1,19 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import type { PoolClient } from 'pg';
+import { toExactInt } from '../lib/exact-int.ts';
 import type { Log } from '../lib/log.ts';
 import { PrismaClient } from './generated/client.ts';
 
 /** Milliseconds that a clean stop waits for statements under way. */
 const CLOSE_TIMEOUT = 2_000;
 
-/** PostgreSQL's type OID of BIGINT. Every id of ESI fits 2^53, and so does every count of rows. */
+/** PostgreSQL's type OID of BIGINT. Counts, and nearly all ids, fit 2^53; an id that does not is read as ExactInt. */
 const INT8 = 20;
-
-function readInt8(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value)) throw new RangeError(`${text} does not fit a number exactly`);
-  return value;
-}
 
 /** pg's own parser for every type but int8. */
 function parserOf(oid: number, format?: string): unknown {
-  if (oid === INT8 && format !== 'binary') return readInt8;
+  if (oid === INT8 && format !== 'binary') return toExactInt;
   // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- pg calls this with the OIDs of all types
   return pg.types.getTypeParser(oid, format as 'text');
 }

@@ -82,6 +82,8 @@ const shapeOf = (resource: AnyResource): RowShape =>
   z.toJSONSchema(resource.row as z.ZodObject, {
     // zod names only the last check of a string: `starts_with` for a date-time of this century.
     override: ({ zodSchema, jsonSchema }) => {
+      // A large integer is a text of digits.
+      if (jsonSchema.anyOf?.[0]?.type === 'integer') jsonSchema.type = 'integer';
       if (zodSchema instanceof z.ZodISODateTime) jsonSchema.format = 'date-time';
     },
   }) as unknown as RowShape;

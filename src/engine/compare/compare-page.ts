@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { AnyResource } from '../../collectors/define.ts';
 import { rowColumns, type SnapshotSpec } from '../../store/sets/snapshot-spec.ts';
 import type { Fingerprinter } from './fingerprint.ts';
-import { isKey, type KeyList } from './key-list.ts';
+import { type KeyList, toKey } from './key-list.ts';
 import type { PublishedRows } from './published-rows.ts';
 
 type Row = Readonly<Record<string, unknown>>;
@@ -26,8 +26,8 @@ export function withoutUnchanged(
   const values: unknown[] = Array.from(fields, () => undefined);
   return rows.filter((row) => {
     if (typeof row !== 'object' || row === null) return true;
-    const key = (row as Row)[keyField];
-    if (!isKey(key)) return true;
+    const key = toKey((row as Row)[keyField]);
+    if (key === undefined) return true;
     for (let i = 0; i < fields.length; i++) values[i] = (row as Row)[fields[i]!.field] ?? fields[i]!.absent;
     if (!fingerprinter.compute(values) || !published.has(key, fingerprinter)) return true;
     keys.add(key);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 /** What a value is, so that values of different types have different fingerprints. */
-const TAG = { null: 0, false: 1, true: 2, int32: 3, number: 4, bigint: 5, text: 6 } as const;
+const TAG = { null: 0, false: 1, true: 2, int32: 3, number: 4, text: 5 } as const;
 
 const float = new Float64Array(1);
 const floatWords = new Int32Array(float.buffer);
@@ -55,13 +55,10 @@ export class Fingerprinter {
         this.addNumber(value);
         return true;
       case 'string':
-        this.addText(TAG.text, value);
+        this.addText(value);
         return true;
       case 'boolean':
         this.add(value ? TAG.true : TAG.false);
-        return true;
-      case 'bigint':
-        this.addText(TAG.bigint, String(value));
         return true;
       default:
         this.add(TAG.null);
@@ -82,8 +79,8 @@ export class Fingerprinter {
     this.add(floatWords[1]!);
   }
 
-  private addText(tag: number, text: string): void {
-    this.add((text.length << 3) | tag);
+  private addText(text: string): void {
+    this.add((text.length << 3) | TAG.text);
     for (let i = 0; i < text.length; i += 2) {
       const second = i + 1 < text.length ? text.charCodeAt(i + 1) : 0;
       this.add(text.charCodeAt(i) | (second << 16));

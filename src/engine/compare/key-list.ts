@@ -14,10 +14,11 @@ export const lowWord = (key: number | bigint): number =>
 export const highWord = (key: number | bigint): number =>
   typeof key === 'number' ? Math.floor(key / TWO_32) : Number(key >> 32n);
 
-/** Whether a value can be the key of a row: a positive integer that is exact. */
-export const isKey = (value: unknown): value is number | bigint =>
-  (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) ||
-  (typeof value === 'bigint' && value > 0n);
+/** The key of a row, where the value can be one: a positive integer that is exact, see ExactInt. */
+export function toKey(value: unknown): number | bigint | undefined {
+  if (typeof value === 'number') return Number.isSafeInteger(value) && value > 0 ? value : undefined;
+  return typeof value === 'string' && /^[1-9]\d{15,18}$/.test(value) ? BigInt(value) : undefined;
+}
 
 /** Keys of rows, as pairs of 32-bit words: a hundredth of the memory of objects, and exact beyond 2^53. */
 export class KeyList {

@@ -3,6 +3,7 @@ import { EsiError } from '../../esi/esi-error.ts';
 import { parseRowOrThrow } from '../../esi/facts/parse-row.ts';
 import { factOf } from '../../esi/facts/routes.ts';
 import { mayDenyTemporarily } from '../../esi/limits/downtime.ts';
+import type { ExactInt } from '../../lib/exact-int.ts';
 import { DAY } from '../../lib/duration.ts';
 import { stripUnstorable } from '../../lib/text.ts';
 import { clearDenial, recordDenial } from '../../store/owners/candidates.ts';
@@ -131,7 +132,7 @@ async function fetchStructure(
 /** Stores a structure, with its system and type where these are unknown. */
 async function storeStructure(
   engine: EngineContext,
-  structureId: number,
+  structureId: ExactInt,
   data: z.infer<typeof structureData>,
   step: StepContext,
 ): Promise<void> {

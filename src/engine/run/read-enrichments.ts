@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { parseRow } from '../../esi/facts/parse-row.ts';
 import type { Enrichment } from '../../collectors/vocabulary.ts';
 import { EsiError } from '../../esi/esi-error.ts';
+import { id } from '../../esi/facts/bounds.ts';
 import { allSettledOrThrow } from '../../lib/concurrency.ts';
 import { AppError, describeError } from '../../lib/errors.ts';
+import type { ExactInt } from '../../lib/exact-int.ts';
 import { stripUnstorable } from '../../lib/text.ts';
 import {
   type EnrichmentRow,
@@ -34,9 +36,9 @@ const CONCURRENCY = 5;
 /** ESI's name of an item that has none. */
 const NO_NAME = 'None';
 
-const namedItem = z.object({ item_id: z.int().positive(), name: z.string().default(NO_NAME) });
+const namedItem = z.object({ item_id: id, name: z.string().default(NO_NAME) });
 const placedItem = z.object({
-  item_id: z.int().positive(),
+  item_id: id,
   position: z.object({ x: z.number(), y: z.number(), z: z.number() }),
 });
 
@@ -94,7 +96,7 @@ interface RefusalCount {
 async function requestAll(
   context: RunContext,
   enrichment: Enrichment,
-  ids: readonly number[],
+  ids: readonly ExactInt[],
   refusals: RefusalCount,
 ): Promise<void> {
   const { engine, spec, run } = context;
@@ -116,7 +118,7 @@ async function requestAll(
 async function requestBatch(
   { engine, spec, run, step }: RunContext,
   { route, kind }: Enrichment,
-  batch: readonly number[],
+  batch: readonly ExactInt[],
   refusals: RefusalCount,
 ): Promise<EnrichmentRow[]> {
   let requests = 0;

@@ -2,6 +2,7 @@ import type { EsiAuth, EsiRequest, EsiResponse } from '../../esi/esi-request.ts'
 import { requestUrl } from '../../esi/esi-request.ts';
 import { EsiError } from '../../esi/esi-error.ts';
 import { factOf } from '../../esi/facts/routes.ts';
+import type { ExactInt } from '../../lib/exact-int.ts';
 import { allSettledOrThrow } from '../../lib/concurrency.ts';
 import { readEtags, readKnownPages } from '../../store/sets/etags.ts';
 import type { OldestRow } from '../../store/sets/oldest-row.ts';
@@ -9,7 +10,7 @@ import { storeExpires } from '../../store/sets/published-snapshots.ts';
 import { countRequests } from '../../store/sets/runs.ts';
 import { encodePage, readPageRecords, type StagedPage, stagePages } from '../../store/sets/stage.ts';
 import { withoutUnchanged } from '../compare/compare-page.ts';
-import { isKey, KeyList } from '../compare/key-list.ts';
+import { KeyList, toKey } from '../compare/key-list.ts';
 import { withAccess } from '../owners/with-access.ts';
 import type { RunContext } from './run-context.ts';
 import type { Chunk } from './run-steps.ts';
@@ -169,8 +170,8 @@ async function readRows(
   const { rejected } = validated;
   const valid = after ? validated.valid.filter((row) => isAfter(row, after)) : validated.valid;
   for (const row of [...valid, ...rejected.map(({ key }) => key)]) {
-    const key = row?.[spec.key[0]!];
-    if (isKey(key)) keys.add(key);
+    const key = toKey(row?.[spec.key[0]!]);
+    if (key !== undefined) keys.add(key);
   }
   return {
     rows: all.length - toValidate.length + valid.length,
@@ -186,8 +187,9 @@ function isAfter(
   row: Readonly<Record<string, unknown>>,
   { field, id, isStaged }: OldestRow & { readonly field: string },
 ): boolean {
-  const own = Number(row[field]);
-  return own < id || (own === id && !isStaged(row));
+  const own = BigInt(row[field] as ExactInt);
+  const oldest = BigInt(id);
+  return own < oldest || (own === oldest && !isStaged(row));
 }
 
 /** ESI's smallest page size: a shorter first page is the only one. */

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { id as existingId } from '../../esi/facts/bounds.ts';
 import { parseRowOrThrow } from '../../esi/facts/parse-row.ts';
 import type { Route } from '../../esi/facts/routes.ts';
 import type { StaticRow, StaticTableName } from '../../store/universe/static-tables.ts';
@@ -14,6 +13,8 @@ export interface EsiStaticSource {
 }
 
 const id = z.int().nonnegative();
+/** An id that may be absent, as which 0 counts. */
+const existingId = z.int().positive();
 const position = z.object({ x: z.number(), y: z.number(), z: z.number() }).optional();
 /** False where it is left out, as CCP says of everything that has its default. */
 const published = z.boolean().default(false);

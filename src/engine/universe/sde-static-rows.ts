@@ -5,7 +5,6 @@ import {
   type StaticTableName,
   STATIC_TABLES,
 } from '../../store/universe/static-tables.ts';
-import { id as existingId } from '../../esi/facts/bounds.ts';
 import { parseRowOrThrow } from '../../esi/facts/parse-row.ts';
 import { positionColumns } from './esi-static-rows.ts';
 import type { SdeArchive } from './sde-archive.ts';
@@ -25,6 +24,8 @@ export interface SdeNames {
 }
 
 const id = z.int().nonnegative();
+/** An id that may be absent, as which 0 counts. */
+const existingId = z.int().positive();
 /** A text in English. A text without it counts as left out. */
 const text = z
   .object({ en: z.string().min(1).nullish().catch(null) })

@@ -18,8 +18,33 @@ export const int4 = z
  */
 export const date = z.iso.datetime().startsWith('20', 'no date of this century').max(40);
 
+/** The range of PostgreSQL's BIGINT. */
+const MIN_INT8 = -(2n ** 63n);
+const MAX_INT8 = 2n ** 63n - 1n;
+
+const OUT_OF_RANGE = 'not an integer of the expected range';
+
+/** A schema of an integer of 64 bits from `least` on, see ExactInt. */
+function int8From(least: bigint) {
+  const isInRange = (digits: string) => {
+    const value = BigInt(digits);
+    return value >= least && value <= MAX_INT8;
+  };
+  const large = z
+    .string()
+    .regex(/^-?\d{16,19}$/, { abort: true, message: OUT_OF_RANGE })
+    .refine(isInRange, OUT_OF_RANGE);
+  return z.union([z.int().min(Number(least)), large], OUT_OF_RANGE);
+}
+
+/** An integer of 64 bits. */
+export const int8 = int8From(MIN_INT8);
+
+/** An integer of 64 bits that is not negative: a quantity, or the id of a type, which starts at 0. */
+export const count = int8From(0n);
+
 /** An id of something that exists: ESI's ids start at 1. */
-export const id = z.int().positive();
+export const id = int8From(1n);
 
 /** Days. Players' orders last up to 90, those of NPC corporations and of the oldest player corporations up to 365. */
 export const orderDuration = z.int().nonnegative().max(365);

@@ -1,8 +1,9 @@
+import type { ExactInt } from '../../lib/exact-int.ts';
 import type { Queryable } from '../database.ts';
 
 /** A structure to request, and the characters to request it with. */
 export interface WantedStructure {
-  readonly structureId: number;
+  readonly structureId: ExactInt;
   /** Those first that own something there. */
   readonly characterIds: readonly number[];
 }
@@ -26,7 +27,7 @@ export async function readWantedStructures(
   staleBefore: Date,
   limit: number,
 ): Promise<WantedStructure[]> {
-  const { rows } = await db.query<{ structure_id: number; characters: string[] }>(
+  const { rows } = await db.query<{ structure_id: ExactInt; characters: string[] }>(
     `WITH may AS MATERIALIZED (SELECT c.character_id, c.corporation_id
                                  FROM characters c JOIN esi_tokens t USING (character_id)
                                  JOIN esi_token_scopes s ON s.token_id = t.id AND s.scope = $1 WHERE t.is_active),
@@ -55,7 +56,7 @@ export async function readWantedStructures(
 
 /** A structure as ESI states it. */
 export interface Structure {
-  readonly structureId: number;
+  readonly structureId: ExactInt;
   readonly name: string;
   readonly ownerId: number;
   readonly systemId: number;
@@ -84,7 +85,7 @@ export async function writeStructure(db: Queryable, structure: Structure, now: D
 }
 
 /** Moves a structure that nobody had access to to the end of the queue. */
-export async function touchStructure(db: Queryable, structureId: number, now: Date): Promise<void> {
+export async function touchStructure(db: Queryable, structureId: ExactInt, now: Date): Promise<void> {
   await db.query('UPDATE structures SET updated_at = $2 WHERE structure_id = $1', [structureId, now]);
 }
 

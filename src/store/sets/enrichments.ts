@@ -1,12 +1,13 @@
 import type { PoolClient } from 'pg';
 import { ENRICHED_COLUMNS, type Enrichment } from '../../collectors/vocabulary.ts';
+import type { ExactInt } from '../../lib/exact-int.ts';
 import type { Queryable } from '../database.ts';
 import { assignments, columnList, differ, sameKey } from '../sql-fragments.ts';
 import { isOfTarget, type SnapshotSpec, stageTable } from './snapshot-spec.ts';
 
 /** What another route said of one row: the columns that the enrichment fills. */
 export interface EnrichmentRow {
-  readonly id: number;
+  readonly id: ExactInt;
   readonly [column: string]: number | string | null;
 }
 
@@ -30,10 +31,10 @@ export async function readRowsToEnrich(
   spec: SnapshotSpec,
   { kind }: Enrichment,
   { runId, absent }: { readonly runId: number; readonly absent: readonly bigint[] },
-): Promise<number[]> {
+): Promise<ExactInt[]> {
   const key = `s."${spec.key[0]}"`;
   const stage = stageTable(runId);
-  const { rows } = await db.query<{ id: number }>(
+  const { rows } = await db.query<{ id: ExactInt }>(
     `SELECT DISTINCT ${key} AS id
        FROM (SELECT ${columnList(spec.columns)} FROM ${stage} WHERE NOT rejected
              UNION ALL
@@ -89,7 +90,7 @@ export async function storeEnrichments(
   spec: SnapshotSpec,
   runId: number,
   { kind }: Enrichment,
-  { rows, unanswered }: { readonly rows: readonly EnrichmentRow[]; readonly unanswered: readonly number[] },
+  { rows, unanswered }: { readonly rows: readonly EnrichmentRow[]; readonly unanswered: readonly ExactInt[] },
 ): Promise<void> {
   const columns = ENRICHED_COLUMNS[kind];
   await db.query(

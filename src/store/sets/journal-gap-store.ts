@@ -1,3 +1,4 @@
+import type { ExactInt } from '../../lib/exact-int.ts';
 import type { Queryable } from '../database.ts';
 
 /** A gap of a wallet's journal, for people: rows are missing between two that are stored. */
@@ -9,8 +10,8 @@ export interface JournalGap {
   readonly owner: string;
   /** Of a corporation's wallet. */
   readonly division: number | null;
-  readonly afterJournalId: number;
-  readonly beforeJournalId: number;
+  readonly afterJournalId: ExactInt;
+  readonly beforeJournalId: ExactInt;
   readonly afterDate: string;
   readonly beforeDate: string;
   /** ISK that the missing rows come to, with two decimals. */

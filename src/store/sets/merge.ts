@@ -32,7 +32,7 @@ export interface MergeContext {
  * and `unchanged` the transaction has to be rolled back.
  */
 export async function mergeSnapshot(context: MergeContext): Promise<PublishResult> {
-  const { client, spec, plan, previous } = context;
+  const { spec, plan, previous } = context;
   const { change } = spec;
   // Rows that never change may be on two pages, because one moved to the next page while they were read.
   if (plan.torn !== undefined || change.policy === 'append') await rejectDuplicates(context);

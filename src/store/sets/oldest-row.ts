@@ -1,10 +1,11 @@
+import type { ExactInt } from '../../lib/exact-int.ts';
 import type { Queryable } from '../database.ts';
 import { columnList, sameKey } from '../sql-fragments.ts';
 import { isOfTarget, type SnapshotSpec, stageTable } from './snapshot-spec.ts';
 
 /** The oldest staged id of a run that pages backwards. */
 export interface OldestRow {
-  readonly id: number;
+  readonly id: ExactInt;
   /** Whether the table holds all rows of this id. */
   readonly known: boolean;
   /** Whether a row of this id is staged: two rows may have one id and another key. */
@@ -27,7 +28,7 @@ export async function readOldest(
   const [first] = rows;
   if (!first) return undefined;
   return {
-    id: Number(first[field]),
+    id: first[field] as ExactInt,
     known: rows.every((row) => row.known),
     isStaged: (row) => rows.some((staged) => spec.key.every((column) => staged[column] === row[column])),
   };

@@ -1,4 +1,5 @@
 import type { ReferenceKind } from '../../collectors/vocabulary.ts';
+import type { ExactInt } from '../../lib/exact-int.ts';
 import type { Queryable } from '../database.ts';
 import { isOfTarget, type SnapshotSpec, stageTable } from './snapshot-spec.ts';
 
@@ -38,14 +39,14 @@ const INSIDE_AN_ASSET =
  * Those of the unknown asset locations that may be structures. An id that holds what only ships and containers hold is
  * left out, though its own row is missing: ESI bans clients that try ids.
  */
-async function keepPossibleStructures<T extends { readonly id: number }>(
+async function keepPossibleStructures<T extends { readonly id: ExactInt }>(
   db: Queryable,
   column: string,
   runId: number,
   unknown: readonly T[],
 ): Promise<T[]> {
   if (unknown.length === 0) return [];
-  const { rows } = await db.query<{ id: number }>(
+  const { rows } = await db.query<{ id: ExactInt }>(
     // OFFSET 0 keeps the subquery, so that the pattern is matched once per flag and location: per row it takes 70 ms of
     // 50,000 rows.
     `SELECT DISTINCT id FROM (SELECT DISTINCT "${column}" AS id, location_flag FROM ${stageTable(runId)} r
@@ -63,7 +64,7 @@ export interface UnknownIds {
   readonly systems: number[];
   readonly stations: number[];
   /** With the system that the same row names, where it names one. */
-  readonly structures: { readonly id: number; readonly systemId: number | undefined }[];
+  readonly structures: { readonly id: ExactInt; readonly systemId: number | undefined }[];
 }
 
 /** The unknown ids that a run's staged rows refer to. Rows of pages that answered 304 refer to known ids only. */
@@ -72,7 +73,7 @@ export async function readUnknownIds(db: Queryable, spec: SnapshotSpec, runId: n
   const system = spec.references.find(([, kind]) => kind === 'systems')?.[0];
   for (const [column, kind] of spec.references) {
     // Each id is looked up once: a region's 400,000 orders refer to 20,000 types, so that takes a fifth of the time.
-    const { rows } = await db.query<{ id: number; system_id: number | null }>(
+    const { rows } = await db.query<{ id: ExactInt; system_id: number | null }>(
       `SELECT id, system_id
          FROM (SELECT "${column}" AS id, ${system ? `min("${system}")` : 'NULL::bigint'} AS system_id
                  FROM ${stageTable(runId)} GROUP BY 1) d
@@ -80,8 +81,9 @@ export async function readUnknownIds(db: Queryable, spec: SnapshotSpec, runId: n
     );
     const found = kind === 'asset-locations' ? await keepPossibleStructures(db, column, runId, rows) : rows;
     for (const { id, system_id } of found) {
-      if (kind === 'types' || kind === 'systems') unknown[kind].push(id);
-      else if (id < FIRST_STRUCTURE) unknown.stations.push(id);
+      if (kind === 'types' || kind === 'systems') {
+        if (typeof id === 'number') unknown[kind].push(id); // EVE's static ids are small
+      } else if (typeof id === 'number' && id < FIRST_STRUCTURE) unknown.stations.push(id);
       else unknown.structures.push({ id, systemId: system_id ?? undefined });
     }
   }

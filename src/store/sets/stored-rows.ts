@@ -1,4 +1,5 @@
 import pg, { type PoolClient } from 'pg';
+import { type ExactInt, toExactInt } from '../../lib/exact-int.ts';
 import { copyFromQuery } from '../copy.ts';
 import type { Database } from '../database.ts';
 import { columnList } from '../sql-fragments.ts';
@@ -17,7 +18,7 @@ const { BOOL, INT2, INT4, INT8, FLOAT4, FLOAT8, NUMERIC, TIMESTAMPTZ } = pg.type
 /** What makes a value of PostgreSQL's text, by type. A type that is not listed is text. */
 const READERS = new Map<number, (text: string) => unknown>([
   [BOOL, (text) => text === 't'],
-  [INT8, (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text))],
+  [INT8, toExactInt],
   [TIMESTAMPTZ, (text) => text.replace(' ', 'T').replace(/\+00$/, 'Z')],
   ...[INT2, INT4, FLOAT4, FLOAT8, NUMERIC].map((type) => [type, Number] as const),
 ]);
@@ -38,7 +39,7 @@ export const storedColumns = (spec: SnapshotSpec): string[] => [spec.key[0]!, ..
 export function storedRow(spec: SnapshotSpec, row: Readonly<Record<string, unknown>>): StoredRow {
   const [key, ...values] = storedColumns(spec).map((column) => row[column]);
   return {
-    key: BigInt(key as number),
+    key: BigInt(key as ExactInt),
     values: values.map((value) =>
       value instanceof Date ? value.toISOString().replace('.000Z', 'Z') : value,
     ),

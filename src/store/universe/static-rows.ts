@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import type { ExactInt } from '../../lib/exact-int.ts';
 import { copyInto, encodeRows } from '../copy.ts';
 import type { Queryable } from '../database.ts';
 import { assignments, columnList, differ, sameKey } from '../sql-fragments.ts';
@@ -100,7 +101,7 @@ export async function insertPlaceholders(
 /** Inserts placeholders for player structures, which can only be requested with a character that has access. */
 export async function insertStructurePlaceholders(
   db: Queryable,
-  structures: readonly { readonly id: number; readonly systemId: number | undefined }[],
+  structures: readonly { readonly id: ExactInt; readonly systemId: number | undefined }[],
 ): Promise<void> {
   await db.query(
     `INSERT INTO structures (structure_id, system_id, name, is_placeholder)
