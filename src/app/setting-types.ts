@@ -38,11 +38,17 @@ export const boolean = oneOf('true', 'false', 'yes', 'no', '1', '0').transform((
   ['true', '1', 'yes'].includes(word),
 );
 
+function withoutEndingSlashes(address: string): string {
+  let end = address.length;
+  while (address[end - 1] === '/') end--;
+  return address.slice(0, end);
+}
+
 /** A URL of one of the given protocols (`https:`), without slashes at its end. */
 export function url(...protocols: string[]) {
   const accepted = `an address that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`;
   const accepts = (value: string) => URL.canParse(value) && protocols.includes(new URL(value).protocol);
-  return text(accepted, accepts).transform((value) => value.replace(/\/+$/, ''));
+  return text(accepted, accepts).transform(withoutEndingSlashes);
 }
 
 const WITHOUT_CREDENTIALS = 'an address without user and password';
@@ -86,7 +92,7 @@ export const callbackUrl = z
 
 /** A host to listen on. URLs write IPv6 addresses in brackets; sockets take them without. */
 export const listenHost = anyText
-  .transform((value) => value.replace(/^\[(.*:.*)\]$/, '$1'))
+  .transform((value) => (/^\[[^[\]]*\]$/.test(value) && value.includes(':') ? value.slice(1, -1) : value))
   .meta({ accepted: 'a host name or address' });
 
 /** A duration of at least `min`, as its text. */
@@ -118,11 +124,15 @@ export const regions = text('region ids separated by commas, or "all"', (value) 
 );
 
 /** An e-mail address, a URL, or a Discord or in-game name marked as such: CCP asks for a way to reach the operator. */
-const CONTACT = /[^\s@]+@[^\s@]+\.[^\s@]+|https?:\/\/\S+|(discord|eve|character|in-game|ign)\s*[:=]\s*\S+/i;
+const CONTACTS = [
+  /[^\s@]@[^\s@.]+\.[^\s@]/,
+  /https?:\/\/\S/i,
+  /(?:discord|eve|character|in-game|ign)\s*[:=]\s*\S/i,
+];
 
 export const userAgent = text(
   'a text with a contact: an e-mail address, a URL, or "Discord: name" or "EVE: character"',
-  (value) => CONTACT.test(value),
+  (value) => CONTACTS.some((contact) => contact.test(value)),
 );
 
 /** Whether a text is 32 bytes (an AES-256 key) in canonical base64. */

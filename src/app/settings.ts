@@ -215,7 +215,10 @@ const SETTING_NAMES = Object.keys(settings);
 const SECRET = /SECRET|KEY|TOKEN|DATABASE_URL/;
 
 /** Values that may contain a user and a password are never shown either. */
-const USER_INFO = /:.*@/s;
+const mayHaveUserInfo = (value: string): boolean => {
+  const colon = value.indexOf(':');
+  return colon >= 0 && value.includes('@', colon);
+};
 
 /** The environment, with `.env` of the working folder for what the environment does not set. */
 export function readEnvironment(cwd = process.cwd()): NodeJS.ProcessEnv {
@@ -252,7 +255,7 @@ function formatInvalid(issue: z.core.$ZodIssue, given: Record<string, string | u
   const value = given[name];
   if (value === undefined) return `${name} is not set. Use ${issue.message}.`;
   if (issue.code === 'too_small') return `${name} is too short: use ${issue.message}.`;
-  const isSecret = SECRET.test(name) || USER_INFO.test(value);
+  const isSecret = SECRET.test(name) || mayHaveUserInfo(value);
   return `${isSecret ? name : `${name}="${value}"`} is not valid. Use ${issue.message}.`;
 }
 

@@ -9,11 +9,8 @@ const SECRETS: readonly [RegExp, string][] = [
   [/\b(Basic)\s+[\w+/=-]{16,}/gi, `$1 ${MASK}`],
   // Texts that the cipher encrypted.
   [/\bv1\.[0-9a-f]{8}\.[\w-]+(?:\.[\w-]*)*/g, MASK],
-  // Forms and JSON of OAuth.
-  [
-    /\b(access_token|refresh_token|client_secret|code_verifier)(\\?["']?\s*[=:]\s*\\?["']?)[^\s"'&,;}\\]+/gi,
-    `$1$2${MASK}`,
-  ],
+  // Forms and JSON of OAuth: access_token, refresh_token, client_secret, code_verifier.
+  [/(_token|_secret|_verifier)(\\?["']?\s*[=:]\s*\\?["']?)[^\s"'&,;}\\]+/gi, `$1$2${MASK}`],
   // Passwords in addresses, such as that of the database, up to the last @ of the authority, as URLs are parsed. A match
   // ends at a quote, because in a line of JSON the next value would be included.
   [/(:\/\/[^\s/:"]*:)[^\s/"]+@/g, `$1${MASK}@`],
