@@ -1,3 +1,4 @@
+import { LOW_PRIORITY } from '../src/esi/facts/priorities.ts';
 import { saturateRateLimiter, worstWindow } from '../test/support/saturate-rate-limiter.ts';
 import { virtualClock } from '../test/support/virtual-clock.ts';
 import { measureManyBuckets } from './support/many-buckets.ts';
@@ -11,33 +12,42 @@ const MINUTE = 60_000;
 /** A limit on all requests that is never reached: only the measured limit applies. */
 const NO_CEILING = { perMinute: 1_000_000 };
 
-/** The two limits, each measured over three of its windows. */
+const HISTORY = { route: '/markets/{region_id}/history', cost: 1, tokens: 300, windowMs: MINUTE } as const;
+const STATUS = { route: '/status', cost: 2, tokens: 600, windowMs: 15 * MINUTE } as const;
+
+/** The product's default limit on all requests. */
+const OWN = { perMinute: 300, burst: 50 };
+
+/** The limits, each measured over some of its windows. */
 const LIMITS = [
+  { what: 'hidden limit 300 a minute', ...HISTORY, throttle: NO_CEILING, windows: 3 },
+  { what: 'hidden limit 300 a minute, its first minute', ...HISTORY, throttle: NO_CEILING, windows: 1 },
   {
-    what: 'hidden limit 300 a minute',
-    route: '/markets/{region_id}/history',
-    cost: 1,
-    tokens: 300,
-    windowMs: MINUTE,
+    what: 'hidden limit, kill -9 every 20 s',
+    ...HISTORY,
+    throttle: NO_CEILING,
+    windows: 5,
+    killEveryMs: 20_000,
   },
-  { what: 'bucket 600 in 15 minutes', route: '/status', cost: 2, tokens: 600, windowMs: 15 * MINUTE },
-] as const;
+  {
+    what: 'ESI_RATE_LIMIT 300 by bulk work alone',
+    ...HISTORY,
+    throttle: OWN,
+    windows: 3,
+    priority: LOW_PRIORITY,
+  },
+  { what: 'bucket 600 in 15 minutes', ...STATUS, throttle: NO_CEILING, windows: 3 },
+];
 
 /** Measures in simulated time how much of a limit is used, and the most in any window. */
 async function measureSimulatedTime(): Promise<Measured> {
   const lines: Line[] = [];
   const bounds: Bound[] = [];
-  for (const { what, route, cost, tokens, windowMs } of LIMITS) {
+  for (const { what, tokens, windowMs, windows, ...options } of LIMITS) {
     for (const workers of [1, 3]) {
-      const forMs = 3 * windowMs;
-      const arrivals = await saturateRateLimiter(virtualClock(), {
-        workers,
-        route,
-        cost,
-        forMs,
-        throttle: NO_CEILING,
-      });
-      const share = arrivals.reduce((sum, a) => sum + a.tokens, 0) / (3 * tokens);
+      const forMs = windows * windowMs;
+      const arrivals = await saturateRateLimiter(virtualClock(), { ...options, workers, forMs });
+      const share = arrivals.reduce((sum, a) => sum + a.tokens, 0) / (windows * tokens);
       const worst = worstWindow(arrivals, windowMs);
       const name = `${what}, ${workers} worker${workers > 1 ? 's' : ''}, simulated time`;
       lines.push({ what: name, 'used %': rounded(share * 100), 'fullest window': worst, allowed: tokens });

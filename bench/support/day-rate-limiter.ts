@@ -1,9 +1,8 @@
-import type { Admission, AdmitRequest, RateLimiter } from '../../src/esi/limits/admission.ts';
-import { SharedRateLimiter } from '../../src/esi/limits/rate-limiter.ts';
-import type { RateLimitStore } from '../../src/lib/token-bucket.ts';
+import type { AdmitRequest, RateLimiter } from '../../src/esi/limits/admission.ts';
+import { type BucketStore, SharedRateLimiter } from '../../src/esi/limits/rate-limiter.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { Database } from '../../src/store/database.ts';
-import { postgresRateLimitStore } from '../../src/store/limits/rate-limit-store.ts';
+import { postgresBucketStore } from '../../src/store/limits/rate-limit-store.ts';
 import type { DayClock } from './day-clock.ts';
 
 /** The product's default limit on all requests. */
@@ -11,9 +10,6 @@ const CEILING = { perMinute: 300, burst: 50 };
 
 /** The time of a request and its answer as measured from Europe. It spreads the requests of a minute. */
 const ROUND_TRIP_MS = 150;
-
-/** The rate limiter reports twice a second. */
-const REPORT_EVERY_MS = 500;
 
 /**
  * The rate limiter's SQL uses the database's clock. A function of the same name in a schema of the bench returns the
@@ -28,10 +24,9 @@ export async function addVirtualClock({ pool }: Database): Promise<void> {
 
 const AT = `SELECT set_config('bench.now', $1, true), set_config('search_path', 'bench, public, pg_catalog', true)`;
 
-/** The product's store, with the virtual time set before each sync. */
-function rateLimitStoreAt(db: Database, clock: DayClock): RateLimitStore {
-  return postgresRateLimitStore({
-    ...db,
+/** The product's store, with the virtual time set before each transaction. */
+function rateLimitStoreAt(db: Database, clock: DayClock): BucketStore {
+  return postgresBucketStore({
     transaction: (work) =>
       db.transaction(async (client) => {
         await client.query(AT, [new Date(clock.now()).toISOString()]);
@@ -40,10 +35,7 @@ function rateLimitStoreAt(db: Database, clock: DayClock): RateLimitStore {
   });
 }
 
-/**
- * The product's rate limiter on PostgreSQL, in virtual time. The pacer of the process is left out, because its clock is
- * real; the store enforces the same limit.
- */
+/** The product's rate limiter on PostgreSQL, in virtual time. Its transactions are not limited, because that is in real time. */
 export function dayRateLimiter(db: Database, clock: DayClock): RateLimiter {
   const limiter = new SharedRateLimiter({
     store: rateLimitStoreAt(db, clock),
@@ -52,23 +44,11 @@ export function dayRateLimiter(db: Database, clock: DayClock): RateLimiter {
     clock: clock.background,
     log: silentLog,
   });
-  let reporting = false;
-  const reportLater = async () => {
-    if (reporting) return;
-    reporting = true;
-    await clock.background.sleep(REPORT_EVERY_MS);
-    reporting = false;
-    limiter['report'](); // its own timer is real and would fire hours of virtual time too late
-  };
-  const reportAfter = (admission: Admission): Admission => ({
-    complete: (...how) => (admission.complete(...how), void reportLater()),
-    cancel: () => (admission.cancel(), void reportLater()),
-  });
   return {
     async admit(request: AdmitRequest) {
       const admission = await clock.runWaiting(() => limiter.admit(request));
       await clock.sleep(ROUND_TRIP_MS);
-      return reportAfter(admission);
+      return admission;
     },
     close: () => limiter.close(),
   };

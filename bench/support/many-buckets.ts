@@ -1,6 +1,7 @@
 import { silentLog } from '../../src/lib/log.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { deleteIdleBuckets, postgresRateLimitStore } from '../../src/store/limits/rate-limit-store.ts';
+import { type StoredState, TokenBucket } from '../../src/esi/limits/token-bucket.ts';
+import { deleteIdleBuckets, postgresBucketStore } from '../../src/store/limits/rate-limit-store.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { median, rounded } from './report.ts';
 import type { Measured } from './measure-parts.ts';
@@ -10,10 +11,10 @@ const USERS = 10_000;
 const GROUPS = 20;
 const LIMIT = { tokens: 600, windowMs: 900_000 };
 
-/** Syncs measured after as many for warm-up: enough for a median and a tail. */
-const SYNCS = 3_000;
+/** Transactions measured after as many for warm-up: enough for a median and a tail. */
+const TRANSACTIONS = 3_000;
 
-/** Measures 10,000 users with 20 groups each: the sync of a random bucket, the table's size, and the deletion of idle buckets. */
+/** Measures 10,000 users with 20 groups each: a transaction with a random bucket, the table's size, and the deletion of idle buckets. */
 export async function measureManyBuckets(servers: BenchServers): Promise<Measured> {
   await servers.admin('CREATE DATABASE buckets');
   const url = servers.databaseUrl('buckets');
@@ -24,20 +25,24 @@ export async function measureManyBuckets(servers: BenchServers): Promise<Measure
       `INSERT INTO esi_buckets (bucket, state, updated_at)
        SELECT 'group' || g || '/user' || u,
               jsonb_build_object('slots', jsonb_build_array(jsonb_build_array(extract(epoch FROM now()) * 1000, 20, 'w')),
-                                 'leases', '{}'::jsonb, 'externalUsage', 0, 'externalUsageAt', 0), now()
+                                 'externalUsage', 0, 'externalUsageAt', 0), now()
          FROM generate_series(1, $1::int) u, generate_series(1, $2::int) g`,
       [USERS, GROUPS],
     );
     await db.pool.query('VACUUM ANALYZE esi_buckets');
-    const store = postgresRateLimitStore(db);
+    const store = postgresBucketStore<StoredState>(db);
     const times: number[] = [];
     const heapBefore = process.memoryUsage().rss;
-    for (let i = 0; i < 2 * SYNCS; i++) {
+    for (let i = 0; i < 2 * TRANSACTIONS; i++) {
       const bucket = `group${(i % GROUPS) + 1}/user${((i * 7_919) % USERS) + 1}`; // a prime number spreads the users
       const started = performance.now();
-      const sync = { worker: 'bench', spent: [[5, 2]] as const, inFlight: 0, want: 5 };
-      await store.sync([{ bucket, limit: LIMIT, sync }]);
-      if (i >= SYNCS) times.push(performance.now() - started);
+      await store.update([bucket], (states, now) => {
+        const limited = new TokenBucket(bucket, states.get(bucket), LIMIT, now);
+        limited.reserve(`bench#${i}`, 5, 3);
+        limited.complete(`bench#${i}`, 2, 5);
+        states.set(bucket, limited.state);
+      });
+      if (i >= TRANSACTIONS) times.push(performance.now() - started);
     }
     const grown = (process.memoryUsage().rss - heapBefore) / 2 ** 20;
     const { rows } = await db.pool.query<{ mb: number }>(
@@ -47,7 +52,7 @@ export async function measureManyBuckets(servers: BenchServers): Promise<Measure
     let deleted = 0;
     for (let n = await deleteIdleBuckets(db); n > 0; n = await deleteIdleBuckets(db)) deleted += n;
     const ms = rounded(median(times));
-    const what = `a sync with ${(USERS * GROUPS).toLocaleString('en')} buckets`;
+    const what = `a transaction with ${(USERS * GROUPS).toLocaleString('en')} buckets`;
     return {
       lines: [
         {

@@ -4,7 +4,7 @@ import { EsiError } from '../../src/esi/esi-error.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { postgresRateLimitStore } from '../../src/store/limits/rate-limit-store.ts';
+import { postgresBucketStore } from '../../src/store/limits/rate-limit-store.ts';
 import { BENCH_USER_AGENT } from './bench-engine.ts';
 import type { RealTimeInput } from './real-time-limits.ts';
 
@@ -17,9 +17,10 @@ const TYPES = [34, 35, 36, 37, 38, 39, 40];
 const input = JSON.parse(process.argv[2] ?? '{}') as RealTimeInput;
 const db = openDatabase({ url: input.databaseUrl, maxConnections: 5, minConnections: 1, log: silentLog });
 const rateLimiter = new SharedRateLimiter({
-  store: postgresRateLimitStore(db),
+  store: postgresBucketStore(db),
   worker: `worker ${process.pid}`,
   throttle: { perMinute: 1_000_000 },
+  transactionsPerSecond: 100, // as the product has it
   clock: systemClock,
   log: silentLog,
 });

@@ -3,7 +3,7 @@ import { SharedRateLimiter } from '../../src/esi/limits/rate-limiter.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { postgresRateLimitStore } from '../../src/store/limits/rate-limit-store.ts';
+import { postgresBucketStore } from '../../src/store/limits/rate-limit-store.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { BENCH_USER_AGENT } from './bench-engine.ts';
 import { FORGE, FORGE_SIMULATOR } from './measure-forge.ts';
@@ -38,9 +38,10 @@ export async function measureRateLimiterCost(servers: BenchServers): Promise<Mea
   const throttle = { perMinute: 1_000_000 };
   const createLimiter = () =>
     new SharedRateLimiter({
-      store: postgresRateLimitStore(db),
+      store: postgresBucketStore(db),
       worker: `bench ${Math.random()}`,
       throttle,
+      transactionsPerSecond: 100, // as the product has it
       clock: systemClock,
       log: silentLog,
     });

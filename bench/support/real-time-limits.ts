@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { migrate } from '../../src/store/migrate.ts';
 import type { LimitUsage } from '../../simulator/index.ts';
@@ -8,6 +9,9 @@ import { rounded } from './report.ts';
 import type { BenchServers } from './bench-servers.ts';
 
 const MINUTE = 60_000;
+
+/** Several kills within each window of the hidden limit. */
+const KILL_EVERY_MS = 20_000;
 
 /** The input of a worker process. */
 export interface RealTimeInput {
@@ -23,8 +27,10 @@ async function measure(
   workers: number,
   limit: { what: string; route: RealTimeInput['route']; name: string; tokens: number; windowMs: number },
   windows: number,
+  killEveryMs?: number,
 ): Promise<Measured> {
-  const database = `real_${limit.name.replaceAll(/\W/g, '')}_${workers}`.toLowerCase();
+  const kind = killEveryMs === undefined ? '' : `, kill -9 every ${killEveryMs / 1_000} s`;
+  const database = `real_${(limit.name + kind).replaceAll(/\W/g, '')}_${workers}`.toLowerCase();
   await servers.admin(`CREATE DATABASE ${database}`);
   const databaseUrl = servers.databaseUrl(database);
   await migrate(databaseUrl, new Date());
@@ -36,13 +42,17 @@ async function measure(
     route: limit.route,
     untilMs: Date.now() + forMs,
   };
-  await Promise.all(Array.from({ length: workers }, () => runWorker(input)));
+  await Promise.all(Array.from({ length: workers }, () => runWorker(input, killEveryMs)));
   const answer = await fetch(`${simulator.url}/__simulator/limit-usage`);
   const report = (await answer.json()) as LimitUsage[];
+  const offences = (await (await fetch(`${simulator.url}/__simulator/offences`)).json()) as {
+    kind: string;
+  }[];
+  const exceeded = offences.filter(({ kind }) => kind !== 'too-early').length; // each worker repeats the same few URLs
   await simulator.stop();
   const usage = report.find((l) => l.name === limit.name) ?? { most: 0, spent: 0, refused: 0 };
   const share = usage.spent / (windows * limit.tokens);
-  const what = `${limit.what}, ${workers} worker${workers > 1 ? 's' : ''}, real time`;
+  const what = `${limit.what}, ${workers} worker${workers > 1 ? 's' : ''}${kind}, real time`;
   return {
     lines: [
       {
@@ -51,25 +61,31 @@ async function measure(
         'fullest window': usage.most,
         allowed: limit.tokens,
         refused: usage.refused,
+        offences: exceeded,
       },
     ],
     bounds: [
       { demand: `${what}: fullest window`, limit: limit.tokens, measured: usage.most },
+      { demand: `${what}: offences`, limit: 0, measured: exceeded },
       { demand: `${what}: % left unused`, limit: 5, measured: rounded((1 - share) * 100) },
     ],
     raw: { [what]: report },
   };
 }
 
-function runWorker(input: RealTimeInput): Promise<void> {
+/** Runs a worker process until its time is over. With `killEveryMs` it is killed again and again, and a new one started. */
+async function runWorker(input: RealTimeInput, killEveryMs?: number): Promise<void> {
   const script = fileURLToPath(new URL('./rate-limit-worker.js', import.meta.url));
-  const child = spawn(process.execPath, [script, JSON.stringify(input)], {
-    stdio: ['pipe', 'inherit', 'inherit'],
-  });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`a worker ended with ${code}`))));
-  });
+  while (Date.now() < input.untilMs) {
+    const child = spawn(process.execPath, [script, JSON.stringify(input)], {
+      stdio: ['pipe', 'inherit', 'inherit'],
+    });
+    const killer =
+      killEveryMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killEveryMs);
+    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+    clearTimeout(killer);
+    if (code !== 0 && signal !== 'SIGKILL') throw new Error(`a worker ended with ${code ?? signal}`);
+  }
 }
 
 /**
@@ -94,7 +110,11 @@ export async function measureRealTime(servers: BenchServers): Promise<Measured> 
     windowMs: 15 * MINUTE,
   } as const;
   if (!(minutes > 0)) return measureAll([]);
-  const parts = [() => measure(servers, 1, history, 3), () => measure(servers, 3, history, 3)];
+  const parts = [
+    () => measure(servers, 1, history, 3),
+    () => measure(servers, 3, history, 3),
+    () => measure(servers, 3, history, 3, KILL_EVERY_MS),
+  ];
   if (minutes >= 45) parts.push(() => measure(servers, 3, status, 3));
   return measureAll(parts);
 }

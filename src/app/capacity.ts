@@ -52,9 +52,6 @@ const WINDOW_MINUTES = 15;
 /** ESI's unannounced limit for market history, in requests per minute. */
 const HISTORY_LIMIT = 300;
 
-/** The part of ESI_RATE_LIMIT that backfills may use. */
-const BACKFILL_SHARE = 0.8;
-
 /** A day less an hour of slack. */
 const HISTORY_DEADLINE_MINUTES = 23 * 60;
 
@@ -110,8 +107,7 @@ function planHistory(types: number, ordersPerMinute: number, rateLimit: number):
   const left = Math.max(rateLimit - ordersPerMinute, 0);
   const bounds = [
     { limit: HISTORY_LIMIT, reason: "ESI's limit for history" },
-    { limit: BACKFILL_SHARE * rateLimit, reason: `${BACKFILL_SHARE * 100} % of ESI_RATE_LIMIT` },
-    { limit: left, reason: 'what market orders leave of ESI_RATE_LIMIT' },
+    { limit: left, reason: left < rateLimit ? 'what market orders leave of ESI_RATE_LIMIT' : 'ESI_RATE_LIMIT' },
   ];
   const [bound] = bounds.toSorted((a, b) => a.limit - b.limit);
   const perMinute = Math.max(1, bound!.limit);

@@ -5,7 +5,6 @@ import { SnapshotCache } from '../engine/compare/snapshot-cache.ts';
 import type { EngineContext } from '../engine/engine-context.ts';
 import { EsiClient } from '../esi/esi-client.ts';
 import { SharedRateLimiter } from '../esi/limits/rate-limiter.ts';
-import { Throttle } from '../esi/limits/throttle.ts';
 import { createSdeClient } from '../esi/sde-client.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
@@ -15,9 +14,9 @@ import { createCipher } from '../secrets/cipher.ts';
 import { loadKeys } from '../secrets/encryption-keys.ts';
 import { createSsoClient, type SsoClient } from '../sso/sso-client.ts';
 import { type Database, openDatabase } from '../store/database.ts';
-import { createStricterReader } from '../store/limits/esi-limits.ts';
-import { createPauseReader } from '../store/limits/pause.ts';
-import { postgresRateLimitStore } from '../store/limits/rate-limit-store.ts';
+import { createStricterReader } from '../store/esi-limits.ts';
+import { createPauseReader } from '../store/pause.ts';
+import { postgresBucketStore } from '../store/limits/rate-limit-store.ts';
 import { databaseOptions, engineSettings } from './derived-settings.ts';
 import { addJournalGapMetrics } from './journal-gap-metrics.ts';
 import { addRateLimitMetrics } from './rate-limit-metrics.ts';
@@ -96,15 +95,17 @@ function createSso(config: Config, log: Log): SsoClient | undefined {
   });
 }
 
-/** Limits in the database, which all workers share, and a throttle for this process. */
+/** Transactions of the rate limiter. A request waits 10 ms longer at most, and a read at full speed shares them. */
+const TRANSACTIONS_PER_SECOND = 100;
+
+/** Limits in the database, which all workers share. */
 function createRateLimiter(config: Config, db: Database, clock: Clock, log: Log): SharedRateLimiter {
-  const throttle = { perMinute: config.ESI_RATE_LIMIT, burst: config.ESI_BURST_LIMIT };
   return new SharedRateLimiter({
-    store: postgresRateLimitStore(db),
-    // Containers start with the same host name and pid each time; the random part keeps leases of earlier starts apart.
+    store: postgresBucketStore(db),
+    // Containers start with the same host name and pid each time; the random part keeps requests of earlier starts apart.
     worker: `${hostname()}:${process.pid}:${randomUUID().slice(0, 4)}`,
-    throttle,
-    pacer: new Throttle(throttle),
+    throttle: { perMinute: config.ESI_RATE_LIMIT, burst: config.ESI_BURST_LIMIT },
+    transactionsPerSecond: TRANSACTIONS_PER_SECOND,
     stricter: createStricterReader(db, clock),
     clock,
     log,

@@ -1,6 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
+import { viewBucket } from '../esi/limits/bucket-view.ts';
 import { HIDDEN_LIMIT_PREFIX } from '../esi/limits/charges.ts';
-import { viewBucket } from '../lib/token-bucket-view.ts';
+import type { StoredState } from '../esi/limits/token-bucket.ts';
 import { readBuckets } from '../store/limits/rate-limit-store.ts';
 import type { Database } from '../store/database.ts';
 
@@ -9,7 +10,7 @@ export function addRateLimitMetrics(registry: Registry, db: Pick<Database, 'pool
   // The constructor registers the gauge; it reads the limits whenever Prometheus scrapes.
   void new Gauge({
     name: 'esi_budget_tokens',
-    help: "Tokens of ESI's limits and ours, by group: the limit, used in the window, leased by workers, free",
+    help: "Tokens of ESI's limits and ours, by group: the limit, used in the window, leased by requests in flight, free",
     labelNames: ['group', 'state'],
     registers: [registry],
     async collect() {
@@ -32,9 +33,9 @@ interface Sums {
 
 async function sumGroups(db: Pick<Database, 'pool'>): Promise<Map<string, Sums>> {
   const groups = new Map<string, Sums>();
-  for (const { bucket, state, now } of await readBuckets(db)) {
+  for (const row of await readBuckets<StoredState>(db)) {
+    const { bucket, ...view } = viewBucket(row);
     const [group = bucket] = bucket.startsWith(HIDDEN_LIMIT_PREFIX) ? [bucket] : bucket.split('/');
-    const view = viewBucket(bucket, state, now);
     const sums = groups.get(group) ?? { limit: 0, used: 0, leased: 0, free: 0 };
     sums.limit += view.limit;
     sums.used += view.used + view.externalUsage;

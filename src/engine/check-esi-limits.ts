@@ -2,7 +2,7 @@ import { ZodError } from 'zod';
 import { checkRoutes } from '../esi/compare-openapi.ts';
 import { HOUR } from '../lib/duration.ts';
 import { AppError } from '../lib/errors.ts';
-import { readLimitsAge, writeLimits } from '../store/limits/esi-limits.ts';
+import { readLimitsAge, writeLimits } from '../store/esi-limits.ts';
 import type { EngineContext, StepContext } from './engine-context.ts';
 
 /** Once a day, less two hours so that the hourly maintenance does not drift around the clock. */

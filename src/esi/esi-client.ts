@@ -11,8 +11,8 @@ import { type EsiRequest, type EsiResponse, messageOf, requestUrl } from './esi-
 import { INTERACTIVE } from './facts/priorities.ts';
 import type { Route } from './facts/routes.ts';
 import { readFreshness } from './freshness.ts';
-import type { Admission, RateLimiter } from './limits/admission.ts';
-import { RequestGate } from './limits/request-gate.ts';
+import { type Admission, CONNECTIONS, type RateLimiter } from './limits/admission.ts';
+import { RequestGate } from './request-gate.ts';
 import { readErrorBody, readJson } from './response-body.ts';
 
 export interface EsiClientOptions {
@@ -22,8 +22,6 @@ export interface EsiClientOptions {
   readonly rateLimiter: RateLimiter;
   readonly clock: Clock;
   readonly log: Log;
-  /** Requests at once. ESI prefers few connections and steady traffic. Default 20. */
-  readonly connections?: number;
   /** Returns the reason of the operator's pause, or undefined. */
   readonly paused?: () => Promise<string | undefined>;
   /** Whether this ESI has EVE's daily downtime (default). A simulated one has none. */
@@ -66,7 +64,7 @@ export class EsiClient {
     this.breaker = new CircuitBreaker({ ...BREAKER, clock, isFailure: isServerFailure });
     this.gate = new RequestGate({ clock, paused, downtime, probe: () => this.probe() });
     this.agent = new Agent({
-      connections: options.connections ?? 20, // the limit that ESI's community recommends
+      connections: CONNECTIONS,
       pipelining: 1,
       keepAliveTimeout: 30_000,
       connect: { timeout: timeouts?.connect ?? 5_000 },
@@ -154,7 +152,7 @@ export class EsiClient {
     await auth?.token(); // a request that gets no token needs no admission
     const admission = await this.options.rateLimiter.admit(auth ? { ...request, user: auth.user } : request);
     try {
-      await this.gate.assertOpen(request.route); // a pause or the downtime may have begun meanwhile
+      await this.gate.assertNotStopped(request.route); // a pause or the downtime may have begun meanwhile
       return admission;
     } catch (error) {
       admission.cancel();
@@ -178,22 +176,22 @@ export class EsiClient {
     const { baseUrl, observe } = this.options;
     const url = requestUrl(request);
     const started = performance.now();
-    let status = 'error';
+    let answer: Dispatcher.ResponseData | undefined;
     try {
-      const answer = await send(baseUrl + url, {
+      answer = await send(baseUrl + url, {
         dispatcher: this.agent,
         ...(await messageOf(request, this.options)),
         signal: request.signal ?? null,
       });
-      status = String(answer.statusCode);
-      admission.complete(answer.statusCode, answer.headers);
+      // A block stops other requests at once. Any other answer holds its connection until its body is read.
+      if (answer.statusCode >= 400) admission.complete(answer.statusCode, answer.headers);
       return await this.readAnswer(answer, url);
     } catch (error) {
       // An aborted request says nothing about ESI.
       throw request.signal?.aborted ? error : this.recordFailure(error, url);
     } finally {
-      admission.complete(undefined); // no effect after an answer
-      observe?.(request.route, status, (performance.now() - started) / 1_000);
+      admission.complete(answer?.statusCode, answer?.headers);
+      observe?.(request.route, String(answer?.statusCode ?? 'error'), (performance.now() - started) / 1_000);
     }
   }
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { checkEsiLimits } from '../../src/engine/check-esi-limits.ts';
 import type { EngineContext } from '../../src/engine/engine-context.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { readDrifts } from '../../src/store/limits/esi-limits.ts';
+import { readDrifts } from '../../src/store/esi-limits.ts';
 import { type TestEngine, testEngine } from '../support/test-engine.ts';
 
 const DESCRIPTION = '/meta/openapi.json';

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { virtualClock } from '../support/virtual-clock.ts';
 import { SharedRateLimiter } from '../../src/esi/limits/rate-limiter.ts';
-import type { AdmitRequest } from '../../src/esi/limits/admission.ts';
+import type { Admission, AdmitRequest } from '../../src/esi/limits/admission.ts';
 import { EsiError } from '../../src/esi/esi-error.ts';
 import { memoryRateLimitStore } from '../support/memory-rate-limit-store.ts';
 import { silentLog } from '../../src/lib/log.ts';
@@ -20,11 +20,12 @@ function start(throttle: ThrottleSettings) {
   return { clock, worker };
 }
 
-/** Sends requests one after another. Returns a counter of answers. */
+/** Sends requests in lanes, each one after another. Returns a counter of answers. */
 function hammer(
   rateLimiter: SharedRateLimiter,
   request: AdmitRequest,
   clock: ReturnType<typeof virtualClock>,
+  lanes = 1,
 ) {
   const count = { answers: 0, refused: 0 };
   const lane = async () => {
@@ -41,7 +42,7 @@ function hammer(
       }
     }
   };
-  void lane();
+  for (let n = 0; n < lanes; n++) void lane();
   return count;
 }
 
@@ -59,16 +60,58 @@ test('requests are admitted by priority, not by arrival', async () => {
   expect(order).toEqual([1, 1, 3, 3, 5, 5, 5]);
 });
 
-test('backfills on other workers leave a fifth of ESI_RATE_LIMIT to the current data', async () => {
-  const { clock, worker } = start({ perMinute: 100 });
-  const backfills = ['a', 'b'].map((name) => hammer(worker(name), { route: PRICES, priority: 5 }, clock));
+test('bulk work of other workers uses everything, and gives way within a second to current work', async () => {
+  const { clock, worker } = start({ perMinute: 300, burst: 50 });
+  const bulk = ['a', 'b'].map((name) => hammer(worker(name), { route: PRICES, priority: 4 }, clock));
+  const total = () => bulk.reduce((sum, { answers }) => sum + answers, 0);
+  await clock.runUntil(clock.now() + 2 * MINUTE);
+  expect(total()).toBeGreaterThanOrEqual(0.95 * 2 * 300);
+
+  const current = hammer(worker('c'), { route: PRICES, priority: 3 }, clock, 4);
+  await clock.runUntil(clock.now() + 1_000);
+  const before = { bulk: total(), current: current.answers };
   await clock.runUntil(clock.now() + MINUTE / 2);
-  const taken = backfills.reduce((sum, { answers }) => sum + answers, 0);
-  expect(taken).toBeLessThanOrEqual(80);
-  expect(taken).toBeGreaterThan(75);
-  const sweep = hammer(worker('c'), { route: PRICES, priority: 3 }, clock);
-  await clock.runUntil(clock.now() + MINUTE / 4);
-  expect(sweep.answers).toBeGreaterThanOrEqual(20 - 2); // each of the others may hold one that it was granted
+  expect(total() - before.bulk).toBeLessThanOrEqual(2); // those that were in flight
+  expect(current.answers - before.current).toBeGreaterThanOrEqual(0.95 * 150);
+});
+
+test('bulk work goes on as soon as current work has its tokens', async () => {
+  const { clock, worker } = start({ perMinute: 300, burst: 50 });
+  const bulk = hammer(worker('a'), { route: PRICES, priority: 4 }, clock);
+  await clock.runUntil(clock.now() + MINUTE);
+  const current = worker('b');
+  for (let n = 0; n < 10; n++)
+    void current.admit({ route: PRICES }).then((admission) => admission.complete(200));
+  await clock.runUntil(clock.now() + 3_000); // ten take two seconds
+  const before = bulk.answers;
+  await clock.runUntil(clock.now() + 10_000);
+  expect(bulk.answers - before).toBeGreaterThanOrEqual(0.95 * 50);
+});
+
+test('a request of a person goes before the current work of other workers', async () => {
+  const { clock, worker } = start({ perMinute: 60, burst: 1 });
+  for (const name of ['a', 'b']) hammer(worker(name), { route: PRICES, priority: 3 }, clock);
+  await clock.runUntil(clock.now() + 10_000);
+  const asked = clock.now();
+  let admittedAt = 0;
+  void worker('c')
+    .admit({ route: PRICES, priority: 1 })
+    .then(() => (admittedAt = clock.now()));
+  await clock.runUntil(clock.now() + 5_000);
+  expect(admittedAt - asked).toBeLessThanOrEqual(2_000); // the next token, or the one after it
+});
+
+test('a process reserves no more than it sends at once', async () => {
+  const { clock, worker } = start({ perMinute: 1_000_000 });
+  const rateLimiter = worker('a');
+  const admissions: Admission[] = [];
+  for (let n = 0; n < 50; n++)
+    void rateLimiter.admit({ route: PRICES }).then((admission) => admissions.push(admission));
+  await clock.runUntil(clock.now() + 1_000);
+  expect(admissions).toHaveLength(20);
+  for (const admission of admissions.slice(0, 7)) admission.complete(200);
+  await clock.runUntil(clock.now() + 1_000);
+  expect(admissions).toHaveLength(27);
 });
 
 test('hundreds of requests that wait for one bucket do not block a request of another', async () => {

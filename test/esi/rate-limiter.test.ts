@@ -42,4 +42,31 @@ for (const workers of [1, 3]) {
     expect(worstWindow(arrivals, 1_000)).toBeLessThanOrEqual(10 + 2 * 2);
     expect(arrivals.length).toBeGreaterThanOrEqual(0.95 * 5 * 120);
   });
+
+  test(`${workers} worker(s) of bulk work alone use ESI_RATE_LIMIT fully, from the first minute on`, async () => {
+    const route = '/markets/{region_id}/history';
+    const throttle = { perMinute: 300, burst: 50 };
+    const options = { workers, route, cost: 1, throttle, priority: 4 } as const;
+    for (const minutes of [1, 3]) {
+      const arrivals = await saturateRateLimiter(virtualClock(), { ...options, forMs: minutes * MINUTE });
+      expect(worstWindow(arrivals, MINUTE)).toBeLessThanOrEqual(300);
+      expect(arrivals.length).toBeGreaterThanOrEqual(0.95 * minutes * 300);
+    }
+  });
+
+  test(`${workers} worker(s) that are killed every 20 s never exceed a limit, and lose only what was in flight`, async () => {
+    const route = '/markets/{region_id}/history';
+    const killEveryMs = 20_000;
+    const arrivals = await saturateRateLimiter(virtualClock(), {
+      workers,
+      route,
+      cost: 1,
+      forMs: 5 * MINUTE,
+      throttle: LIFTED,
+      killEveryMs,
+    });
+    expect(worstWindow(arrivals, MINUTE)).toBeLessThanOrEqual(300);
+    // At 5 requests a second and up to 0.3 s each, two are in flight; each counts for half a minute longer.
+    expect(arrivals.length).toBeGreaterThanOrEqual(0.95 * 5 * 300);
+  });
 }

@@ -1,23 +1,15 @@
-import {
-  type BucketState,
-  emptyBucket,
-  type RateLimitStore,
-  syncBucket,
-} from '../../src/lib/token-bucket.ts';
+import type { BucketStore } from '../../src/esi/limits/rate-limiter.ts';
+import type { StoredState } from '../../src/esi/limits/token-bucket.ts';
 
 /** A store of token buckets in memory, for one process and a simulated clock. */
-export function memoryRateLimitStore(
-  now: () => number,
-): RateLimitStore & { readonly buckets: Map<string, BucketState> } {
-  const buckets = new Map<string, BucketState>();
+export function memoryRateLimitStore(now: () => number): BucketStore {
+  const stored = new Map<string, string>();
   return {
-    buckets,
-    async sync(requests) {
-      return requests.map(({ bucket, limit, sync }) => {
-        const state = buckets.get(bucket) ?? emptyBucket();
-        buckets.set(bucket, state);
-        return syncBucket(state, limit, sync, now());
-      });
+    async update(buckets, change) {
+      const states = new Map(buckets.map((b) => [b, JSON.parse(stored.get(b) ?? '{}') as StoredState]));
+      const result = change(states, now());
+      for (const [bucket, state] of states) stored.set(bucket, JSON.stringify(state));
+      return result;
     },
   };
 }

@@ -18,6 +18,10 @@ export interface SaturateOptions {
   readonly cost: number;
   readonly forMs: number;
   readonly throttle: RateLimiterOptions['throttle'];
+  /** 1 to 5. Default: normal. */
+  readonly priority?: number;
+  /** Kills all workers and starts new ones after this time, again and again. Default: never. */
+  readonly killEveryMs?: number;
 }
 
 /** Requests that each worker sends at the same time. */
@@ -39,32 +43,47 @@ export function worstWindow(arrivals: readonly Arrival[], windowMs: number): num
   return worst;
 }
 
-/** Runs workers that send requests as fast as the limiter admits them. ESI counts a request between its sending and its answer. */
+const never = new Promise<never>(() => undefined);
+
+/**
+ * Runs workers that send requests as fast as the limiter admits them. ESI counts a request between its sending and its answer,
+ * also when its worker is killed meanwhile.
+ */
 export async function saturateRateLimiter(clock: VirtualClock, options: SaturateOptions): Promise<Arrival[]> {
+  const { route, cost, throttle, priority, killEveryMs = options.forMs } = options;
   const store = memoryRateLimitStore(() => clock.now());
   const arrivals: Arrival[] = [];
   const end = clock.now() + options.forMs;
   let seed = 7;
   const random = () => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647; // Lehmer's generator
-  const sendRequests = async (limiter: SharedRateLimiter) => {
-    while (clock.now() < end) {
+  const sendRequests = async (limiter: SharedRateLimiter, isKilled: () => boolean) => {
+    while (!isKilled()) {
       try {
-        const admission = await limiter.admit({ route: options.route });
+        const admission = await limiter.admit({ route, ...(priority === undefined ? {} : { priority }) });
         await clock.sleep(random() * MAX_ONE_WAY_MS);
-        arrivals.push({ at: clock.now(), tokens: options.cost });
+        arrivals.push({ at: clock.now(), tokens: cost });
         await clock.sleep(random() * MAX_ONE_WAY_MS);
-        admission.complete(200);
+        if (!isKilled()) admission.complete(200);
       } catch (error) {
         if (!(error instanceof EsiError)) throw error;
         await clock.sleep(error.retryAfter ?? 0);
       }
     }
   };
-  for (let w = 0; w < options.workers; w++) {
-    const { throttle } = options;
-    const limiter = new SharedRateLimiter({ store, worker: `worker ${w}`, throttle, clock, log: silentLog });
-    for (let n = 0; n < CONCURRENCY; n++) void sendRequests(limiter);
+  for (let life = 0; clock.now() < end; life++) {
+    let killed = false;
+    for (let w = 0; w < options.workers; w++) {
+      const limiter = new SharedRateLimiter({
+        store: { update: (...args) => (killed ? never : store.update(...args)) },
+        worker: `${life}:${w}`,
+        throttle,
+        clock,
+        log: silentLog,
+      });
+      for (let n = 0; n < CONCURRENCY; n++) void sendRequests(limiter, () => killed);
+    }
+    await clock.runUntil(Math.min(end, clock.now() + killEveryMs));
+    killed = true;
   }
-  await clock.runUntil(end);
   return arrivals.filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at);
 }

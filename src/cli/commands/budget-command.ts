@@ -1,4 +1,5 @@
-import { type BucketView, viewBucket } from '../../lib/token-bucket-view.ts';
+import { type BucketView, viewBucket } from '../../esi/limits/bucket-view.ts';
+import type { StoredState } from '../../esi/limits/token-bucket.ts';
 import { readBuckets } from '../../store/limits/rate-limit-store.ts';
 import { type PrintingCommand, succeeded, withDatabase } from '../command.ts';
 import { formatTable } from '../table.ts';
@@ -6,8 +7,7 @@ import { formatTable } from '../table.ts';
 /** Shows every rate limit: limit, used, free, when the next tokens become free, and who spent what. */
 export const budgetCommand: PrintingCommand = (config, log) =>
   withDatabase(config, log, async ({ db }) => {
-    const stored = await readBuckets(db);
-    const buckets = stored.map(({ bucket, state, now }) => viewBucket(bucket, state, now));
+    const buckets = (await readBuckets<StoredState>(db)).map((row) => viewBucket(row));
     const rows = buckets.map((bucket) => [
       bucket.bucket,
       `${bucket.limit.toLocaleString('en')} in ${bucket.windowSeconds} s`,

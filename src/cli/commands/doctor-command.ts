@@ -6,8 +6,8 @@ import type { Config } from '../../app/settings.ts';
 import { listUnknownFields } from '../../engine/run/unknown-fields.ts';
 import { describeError } from '../../lib/errors.ts';
 import { silentLog } from '../../lib/log.ts';
-import { readDrifts } from '../../store/limits/esi-limits.ts';
-import { readPause } from '../../store/limits/pause.ts';
+import { readDrifts } from '../../store/esi-limits.ts';
+import { readPause } from '../../store/pause.ts';
 import { type PrintingCommand, withDatabase, withTemporal } from '../command.ts';
 import { formatTable } from '../table.ts';
 

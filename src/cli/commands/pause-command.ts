@@ -1,4 +1,4 @@
-import { writePause } from '../../store/limits/pause.ts';
+import { writePause } from '../../store/pause.ts';
 import { type PrintingCommand, succeeded, withDatabase } from '../command.ts';
 
 /** Stops all requests to ESI. */

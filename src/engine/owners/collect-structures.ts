@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { EsiError } from '../../esi/esi-error.ts';
 import { parseRowOrThrow } from '../../esi/facts/parse-row.ts';
 import { factOf } from '../../esi/facts/routes.ts';
-import { mayDenyTemporarily } from '../../esi/limits/downtime.ts';
+import { mayDenyTemporarily } from '../../esi/downtime.ts';
 import type { ExactInt } from '../../lib/exact-int.ts';
 import { DAY } from '../../lib/duration.ts';
 import { stripUnstorable } from '../../lib/text.ts';

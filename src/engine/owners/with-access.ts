@@ -2,7 +2,7 @@ import type { Target } from '../../collectors/targets.ts';
 import type { EsiAuth } from '../../esi/esi-request.ts';
 import { EsiError } from '../../esi/esi-error.ts';
 import { factOf, type Route } from '../../esi/facts/routes.ts';
-import { mayDenyTemporarily } from '../../esi/limits/downtime.ts';
+import { mayDenyTemporarily } from '../../esi/downtime.ts';
 import { formatTime } from '../../lib/format.ts';
 import { AppError, describeError } from '../../lib/errors.ts';
 import {

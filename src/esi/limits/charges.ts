@@ -1,7 +1,6 @@
 import { MINUTE } from '../../lib/duration.ts';
-import type { BucketLimit } from '../../lib/token-bucket.ts';
-import { LOW_PRIORITY } from '../facts/priorities.ts';
-import { factOf, type Route } from '../facts/routes.ts';
+import { factOf, type Route, type RouteFact } from '../facts/routes.ts';
+import type { BucketLimit } from './token-bucket.ts';
 
 /** The bucket of the old error limit, of routes without a rate group. */
 export const ERROR_BUCKET = 'error limit';
@@ -27,7 +26,7 @@ export interface Charge {
 export interface ThrottleSettings {
   readonly perMinute: number;
   /** Requests at once; undefined: they are not spread. */
-  readonly burst?: number;
+  readonly burst?: number | undefined;
 }
 
 /** ESI's prices. A 5xx and a 429 cost nothing; a missing answer may have cost as much as any. */
@@ -48,27 +47,21 @@ const requestCost = () => 1;
 /** Requests at once against a hidden limit. */
 const HIDDEN_BURST = 20;
 
-/** Backfills leave a fifth of our own limit to the current data. */
-const BACKFILL_SHARE = 0.8;
-
 /** A limit of a route's group from ESI's description, stricter than the shipped one. */
-export interface StricterLimit {
-  readonly name: string;
-  readonly tokens: number;
-  readonly windowSeconds: number;
-}
+export type StricterLimit = NonNullable<RouteFact['group']>;
 
-/** What a request costs: in ESI's group or error limit, in our own limit, and in a hidden limit where there is one. */
+/**
+ * What a request costs: in ESI's group or error limit, in our own limit, and in a hidden limit where there is one, in this
+ * order.
+ */
 export function chargesFor(
   route: Route,
   user: string,
-  priority: number,
   throttle: ThrottleSettings,
   stricter?: StricterLimit,
 ): Charge[] {
   const fact = factOf(route);
   const group = stricter ?? fact.group;
-  const ownLimit = { tokens: throttle.perMinute, windowMs: MINUTE };
   const charges: Charge[] = [
     group
       ? {
@@ -80,7 +73,7 @@ export function chargesFor(
       : { bucket: ERROR_BUCKET, limit: ERROR_LIMIT, worst: 1, cost: errorCost },
     {
       bucket: THROTTLE_BUCKET,
-      limit: throttle.burst === undefined ? ownLimit : { ...ownLimit, burst: throttle.burst },
+      limit: { tokens: throttle.perMinute, windowMs: MINUTE, burst: throttle.burst },
       worst: 1,
       cost: requestCost,
     },
@@ -89,11 +82,6 @@ export function chargesFor(
     // How ESI counts is not published, so the minute is spent evenly.
     const limit = { tokens: fact.perMinute, windowMs: MINUTE, burst: HIDDEN_BURST };
     charges.push({ bucket: HIDDEN_LIMIT_PREFIX + route, limit, worst: 1, cost: requestCost });
-  }
-  if (priority >= LOW_PRIORITY) {
-    const tokens = Math.max(1, Math.floor(throttle.perMinute * BACKFILL_SHARE));
-    const bucket = `${THROTTLE_BUCKET} (backfill share)`;
-    charges.push({ bucket, limit: { tokens, windowMs: MINUTE }, worst: 1, cost: requestCost });
   }
   return charges;
 }

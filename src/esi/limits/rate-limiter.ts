@@ -1,18 +1,25 @@
+import { TokenBucket as Pacer } from 'limiter';
 import type { Clock } from '../../lib/clock.ts';
 import { describeError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import type { RateLimitStore } from '../../lib/token-bucket.ts';
-import type { Headers } from '../classify-status.ts';
 import { EsiError } from '../esi-error.ts';
 import { NORMAL_PRIORITY } from '../facts/priorities.ts';
-import type { Admission, AdmitRequest, RateLimiter } from './admission.ts';
-import { type Charge, chargesFor, type StricterLimit, type ThrottleSettings } from './charges.ts';
-import { LeasedBucket } from './leased-bucket.ts';
-import { readFeedback } from './rate-limit-feedback.ts';
-import { RequestQueue } from './request-queue.ts';
+import { type Admission, type AdmitRequest, CONNECTIONS, type RateLimiter } from './admission.ts';
+import { chargesFor, type StricterLimit, type ThrottleSettings } from './charges.ts';
+import { type ChargedRequest, type EndedRequest, exchange } from './exchange.ts';
+import type { Shortage, StoredState } from './token-bucket.ts';
+
+/** Stores the buckets that all workers share. */
+export interface BucketStore {
+  /** Lets `change` replace the states of these buckets, atomically, at the store's time (ms). New ones are empty. */
+  update<T>(
+    buckets: readonly string[],
+    change: (states: Map<string, StoredState>, now: number) => T,
+  ): Promise<T>;
+}
 
 export interface RateLimiterOptions {
-  readonly store: RateLimitStore;
+  readonly store: BucketStore;
   /** Identifies this process in the store. */
   readonly worker: string;
   /** Our own limit on all requests, shared by all workers. */
@@ -21,173 +28,181 @@ export interface RateLimiterOptions {
   readonly log: Log;
   /** Stricter limits from ESI's description, by route. */
   readonly stricter?: () => ReadonlyMap<string, StricterLimit>;
-  /** Paces this process in addition: returns 0, or the milliseconds after which to try again. */
-  readonly pacer?: { take(): number };
+  /** Transactions of this process, in real time. Requests gather meanwhile. Default: not limited. */
+  readonly transactionsPerSecond?: number;
 }
+
+/** A request that is not admitted yet. */
+interface WaitingRequest extends ChargedRequest {
+  readonly heartbeat: (() => void) | undefined;
+  /** When to try again (ms). */
+  retryAt: number;
+  admit(): void;
+  reject(error: unknown): void;
+}
+
+type Ended = Omit<EndedRequest, 'agoMs'>;
 
 /** Shorter waits are waited out. For longer ones the caller gets an error, so that it holds no activity slot meanwhile. */
 const MAX_WAIT = 20_000;
-/** Requests that one sync wants tokens for: two seconds of the fastest reading measured. */
-const MAX_WANTED = 200;
-/** Usage is reported after this time at the latest, so that other workers know of it. */
-const REPORT_EVERY = 500;
-/** The longest sleep, after which blocks that ended early and returned leases are noticed, and heartbeats are sent. */
-const MAX_SLEEP = 1_000;
+/** Waiting requests try again after this time at the latest, so that less urgent ones of other workers go on waiting. */
+const MAX_RETRY = 1_000;
+/** The shortest wait, so that a busy queue does not become a busy loop. */
+const MIN_RETRY = 25;
 /** A store that is unreachable or fails is tried again after this time. Nothing is sent meanwhile. */
 const STORE_RETRY = 1_000;
+/** A reservation that took longer is made again, because the lifetime of a request begins with it. */
+const MAX_TRANSACTION = 5_000;
 
 /**
- * Rate limiter on a store that all workers share. Tokens are leased in batches, so that a request costs no round trip,
- * and given to requests by priority. A request whose bucket is empty does not block requests of other buckets.
+ * Rate limiter on a store that all workers share. The waiting requests of a process are reserved by priority in one
+ * transaction, which also reports what earlier ones cost; only as many are reserved as can be sent at once. A request
+ * whose bucket is empty does not block requests of other buckets.
  */
 export class SharedRateLimiter implements RateLimiter {
   private readonly options: RateLimiterOptions;
-  private readonly buckets = new Map<string, LeasedBucket>();
-  private readonly queue = new RequestQueue();
+  private readonly pacer: Pacer | undefined;
+  /** Most urgent first, then in order of arrival. */
+  private queue: readonly WaitingRequest[] = [];
+  private ended: readonly (Ended & { at: number })[] = [];
+  private inFlight = 0;
+  private lastId = 0;
   private running: Promise<void> | undefined;
-  private reportTimer: NodeJS.Timeout | undefined;
-  private closed = false;
+  private wake = new AbortController();
+  private isClosed = false;
 
   constructor(options: RateLimiterOptions) {
     this.options = options;
+    const { transactionsPerSecond: rate } = options;
+    if (rate) this.pacer = new Pacer({ bucketSize: 1, tokensPerInterval: rate, interval: 'second' });
   }
 
   async admit(request: AdmitRequest): Promise<Admission> {
     request.signal?.throwIfAborted();
     const { route, user = 'ip', priority = NORMAL_PRIORITY } = request;
-    const { throttle, stricter } = this.options;
-    const charges = chargesFor(route, user, priority, throttle, stricter?.().get(route));
-    const admitted = this.queue.enqueue(request, charges, priority);
-    this.start();
-    await admitted;
+    const { throttle, stricter, worker } = this.options;
+    const charges = chargesFor(route, user, throttle, stricter?.().get(route));
+    const charged = { id: `${worker}#${++this.lastId}`, charges, priority };
+    await this.enqueue(charged, request);
     let isOpen = true;
-    const end = (cost: (charge: Charge) => number, status?: number, headers: Headers = {}) => {
-      if (isOpen) this.complete(charges, cost, status, headers);
+    const end = (ended: Ended) => {
+      if (!isOpen) return;
       isOpen = false;
+      this.inFlight--;
+      this.end(ended);
     };
     return {
-      complete: (status, headers) => end((charge) => charge.cost(status), status, headers),
-      cancel: () => end(() => 0),
+      complete: (status, headers) => end({ ...charged, isSent: true, status, headers }),
+      cancel: () => end({ ...charged, isSent: false }),
     };
   }
 
   async close(): Promise<void> {
-    this.closed = true;
-    clearTimeout(this.reportTimer);
+    this.isClosed = true;
     await this.running;
-    await this.sync([...this.buckets.values()]);
+    if (this.ended.length > 0) await this.exchange();
   }
 
-  private complete(
-    charges: readonly Charge[],
-    cost: (charge: Charge) => number,
-    status: number | undefined,
-    headers: Headers,
-  ): void {
-    const now = this.options.clock.now();
-    for (const charge of charges) this.bucketOf(charge).complete(charge.worst, cost(charge), now);
-    for (const { bucket, feedback } of readFeedback(charges, status, headers))
-      this.buckets.get(bucket)?.applyFeedback(feedback, now);
-    this.reportLater();
+  /** Resolves when the request is admitted. Rejects when it is rejected, or with the reason of its signal. */
+  private async enqueue(charged: ChargedRequest, { signal, heartbeat }: AdmitRequest): Promise<void> {
+    let onAbort!: () => void;
+    try {
+      await new Promise<void>((admit, reject) => {
+        const waiting: WaitingRequest = { ...charged, heartbeat, retryAt: 0, admit, reject };
+        onAbort = () => this.reject(waiting, signal?.reason);
+        signal?.addEventListener('abort', onAbort, { once: true });
+        this.queue = [...this.queue, waiting].toSorted((a, b) => a.priority - b.priority);
+        this.start();
+      });
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
   }
 
-  private report(): void {
-    this.reportTimer = undefined;
+  private reject(waiting: WaitingRequest, error: unknown): void {
+    if (!this.queue.includes(waiting)) return; // it is admitted
+    this.queue = this.queue.filter((other) => other !== waiting);
+    waiting.reject(error);
+    this.end({ ...waiting, isSent: false }); // a transaction under way may reserve its tokens
+  }
+
+  private end(ended: Ended): void {
+    this.ended = [...this.ended, { ...ended, at: this.options.clock.now() }];
     this.start();
-    this.reportLater();
   }
 
-  private reportLater(): void {
-    const isActive = [...this.buckets.values()].some((bucket) => bucket.isActive);
-    if (isActive && !this.closed) this.reportTimer ??= setTimeout(() => this.report(), REPORT_EVERY).unref();
+  private get hasWork(): boolean {
+    return this.ended.length > 0 || (this.queue.length > 0 && this.inFlight < CONNECTIONS);
   }
 
   private start(): void {
-    this.running ??= this.run()
-      .catch((error: unknown) => {
-        this.options.log.error({ error: describeError(error) }, 'the rate limiter failed and is restarted');
-        return this.options.clock.sleep(STORE_RETRY);
-      })
-      .finally(() => {
-        this.running = undefined;
-        if (!this.queue.isEmpty) this.start();
-      });
-  }
-
-  /** Admits queued requests until none is left: gives out the leased tokens, syncs for more, sleeps when there are none. */
-  private async run(): Promise<void> {
-    do {
-      const sleep = this.admitQueued();
-      const due = [...this.buckets.values()].filter((bucket) => bucket.needsSync(this.options.clock.now()));
-      if (due.length > 0) {
-        const isSynced = await this.sync(due);
-        if (!isSynced) await this.sleep(STORE_RETRY);
-      } else if (!this.queue.isEmpty) {
-        await this.sleep(Math.max(1, Math.min(sleep, MAX_SLEEP)));
-      }
-      this.rejectLongWaits();
-    } while (!this.queue.isEmpty);
-    this.reportLater(); // returns what rejected and aborted requests did not use
-  }
-
-  private async sleep(ms: number): Promise<void> {
-    this.queue.heartbeat();
-    await this.options.clock.sleep(ms);
-  }
-
-  /** Admits the requests that have tokens and sums up what the others want. Returns the ms until more can be granted. */
-  private admitQueued(): number {
-    const now = this.options.clock.now();
-    for (const bucket of this.buckets.values()) bucket.wanted = 0;
-    let sleep = MAX_SLEEP;
-    let wanted = 0;
-    this.queue.retain((entry) => {
-      const empty = this.emptyBuckets(entry.charges, now);
-      const pace = empty.length === 0 ? (this.options.pacer?.take() ?? 0) : 0;
-      if (empty.length === 0 && pace === 0) {
-        for (const charge of entry.charges) this.bucketOf(charge).reserve(charge.worst);
-        entry.admit();
-        return false;
-      }
-      const waits = empty.map((bucket) => bucket.retryAt - now).filter((ms) => ms > 0);
-      if (pace > 0) sleep = Math.min(sleep, pace);
-      else if (waits.length > 0) sleep = Math.min(sleep, ...waits);
-      else if (wanted++ < MAX_WANTED)
-        for (const charge of entry.charges) this.bucketOf(charge).wanted += charge.worst;
-      return true;
+    this.wake.abort();
+    if (!this.hasWork) return;
+    this.running ??= this.run().finally(() => {
+      this.running = undefined;
+      if (!this.isClosed) this.start();
     });
-    return sleep;
   }
 
-  /** The buckets that cannot cover their charge now. */
-  private emptyBuckets(charges: readonly Charge[], now: number): LeasedBucket[] {
-    return charges
-      .filter((charge) => !this.bucketOf(charge).has(charge.worst, now))
-      .map((charge) => this.bucketOf(charge));
+  /** Reports ended requests and admits waiting ones until none is left, or as many as can be sent at once are in flight. */
+  private async run(): Promise<void> {
+    const { clock } = this.options;
+    while (this.hasWork) {
+      const retryMs = Math.min(...this.queue.map(({ retryAt }) => retryAt)) - clock.now();
+      if (this.ended.length === 0 && retryMs > 0) await this.sleep(retryMs);
+      else if (this.pacer?.tryRemoveTokens(1) === false) await clock.sleep(this.pacer.getWaitTime(1));
+      else if (!(await this.exchange())) {
+        if (this.isClosed) return; // what is not reported counts at worst cost
+        this.sendHeartbeats();
+        await clock.sleep(STORE_RETRY);
+      }
+    }
   }
 
-  private bucketOf({ bucket, limit, worst }: Charge): LeasedBucket {
-    const known = this.buckets.get(bucket);
-    if (known) return known;
-    const leased = new LeasedBucket(bucket, limit, worst);
-    this.buckets.set(bucket, leased);
-    return leased;
+  /** Sleeps until the next try, or until a request arrives or ends. */
+  private async sleep(ms: number): Promise<void> {
+    this.sendHeartbeats();
+    this.wake = new AbortController();
+    await this.options.clock.sleep(ms, this.wake.signal).catch(() => undefined);
   }
 
-  /** Syncs buckets with the store. Returns false when the store cannot be reached; leases then run out by themselves. */
-  private async sync(buckets: readonly LeasedBucket[]): Promise<boolean> {
-    const { store, worker, clock, log } = this.options;
+  /** A request whose heartbeat throws is rejected with that error; the others wait on. */
+  private sendHeartbeats(): void {
+    for (const waiting of this.queue) {
+      try {
+        waiting.heartbeat?.();
+      } catch (error) {
+        this.reject(waiting, error);
+      }
+    }
+  }
+
+  /**
+   * Reports the ended requests and tries to reserve the waiting ones. Returns false when the store cannot be reached. The
+   * next time repeats everything, which has no effect where it was stored.
+   */
+  private async exchange(): Promise<boolean> {
+    const { store, clock, log } = this.options;
+    const { queue, ended } = this;
     const sentAt = clock.now();
-    const prepared = buckets.map((bucket) => ({ bucket, ...bucket.prepareSync(worker, sentAt) }));
+    const report = ended.map((request) => ({ ...request, agoMs: sentAt - request.at }));
+    const charges = [...ended, ...queue].flatMap((request) => request.charges);
+    const buckets = [...new Set(charges.map(({ bucket }) => bucket))];
+    this.ended = [];
     try {
-      const grants = await store.sync(
-        prepared.map(({ bucket, sync }) => ({ bucket: bucket.bucket, limit: bucket.limit, sync })),
+      const outcomes = await store.update(buckets, (states, now) =>
+        exchange(states, now, report, queue, CONNECTIONS - this.inFlight),
       );
-      prepared.forEach(({ bucket }, i) => bucket.applyGrant(grants[i]!, sentAt));
-      for (const [name, bucket] of this.buckets) if (bucket.isEmpty) this.buckets.delete(name);
+      const isUsable = clock.now() - sentAt <= MAX_TRANSACTION;
+      queue.forEach((waiting, i) => {
+        const outcome = outcomes[i];
+        if (!this.queue.includes(waiting)) return; // it was aborted meanwhile
+        if (outcome === 'reserved' && isUsable) this.admitWaiting(waiting);
+        else if (typeof outcome === 'object') this.retryLater(waiting, outcome, sentAt);
+      });
       return true;
     } catch (error) {
-      for (const { restore } of prepared) restore();
+      this.ended = [...ended, ...this.ended];
       log.warn(
         { error: describeError(error) },
         'the rate limits cannot be read from the database; no requests are sent to ESI until they can',
@@ -196,23 +211,18 @@ export class SharedRateLimiter implements RateLimiter {
     }
   }
 
-  /** Rejects requests that would wait too long: the caller gives up its activity slot and tries again later. */
-  private rejectLongWaits(): void {
-    const now = this.options.clock.now();
-    this.queue.retain((entry) => {
-      const [last] = this.emptyBuckets(entry.charges, now).toSorted((a, b) => b.retryAt - a.retryAt);
-      if (last === undefined || last.retryAt - now <= MAX_WAIT) return true;
-      entry.reject(longWait(last, now));
-      return false;
-    });
+  private admitWaiting(waiting: WaitingRequest): void {
+    this.queue = this.queue.filter((other) => other !== waiting);
+    this.inFlight++;
+    waiting.admit();
   }
-}
 
-function longWait({ bucket, reason, retryAt }: LeasedBucket, now: number): EsiError {
-  const until = new Date(retryAt).toISOString().slice(11, 19);
-  return new EsiError(`Waiting until ${until} UTC for ${bucket}: ${reason}.`, {
-    code: 'ESI_WAIT',
-    verdict: 'wait',
-    retryAfter: retryAt - now,
-  });
+  /** A request that would wait too long is rejected: the caller gives up its activity slot and tries again later. */
+  private retryLater(waiting: WaitingRequest, { bucket, retryMs, reason }: Shortage, now: number): void {
+    waiting.retryAt = now + Math.min(MAX_RETRY, Math.max(MIN_RETRY, retryMs));
+    if (retryMs <= MAX_WAIT) return;
+    const time = new Date(now + retryMs).toISOString().slice(11, 19);
+    const details = { code: 'ESI_WAIT', verdict: 'wait', retryAfter: retryMs } as const;
+    this.reject(waiting, new EsiError(`Waiting until ${time} UTC for ${bucket}: ${reason}.`, details));
+  }
 }

@@ -1,7 +1,7 @@
-import { cached } from '../../lib/cached.ts';
-import type { Clock } from '../../lib/clock.ts';
-import { SECOND } from '../../lib/duration.ts';
-import type { Database } from '../database.ts';
+import { cached } from '../lib/cached.ts';
+import type { Clock } from '../lib/clock.ts';
+import { SECOND } from '../lib/duration.ts';
+import type { Database } from './database.ts';
 
 /** The pause is read at most this often, so that it reaches every worker within two seconds. */
 const MAX_AGE = SECOND;

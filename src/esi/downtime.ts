@@ -1,4 +1,4 @@
-import { DAY, HOUR, MINUTE } from '../../lib/duration.ts';
+import { DAY, HOUR, MINUTE } from '../lib/duration.ts';
 
 /** Times of the UTC day. Tranquility restarts at 11:00; static routes and market history are updated until about 11:15. */
 const QUIET_FROM = 10 * HOUR + 58 * MINUTE;

@@ -1,7 +1,7 @@
-import { cached, type CachedValue } from '../../lib/cached.ts';
-import type { Clock } from '../../lib/clock.ts';
-import { EsiError } from '../esi-error.ts';
-import type { Route } from '../facts/routes.ts';
+import { cached, type CachedValue } from '../lib/cached.ts';
+import type { Clock } from '../lib/clock.ts';
+import { EsiError } from './esi-error.ts';
+import type { Route } from './facts/routes.ts';
 import { downtimePhase, isServerBack } from './downtime.ts';
 
 export interface RequestGateOptions {
@@ -36,25 +36,30 @@ export class RequestGate {
     });
   }
 
-  /** Throws EsiError `wait` when nothing may be sent now. */
+  /** Throws EsiError `wait` when nothing may be sent now. After the downtime it asks ESI whether the server is back. */
   async assertOpen(route: Route): Promise<void> {
+    await this.assertNotStopped(route);
+    const { clock, downtime } = this.options;
+    if (!downtime || route === '/status' || downtimePhase(clock.now()).phase !== 'probe') return;
+    if (!(await this.isBack.get())) throw duringDowntime(STATUS_CACHE);
+  }
+
+  /** The same without asking ESI, for a request that is admitted: what it asked would wait for its connection. */
+  async assertNotStopped(route: Route): Promise<void> {
     const reason = await this.options.paused?.();
     if (reason !== undefined)
       throw waiting(
         `Paused: no requests are sent to ESI (reason: ${reason}). Run "eve-collector resume" to continue.`,
         PAUSE_RETRY,
       );
-    if (this.options.downtime) await this.checkDowntime(route);
-  }
-
-  private async checkDowntime(route: Route): Promise<void> {
     const now = this.options.clock.now();
     const { phase, until } = downtimePhase(now);
-    if (phase === 'open' || route === '/status') return;
-    if (phase === 'probe' && (await this.isBack.get())) return;
-    const wait = phase === 'closed' ? until - now : STATUS_CACHE;
-    throw waiting("EVE's daily downtime (11:00 UTC) is not over.", Math.max(wait, 1_000));
+    if (this.options.downtime && route !== '/status' && phase === 'closed') throw duringDowntime(until - now);
   }
+}
+
+function duringDowntime(ms: number): EsiError {
+  return waiting("EVE's daily downtime (11:00 UTC) is not over.", Math.max(ms, 1_000));
 }
 
 function waiting(message: string, retryAfter: number): EsiError {

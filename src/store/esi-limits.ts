@@ -1,6 +1,6 @@
-import type { Clock } from '../../lib/clock.ts';
-import { MINUTE } from '../../lib/duration.ts';
-import type { Database } from '../database.ts';
+import type { Clock } from '../lib/clock.ts';
+import { MINUTE } from '../lib/duration.ts';
+import type { Database } from './database.ts';
 
 /** A route as ESI's description has it, for the table `esi_limits`. */
 export interface LimitRow {
