@@ -107,7 +107,10 @@ function planHistory(types: number, ordersPerMinute: number, rateLimit: number):
   const left = Math.max(rateLimit - ordersPerMinute, 0);
   const bounds = [
     { limit: HISTORY_LIMIT, reason: "ESI's limit for history" },
-    { limit: left, reason: left < rateLimit ? 'what market orders leave of ESI_RATE_LIMIT' : 'ESI_RATE_LIMIT' },
+    {
+      limit: left,
+      reason: left < rateLimit ? 'what market orders leave of ESI_RATE_LIMIT' : 'ESI_RATE_LIMIT',
+    },
   ];
   const [bound] = bounds.toSorted((a, b) => a.limit - b.limit);
   const perMinute = Math.max(1, bound!.limit);

@@ -44,7 +44,7 @@ export interface EsiHealth {
 
 /** ESI asks for few retries. */
 const MAX_ATTEMPTS = 3;
-/** Heartbeat interval of a waiting request: a tenth of the activities' heartbeat timeout. */
+/** A request that waits for its next attempt calls its heartbeat after this time. */
 const HEARTBEAT_EVERY = 4_000;
 /** Ten failures in a row are no coincidence, and half a minute lets a server recover. */
 const BREAKER = { maxFailures: 10, resetAfter: 30_000 };
@@ -183,8 +183,7 @@ export class EsiClient {
         ...(await messageOf(request, this.options)),
         signal: request.signal ?? null,
       });
-      // A block stops other requests at once. Any other answer holds its connection until its body is read.
-      if (answer.statusCode >= 400) admission.complete(answer.statusCode, answer.headers);
+      admission.complete(answer.statusCode, answer.headers);
       return await this.readAnswer(answer, url);
     } catch (error) {
       // An aborted request says nothing about ESI.

@@ -69,7 +69,7 @@ export function createActivities(engine: EngineContext): Activities {
 }
 
 /** Milliseconds between heartbeats: a third of the heartbeat timeout, so that two may be lost. */
-export const HEARTBEAT_INTERVAL = 3_000;
+export const HEARTBEAT_INTERVAL = 2_000;
 
 /**
  * Runs an activity. A timer sends its heartbeats, because a request or an SQL statement may take longer than the

@@ -63,7 +63,7 @@ export async function startWorkers(engine: EngineContext, settings: WorkerSettin
       taskQueue: COLLECT_QUEUE,
       workflowBundle: { codePath: workflowBundle() },
       maxConcurrentWorkflowTaskExecutions: 20,
-      stickyQueueScheduleToStartTimeout: '3s', // how long a workflow waits for the worker that has it cached, dead or not
+      stickyQueueScheduleToStartTimeout: '1s', // a workflow waits so long for the worker that has it cached, dead or not
       maxConcurrentActivityTaskExecutions: STORE_ACTIVITIES,
       maxCachedWorkflows: 200, // 35 KB each; a run over all regions has 114
       // A defect in workflow code fails the workflow instead of blocking it: the next one makes up for it.

@@ -65,7 +65,9 @@ test('the plan for market history uses what market orders leave of the limit', (
 test('the plan for market history respects ESI’s hidden limit and ESI_RATE_LIMIT', () => {
   const alone = { regions: unknown([FORGE]), history: true, ordersEveryMs: undefined };
   expect(plan({ ...alone, esiRateLimit: 10_000 })[0]!.text).toContain('at 300 requests per minute');
-  expect(plan({ ...alone, esiRateLimit: 100 })[0]!.text).toContain('at 100 requests per minute (ESI_RATE_LIMIT)');
+  expect(plan({ ...alone, esiRateLimit: 100 })[0]!.text).toContain(
+    'at 100 requests per minute (ESI_RATE_LIMIT)',
+  );
 });
 
 test('the plan for market history that takes more than a day says how often each type is collected', () => {

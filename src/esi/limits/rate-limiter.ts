@@ -56,14 +56,14 @@ const MAX_TRANSACTION = 5_000;
 
 /**
  * Rate limiter on a store that all workers share. The waiting requests of a process are reserved by priority in one
- * transaction, which also reports what earlier ones cost; only as many are reserved as can be sent at once. A request
+ * transaction, which also reports what earlier ones cost; only those are reserved that are about to be sent. A request
  * whose bucket is empty does not block requests of other buckets.
  */
 export class SharedRateLimiter implements RateLimiter {
   private readonly options: RateLimiterOptions;
   private readonly pacer: Pacer | undefined;
-  /** Most urgent first, then in order of arrival. */
-  private queue: readonly WaitingRequest[] = [];
+  /** In order of arrival. */
+  private readonly queue = new Set<WaitingRequest>();
   private ended: readonly (Ended & { at: number })[] = [];
   private inFlight = 0;
   private lastId = 0;
@@ -111,7 +111,7 @@ export class SharedRateLimiter implements RateLimiter {
         const waiting: WaitingRequest = { ...charged, heartbeat, retryAt: 0, admit, reject };
         onAbort = () => this.reject(waiting, signal?.reason);
         signal?.addEventListener('abort', onAbort, { once: true });
-        this.queue = [...this.queue, waiting].toSorted((a, b) => a.priority - b.priority);
+        this.queue.add(waiting);
         this.start();
       });
     } finally {
@@ -120,8 +120,7 @@ export class SharedRateLimiter implements RateLimiter {
   }
 
   private reject(waiting: WaitingRequest, error: unknown): void {
-    if (!this.queue.includes(waiting)) return; // it is admitted
-    this.queue = this.queue.filter((other) => other !== waiting);
+    if (!this.queue.delete(waiting)) return; // it is admitted
     waiting.reject(error);
     this.end({ ...waiting, isSent: false }); // a transaction under way may reserve its tokens
   }
@@ -132,7 +131,7 @@ export class SharedRateLimiter implements RateLimiter {
   }
 
   private get hasWork(): boolean {
-    return this.ended.length > 0 || (this.queue.length > 0 && this.inFlight < CONNECTIONS);
+    return this.ended.length > 0 || (this.queue.size > 0 && this.inFlight < CONNECTIONS);
   }
 
   private start(): void {
@@ -147,8 +146,9 @@ export class SharedRateLimiter implements RateLimiter {
   /** Reports ended requests and admits waiting ones until none is left, or as many as can be sent at once are in flight. */
   private async run(): Promise<void> {
     const { clock } = this.options;
+    await Promise.resolve(); // requests of the same moment go together
     while (this.hasWork) {
-      const retryMs = Math.min(...this.queue.map(({ retryAt }) => retryAt)) - clock.now();
+      const retryMs = Math.min(...[...this.queue].map(({ retryAt }) => retryAt)) - clock.now();
       if (this.ended.length === 0 && retryMs > 0) await this.sleep(retryMs);
       else if (this.pacer?.tryRemoveTokens(1) === false) await clock.sleep(this.pacer.getWaitTime(1));
       else if (!(await this.exchange())) {
@@ -161,8 +161,8 @@ export class SharedRateLimiter implements RateLimiter {
 
   /** Sleeps until the next try, or until a request arrives or ends. */
   private async sleep(ms: number): Promise<void> {
-    this.sendHeartbeats();
     this.wake = new AbortController();
+    this.sendHeartbeats();
     await this.options.clock.sleep(ms, this.wake.signal).catch(() => undefined);
   }
 
@@ -183,7 +183,11 @@ export class SharedRateLimiter implements RateLimiter {
    */
   private async exchange(): Promise<boolean> {
     const { store, clock, log } = this.options;
-    const { queue, ended } = this;
+    const queue = [...this.queue].toSorted((a, b) => a.priority - b.priority);
+    const { ended } = this;
+    // Twice as many as ended go ahead to wait for a connection: about as many end while requests gather, and while the
+    // transaction runs.
+    const atOnce = CONNECTIONS + 2 * ended.length;
     const sentAt = clock.now();
     const report = ended.map((request) => ({ ...request, agoMs: sentAt - request.at }));
     const charges = [...ended, ...queue].flatMap((request) => request.charges);
@@ -191,14 +195,15 @@ export class SharedRateLimiter implements RateLimiter {
     this.ended = [];
     try {
       const outcomes = await store.update(buckets, (states, now) =>
-        exchange(states, now, report, queue, CONNECTIONS - this.inFlight),
+        exchange(states, now, report, queue, atOnce - this.inFlight),
       );
       const isUsable = clock.now() - sentAt <= MAX_TRANSACTION;
       queue.forEach((waiting, i) => {
         const outcome = outcomes[i];
-        if (!this.queue.includes(waiting)) return; // it was aborted meanwhile
-        if (outcome === 'reserved' && isUsable) this.admitWaiting(waiting);
-        else if (typeof outcome === 'object') this.retryLater(waiting, outcome, sentAt);
+        if (typeof outcome === 'object') this.retryLater(waiting, outcome, sentAt);
+        if (outcome !== 'reserved' || !isUsable || !this.queue.delete(waiting)) return; // aborted meanwhile
+        this.inFlight++;
+        waiting.admit();
       });
       return true;
     } catch (error) {
@@ -209,12 +214,6 @@ export class SharedRateLimiter implements RateLimiter {
       );
       return false;
     }
-  }
-
-  private admitWaiting(waiting: WaitingRequest): void {
-    this.queue = this.queue.filter((other) => other !== waiting);
-    this.inFlight++;
-    waiting.admit();
   }
 
   /** A request that would wait too long is rejected: the caller gives up its activity slot and tries again later. */

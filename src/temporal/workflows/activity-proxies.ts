@@ -2,10 +2,10 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities.ts';
 
 /**
- * A worker sends a heartbeat every 3 s whatever its activities do, so one that is silent for 10 s is dead. Its activities
+ * A worker sends a heartbeat every 2 s whatever its activities do, so one that is silent for 6 s is dead. Its activities
  * are retried a second later.
  */
-const HEARTBEAT_TIMEOUT = '10 seconds';
+const HEARTBEAT_TIMEOUT = '6 seconds';
 
 /** Activities that send requests to ESI. ESI may be away for an hour; then the run ends, and the next one starts anew. */
 export const esi = proxyActivities<Activities>({
