@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { silentLog } from '../../src/lib/log.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
-import { readLimitsAge, writeLimits } from '../../src/store/limits/esi-limits.ts';
+import { readLimitsAge, writeLimits } from '../../src/store/esi-limits.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { emptyDatabase } from '../support/test-database.ts';
 
