@@ -53,8 +53,8 @@ export interface Faults {
   emptyPage(page?: number, options?: FaultOptions): void;
   /** A newer snapshot appears between page 1 and the next page of each read. */
   tear(options?: FaultOptions): void;
-  /** The last row of the last page is a copy of the first row of page 1. */
-  duplicateRow(options?: FaultOptions): void;
+  /** The last page ends with a copy of the first row of page 1, changed by `change` where it is given. */
+  duplicateRow(options?: FaultOptions & { change?: (row: Record<string, unknown>) => unknown }): void;
   /** A middle page lacks one row. */
   dropRow(options?: FaultOptions): void;
   /** X-Pages is `pages` from page 2 on. */
@@ -98,7 +98,8 @@ export type FaultWhat =
       body?: unknown;
     }
   | { kind: 'body'; contentType: string; text: string }
-  | { kind: 'truncate' | 'reset' | 'resetMidway' | 'hang' | 'tear' | 'duplicateRow' | 'dropRow' | 'vip' }
+  | { kind: 'truncate' | 'reset' | 'resetMidway' | 'hang' | 'tear' | 'dropRow' | 'vip' }
+  | { kind: 'duplicateRow'; change: ((row: Record<string, unknown>) => unknown) | undefined }
   | { kind: 'loseAnswer' }
   | { kind: 'limitHeaders'; how: LimitHeaders }
   | { kind: 'hiddenLimitAs'; code: 429 | 500 }
@@ -154,7 +155,7 @@ function createFaults(add: Add, clear: () => void): Faults {
     oversize: (bytes, options) => add({ kind: 'oversize', bytes }, options),
     emptyPage: (page, options) => add({ kind: 'emptyPage', page }, options),
     tear: (options) => add({ kind: 'tear' }, options),
-    duplicateRow: (options) => add({ kind: 'duplicateRow' }, options),
+    duplicateRow: (options) => add({ kind: 'duplicateRow', change: options?.change }, options),
     dropRow: (options) => add({ kind: 'dropRow' }, options),
     loseAnswer: (options) => add({ kind: 'loseAnswer' }, options),
     wrongPages: (pages, options) => add({ kind: 'wrongPages', pages }, options),

@@ -75,8 +75,11 @@ function applyRowFaults<T>(
 ): unknown[] | undefined {
   const { activeFaults } = context;
   if (activeFaults.take(['emptyPage'], call, (fault) => (fault.page ?? page) === page)) return [];
-  if (page === pages && activeFaults.take(['duplicateRow'], call))
-    return [...rows.slice(from, to).slice(0, -1), ...rows.slice(0, 1)];
+  const duplicate = page === pages ? activeFaults.take(['duplicateRow'], call) : undefined;
+  if (duplicate) {
+    const [first] = rows.slice(0, 1) as Record<string, unknown>[];
+    return [...rows.slice(from, to), duplicate.change?.(first!) ?? first];
+  }
   if (page === Math.ceil(pages / 2) && activeFaults.take(['dropRow'], call)) {
     const list = rows.slice(from, to);
     return list.toSpliced(Math.floor(list.length / 2), 1);

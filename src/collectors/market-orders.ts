@@ -33,6 +33,7 @@ export const marketOrders = defineCollector({
   change: {
     policy: 'snapshot',
     versions: 'market_order_changes',
+    guardWithin: 'is_buy_order',
     endedBy: [
       ['price', 'price'],
       ['volume', 'volume_remain'],

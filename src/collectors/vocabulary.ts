@@ -13,6 +13,8 @@ export type Change<C extends string> =
   | {
       readonly policy: 'snapshot';
       readonly versions?: string;
+      /** A loss of half the rows with one value of this column is confirmed by a second snapshot before it is believed. */
+      readonly guardWithin?: C;
       /** `ended_by` is the first of these reasons whose column differs, else `changed`; `closed` when the row is absent. */
       readonly endedBy?: readonly (readonly [reason: string, column: C])[];
       /** Each change of an item is recorded in `asset_diffs` with the item as it was before. */

@@ -13,6 +13,7 @@ const MAX_PAGES = 4_000;
 
 /** Age and extent of an answer. */
 export interface Freshness {
+  /** On our clock, where the server's is wrong. */
   readonly lastModified: Date | undefined;
   /** On our clock: `Expires` minus `Date`, so that a wrong local clock does not cause early requests. */
   readonly expires: Date | undefined;
@@ -27,13 +28,23 @@ export function readFreshness(headers: Headers, now: number, path: string): Fres
   // A snapshot "modified" in the future would count as newer than every later one.
   const isInFuture = modified !== undefined && modified > serverNow + MAX_CLOCK_SKEW;
   return {
-    lastModified: modified === undefined || isInFuture ? undefined : new Date(modified),
+    lastModified:
+      modified === undefined || isInFuture ? undefined : new Date(modified - clockError(serverNow, now)),
     expires:
       expires === undefined
         ? undefined
         : new Date(now + Math.min(Math.max(0, expires - serverNow), MAX_LIFETIME)),
     pages: readPages(headers, path),
   };
+}
+
+/**
+ * Milliseconds by which the server's clock is wrong, in whole minutes, so that they are the same for all pages of a snapshot.
+ * Clocks that differ by less than five minutes are both right.
+ */
+function clockError(serverNow: number, now: number): number {
+  const difference = serverNow - now;
+  return Math.abs(difference) <= MAX_CLOCK_SKEW ? 0 : Math.round(difference / MINUTE) * MINUTE;
 }
 
 function readPages(headers: Headers, path: string): number | undefined {

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { Faults } from '../../simulator/index.ts';
+import type { Faults, Order } from '../../simulator/index.ts';
+import { engineSteps } from '../../src/engine/run/engine-steps.ts';
+import { acceptSuspect } from '../../src/store/sets/published-snapshots.ts';
+import { drive } from '../support/drive-runs.ts';
 import type { TestEngine } from '../support/test-engine.ts';
 import {
   expectExactBook,
@@ -8,7 +11,9 @@ import {
   FORGE_ID,
   lastRun,
   orderEngine,
+  orderRequests,
   readBook,
+  rowVersions,
 } from '../support/order-book.ts';
 
 /** Snapshots that are torn, have duplicates or are implausibly small. */
@@ -25,9 +30,11 @@ const collect = () => engine.collect('market-orders', FORGE);
 const removedRows = async () =>
   (await engine.db.rows(`SELECT FROM market_order_changes WHERE ended_by = 'closed'`)).length;
 
+const anotherPrice = (row: Record<string, unknown>) => ({ ...row, price: 4.25 });
+
 const ONCE: Record<string, (faults: Faults) => void> = {
   'torn between two versions': (f) => f.tear({ times: 1 }),
-  'with an order twice': (f) => f.duplicateRow({ times: 1 }),
+  'with two different rows of one order': (f) => f.duplicateRow({ times: 1, change: anotherPrice }),
   'without one of its orders': (f) => f.dropRow({ times: 1 }),
   'whose pages state different page counts': (f) => f.wrongPages(500, { times: 1 }),
   'with an empty page in the middle': (f) => f.emptyPage(2, { times: 1 }),
@@ -51,32 +58,114 @@ test('an implausible page count is not followed', async () => {
   expect(Math.max(...pages)).toBe(3);
 });
 
-const ALWAYS: Record<string, (faults: Faults) => void> = {
-  'has an order twice': (f) => f.duplicateRow(),
-  'lacks an order': (f) => f.dropRow(),
-  'states different page counts': (f) => f.wrongPages(500),
-  'has an empty page': (f) => f.emptyPage(2),
+test('a snapshot that is always torn is published without removals', async () => {
+  engine.sim.faults.wrongPages(500);
+  const before = (await readBook(engine)).length;
+  const result = await collect();
+  expect(result).toMatchObject({ outcome: 'torn', removed: 0, detail: expect.any(String) });
+  expect(await lastRun(engine)).toMatchObject({ outcome: 'torn', error: result.detail });
+  expect(await removedRows()).toBe(0);
+  const book = await readBook(engine);
+  expect(book.length).toBeGreaterThanOrEqual(before);
+  expect(new Set(book.map((row) => row.order_id)).size).toBe(book.length);
+  // The first whole snapshot corrects everything.
+  engine.sim.faults.clear();
+  engine.nextSnapshot();
+  expect(await collect()).toMatchObject({ outcome: 'published' });
+  await expectExactBook(engine);
+});
+
+/** What the simulated ESI serves with the fault, and what a person would conclude when it serves that again. */
+const DOUBTFUL: Record<string, [set: (faults: Faults) => void, rows: (served: Order[]) => Order[]]> = {
+  'lacks an order': [(f) => f.dropRow(), (served) => served.toSpliced(1_500, 1)],
+  'has an empty page': [(f) => f.emptyPage(2), (served) => served.toSpliced(1_000, 1_000)],
+  'has two different rows of one order': [
+    (f) => f.duplicateRow({ change: anotherPrice }),
+    ([first, ...others]) => [{ ...first!, price: 4.25 }, ...others],
+  ],
 };
 
-test.each(Object.entries(ALWAYS))(
-  'a snapshot that is always torn (%s) is published without removals',
-  async (_, setFault) => {
+test.each(Object.entries(DOUBTFUL))(
+  'a snapshot that %s is believed when a later one does as well',
+  async (_, [setFault, rowsOf]) => {
     setFault(engine.sim.faults);
-    const before = (await readBook(engine)).length;
     const result = await collect();
-    expect(result).toMatchObject({ outcome: 'torn', removed: 0, detail: expect.any(String) });
-    expect(await lastRun(engine)).toMatchObject({ outcome: 'torn', error: result.detail });
-    expect(await removedRows()).toBe(0);
-    const book = await readBook(engine);
-    expect(book.length).toBeGreaterThanOrEqual(before);
-    expect(new Set(book.map((row) => row.order_id)).size).toBe(book.length);
-    // The first whole snapshot corrects everything.
+    expect(result).toMatchObject({ outcome: 'published', detail: expect.stringContaining('Believed') });
+    expect(await lastRun(engine)).toMatchObject({ outcome: 'published', note: result.detail });
+    const served = () => rowsOf([...engine.sim.world.snapshot(FORGE_ID).rows]);
+    const ids = (rows: readonly Order[]) => rows.map((row) => `${row.order_id} ${row.price}`).toSorted();
+    expect(ids(await readBook(engine))).toEqual(ids(served()));
+    const requests = orderRequests(engine).length;
+    engine.nextSnapshot();
+    expect(await collect()).toMatchObject({ outcome: 'published' }); // at once, since it was published like this
+    expect(orderRequests(engine).length).toBe(requests + 3);
     engine.sim.faults.clear();
     engine.nextSnapshot();
     expect(await collect()).toMatchObject({ outcome: 'published' });
     await expectExactBook(engine);
   },
 );
+
+test('a doubt is not confirmed by the very same snapshot', async () => {
+  engine.sim.faults.dropRow();
+  const before = await rowVersions(engine, 'market_orders_public');
+  const key = { collector: 'market-orders', target: FORGE, workflowId: 'one' };
+  for (let run = 0; run < 2; run++) {
+    // This driver does not wait, so that each attempt reads the snapshot of the one before.
+    const result = await drive(engineSteps(engine.context, { ...key, workflowRunId: `w${run}` }));
+    expect(result).toMatchObject({ outcome: run === 0 ? 'refused' : 'not-due' });
+  }
+  expect(await rowVersions(engine, 'market_orders_public')).toEqual(before);
+  engine.sim.resetCounters(); // the requests before Expires are this test's, not the engine's
+});
+
+test('rows that come twice, word for word, count once', async () => {
+  engine.sim.faults.duplicateRow();
+  for (let round = 0; round < 2; round++) {
+    expect(await collect()).toMatchObject({
+      outcome: 'published',
+      detail: 'Rows that came more than once and count once: 1.',
+    });
+    await expectExactBook(engine);
+    engine.nextSnapshot();
+  }
+  await expectExactPast(engine);
+});
+
+test('an accepted suspicion is believed with the next snapshot', async () => {
+  engine.sim.faults.collapse(0.3);
+  const { runId } = await collect();
+  expect(await acceptSuspect(engine.db.pool, runId!)).toBe(true);
+  expect(await acceptSuspect(engine.db.pool, runId! - 1)).toBe(false);
+  engine.nextSnapshot();
+  engine.sim.faults.clear();
+  engine.sim.faults.collapse(0.1); // even less, which the rule alone would doubt again
+  expect(await collect()).toMatchObject({ outcome: 'published' });
+  expect(await readBook(engine)).toHaveLength(
+    Math.ceil(engine.sim.world.snapshot(FORGE_ID).rows.length * 0.1),
+  );
+});
+
+test('one side of a book that is missing once is not believed', async () => {
+  const RENS = 10000030;
+  const target = `region/${RENS}`;
+  await engine.collect('market-orders', target);
+  const before = await readBook(engine, RENS);
+  engine.nextSnapshot();
+  // Fewer buys than sells: less than half of the book is missing.
+  engine.sim.faults.mutateRows<Order>((row) => (row.is_buy_order ? null : row), {
+    route: `/markets/${RENS}/`,
+  });
+  expect(await engine.collect('market-orders', target)).toMatchObject({
+    outcome: 'refused',
+    detail: expect.stringMatching(/\(is_buy_order: true\) rows are missing/),
+  });
+  expect(await readBook(engine, RENS)).toEqual(before);
+  engine.sim.faults.clear();
+  engine.nextSnapshot();
+  expect(await engine.collect('market-orders', target)).toMatchObject({ outcome: 'published' });
+  await expectExactBook(engine, RENS);
+});
 
 test('a whole snapshot after a torn one removes the rows that the torn one left', async () => {
   engine.sim.world.setChurn(0);

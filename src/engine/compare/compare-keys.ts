@@ -1,5 +1,5 @@
-import type { Comparison } from '../../store/sets/publish-plan.ts';
-import { type PageRecord, readPageKeys } from '../../store/sets/stage.ts';
+import type { Comparison, RepeatedRows } from '../../store/sets/publish-plan.ts';
+import { countStagedRows, type PageRecord, type PageKeys, readPageKeys } from '../../store/sets/stage.ts';
 import type { RunContext } from '../run/run-context.ts';
 import { KeyList } from './key-list.ts';
 
@@ -7,42 +7,77 @@ import { KeyList } from './key-list.ts';
 export interface KeyComparison {
   /** Undefined where nothing is published. */
   readonly compared: Comparison | undefined;
-  /** Rows whose key another row has too. */
-  readonly repeated: number;
+  readonly repeated: RepeatedRows;
+  /** Rows of one key that differ. */
+  readonly conflicts: number;
 }
+
+const NONE_REPEATED: RepeatedRows = { unchanged: 0, isStaged: false, superseded: [] };
 
 /** Milliseconds of work after which other work has its turn. */
 const SLICE = 20;
 
 /** Compares the keys of the pages of a run, those of pages that answered 304 included, with the published rows. */
-export async function compareKeys(
-  { engine, spec, run, previous }: RunContext,
-  pages: readonly PageRecord[],
-): Promise<KeyComparison> {
+export async function compareKeys(context: RunContext, pages: readonly PageRecord[]): Promise<KeyComparison> {
+  const { engine, spec, run, previous } = context;
   // Nothing is gone, so that nothing has to be read.
-  if (previous && pages.length === previous.pages && pages.every((page) => page.notModified))
-    return {
-      compared: { publishedRun: previous.runId, publishedRows: previous.rows, absent: [] },
-      repeated: 0,
-    };
+  if (previous && pages.length === previous.pages && pages.every((page) => page.notModified)) {
+    const compared = { publishedRun: previous.runId, publishedRows: previous.rows, absent: [] };
+    return { compared, repeated: NONE_REPEATED, conflicts: 0 };
+  }
   const published = await engine.snapshots.read(spec, previous);
   const ticks = published?.tickOff();
   const unknown = new KeyList();
-  let sliceStart = performance.now();
-  for (const keys of await readPageKeys(engine.db.pool, run.runId, published?.runId ?? 0)) {
+  const pageKeys = await readPageKeys(engine.db.pool, run.runId, published?.runId ?? 0);
+  await inSlices(pageKeys, ({ keys }) => {
     const list = KeyList.decode(keys);
     if (ticks) ticks.see(list, unknown);
     else for (let i = 0; i < list.size; i++) unknown.addWords(list.low(i), list.high(i));
+  });
+  const compared = published && {
+    publishedRun: published.runId,
+    publishedRows: published.size,
+    absent: ticks?.absent() ?? [],
+  };
+  const keys = [...(ticks?.repeated() ?? []), ...unknown.repeated()];
+  if (keys.length === 0) return { compared, repeated: NONE_REPEATED, conflicts: 0 };
+  return { compared, ...(await compareRepeated(context, pageKeys, new Set(keys))) };
+}
+
+/** Tells keys that came more than once by what their rows say: the same, or something else. */
+async function compareRepeated(
+  { engine, spec, run }: RunContext,
+  pages: readonly PageKeys[],
+  keys: ReadonlySet<bigint>,
+): Promise<Pick<KeyComparison, 'repeated' | 'conflicts'>> {
+  const counts = new Map<bigint, { rows: number; lastPage: number }>();
+  await inSlices(pages, (page) => {
+    for (const key of KeyList.decode(page.keys).values()) {
+      if (!keys.has(key)) continue;
+      counts.set(key, { rows: (counts.get(key)?.rows ?? 0) + 1, lastPage: page.page });
+    }
+  });
+  const staged = await countStagedRows(engine.db.pool, spec, run.runId, [...keys]);
+  let unchanged = 0;
+  let conflicts = 0;
+  const superseded: bigint[] = [];
+  for (const [key, { rows, lastPage }] of counts) {
+    const own = staged.get(key);
+    const asPublished = rows - (own?.rows ?? 0);
+    unchanged += own ? asPublished : asPublished - 1;
+    if (own && (asPublished > 0 || own.versions > 1)) conflicts++;
+    if (own && own.lastPage < lastPage) superseded.push(key);
+  }
+  return { repeated: { unchanged, isStaged: staged.size > 0, superseded }, conflicts };
+}
+
+/** Works through items, and lets other work have its turn in between. */
+async function inSlices<T>(items: readonly T[], work: (item: T) => void): Promise<void> {
+  let sliceStart = performance.now();
+  for (const item of items) {
+    work(item);
     if (performance.now() - sliceStart < SLICE) continue;
     await new Promise(setImmediate);
     sliceStart = performance.now();
   }
-  return {
-    compared: published && {
-      publishedRun: published.runId,
-      publishedRows: published.size,
-      absent: ticks?.absent() ?? [],
-    },
-    repeated: (ticks?.repeated() ?? 0) + unknown.countRepeated(),
-  };
 }

@@ -48,13 +48,19 @@ export class KeyList {
     return this.words[2 * index + 1]!;
   }
 
-  /** The number of keys that are in the list more than once, each repetition counted. Sorts the list. */
-  countRepeated(): number {
+  /** The keys in their order. */
+  *values(): Generator<bigint> {
+    yield* new BigUint64Array(this.words.buffer, 0, this.size);
+  }
+
+  /** The keys that are in the list more than once. Sorts the list. */
+  repeated(): bigint[] {
     this.sort();
-    let repeated = 0;
+    const keys = new BigUint64Array(this.words.buffer, 0, this.size);
+    const repeated = new Set<bigint>();
     for (let i = 1; i < this.size; i++)
-      if (this.low(i) === this.low(i - 1) && this.high(i) === this.high(i - 1)) repeated++;
-    return repeated;
+      if (this.low(i) === this.low(i - 1) && this.high(i) === this.high(i - 1)) repeated.add(keys[i]!);
+    return [...repeated];
   }
 
   /** The keys in ascending order as differences, in a third of their size. Repeated keys stay repeated. */

@@ -77,17 +77,17 @@ export class PublishedRows {
   /** Starts to tick off the keys of a new snapshot against this one. */
   tickOff(): SeenKeys {
     const seen = new Uint8Array(this.capacity);
-    let repeated = 0;
+    const repeated = new Set<bigint>();
     return {
       see: (keys, unknown) => {
         for (let i = 0; i < keys.size; i++) {
           const at = this.search(keys.low(i), keys.high(i));
           if (!this.holdsRow(at)) unknown.addWords(keys.low(i), keys.high(i));
-          else if (seen[at / SLOT] === 1) repeated++;
+          else if (seen[at / SLOT] === 1) repeated.add(this.keyAt(at));
           else seen[at / SLOT] = 1;
         }
       },
-      repeated: () => repeated,
+      repeated: () => [...repeated],
       absent: () => this.keysWhere((at) => seen[at / SLOT] === 0),
     };
   }
@@ -95,9 +95,12 @@ export class PublishedRows {
   private keysWhere(matches: (at: number) => boolean): bigint[] {
     const keys: bigint[] = [];
     for (let at = 0; at < this.slots.length; at += SLOT)
-      if (this.holdsRow(at) && matches(at))
-        keys.push((BigInt(this.slots[at + 1]!) << 32n) | BigInt(this.slots[at]!));
+      if (this.holdsRow(at) && matches(at)) keys.push(this.keyAt(at));
     return keys;
+  }
+
+  private keyAt(at: number): bigint {
+    return (BigInt(this.slots[at + 1]!) << 32n) | BigInt(this.slots[at]!);
   }
 
   /** The slot of a key, or the free one where it would stand. */
@@ -138,8 +141,8 @@ export class PublishedRows {
 export interface SeenKeys {
   /** Ticks off keys. Those that the published snapshot lacks are added to `unknown`. */
   see(keys: KeyList, unknown: KeyList): void;
-  /** Keys that were ticked off before, each repetition counted. */
-  repeated(): number;
+  /** Keys that were ticked off more than once. */
+  repeated(): bigint[];
   /** The keys that no page showed. */
   absent(): bigint[];
 }

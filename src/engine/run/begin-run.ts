@@ -27,9 +27,10 @@ export async function beginRun(
 ): Promise<Step> {
   const { pool } = engine.db;
   const spec = snapshotSpec(resource, key);
+  // Read before the result, because a concurrent step that publishes closes the run with it.
+  const previous = await readPublishedSnapshot(pool, key);
   const earlier = await findRunResult(pool, key);
   if (earlier) return { state: 'done', summary: earlier };
-  const previous = await readPublishedSnapshot(pool, key);
   const now = engine.clock.now();
   const due = previous?.expires ? previous.expires.getTime() + EXPIRES_MARGIN : 0;
   if (due > now) return { state: 'wait', until: due };

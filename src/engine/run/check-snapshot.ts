@@ -22,8 +22,8 @@ export type SnapshotCheck =
     };
 
 /**
- * Checks pages that are numbered. All pages of a snapshot have the same Last-Modified and the same page count, and all
- * but the last have the same length. Where ESI's cache turned over in between, the pages of the older snapshot are stale.
+ * Checks pages that are numbered. All pages of a snapshot have the same Last-Modified and the same page count. Where ESI's
+ * cache turned over in between, the pages of the older snapshot are stale.
  */
 export function checkSnapshot(records: readonly PageRecord[]): SnapshotCheck {
   const newest = Math.max(...records.map((record) => record.lastModified ?? 0));
@@ -49,14 +49,19 @@ export function checkSnapshot(records: readonly PageRecord[]): SnapshotCheck {
   // Page 1 is read again as well, because it states how many pages there are now. If it is of the same snapshot, nothing
   // else can come before that expires.
   if (missing.length > 0) return torn(`${missing.length} of ${pages} pages are missing`, [1], expires);
-  // The lengths of pages that answered 304 are unknown here; they were right when they were published.
-  const lengths = fresh
-    .filter((record) => record.page < pages && !record.notModified)
-    .map((record) => record.rows + record.rejected);
-  const full = Math.max(0, ...lengths);
-  const short = lengths.filter((length) => length < full).length;
-  if (short > 0) return torn(`${short} pages are shorter than the others, so rows are missing`, all, expires);
   return { state: 'complete', at: newest, expires, pages };
+}
+
+/**
+ * Pages before the last one that are shorter than the others: rows may be missing. The lengths of pages that answered 304
+ * are unknown here; they were right when they were published.
+ */
+export function findShortPages(records: readonly PageRecord[]): number[] {
+  const last = Math.max(...records.map(({ page }) => page));
+  const pages = records.filter(({ page, notModified }) => page < last && !notModified);
+  const length = (record: PageRecord) => record.rows + record.rejected;
+  const full = Math.max(0, ...pages.map(length));
+  return pages.filter((record) => length(record) < full).map(({ page }) => page);
 }
 
 /**
@@ -87,22 +92,20 @@ export const recordsChanges = ({ change }: SnapshotSpec): boolean =>
 /** A snapshot of half the rows is a fault more often than the truth: no real turnover comes near. */
 const SUSPECT_SHARE = 0.5;
 /** Of fewer rows half may well go within minutes. */
-const LARGE_LIST = 1_000;
-/** No market of this many orders empties between two snapshots, and an empty list is how ESI fails most often. */
-const NOT_SOON_EMPTY = 20;
+const MIN_ROWS = 20;
 
-/** When the loss of rows has to be confirmed. Where each change is recorded, small lists are guarded as well. */
-export const lossGuardOf = (spec: SnapshotSpec): LossGuard => ({
-  minRows: recordsChanges(spec) ? NOT_SOON_EMPTY : LARGE_LIST,
-  minRowsForEmpty: NOT_SOON_EMPTY,
+/** When the loss of rows has to be confirmed. */
+export const lossGuardOf = ({ change }: SnapshotSpec): LossGuard => ({
+  minRows: MIN_ROWS,
   share: SUSPECT_SHARE,
+  within: change.policy === 'snapshot' ? change.guardWithin : undefined,
 });
 
-/** One bad row in ten means that the answer is wrong, not its rows. Two bad rows prove nothing. */
+/** One bad row in ten means that the answer is wrong, not its rows. In a short list ten are seen at a glance. */
 const REJECTED_SHARE = 0.1;
-const MIN_REJECTED = 3;
+const MIN_REJECTED = 20;
 
-/** Why an answer with so many invalid rows is not published, or undefined. */
+/** Why the next answer has to confirm so many invalid rows, or undefined. */
 export function suspectRejections(valid: number, rejected: number): string | undefined {
   const rows = valid + rejected;
   if (rejected < MIN_REJECTED || rejected <= rows * REJECTED_SHARE) return undefined;

@@ -2,6 +2,7 @@ import { allSettledOrThrow } from '../../lib/concurrency.ts';
 import { closeEnrichment } from '../../store/sets/enrichments.ts';
 import { createStage, hasStage, readPageRecords } from '../../store/sets/stage.ts';
 import { resolveReferences } from '../universe/resolve-references.ts';
+import { momentOf } from './plan-publication.ts';
 import { readEnrichments } from './read-enrichments.ts';
 import type { RunContext } from './run-context.ts';
 
@@ -29,5 +30,6 @@ export async function enrichRun(context: RunContext): Promise<void> {
 async function isNewer({ engine, run, previous }: RunContext): Promise<boolean> {
   const records = await readPageRecords(engine.db.pool, run.runId);
   const newest = Math.max(0, ...records.map((record) => record.lastModified ?? 0));
-  return newest > (previous?.lastModified?.getTime() ?? 0);
+  const at = momentOf(newest, previous, engine.clock.now());
+  return at > (previous?.lastModified?.getTime() ?? 0);
 }

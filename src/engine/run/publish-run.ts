@@ -1,26 +1,18 @@
 import { AppError } from '../../lib/errors.ts';
-import { confirmSnapshot, rejectSnapshot } from '../../store/sets/confirm-snapshot.ts';
+import { confirmSnapshot, markSuspect, rejectSnapshot } from '../../store/sets/confirm-snapshot.ts';
 import { enrichmentsDiffer, isEnriched } from '../../store/sets/enrichments.ts';
+import type { SuspectReason } from '../../store/sets/published-snapshots.ts';
 import { isMerged, type PublishPlan, type PublishResult } from '../../store/sets/publish-plan.ts';
 import { publishSnapshot } from '../../store/sets/publish-snapshot.ts';
 import { readRunResult } from '../../store/sets/runs.ts';
-import { dropPages, type PageRecord, readPageRecords } from '../../store/sets/stage.ts';
-import { compareKeys, type KeyComparison } from '../compare/compare-keys.ts';
-import {
-  checkBackwardsRead,
-  checkSnapshot,
-  lossGuardOf,
-  recordsChanges,
-  type SnapshotCheck,
-  suspectRejections,
-} from './check-snapshot.ts';
-import { range } from './read-pages.ts';
+import { type PageRecord, readPageRecords } from '../../store/sets/stage.ts';
+import { compareKeys } from '../compare/compare-keys.ts';
+import { checkBackwardsRead, checkSnapshot, recordsChanges } from './check-snapshot.ts';
+import { type Doubt, planPublication, repeatedKeyDetail } from './plan-publication.ts';
+import { rereadAll, rereadPages, rereadStalePages } from './reread-pages.ts';
 import { pagesBackwards } from './resources.ts';
 import type { RunContext } from './run-context.ts';
-import { chunksOf } from './run-driver.ts';
 import type { RunSummary, Step } from './run-steps.ts';
-
-type Torn = Pick<SnapshotCheck & { state: 'torn' }, 'reason' | 'pages' | 'stale' | 'notBefore'>;
 
 /**
  * Last step of a run: publishes the staged pages when they are one complete snapshot. A torn one returns the pages to
@@ -39,21 +31,19 @@ export async function publishRun(context: RunContext, isLastAttempt: boolean): P
   if (check.state === 'torn' && (!isLastAttempt || pagesBackwards(resource)))
     return rereadPages(context, records, check);
   const keys = spec.comparesRows ? await compareKeys(context, records) : undefined;
-  const plan = await planPublication(context, records, check, keys);
+  const { plan, doubts } = await planPublication(context, records, check, keys);
   if (await isUnchanged(context, records, plan)) {
     if (!(await confirmSnapshot(engine.db, spec, plan))) return rereadStalePages(context, records, plan);
     return finish(context, { outcome: 'unchanged' }, previous?.rows ?? 0);
   }
-  const reason = suspectRejections(plan.validRows, plan.rejected);
-  if (reason !== undefined) return reject(context, plan, reason, false);
-  if (plan.torn !== undefined && recordsChanges(spec)) return reject(context, plan, plan.torn, false);
-  const hasRepeatedKey = keys !== undefined && keys.repeated > 0 && plan.torn === undefined;
-  const result = hasRepeatedKey ? DUPLICATE_KEY : await publish(context, plan);
+  const [doubt] = doubts;
+  if (doubt) return handleDoubt(context, records, plan, doubt, isLastAttempt);
+  if (plan.torn !== undefined && recordsChanges(spec)) return reject(context, plan, plan.torn, undefined);
+  const result = await publish(context, plan);
   if (result.state !== 'duplicate-key') return concludePublication(context, records, plan, result);
-  return handleDuplicateKey(context, records, plan, isLastAttempt);
+  const repeated = { reason: 'repeated-key', detail: repeatedKeyDetail } as const;
+  return handleDoubt(context, records, plan, repeated, isLastAttempt);
 }
-
-const DUPLICATE_KEY = { state: 'duplicate-key' } as const;
 
 /** Publishes the staged pages, and lets the cache of published rows follow. */
 async function publish({ engine, run, spec }: RunContext, plan: PublishPlan): Promise<PublishResult> {
@@ -84,24 +74,26 @@ async function isUnchanged(
   return (await isEnriched(pool, run.runId)) && !(await enrichmentsDiffer(pool, spec, run.runId));
 }
 
-/** Two rows with one key: the snapshot is read again, and at the last attempt published as one that is torn. */
-async function handleDuplicateKey(
+/**
+ * A doubt is answered by a later snapshot. Where a fault of one reading is likely, this run waits for that snapshot; else
+ * the next run reads it.
+ */
+async function handleDoubt(
   context: RunContext,
   records: readonly PageRecord[],
   plan: PublishPlan,
+  { reason, detail }: Doubt,
   isLastAttempt: boolean,
 ): Promise<Step> {
-  const reason = 'two rows have the same key';
-  if (!isLastAttempt)
-    return rereadPages(context, records, {
-      reason,
-      pages: plan.pages,
-      stale: records.map(({ page }) => page),
-      notBefore: plan.expires?.getTime(),
-    });
-  const torn = { ...plan, torn: reason, trustDeletions: false };
-  if (recordsChanges(context.spec)) return reject(context, torn, reason, false);
-  return concludePublication(context, records, torn, await publish(context, torn));
+  const { engine, spec } = context;
+  if (isLastAttempt || reason === 'rejected-rows') return reject(context, plan, detail, reason);
+  await markSuspect(engine.db, spec, plan, reason);
+  return rereadPages(context, records, {
+    reason: detail,
+    pages: plan.pages,
+    stale: records.map(({ page }) => page),
+    notBefore: plan.expires?.getTime(),
+  });
 }
 
 /** The step that follows from what the store did with a snapshot. */
@@ -116,7 +108,8 @@ async function concludePublication(
     case 'published':
     case 'unchanged': {
       const torn = plan.torn === undefined ? {} : { outcome: 'torn' as const, detail: plan.torn };
-      return finish(context, { ...result, outcome: result.state, ...torn }, plan.rows);
+      const note = result.note === undefined ? {} : { detail: result.note };
+      return finish(context, { ...result, outcome: result.state, ...note, ...torn }, plan.rows);
     }
     case 'superseded':
       await confirmSnapshot(engine.db, spec, plan);
@@ -128,87 +121,10 @@ async function concludePublication(
     case 'closed':
       return closedElsewhere(context);
     case 'suspect':
-      return reject(context, plan, result.reason, true);
+      return reject(context, plan, result.reason, 'rows-missing');
     case 'duplicate-key':
-      throw new Error(`run ${run.runId}: two rows have the same key after duplicates were deleted`);
+      throw new Error(`run ${run.runId}: repeated keys are handled before`);
   }
-}
-
-async function planPublication(
-  { engine, run, spec, previous }: RunContext,
-  records: readonly PageRecord[],
-  check: SnapshotCheck,
-  keys: KeyComparison | undefined,
-): Promise<PublishPlan> {
-  const complete = check.state === 'complete' ? check : undefined;
-  const at = complete?.at ?? Math.max(...records.map((record) => record.lastModified ?? 0));
-  const expires =
-    complete?.expires ??
-    records.find((record) => record.lastModified === at && record.expires !== undefined)?.expires;
-  const notModified = records.filter((record) => record.notModified).map(({ page }) => page);
-  // Pages that answered 304 have the counts that they have in the published snapshot.
-  const carried =
-    notModified.length > 0 && previous ? await readPageRecords(engine.db.pool, previous.runId) : [];
-  const counted = [...records, ...carried.filter(({ page }) => notModified.includes(page))];
-  const sum = (count: (record: PageRecord) => number) =>
-    counted.reduce((total, record) => total + count(record), 0);
-  const torn = check.state === 'torn' ? check.reason : undefined;
-  const keyless = sum((record) => record.keyless);
-  return {
-    runId: run.runId,
-    at: new Date(at),
-    expires: expires === undefined ? undefined : new Date(expires),
-    pages: check.pages,
-    notModified,
-    compared: keys?.compared,
-    rows: sum((record) => record.rows + record.rejected) - keyless,
-    validRows: sum((record) => record.rows),
-    rejected: sum((record) => record.rejected),
-    // A row whose key could not be read may be any of those that seem absent.
-    trustDeletions: torn === undefined && keyless === 0,
-    torn,
-    lossGuard: lossGuardOf(spec),
-    now: new Date(engine.clock.now()),
-  };
-}
-
-/**
- * Another run has published a snapshot since: pages that answered 304 to ETags of the one before, or were compared with it,
- * are read again when they have expired.
- */
-function rereadStalePages(
-  context: RunContext,
-  records: readonly PageRecord[],
-  { pages, expires }: PublishPlan,
-): Promise<Step> {
-  const reason = 'another snapshot was published while this one was read';
-  const stale = records
-    .filter(({ notModified, comparedWith }) => notModified || comparedWith !== undefined)
-    .map(({ page }) => page);
-  return rereadPages(context, records, { reason, pages, stale, notBefore: expires?.getTime() });
-}
-
-async function rereadPages(
-  { engine, run }: RunContext,
-  records: readonly PageRecord[],
-  { reason, pages, stale, notBefore }: Torn,
-): Promise<Step> {
-  engine.log.info({ ...run, reason }, 'the snapshot is torn and is read again');
-  await dropPages(engine.db, run.runId, stale);
-  const present = new Set(records.map(({ page }) => page).filter((page) => !stale.includes(page)));
-  const missing = range(1, pages).filter((page) => !present.has(page));
-  const chunks = chunksOf(missing);
-  return { state: 'read', run, pages, chunks, ...(notBefore === undefined ? {} : { notBefore }) };
-}
-
-/** Staging tables are unlogged: after a crash of the database server they are empty, and all pages are read again. */
-async function rereadAll({ engine, run }: RunContext): Promise<Step> {
-  engine.log.warn(
-    { ...run },
-    'staged pages are missing, probably after a crash of the database server; reading them again',
-  );
-  await dropPages(engine.db, run.runId, []); // with the enrichments that were staged after the crash
-  return { state: 'read', run, pages: 1, chunks: [{ from: 1, to: 1 }] };
 }
 
 /** A concurrent execution of this step has done the work, or the run was closed from outside. */
@@ -225,14 +141,14 @@ async function closedElsewhere({ engine, run }: RunContext): Promise<Step> {
 async function reject(
   context: RunContext,
   plan: PublishPlan,
-  reason: string,
-  isSuspect: boolean,
+  detail: string,
+  reason: SuspectReason | undefined,
 ): Promise<Step> {
   const { engine, run, spec } = context;
-  engine.log.warn({ ...run, reason }, 'the snapshot is not published');
-  await rejectSnapshot(engine.db, spec, plan, reason, isSuspect);
+  engine.log.warn({ ...run, reason: detail }, 'the snapshot is not published');
+  await rejectSnapshot(engine.db, spec, plan, detail, reason);
   const outcome = plan.torn === undefined ? 'refused' : 'torn';
-  return finish(context, { outcome, detail: reason }, 0);
+  return finish(context, { outcome, detail }, 0);
 }
 
 function finish({ engine, run }: RunContext, summary: RunSummary, rows: number): Step {

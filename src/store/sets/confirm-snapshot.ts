@@ -3,7 +3,12 @@ import type { Database } from '../database.ts';
 import { closeInferred } from './merge.ts';
 import { isBasedOn, lockPublishedSnapshot } from './preconditions.ts';
 import type { PublishPlan } from './publish-plan.ts';
-import { storeExpires, writePublishedSnapshot, writeSuspect } from './published-snapshots.ts';
+import {
+  storeExpires,
+  type SuspectReason,
+  writePublishedSnapshot,
+  writeSuspect,
+} from './published-snapshots.ts';
 import { closeRun } from './runs.ts';
 import type { SnapshotSpec } from './snapshot-spec.ts';
 import { dropStage } from './stage.ts';
@@ -43,24 +48,41 @@ async function isFullyValid(client: PoolClient, runId: number): Promise<boolean>
   return rows.length === 0;
 }
 
+/** Records what a later snapshot has to confirm, while the run goes on. */
+export async function markSuspect(
+  db: Database,
+  spec: SnapshotSpec,
+  plan: Pick<PublishPlan, 'at' | 'expires' | 'rows'>,
+  reason: SuspectReason,
+): Promise<void> {
+  await db.transaction(async (client) => {
+    await lockPublishedSnapshot(client, spec);
+    await writeSuspect(client, spec, suspectOf(plan, reason));
+  });
+}
+
+const suspectOf = (
+  { at: lastModified, expires, rows }: Pick<PublishPlan, 'at' | 'expires' | 'rows'>,
+  reason: SuspectReason | undefined,
+) => ({ expires, suspect: reason && { reason, lastModified, rows, isAccepted: false } });
+
 /**
  * Closes the run of a snapshot that is rejected, or torn and not to be published in part. Nothing is requested again
- * before the snapshot expires. `isSuspect`: the next snapshot may confirm it.
+ * before the snapshot expires. `reason`: what the next snapshot may confirm.
  */
 export async function rejectSnapshot(
   db: Database,
   spec: SnapshotSpec,
   plan: Pick<PublishPlan, 'runId' | 'at' | 'expires' | 'rows' | 'now' | 'torn'>,
-  reason: string,
-  isSuspect: boolean,
+  detail: string,
+  reason: SuspectReason | undefined,
 ): Promise<void> {
   await db.transaction(async (client) => {
     await lockPublishedSnapshot(client, spec);
     const { at: lastModified, expires } = plan;
-    const suspect = isSuspect ? { lastModified, rows: plan.rows } : undefined;
-    await writeSuspect(client, spec, { expires, suspect });
+    await writeSuspect(client, spec, suspectOf(plan, reason));
     const outcome = plan.torn === undefined ? 'refused' : 'torn';
-    await closeRun(client, plan.runId, { outcome, lastModified, expires, error: reason }, plan.now);
+    await closeRun(client, plan.runId, { outcome, lastModified, expires, error: detail }, plan.now);
     await dropStage(client, plan.runId);
   });
 }

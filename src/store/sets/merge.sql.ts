@@ -156,17 +156,16 @@ export function insertAll(spec: SnapshotSpec, runId: number): string {
   return `INSERT INTO ${spec.table} (${columns}) SELECT ${values} FROM ${stageTable(runId)} s WHERE NOT s.rejected`;
 }
 
+/** Deletes the staged rows with these keys ($1). */
+export const deleteStaged = (spec: SnapshotSpec, runId: number): string =>
+  `DELETE FROM ${stageTable(runId)} WHERE "${spec.key[0]}" = ANY($1::bigint[])`;
+
 /**
- * Of staged rows with the same key, deletes all but one: the last of those that passed validation. Returns those that
- * passed and say something else.
+ * Of staged rows with the same key, deletes all but one: of those that passed validation, the one on the last page. Returns
+ * whether the others passed and say something else.
  */
 export function deleteDuplicates(spec: SnapshotSpec, runId: number): string {
   return `DELETE FROM ${stageTable(runId)} a USING ${stageTable(runId)} b
-           WHERE ${sameKey(spec.key, 'a', 'b')} AND (b.rejected, a.ctid) < (a.rejected, b.ctid)
+           WHERE ${sameKey(spec.key, 'a', 'b')} AND (b.rejected, a.page, a.ctid) < (a.rejected, b.page, b.ctid)
        RETURNING ${columnList(spec.columns, 'a.')}, NOT a.rejected AND ${differ(dataColumns(spec), 'a', 'b')} AS "differs"`;
-}
-
-/** The number of keys that are staged more than once. */
-export function countDuplicateKeys(spec: SnapshotSpec, runId: number): string {
-  return `SELECT count(*) AS rows FROM (SELECT FROM ${stageTable(runId)} GROUP BY ${columnList(spec.key) || '()'} HAVING count(*) > 1) t`;
 }

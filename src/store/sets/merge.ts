@@ -7,7 +7,7 @@ import { marketTypeSeries } from './market-type-series.sql.ts';
 import * as sql from './merge.sql.ts';
 import * as openListSql from './open-list.sql.ts';
 import { countOf } from './preconditions.ts';
-import type { Merged, PublishPlan, PublishResult } from './publish-plan.ts';
+import { isMerged, type Merged, type PublishPlan, type PublishResult } from './publish-plan.ts';
 import { type StoredRow, storedRow } from './stored-rows.ts';
 import type { PublishedSnapshot } from './published-snapshots.ts';
 import { storeRejectedRows } from './rejected-rows.ts';
@@ -32,10 +32,15 @@ export interface MergeContext {
  * and `unchanged` the transaction has to be rolled back.
  */
 export async function mergeSnapshot(context: MergeContext): Promise<PublishResult> {
-  const { spec, plan, previous } = context;
+  const repeated = await removeRepeatedRows(context);
+  if (repeated === undefined) return DUPLICATE_KEY;
+  const result = await mergeDistinctRows(context);
+  return isMerged(result) ? { ...result, repeated } : result;
+}
+
+async function mergeDistinctRows(context: MergeContext): Promise<PublishResult> {
+  const { spec, previous } = context;
   const { change } = spec;
-  // Rows that never change may be on two pages, because one moved to the next page while they were read.
-  if (plan.torn !== undefined || change.policy === 'append') await rejectDuplicates(context);
   if (change.policy === 'append' || change.policy === 'upsert') return mergeRows(context);
   if (change.policy !== 'snapshot') return mergeVersions(context);
   if (change.openList !== undefined) return mergeOpenList(context, change.openList);
@@ -84,9 +89,8 @@ async function mergeAgainstTable(context: MergeContext, before: number): Promise
   const { client, spec, plan, previous } = context;
   await client.query(sql.snapshotDiff(spec, plan.runId, absentRowsOf(plan)), [plan.compared?.absent]);
   const absent = await countAbsent(context);
-  const reason = suspectLoss({ before, absent }, plan, previous);
+  const reason = await suspectLoss(context, { before, absent });
   if (reason !== undefined) return { state: 'suspect', reason };
-  if (plan.torn === undefined && (await hasDuplicateKey(context))) return DUPLICATE_KEY;
   await rejectRowsOfOtherTargets(context);
   const { change } = spec;
   if (change.policy === 'snapshot' && change.versions !== undefined)
@@ -131,11 +135,10 @@ function mergedRows(of: { inserted: Written; changed: Written; removed: number; 
 async function mergeVersions(context: MergeContext): Promise<PublishResult> {
   const { client, spec, plan, previous } = context;
   const before = previous?.rows ?? 0;
-  const reason = suspectLoss({ before, absent: Math.max(0, before - plan.rows) }, plan, previous);
+  const reason = await suspectLoss(context, { before, absent: Math.max(0, before - plan.rows) });
   if (reason !== undefined) return { state: 'suspect', reason };
   const isDaily = spec.change.policy === 'daily';
   await client.query(isDaily ? sql.dailyDiff(spec, plan.runId, plan.at) : sql.changesDiff(spec, plan.runId));
-  if (await hasDuplicateKey(context)) return DUPLICATE_KEY;
   const known = await countOf(client, 'SELECT count(*) AS rows FROM diff WHERE known');
   if (isDaily) await client.query(sql.correctDay(spec, plan.at));
   const versionedAt = isDaily ? sql.dayOf(plan.at) : plan.at;
@@ -155,7 +158,6 @@ async function mergeRows(context: MergeContext): Promise<PublishResult> {
   const { client, spec, plan, previous } = context;
   const isUpsert = spec.change.policy === 'upsert';
   await client.query((isUpsert ? sql.upsertDiff : sql.appendDiff)(spec, plan.runId));
-  if (await hasDuplicateKey(context)) return DUPLICATE_KEY;
   const updated = isUpsert ? ((await client.query(sql.updateChanged(spec), [plan.at])).rowCount ?? 0) : 0;
   const inserted = (await client.query(sql.insertNew(spec), [plan.at])).rowCount ?? 0;
   if (inserted > 0) await writeSeries(context, false);
@@ -192,9 +194,8 @@ async function mergeOpenList(context: MergeContext, openList: OpenList): Promise
   });
   await client.query(diff, [plan.compared?.absent]);
   const absent = await countAbsent(context);
-  const reason = suspectLoss({ before, absent }, plan, previous);
+  const reason = await suspectLoss(context, { before, absent });
   if (reason !== undefined) return { state: 'suspect', reason };
-  if (await hasDuplicateKey(context)) return DUPLICATE_KEY;
   const endState = silence > historyWindow ? 'unknown' : undefined;
   const removed = (await client.query(openListSql.markLeft(spec, endState), [plan.at])).rowCount ?? 0;
   const changed = await write(context, openListSql.updateListed(spec, state));
@@ -208,19 +209,23 @@ async function countAbsent({ client, plan }: MergeContext): Promise<number> {
   return countOf(client, 'SELECT count(*) AS rows FROM diff WHERE absent');
 }
 
-/** Whether two staged rows have one key. Where rows are compared, that was found out when they were. */
-async function hasDuplicateKey({ client, spec, plan }: MergeContext): Promise<boolean> {
-  if (spec.comparesRows) return false;
-  return (await countOf(client, sql.countDuplicateKeys(spec, plan.runId))) > 0;
-}
-
-/** Deletes staged rows whose key another one has. Those that differ from it are rejected, so that none is lost in silence. */
-async function rejectDuplicates({ client, spec, plan }: MergeContext): Promise<void> {
+/**
+ * Leaves one staged row of each key, and returns how many were too many. Those that differ from the row that stays are
+ * rejected, so that none is lost in silence; undefined where they give reason to doubt the whole snapshot.
+ */
+async function removeRepeatedRows({ client, spec, plan }: MergeContext): Promise<number | undefined> {
+  const { repeated } = plan;
+  if (repeated && !repeated.isStaged) return 0;
+  if (repeated) await client.query(sql.deleteStaged(spec, plan.runId), [repeated.superseded]);
   const { rows } = await client.query<Record<string, unknown>>(sql.deleteDuplicates(spec, plan.runId));
   const reason = `${spec.key.join(', ')}: another row of the answer has the same`;
   const rejected = rows.flatMap(({ differs, ...row }) => (differs ? { row, reason, key: undefined } : []));
+  // Rows that never change may be on two pages, because one moved to the next page while they were read.
+  const isExpected = plan.torn !== undefined || spec.change.policy === 'append';
+  if (rejected.length > 0 && !isExpected && !plan.believed.includes('repeated-key')) return undefined;
   await storeRejectedRows(client, spec, plan.runId, rejected, plan.now);
   if (rejected.length > 0) await addRunCounts(client, plan.runId, { rejected: rejected.length });
+  return rows.length;
 }
 
 async function rejectRowsOfOtherTargets({ client, spec, plan }: MergeContext): Promise<void> {

@@ -58,7 +58,11 @@ export async function lockPublishedSnapshot(
 }
 
 /** The number that a statement returns as `rows`. */
-export async function countOf(client: PoolClient, text: string): Promise<number> {
-  const { rows } = await client.query<{ rows: number }>(text);
+export async function countOf(
+  client: PoolClient,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<number> {
+  const { rows } = await client.query<{ rows: number }>(text, [...values]);
   return rows[0]?.rows ?? 0;
 }

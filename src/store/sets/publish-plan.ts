@@ -1,13 +1,14 @@
+import type { SuspectReason } from './published-snapshots.ts';
 import type { StoredRow } from './stored-rows.ts';
 
 /** When the loss of rows is suspect. The values are numbers of rows, and a share of the rows before. */
 export interface LossGuard {
   /** Lists of fewer rows may lose any share of them. */
   readonly minRows: number;
-  /** A list of this many rows that is suddenly empty is suspect, also below `minRows`. */
-  readonly minRowsForEmpty: number;
   /** The loss of this share is suspect. A snapshot with at least this share of a suspect one's rows confirms it. */
   readonly share: number;
+  /** The rows with each value of this column are guarded by themselves. */
+  readonly within: string | undefined;
 }
 
 /** How a snapshot differs from the published one, besides the staged rows. */
@@ -18,6 +19,16 @@ export interface Comparison {
   readonly publishedRows: number;
   /** Keys of published rows that the snapshot does not show. */
   readonly absent: readonly bigint[];
+}
+
+/** Rows whose key came more than once, where rows are compared as they are read. */
+export interface RepeatedRows {
+  /** Rows too many that are as published. */
+  readonly unchanged: number;
+  /** Whether a staged row has the key of another row. */
+  readonly isStaged: boolean;
+  /** Keys of staged rows that a row on a later page, which is as published, supersedes. */
+  readonly superseded: readonly bigint[];
 }
 
 /** A staged snapshot as it is to be published. */
@@ -40,6 +51,12 @@ export interface PublishPlan {
   readonly trustDeletions: boolean;
   /** Why the snapshot is torn; undefined when it is complete. */
   readonly torn: string | undefined;
+  /** What the snapshot gives reason to doubt, and an earlier one gave as well. */
+  readonly believed: readonly SuspectReason[];
+  /** Rows that came more than once; undefined where that is not known before they are merged. */
+  readonly repeated: RepeatedRows | undefined;
+  /** What the run has to say besides its outcome. */
+  readonly note: string | undefined;
   readonly lossGuard: LossGuard;
   readonly now: Date;
 }
@@ -53,6 +70,10 @@ export interface Merged {
   readonly rows: number;
   /** The rows that were inserted or updated, where they are compared; undefined for a first snapshot: all of them. */
   readonly stored?: readonly StoredRow[] | undefined;
+  /** Staged rows too many, which had the key of another row. */
+  readonly repeated?: number;
+  /** What the run has to say besides its outcome. */
+  readonly note?: string | undefined;
 }
 
 /** Why nothing was written. */
@@ -65,7 +86,7 @@ export type NotPublished =
   | { readonly state: 'closed' }
   /** The rows lack what other routes have to say of them. */
   | { readonly state: 'not-enriched' }
-  /** Two rows have the same key. */
+  /** Two different rows have the same key. */
   | { readonly state: 'duplicate-key' }
   /** So many rows are absent that a second snapshot has to confirm it. */
   | { readonly state: 'suspect'; readonly reason: string };

@@ -27,11 +27,13 @@ export async function publishSnapshot(
   // Before the transaction, because creating a partition locks the whole series.
   if (spec.change.policy === 'snapshot' && spec.change.versions !== undefined)
     await ensurePartitions(db.pool, plan.at, 0);
-  return db.decideTransaction(async (client) => {
+  return db.decideTransaction<PublishResult>(async (client) => {
     const previous = await lockPublishedSnapshot(client, spec);
     const result = await publish(client, spec, plan, previous);
-    if (isMerged(result)) await finishPublication(client, spec, plan, previous, result);
-    return { commit: isMerged(result), result };
+    if (!isMerged(result)) return { commit: false, result };
+    const merged = { ...result, note: notesOf(plan, result) };
+    await finishPublication(client, spec, plan, previous, merged);
+    return { commit: true, result: merged };
   });
 }
 
@@ -51,6 +53,13 @@ async function publish(
   return mergeSnapshot({ client, spec, plan, previous });
 }
 
+/** What the run has to say besides its outcome. */
+function notesOf({ note, repeated }: PublishPlan, merged: Merged): string | undefined {
+  const count = (repeated?.unchanged ?? 0) + (merged.repeated ?? 0);
+  const counted = count === 0 ? [] : [`Rows that came more than once and count once: ${count}.`];
+  return [...(note === undefined ? [] : [note]), ...counted].join(' ') || undefined;
+}
+
 /** Bookkeeping: ETags become valid with their rows, the run is closed, its stage and the pages before are dropped. */
 async function finishPublication(
   client: PoolClient,
@@ -66,6 +75,7 @@ async function finishPublication(
     pages: plan.pages,
     rows: merged.rows,
     version: undefined,
+    believed: plan.believed,
   };
   await writePublishedSnapshot(client, spec, published, plan.now);
   // What a torn snapshot did not show was kept, so a 304 would confirm what ESI never said: every page is read again.

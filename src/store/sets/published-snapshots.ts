@@ -1,6 +1,31 @@
 import type { Queryable } from '../database.ts';
 import type { ResourceKey } from './snapshot-spec.ts';
 
+/** What makes a complete snapshot suspect. */
+export type SuspectReason = 'rows-missing' | 'short-page' | 'repeated-key' | 'rejected-rows';
+
+/** A complete snapshot that was not believed. A later one that gives reason for the same is believed. */
+export interface SuspectSnapshot {
+  readonly reason: SuspectReason;
+  readonly lastModified: Date;
+  readonly rows: number;
+  /** A person has confirmed it. */
+  readonly isAccepted: boolean;
+}
+
+/** Whether a snapshot of the moment `at` only gives what the published one or a suspect one before it gave. */
+export function isConfirmed(
+  reason: SuspectReason,
+  at: Date,
+  published: Pick<PublishedSnapshot, 'suspect' | 'believed'> | undefined,
+): boolean {
+  if (published?.believed.includes(reason)) return true;
+  const suspect = published?.suspect;
+  return (
+    suspect !== undefined && (suspect.isAccepted || (suspect.reason === reason && suspect.lastModified < at))
+  );
+}
+
 /** The newest published snapshot of a target, as `published_sets` holds it. */
 export interface PublishedSnapshot {
   /** The run that last wrote rows; 0 when nothing was published yet. */
@@ -10,7 +35,9 @@ export interface PublishedSnapshot {
   readonly pages: number;
   readonly rows: number;
   /** A complete snapshot that was rejected as suspect and awaits confirmation. */
-  readonly suspect: { readonly lastModified: Date; readonly rows: number } | undefined;
+  readonly suspect: SuspectSnapshot | undefined;
+  /** What would have made this snapshot suspect, had an earlier one not given the same. */
+  readonly believed: readonly SuspectReason[];
   /** The source's own name of its state, e.g. the build number of the SDE. */
   readonly version: string | undefined;
 }
@@ -23,6 +50,9 @@ interface SetRow {
   rows: number;
   suspect_last_modified: Date | null;
   suspect_rows: number | null;
+  suspect_reason: SuspectReason | null;
+  suspect_accepted: boolean;
+  believed: SuspectReason[];
   version: string | null;
 }
 
@@ -33,7 +63,8 @@ export async function readPublishedSnapshot(
   lock = false,
 ): Promise<PublishedSnapshot | undefined> {
   const { rows } = await db.query<SetRow>(
-    `SELECT run_id, last_modified, expires, pages, rows, suspect_last_modified, suspect_rows, version
+    `SELECT run_id, last_modified, expires, pages, rows, suspect_last_modified, suspect_rows, suspect_reason,
+            suspect_accepted, believed, version
        FROM published_sets WHERE collector = $1 AND target = $2 AND resource = $3 ${lock ? 'FOR UPDATE' : ''}`,
     [key.collector, key.target, key.resource ?? ''],
   );
@@ -46,8 +77,14 @@ export async function readPublishedSnapshot(
     pages: row.pages,
     rows: row.rows,
     suspect: row.suspect_last_modified
-      ? { lastModified: row.suspect_last_modified, rows: row.suspect_rows ?? 0 }
+      ? {
+          reason: row.suspect_reason ?? 'rows-missing',
+          lastModified: row.suspect_last_modified,
+          rows: row.suspect_rows ?? 0,
+          isAccepted: row.suspect_accepted,
+        }
       : undefined,
+    believed: row.believed,
     version: row.version ?? undefined,
   };
 }
@@ -57,16 +94,17 @@ export async function writePublishedSnapshot(
   db: Queryable,
   key: ResourceKey,
   published: Pick<PublishedSnapshot, 'runId' | 'pages' | 'rows'> &
-    Partial<Pick<PublishedSnapshot, 'lastModified' | 'expires' | 'version'>>,
+    Partial<Pick<PublishedSnapshot, 'lastModified' | 'expires' | 'version' | 'believed'>>,
   now: Date,
 ): Promise<void> {
   await db.query(
-    `INSERT INTO published_sets (collector, target, run_id, last_modified, expires, read_at, pages, rows, version, resource)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    `INSERT INTO published_sets (collector, target, run_id, last_modified, expires, read_at, pages, rows, version, resource, believed)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
      ON CONFLICT (collector, target, resource) DO UPDATE
         SET run_id = excluded.run_id, last_modified = excluded.last_modified, expires = excluded.expires,
             read_at = excluded.read_at, pages = excluded.pages, rows = excluded.rows, version = excluded.version,
-            suspect_last_modified = NULL, suspect_rows = NULL`,
+            believed = excluded.believed,
+            suspect_last_modified = NULL, suspect_rows = NULL, suspect_reason = NULL, suspect_accepted = false`,
     [
       key.collector,
       key.target,
@@ -78,6 +116,7 @@ export async function writePublishedSnapshot(
       published.rows,
       published.version ?? null,
       key.resource ?? '',
+      published.believed ?? [],
     ],
   );
 }
@@ -86,10 +125,11 @@ export async function writePublishedSnapshot(
 export async function writeSuspect(
   db: Queryable,
   key: ResourceKey,
-  { expires, suspect }: { expires: Date | undefined; suspect: PublishedSnapshot['suspect'] },
+  { expires, suspect }: { expires: Date | undefined; suspect: SuspectSnapshot | undefined },
 ): Promise<void> {
   await db.query(
-    `UPDATE published_sets SET suspect_last_modified = $3, suspect_rows = $4, expires = $5
+    `UPDATE published_sets SET suspect_last_modified = $3, suspect_rows = $4, expires = $5, suspect_reason = $7,
+            suspect_accepted = false
       WHERE collector = $1 AND target = $2 AND resource = $6`,
     [
       key.collector,
@@ -98,8 +138,23 @@ export async function writeSuspect(
       suspect?.rows ?? null,
       expires ?? null,
       key.resource ?? '',
+      suspect?.reason ?? null,
     ],
   );
+}
+
+/**
+ * Confirms the suspect snapshot of the resource that a run read: the next one that gives reason for the same is believed.
+ * False when the newest run of the resource has no suspect snapshot.
+ */
+export async function acceptSuspect(db: Queryable, runId: number): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE published_sets p SET suspect_accepted = true FROM collection_runs r
+      WHERE r.run_id = $1 AND p.collector = r.collector AND p.target = r.target AND p.resource = r.resource
+        AND p.suspect_last_modified = r.last_modified`,
+    [runId],
+  );
+  return rowCount === 1;
 }
 
 /**

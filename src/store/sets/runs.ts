@@ -19,6 +19,8 @@ export interface RunResult {
   readonly lastModified?: Date | undefined;
   readonly expires?: Date | undefined;
   readonly error?: string | undefined;
+  /** What the run has to say besides its outcome. */
+  readonly note?: string | undefined;
 }
 
 /** Opens the run of a workflow run and returns its id. A repeated activity gets the same id. */
@@ -55,7 +57,7 @@ export async function closeRun(db: Queryable, runId: number, result: RunResult, 
   const { rowCount } = await db.query(
     `UPDATE collection_runs r
         SET finished_at = $2, outcome = $3, rows_inserted = r.rows_inserted + $4, rows_changed = r.rows_changed + $5, rows_removed = $6,
-            last_modified = $7, expires = $8, error = $9, pages = greatest(r.pages, s.pages),
+            last_modified = $7, expires = $8, error = $9, note = $10, pages = greatest(r.pages, s.pages),
             rows_read = r.rows_read + s.rows + s.rejected, rows_rejected = r.rows_rejected + s.rejected,
             requests = r.requests + s.requests, not_modified = s.not_modified
        FROM (SELECT coalesce(max(pages), 0) AS pages, coalesce(sum(rows), 0) AS rows,
@@ -73,6 +75,7 @@ export async function closeRun(db: Queryable, runId: number, result: RunResult, 
       result.lastModified ?? null,
       result.expires ?? null,
       result.error ?? null,
+      result.note ?? null,
     ],
   );
   return rowCount === 1;
@@ -199,9 +202,9 @@ export async function readRunResult(db: Queryable, runId: number): Promise<Close
     rows_inserted: number;
     rows_changed: number;
     rows_removed: number;
-    error: string | null;
+    detail: string | null;
   }>(
-    `SELECT outcome, rows_inserted, rows_changed, rows_removed, error FROM collection_runs
+    `SELECT outcome, rows_inserted, rows_changed, rows_removed, coalesce(error, note) AS detail FROM collection_runs
       WHERE run_id = $1 AND finished_at IS NOT NULL`,
     [runId],
   );
@@ -212,6 +215,6 @@ export async function readRunResult(db: Queryable, runId: number): Promise<Close
     inserted: row.rows_inserted,
     changed: row.rows_changed,
     removed: row.rows_removed,
-    ...(row.error === null ? {} : { detail: row.error }),
+    ...(row.detail === null ? {} : { detail: row.detail }),
   };
 }

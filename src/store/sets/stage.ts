@@ -194,18 +194,46 @@ export async function readPageRecords(db: Queryable, runId: number): Promise<Pag
   }));
 }
 
-/**
- * The encoded keys of the rows of a run's pages. A page that answered 304 has those of the same page of the published
- * snapshot.
- */
-export async function readPageKeys(db: Queryable, runId: number, publishedRun: number): Promise<Buffer[]> {
-  const { rows } = await db.query<{ keys: Buffer }>(
-    `SELECT coalesce(m.keys, p.keys) AS keys FROM stage.pages m
+/** The encoded keys of the rows of a page. */
+export interface PageKeys {
+  readonly page: number;
+  readonly keys: Buffer;
+}
+
+/** The keys of a run's pages, in order. A page that answered 304 has those of the same page of the published snapshot. */
+export async function readPageKeys(db: Queryable, runId: number, publishedRun: number): Promise<PageKeys[]> {
+  const { rows } = await db.query<PageKeys>(
+    `SELECT m.page, coalesce(m.keys, p.keys) AS keys FROM stage.pages m
        LEFT JOIN stage.pages p ON m.not_modified AND p.run_id = $2 AND p.page = m.page
-      WHERE m.run_id = $1 AND coalesce(m.keys, p.keys) IS NOT NULL`,
+      WHERE m.run_id = $1 AND coalesce(m.keys, p.keys) IS NOT NULL ORDER BY m.page`,
     [runId, publishedRun],
   );
-  return rows.map((row) => row.keys);
+  return rows;
+}
+
+/** Staged rows of one key. */
+export interface StagedRows {
+  readonly rows: number;
+  /** Rows that differ from each other. A rejected one differs from a valid one. */
+  readonly versions: number;
+  readonly lastPage: number;
+}
+
+/** The staged rows with these keys; a key without any is left out. */
+export async function countStagedRows(
+  db: Queryable,
+  spec: SnapshotSpec,
+  runId: number,
+  keys: readonly bigint[],
+): Promise<Map<bigint, StagedRows>> {
+  if (!(await hasStage(db, runId))) return new Map();
+  const { rows } = await db.query<StagedRows & { key: string }>(
+    `SELECT s."${spec.key[0]}"::text AS key, count(*)::int AS rows, max(page) AS "lastPage",
+            count(DISTINCT (${columnList(spec.columns, 's.')}, s.rejected))::int AS versions
+       FROM ${stageTable(runId)} s WHERE s."${spec.key[0]}" = ANY($1::bigint[]) GROUP BY 1`,
+    [keys],
+  );
+  return new Map(rows.map(({ key, ...counts }) => [BigInt(key), counts]));
 }
 
 /** Copies counts and keys of pages that answered 304 from the snapshot before, so that the next 304 has them too. */

@@ -38,7 +38,7 @@ test('keys up to 64 bits survive being written and read, with repetitions, in as
   ];
   const read = KeyList.decode(keyList(keys).encode());
   expect(keysOf(read)).toEqual(ascending(keys.map(BigInt)));
-  expect(read.countRepeated()).toBe(1);
+  expect(read.repeated()).toEqual([7_000_000_001n]);
   expect(KeyList.decode(new KeyList().encode()).size).toBe(0);
 });
 
@@ -88,7 +88,7 @@ test('ticks off what a new snapshot shows, and tells what is absent, unknown and
   ticks.see(keyList([2, 5]), unknown);
   ticks.see(keyList([2, 3]), unknown);
   expect(ascending(ticks.absent())).toEqual([1n, 2n ** 60n]);
-  expect(ticks.repeated()).toBe(1);
+  expect(ticks.repeated()).toEqual([2n]);
   expect(keysOf(unknown)).toEqual([5n, 3n]);
 });
 

@@ -70,7 +70,11 @@ test('a crash of the database server between two batches of enrichments loses no
 
 test('enrichments of an earlier attempt do not complete a later attempt', async () => {
   await collectedWith(2_300);
-  engine.sim.faults.duplicateRow({ route: '/characters/{character_id}/assets', times: 1 });
+  engine.sim.faults.duplicateRow({
+    route: '/characters/{character_id}/assets',
+    times: 1,
+    change: (row) => ({ ...row, quantity: 3 }),
+  });
   const key = runKey('assets', ME, 'w1');
   const by = createSteps(engine, key);
   const run = await driveUntil(by, 'enrich');

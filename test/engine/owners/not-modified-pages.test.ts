@@ -56,12 +56,12 @@ describe('assets with changes on the last page only', () => {
     expect(await kinds()).toEqual(Array.from({ length: 3 }, () => 'QUANTITY_CHANGED'));
   });
 
-  test('a snapshot with an item twice is torn, also when one of the pages answers 304', async () => {
+  test('an item that comes twice counts once, also when one of the pages answers 304', async () => {
     await begin(2_300);
     await collectNext(0);
     engine.sim.faults.duplicateRow(ASSETS);
-    expect(await collectNext(1)).toMatchObject({ outcome: 'torn' });
-    expect(await kinds()).toEqual(['QUANTITY_CHANGED']);
+    expect(await collectNext(1)).toMatchObject({ outcome: 'published', changed: 1, removed: 0 });
+    expect(await kinds()).toEqual(['QUANTITY_CHANGED', 'QUANTITY_CHANGED']);
     expect(await engine.db.rows('SELECT FROM assets')).toHaveLength(2_300);
   });
 
@@ -76,8 +76,8 @@ describe('assets with changes on the last page only', () => {
   });
 });
 
-describe('a snapshot that stayed torn', () => {
-  test('open orders that stayed torn are read in full the next time, and none is taken for filled', async () => {
+describe('a snapshot that is not believed', () => {
+  test('an open order in whose place another one came twice is listed again, and not taken for filled', async () => {
     engine = await ownerEngine();
     await engine.collect('orders', ME);
     const open = engine.sim.owners.orders(ANNA);
@@ -86,10 +86,10 @@ describe('a snapshot that stayed torn', () => {
     expect(await states()).toHaveLength(open.length);
     engine.sim.faults.mutateRows<{ order_id: number }>(
       (row) => (row.order_id === open[1]!.order_id ? { ...open[0]! } : row),
-      { route: '/characters/{character_id}/orders' },
+      { route: '/characters/{character_id}/orders', times: 1 },
     );
     await advanceOneHour(engine);
-    expect(await engine.collect('orders', ME)).toMatchObject({ outcome: 'torn' });
+    expect(await engine.collect('orders', ME)).toMatchObject({ outcome: 'published', removed: 1 });
     for (let hour = 0; hour < 2; hour++) {
       engine.clock.advance(3_601_000);
       await engine.collect('orders', ME);
@@ -97,7 +97,7 @@ describe('a snapshot that stayed torn', () => {
     }
   });
 
-  test('divisions that stayed torn lose none', async () => {
+  test('divisions with two names for one lose none', async () => {
     const corporation = corporationTarget(CORPORATION);
     engine = await ownerEngine();
     await engine.collect('wallet', corporation);
@@ -113,7 +113,7 @@ describe('a snapshot that stayed torn', () => {
     await advanceOneHour(engine);
     await engine.collect('wallet', corporation);
     const last = `SELECT outcome FROM collection_runs WHERE resource = 'divisions' ORDER BY run_id DESC LIMIT 1`;
-    expect(await engine.db.rows(last)).toEqual([{ outcome: 'torn' }]);
+    expect(await engine.db.rows(last)).toEqual([{ outcome: 'refused' }]);
     engine.clock.advance(3_601_000);
     await engine.collect('wallet', corporation);
     expect((await engine.db.rows('SELECT FROM corporation_divisions')).length).toBeGreaterThanOrEqual(

@@ -176,7 +176,7 @@ test('a row on two pages of a journal does not cause a second read', async () =>
   const before = engine.clock.now();
   expect(await engine.collect('wallet', ME)).toMatchObject({ outcome: 'published' });
   expect(engine.clock.now() - before).toBeLessThan(60_000);
-  await expect(expectJournal()).rejects.toThrow(); // one row is there twice instead of another
+  await expectJournal();
   engine.sim.faults.clear();
   await advanceOneHour(engine);
   await engine.collect('wallet', ME);
