@@ -46,6 +46,8 @@ export interface Faults {
   hang(options?: FaultOptions): void;
   /** Answers with this many bytes without announcing the length. */
   oversize(bytes: number, options?: FaultOptions): void;
+  /** Announces the whole content and sends a byte of it each so many milliseconds. */
+  drip(ms: number, options?: FaultOptions): void;
   badJson(options?: FaultOptions): void;
   /** Answers 200 with this text. */
   rawBody(text: string, options?: FaultOptions): void;
@@ -108,7 +110,7 @@ export type FaultWhat =
   | { kind: 'wrongPages'; pages: number }
   | { kind: 'collapse'; share: number }
   | { kind: 'mutateRows'; change: RowChange<never> }
-  | { kind: 'clockSkew' | 'latency'; ms: number };
+  | { kind: 'clockSkew' | 'latency' | 'drip'; ms: number };
 
 export type FaultKind = FaultWhat['kind'];
 export type FaultOf<K extends FaultKind> = Fault & { kind: K };
@@ -152,6 +154,7 @@ function createFaults(add: Add, clear: () => void): Faults {
     reset: (options) => add({ kind: 'reset' }, options),
     resetMidway: (options) => add({ kind: 'resetMidway' }, options),
     hang: (options) => add({ kind: 'hang' }, options),
+    drip: (ms, options) => add({ kind: 'drip', ms }, options),
     oversize: (bytes, options) => add({ kind: 'oversize', bytes }, options),
     emptyPage: (page, options) => add({ kind: 'emptyPage', page }, options),
     tear: (options) => add({ kind: 'tear' }, options),
@@ -175,7 +178,16 @@ function createFaults(add: Add, clear: () => void): Faults {
 
 /** The faults that replace or interrupt a whole answer. */
 export type AnswerFault = FaultOf<(typeof ANSWER_FAULTS)[number]>;
-const ANSWER_FAULTS = ['status', 'body', 'truncate', 'reset', 'resetMidway', 'hang', 'oversize'] as const;
+const ANSWER_FAULTS = [
+  'status',
+  'body',
+  'truncate',
+  'reset',
+  'resetMidway',
+  'hang',
+  'oversize',
+  'drip',
+] as const;
 
 export function takeAnswerFault(
   activeFaults: ActiveFaults,

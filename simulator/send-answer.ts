@@ -81,6 +81,20 @@ async function sendOversized(response: ServerResponse, bytes: number, headers: H
   response.end();
 }
 
+/** Sends a whole answer byte by byte, until the caller has enough of it. */
+async function drip(
+  response: ServerResponse,
+  { data, headers }: InterruptedAnswer,
+  ms: number,
+): Promise<void> {
+  response.writeHead(200, { ...headers, 'Content-Length': String(data.length) });
+  for (let at = 0; at < data.length && !response.destroyed; at++) {
+    response.write(data.subarray(at, at + 1));
+    await delay(ms);
+  }
+  response.end();
+}
+
 /** Sends a text as it is. */
 export function sendText(response: ServerResponse, status: number, text: string, headers: Headers): void {
   response.writeHead(status, { ...headers, 'Content-Length': String(Buffer.byteLength(text)) });
@@ -118,7 +132,8 @@ export async function sendFaultAnswer(
   else if (fault.kind === 'oversize') await sendOversized(response, fault.bytes, headers);
   else {
     const whole = await prepare();
-    if (fault.kind === 'truncate') sendHalfThenDrop(response, whole.data, whole.headers);
+    if (fault.kind === 'drip') await drip(response, whole, fault.ms);
+    else if (fault.kind === 'truncate') sendHalfThenDrop(response, whole.data, whole.headers);
     else await sendHeadersThenReset(response, whole.data.length, whole.headers);
   }
 }

@@ -4,6 +4,7 @@ import type { ExactInt } from '../lib/exact-int.ts';
 import { HOUR } from '../lib/duration.ts';
 import { AppError, describeError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { BodyLimits, type BodyLimitOptions } from './body-limits.ts';
 import { CircuitBreaker, CircuitOpenError } from './circuit-breaker.ts';
 import { classifyError, header, isServerFailure } from './classify-status.ts';
 import { EsiError } from './esi-error.ts';
@@ -32,9 +33,24 @@ export interface EsiClientOptions {
   readonly timeouts?: { connect?: number; headers?: number; body?: number };
   /** Milliseconds before the first retry. Default 500. */
   readonly backoff?: number;
+  /** Requests at once; fewer in tests. */
+  readonly connections?: number;
   /** Bytes of the largest accepted body. */
   readonly maxBody?: number;
+  /** Limits of bodies; smaller in tests. */
+  readonly bodyLimits?: Partial<BodyLimitOptions>;
 }
+
+/**
+ * A page is complete within a second and a large answer within five. 96 MB are twelve of the largest answers. Slow bodies may
+ * take half of the connections, so that others are answered meanwhile.
+ */
+const BODY_LIMITS: BodyLimitOptions = {
+  total: 96 * 1024 * 1024,
+  time: 20_000,
+  slowAfter: 5_000,
+  slowAtOnce: CONNECTIONS / 2,
+};
 
 /** The state of ESI as its last answers show it. */
 export interface EsiHealth {
@@ -55,6 +71,7 @@ export class EsiClient {
   private readonly agent: Agent;
   private readonly breaker: CircuitBreaker;
   private readonly gate: RequestGate;
+  private readonly bodyLimits: BodyLimits;
   private lastAnswerAt: number | undefined;
   private lastFailure: { at: number; message: string } | undefined;
 
@@ -63,8 +80,9 @@ export class EsiClient {
     const { timeouts, clock, paused, downtime = true } = options;
     this.breaker = new CircuitBreaker({ ...BREAKER, clock, isFailure: isServerFailure });
     this.gate = new RequestGate({ clock, paused, downtime, probe: () => this.probe() });
+    this.bodyLimits = new BodyLimits({ ...BODY_LIMITS, ...options.bodyLimits });
     this.agent = new Agent({
-      connections: CONNECTIONS,
+      connections: options.connections ?? CONNECTIONS,
       pipelining: 1,
       keepAliveTimeout: 30_000,
       connect: { timeout: timeouts?.connect ?? 5_000 },
@@ -200,9 +218,9 @@ export class EsiClient {
   ): Promise<Omit<EsiResponse, 'requests'>> {
     const { statusCode, headers } = answer;
     if (statusCode !== 200 && statusCode !== 204 && statusCode !== 304)
-      throw classifyError(statusCode, headers, url, await readErrorBody(answer));
+      throw classifyError(statusCode, headers, url, await readErrorBody(answer, this.bodyLimits));
     let json: unknown;
-    if (statusCode === 200) json = await readJson(answer, url, this.options.maxBody);
+    if (statusCode === 200) json = await readJson(answer, url, this.bodyLimits, this.options.maxBody);
     else await answer.body.dump();
     const now = this.options.clock.now();
     const freshness = readFreshness(headers, now, url);

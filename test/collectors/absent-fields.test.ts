@@ -29,10 +29,10 @@ test.each(lists)(
         answer.map((row) => ({ ...row, ...patch })),
       );
     };
-    const without = read(undefined);
+    const without = await read(undefined);
     expect(without.rejected).toEqual([]);
-    for (const blank of [null, '', {}]) expect(read(blank)).toEqual(without);
+    for (const blank of [null, '', {}]) expect(await read(blank)).toEqual(without);
     const ids = optional.filter((field) => field.endsWith('_id'));
-    expect(read(0, ids)).toEqual(read(undefined, ids));
+    expect(await read(0, ids)).toEqual(await read(undefined, ids));
   },
 );

@@ -8,7 +8,7 @@ const ANSWERS = path.join(import.meta.dirname, 'answers');
 
 test.each(namedResources)('a recorded answer of %s passes validation', async (name, resource) => {
   const answer: unknown = JSON.parse(await readFile(path.join(ANSWERS, `${name}.json`), 'utf8'));
-  const { valid, rejected } = validateRows(resource, rowsOf(resource, answer));
+  const { valid, rejected } = await validateRows(resource, rowsOf(resource, answer));
   expect(rejected).toEqual([]);
   expect(valid.length).toBeGreaterThan(0);
   const keys = valid.map((row) => JSON.stringify((resource.key as string[]).map((column) => row[column])));

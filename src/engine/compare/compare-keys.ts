@@ -1,3 +1,4 @@
+import { inSlices } from '../../lib/concurrency.ts';
 import type { Comparison, RepeatedRows } from '../../store/sets/publish-plan.ts';
 import { countStagedRows, type PageRecord, type PageKeys, readPageKeys } from '../../store/sets/stage.ts';
 import type { RunContext } from '../run/run-context.ts';
@@ -13,9 +14,6 @@ export interface KeyComparison {
 }
 
 const NONE_REPEATED: RepeatedRows = { unchanged: 0, isStaged: false, superseded: [] };
-
-/** Milliseconds of work after which other work has its turn. */
-const SLICE = 20;
 
 /** Compares the keys of the pages of a run, those of pages that answered 304 included, with the published rows. */
 export async function compareKeys(context: RunContext, pages: readonly PageRecord[]): Promise<KeyComparison> {
@@ -69,15 +67,4 @@ async function compareRepeated(
     if (own && own.lastPage < lastPage) superseded.push(key);
   }
   return { repeated: { unchanged, isStaged: staged.size > 0, superseded }, conflicts };
-}
-
-/** Works through items, and lets other work have its turn in between. */
-async function inSlices<T>(items: readonly T[], work: (item: T) => void): Promise<void> {
-  let sliceStart = performance.now();
-  for (const item of items) {
-    work(item);
-    if (performance.now() - sliceStart < SLICE) continue;
-    await new Promise(setImmediate);
-    sliceStart = performance.now();
-  }
 }

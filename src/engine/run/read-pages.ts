@@ -162,7 +162,7 @@ async function readRows(
   const toValidate = published
     ? withoutUnchanged(context, published, engine.snapshots.fingerprinter, all, keys)
     : all;
-  const validated = validateRows(resource, toValidate);
+  const validated = await validateRows(resource, toValidate);
   // Unchanged rows were searched when they were new; a field that all rows gain is found in the first ones.
   const outer = response.json === all ? [] : [response.json].flat();
   const searched = [...outer, ...toValidate, ...all.slice(0, SEARCHED)];

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { AnyResource } from '../../collectors/define.ts';
 import { parseRow } from '../../esi/facts/parse-row.ts';
+import { inSlices } from '../../lib/concurrency.ts';
 import { AppError } from '../../lib/errors.ts';
 import type { RejectedRow } from '../../store/sets/rejected-rows.ts';
 
@@ -12,6 +13,12 @@ export interface ValidatedRows {
 
 /** Characters of a reason: several faults of one row, and no more than a person reads. */
 const MAX_REASON_LENGTH = 500;
+
+/** Five times the rows of the largest answer, industry/systems. More would hold up the process for seconds. */
+const MAX_ROWS = 200_000;
+
+/** Invalid rows of an answer that are kept with their reasons. Others are counted, or they would fill the memory. */
+const MAX_KEPT = 5_000;
 
 /** Where and why a row is invalid: `price: Invalid input: expected number, received null`. */
 export function formatIssues(error: z.ZodError): string {
@@ -53,23 +60,31 @@ export const badShape = (message: string): AppError =>
 export function rowsOf(resource: AnyResource, json: unknown): readonly unknown[] {
   const answer = json === undefined && resource.expected === undefined ? [] : json;
   const list = resource.rows ? resource.rows(answer) : answer;
-  if (Array.isArray(list)) return list;
-  const found = json === undefined ? 'nothing' : json === null ? 'null' : typeof json;
-  throw badShape(`ESI answered ${resource.route} with ${found} instead of ${resource.expected ?? 'a list'}.`);
+  if (!Array.isArray(list)) {
+    const found = json === undefined ? 'nothing' : json === null ? 'null' : typeof json;
+    throw badShape(
+      `ESI answered ${resource.route} with ${found} instead of ${resource.expected ?? 'a list'}.`,
+    );
+  }
+  if (list.length > MAX_ROWS)
+    throw badShape(`ESI answered ${resource.route} with ${list.length.toLocaleString('en')} rows.`);
+  return list;
 }
 
-/** Validates rows of an answer. Unknown fields are left out. */
-export function validateRows(resource: AnyResource, rows: readonly unknown[]): ValidatedRows {
+/** Validates rows of an answer, and lets other work have its turn in between. Unknown fields are left out. */
+export async function validateRows(resource: AnyResource, rows: readonly unknown[]): Promise<ValidatedRows> {
   const valid: Record<string, unknown>[] = [];
   const rejected: RejectedRow[] = [];
   const schema = resource.row as z.ZodObject;
-  for (const original of rows) {
+  await inSlices(rows, (original) => {
     const row = resource.fields
       ? renameFields(resource.fields as Record<string, string>, original)
       : original;
     const parsed = parseRow(schema, row);
-    if (parsed.success) valid.push(parsed.data);
-    else rejected.push({ row: original, reason: formatIssues(parsed.error), key: readKey(resource, row) });
-  }
+    if (parsed.success) return void valid.push(parsed.data);
+    const isKept = rejected.length < MAX_KEPT;
+    const reason = isKept ? formatIssues(parsed.error) : 'too many rows of the answer are invalid';
+    rejected.push({ row: isKept ? original : undefined, reason, key: readKey(resource, row) });
+  });
   return { valid, rejected };
 }
