@@ -8,6 +8,10 @@ export interface CircuitBreakerOptions {
   readonly resetAfter: number;
   /** Whether an error counts as a failure. Any other error leaves the count as it is. */
   readonly isFailure: (error: unknown) => boolean;
+  /** Called when the breaker opens, with the last failure. */
+  readonly onOpen?: (failure: unknown) => void;
+  /** Called when a probe closes the breaker. */
+  readonly onClose?: () => void;
 }
 
 /** The breaker is open: the call was not made. */
@@ -29,14 +33,24 @@ export class CircuitBreaker {
     this.options = options;
   }
 
+  get isOpen(): boolean {
+    return this.openedAt !== undefined;
+  }
+
+  /** Milliseconds until an open breaker lets a probe through; 0 when it is closed or due. */
+  get retryAfter(): number {
+    const { clock, resetAfter } = this.options;
+    return this.openedAt === undefined ? 0 : Math.max(0, Math.ceil(this.openedAt + resetAfter - clock.now()));
+  }
+
   /**
    * The result of `call`. Throws CircuitOpenError without calling while the breaker is open. Calls that arrive during a
    * probe wait for its result.
    */
   async execute<T>(call: () => Promise<T>): Promise<T> {
     while (this.probe) await this.probe;
-    if (this.openedAt === undefined) return this.observe(call, false);
-    if (this.options.clock.now() - this.openedAt < this.options.resetAfter) throw new CircuitOpenError();
+    if (!this.isOpen) return this.observe(call, false);
+    if (this.retryAfter > 0) throw new CircuitOpenError();
     const result = this.observe(call, true);
     const forget = () => {
       this.probe = undefined;
@@ -50,19 +64,23 @@ export class CircuitBreaker {
     try {
       const value = await call();
       this.failures = 0;
-      if (isProbe) this.openedAt = undefined;
+      if (isProbe) this.close();
       return value;
     } catch (error) {
-      const { clock, isFailure, maxFailures } = this.options;
+      const { clock, isFailure, maxFailures, onOpen } = this.options;
       if (isFailure(error)) {
         this.failures++;
-        const opens = this.openedAt === undefined && this.failures >= maxFailures;
+        const opens = !this.isOpen && this.failures >= maxFailures;
         if (isProbe || opens) this.openedAt = clock.now();
-      } else if (isProbe) {
-        this.failures = 0;
-        this.openedAt = undefined;
-      }
+        if (opens) onOpen?.(error);
+      } else if (isProbe) this.close();
       throw error;
     }
+  }
+
+  private close(): void {
+    this.failures = 0;
+    this.openedAt = undefined;
+    this.options.onClose?.();
   }
 }

@@ -5,8 +5,7 @@ import { HOUR } from '../lib/duration.ts';
 import { AppError, describeError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { BodyLimits, type BodyLimitOptions } from './body-limits.ts';
-import { CircuitBreaker, CircuitOpenError } from './circuit-breaker.ts';
-import { classifyError, header, isServerFailure } from './classify-status.ts';
+import { classifyError, header } from './classify-status.ts';
 import { EsiError } from './esi-error.ts';
 import { type EsiRequest, type EsiResponse, messageOf, requestUrl } from './esi-request.ts';
 import { INTERACTIVE } from './facts/priorities.ts';
@@ -15,6 +14,7 @@ import { readFreshness } from './freshness.ts';
 import { type Admission, CONNECTIONS, type RateLimiter } from './limits/admission.ts';
 import { RequestGate } from './request-gate.ts';
 import { readErrorBody, readJson } from './response-body.ts';
+import { RouteBreakers } from './route-breakers.ts';
 
 export interface EsiClientOptions {
   readonly baseUrl: string;
@@ -62,14 +62,12 @@ export interface EsiHealth {
 const MAX_ATTEMPTS = 3;
 /** A request that waits for its next attempt calls its heartbeat after this time. */
 const HEARTBEAT_EVERY = 4_000;
-/** Ten failures in a row are no coincidence, and half a minute lets a server recover. */
-const BREAKER = { maxFailures: 10, resetAfter: 30_000 };
 
 /** Client of ESI. Every request of a collector goes through it; only `doctor` sends a request of its own. */
 export class EsiClient {
   private readonly options: EsiClientOptions;
   private readonly agent: Agent;
-  private readonly breaker: CircuitBreaker;
+  private readonly breakers: RouteBreakers;
   private readonly gate: RequestGate;
   private readonly bodyLimits: BodyLimits;
   private lastAnswerAt: number | undefined;
@@ -78,7 +76,7 @@ export class EsiClient {
   constructor(options: EsiClientOptions) {
     this.options = options;
     const { timeouts, clock, paused, downtime = true } = options;
-    this.breaker = new CircuitBreaker({ ...BREAKER, clock, isFailure: isServerFailure });
+    this.breakers = new RouteBreakers(options);
     this.gate = new RequestGate({ clock, paused, downtime, probe: () => this.probe() });
     this.bodyLimits = new BodyLimits({ ...BODY_LIMITS, ...options.bodyLimits });
     this.agent = new Agent({
@@ -126,16 +124,15 @@ export class EsiClient {
     for (let attempt = 1, waits = 0, isRenewed = false; ;) {
       try {
         admission = await this.admit(request);
-        requests++;
         request.heartbeat?.();
         const admitted = admission;
-        const answer = await this.breaker.execute(() => this.sendOnce(request, admitted));
+        const answer = await this.breakers.execute(request.route, () => {
+          requests++;
+          return this.sendOnce(request, admitted);
+        });
         return { ...answer, requests };
       } catch (error) {
-        if (error instanceof CircuitOpenError) {
-          admission?.cancel();
-          throw this.breakerError(requests - 1);
-        }
+        admission?.cancel(); // no effect where the request was sent
         request.signal?.throwIfAborted();
         if (!(error instanceof EsiError)) throw error;
         error.requests = requests;
@@ -151,16 +148,6 @@ export class EsiClient {
         attempt++;
       }
     }
-  }
-
-  private breakerError(requests: number): EsiError {
-    const error = new EsiError(
-      `ESI has failed ${BREAKER.maxFailures} times in a row (${this.lastFailure?.message ?? 'no answer'}). The next ` +
-        `request is sent in ${BREAKER.resetAfter / 1_000} s.`,
-      { code: 'ESI_BREAKER_OPEN', verdict: 'wait', retryAfter: BREAKER.resetAfter },
-    );
-    error.requests = requests;
-    return error;
   }
 
   /** Waits until the request may be sent. Throws EsiError `wait` when that takes longer than a worker should wait. */
