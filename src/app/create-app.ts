@@ -14,6 +14,7 @@ import { createCipher } from '../secrets/cipher.ts';
 import { loadKeys } from '../secrets/encryption-keys.ts';
 import { createSsoClient, type SsoClient } from '../sso/sso-client.ts';
 import { type Database, openDatabase } from '../store/database.ts';
+import { createAnswerReader } from '../store/esi-answers.ts';
 import { createStricterReader } from '../store/esi-limits.ts';
 import { createPauseReader } from '../store/pause.ts';
 import { postgresBucketStore } from '../store/limits/rate-limit-store.ts';
@@ -53,6 +54,7 @@ export async function createApp(config: Config, databaseUrl: string, log: Log): 
     clock,
     log,
     paused: createPauseReader(db, clock),
+    answers: createAnswerReader(db, clock),
     downtime: !isLoopback(new URL(config.ESI_BASE_URL).hostname), // a simulated ESI has none
     observe: metrics.request,
   });

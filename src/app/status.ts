@@ -136,7 +136,11 @@ const PROBE_TIMEOUT = 3_000;
 /** Requests ESI's status once. No request is sent while paused. */
 export async function probeEsi(app: Pick<App, 'esi'>): Promise<EsiProbe> {
   try {
-    const { json } = await app.esi.get({ route: '/status', signal: AbortSignal.timeout(PROBE_TIMEOUT) });
+    const { json } = await app.esi.get({
+      route: '/status',
+      shared: true,
+      signal: AbortSignal.timeout(PROBE_TIMEOUT),
+    });
     const { players } = json as { players?: unknown };
     const detail =
       typeof players === 'number' ? `${players.toLocaleString('en')} players online` : 'responds';

@@ -19,7 +19,11 @@ export async function fetchIds(
   const ids: number[] = [];
   let requests = 0;
   for (let page = 1, pages = 1; page <= pages; page++) {
-    const answer = await engine.esi.get(page === 1 ? request : { ...request, query: { page: String(page) } });
+    const answer = await engine.esi.get({
+      ...request,
+      shared: true,
+      ...(page === 1 ? {} : { query: { page: String(page) } }),
+    });
     requests += answer.requests;
     pages = answer.pages ?? 1;
     ids.push(...parseIds(request.route, answer.json));

@@ -10,7 +10,7 @@ import { EsiError } from './esi-error.ts';
 import { type EsiRequest, type EsiResponse, messageOf, requestUrl } from './esi-request.ts';
 import { INTERACTIVE } from './facts/priorities.ts';
 import type { Route } from './facts/routes.ts';
-import { readFreshness } from './freshness.ts';
+import { type Freshness, readFreshness } from './freshness.ts';
 import { type Admission, CONNECTIONS, type RateLimiter } from './limits/admission.ts';
 import { RequestGate } from './request-gate.ts';
 import { readErrorBody, readJson } from './response-body.ts';
@@ -27,6 +27,8 @@ export interface EsiClientOptions {
   readonly paused?: () => Promise<string | undefined>;
   /** Whether this ESI has EVE's daily downtime (default). A simulated one has none. */
   readonly downtime?: boolean;
+  /** Reads answers that all processes share. Default: every request is sent. */
+  readonly answers?: SharedAnswers;
   /** Called after each request, with its duration in seconds. */
   readonly observe?: (route: Route, status: string, seconds: number) => void;
   /** Milliseconds; shorter in tests. */
@@ -51,6 +53,18 @@ const BODY_LIMITS: BodyLimitOptions = {
   slowAfter: 5_000,
   slowAtOnce: CONNECTIONS / 2,
 };
+
+type StoredAnswer = Pick<EsiResponse, 'json' | 'etag' | keyof Freshness>;
+
+/** Answers that all processes share until they expire. */
+export interface SharedAnswers {
+  /** The stored answer of a URL, or that of `request`, which gets the expired one. */
+  read(
+    url: string,
+    request: (known: StoredAnswer | undefined) => Promise<StoredAnswer>,
+    signal?: AbortSignal,
+  ): Promise<StoredAnswer>;
+}
 
 /** The state of ESI as its last answers show it. */
 export interface EsiHealth {
@@ -118,7 +132,28 @@ export class EsiClient {
    * Sends a request and returns the answer, 200 or 304. Throws EsiError: `wait` with a time (rate limited, error
    * limited, paused, downtime, breaker), `retry` after three failed attempts, `fail` for a 4xx, which is not repeated.
    */
-  async get(request: EsiRequest): Promise<EsiResponse> {
+  get(request: EsiRequest): Promise<EsiResponse> {
+    return request.shared ? this.share(request, (known) => this.fetch(known)) : this.fetch(request);
+  }
+
+  /** The answer that all processes share. It counts the requests that were sent for this call. */
+  private async share(
+    request: EsiRequest,
+    fetch: (request: EsiRequest) => Promise<Omit<EsiResponse, 'requests'> & { requests?: number }>,
+  ): Promise<EsiResponse> {
+    const { answers } = this.options;
+    let requests = 0;
+    const send = async (known?: StoredAnswer) => {
+      const answer = await fetch({ ...request, etag: known?.etag });
+      requests = answer.requests ?? 1;
+      return answer.status === 304 ? { ...answer, json: known?.json } : answer;
+    };
+    const url = requestUrl(request);
+    const answer = await (answers ? answers.read(url, send, request.signal) : send());
+    return { ...answer, status: 200, url, requests };
+  }
+
+  private async fetch(request: EsiRequest): Promise<EsiResponse> {
     let requests = 0;
     let admission: Admission | undefined;
     for (let attempt = 1, waits = 0, isRenewed = false; ;) {
@@ -167,7 +202,9 @@ export class EsiClient {
 
   private async probe(): Promise<unknown> {
     const request: EsiRequest = { route: '/status', priority: INTERACTIVE };
-    return (await this.sendOnce(request, await this.options.rateLimiter.admit(request))).json;
+    const send = async (conditional: EsiRequest) =>
+      this.sendOnce(conditional, await this.options.rateLimiter.admit(conditional));
+    return (await this.share(request, send)).json;
   }
 
   private async sleep(ms: number, request: EsiRequest): Promise<void> {

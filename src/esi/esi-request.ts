@@ -22,6 +22,8 @@ export interface EsiRequest {
   readonly priority?: number;
   /** Whose token is sent and whose rate limits apply; undefined: those of the IP address. */
   readonly auth?: EsiAuth | undefined;
+  /** Whether all processes share the answer until it expires. For small public answers that nothing else keeps. */
+  readonly shared?: boolean;
   /** The body of a POST route. */
   readonly ids?: readonly ExactInt[];
   readonly signal?: AbortSignal | undefined;

@@ -1,5 +1,6 @@
 import { HOUR } from '../lib/duration.ts';
 import type { Database } from './database.ts';
+import { deleteUnusedAnswers } from './esi-answers.ts';
 import { deleteIdleBuckets } from './limits/rate-limit-store.ts';
 import { dropPartitionsBefore, ensurePartitions } from './partitions.ts';
 import { ABANDONED } from './sets/runs.ts';
@@ -28,6 +29,7 @@ export async function maintain(
   await closeAbandonedRuns(db, now);
   await dropUnusedStages(db);
   await deleteUnusedEtags(db, now);
+  await deleteUnusedAnswers(db, now);
   const dropped: string[] = [];
   const { orderChanges, typeSeries, prices, runs, rejected } = retention;
   if (orderChanges !== undefined) {

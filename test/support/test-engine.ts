@@ -8,6 +8,7 @@ import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import type { EngineSettings, EngineContext } from '../../src/engine/engine-context.ts';
 import type { RunSummary } from '../../src/engine/run/run-steps.ts';
 import { silentLog } from '../../src/lib/log.ts';
+import { createAnswerReader } from '../../src/store/esi-answers.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../simulator/index.ts';
 import { testRateLimiter } from './test-rate-limiter.ts';
@@ -53,6 +54,7 @@ export async function testEngine(
       rateLimiter: testRateLimiter(clock),
       clock,
       log: silentLog,
+      answers: createAnswerReader(db, clock),
       ...options.client,
       ...overrides,
     });

@@ -4,11 +4,12 @@ import { currentCapacity } from '../../app/current-capacity.ts';
 import { findRunning } from '../../app/endpoints.ts';
 import type { Config } from '../../app/settings.ts';
 import { listUnknownFields } from '../../engine/run/unknown-fields.ts';
+import { probeEsi } from '../../app/status.ts';
 import { describeError } from '../../lib/errors.ts';
 import { silentLog } from '../../lib/log.ts';
 import { readDrifts } from '../../store/esi-limits.ts';
 import { readPause } from '../../store/pause.ts';
-import { type PrintingCommand, withDatabase, withTemporal } from '../command.ts';
+import { type PrintingCommand, withApp, withDatabase, withTemporal } from '../command.ts';
 import { formatTable } from '../table.ts';
 
 /** What a check found. */
@@ -60,14 +61,17 @@ async function runChecks(config: Config): Promise<Finding[]> {
       notRunning === undefined ? check() : { status: 'warn', detail: notRunning };
   const wait = "Check the network. During EVE's daily downtime (11:00 UTC), wait half an hour.";
   const checkUrl = (url: string, advice: string) => () => checkRemote(config, agent, url, advice);
-  const esi = checkUrl(`${config.ESI_BASE_URL}/status`, wait);
   const checks: Record<string, Check> = {
     settings: async () => ({ status: 'ok', detail: `contact: ${config.ESI_USER_AGENT}` }),
     node: async () => checkNode(),
     disk: () => checkDisk(config),
     database: ifRunning(() => checkDatabase(config)),
     temporal: ifRunning(() => checkTemporal(config)),
-    'ESI and clock': notRunning === undefined ? () => unlessPaused(config, esi) : esi,
+    // Without the database no limit and no earlier answer is known. The clock is compared by the checks below as well.
+    'ESI and clock':
+      notRunning === undefined
+        ? () => unlessPaused(config, () => checkEsi(config, wait))
+        : checkUrl(`${config.ESI_BASE_URL}/status`, wait),
     capacity: ifRunning(() => checkCapacity(config)),
     "ESI's limits": ifRunning(() => checkDrifts(config)),
     "ESI's fields": ifRunning(() => checkFields(config)),
@@ -157,6 +161,12 @@ async function checkRemote(config: Config, agent: Agent, url: string, advice: st
     return { status: 'warn', detail, advice: 'Set the clock (NTP).' };
   }
   return { status: 'ok', detail: `responds in ${((performance.now() - started) / 1_000).toFixed(2)} s` };
+}
+
+/** Asks for ESI's status as every process does: within the limits, and not again before the last answer expires. */
+async function checkEsi(config: Config, advice: string): Promise<Result> {
+  const { ok, detail } = await withApp(config, silentLog, probeEsi);
+  return ok ? { status: 'ok', detail } : { status: 'warn', detail, advice };
 }
 
 /** A pause stops every request to ESI, including this one. */

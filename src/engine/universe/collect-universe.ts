@@ -82,7 +82,7 @@ async function collectFromEsi(engine: EngineContext, run: RunRef, step: StepCont
     const isFromEsi = previous?.version?.startsWith('esi ') ?? false;
     if (isFromEsi && (previous?.expires?.getTime() ?? 0) > engine.clock.now()) return UNCHANGED;
     // All static routes have one Last-Modified per day, so one small request shows whether anything changed.
-    const categories = await engine.esi.get({ route: '/universe/categories', ...step });
+    const categories = await engine.esi.get({ route: '/universe/categories', shared: true, ...step });
     await countRequests(pool, run.runId, categories.requests);
     const { lastModified } = categories;
     if (lastModified && previous?.version === versionOf(lastModified)) return UNCHANGED;

@@ -118,7 +118,7 @@ async function fetchImportItems(
 /** Whether ESI answers at all. If so, the ids are at fault, which may be the last ones left. */
 async function isEsiAvailable(engine: EngineContext, run: RunRef, step: StepContext): Promise<boolean> {
   try {
-    const { requests } = await engine.esi.get({ route: '/status', ...step });
+    const { requests } = await engine.esi.get({ route: '/status', shared: true, ...step });
     await countRequests(engine.db.pool, run.runId, requests);
     return true;
   } catch (error) {
