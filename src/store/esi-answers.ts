@@ -50,13 +50,28 @@ export function createAnswerReader(db: Pick<Database, 'pool'>, clock: Clock) {
   };
 }
 
+interface AnswerRow {
+  readonly body: unknown;
+  readonly etag: string | null;
+  readonly last_modified: Date | null;
+  readonly expires: Date | null;
+  readonly pages: number | null;
+}
+
 async function readAnswer(db: Queryable, url: string): Promise<SharedAnswer | undefined> {
-  const { rows } = await db.query<Record<keyof SharedAnswer, unknown>>(
-    `SELECT body AS json, etag, last_modified AS "lastModified", expires, pages FROM esi_answers
-      WHERE url = $1 AND body IS NOT NULL`,
+  const { rows } = await db.query<AnswerRow>(
+    `SELECT body, etag, last_modified, expires, pages FROM esi_answers WHERE url = $1 AND body IS NOT NULL`,
     [url],
   );
-  return rows[0] && (rows[0] as SharedAnswer);
+  const [row] = rows;
+  if (!row) return undefined;
+  return {
+    json: row.body,
+    etag: row.etag ?? undefined,
+    lastModified: row.last_modified ?? undefined,
+    expires: row.expires ?? undefined,
+    pages: row.pages ?? undefined,
+  };
 }
 
 /** Claims the request of a URL whose answer has expired. Returns false when another process has it. */
