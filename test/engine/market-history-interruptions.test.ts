@@ -48,6 +48,24 @@ test('a killed run of the market history has published what it stored, and resum
   await expectExactHistory(engine);
 });
 
+test('a process that is killed before the last answer of a batch keeps the others', async () => {
+  const [slow] = sorted(tradable());
+  engine.sim.faults.hang({ route: `type_id=${slow}`, times: 1 });
+  const killed = new AbortController();
+  const running = collectTarget(engine.context, KEY, { signal: killed.signal });
+  const stored = async () =>
+    (await engine.db.rows('SELECT FROM market_history_types WHERE asked_day IS NOT NULL')).length;
+  while ((await stored()) < 19) await new Promise((resolve) => setTimeout(resolve, 10));
+  killed.abort(new Error('killed'));
+  await expect(running).rejects.toThrow('killed');
+  expect(await collectTarget(engine.restart({ downtime: false }), KEY)).toMatchObject({
+    outcome: 'published',
+  });
+  expect(requested().filter((id) => id === slow)).toHaveLength(2);
+  expect(requested()).toHaveLength(tradable().length + 1);
+  await expectExactHistory(engine);
+});
+
 test('a run of the market history ends with the day, and the next one begins with the types left over', async () => {
   engine.clock.advance(Date.parse('2026-11-21T11:04:50Z') - engine.clock.now());
   expect(await collect()).toMatchObject({ outcome: 'published' });

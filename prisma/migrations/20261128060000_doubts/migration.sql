@@ -5,3 +5,6 @@ UPDATE "published_sets" SET "suspect_reason" = 'rows-missing' WHERE "suspect_las
 
 -- What a run has to say besides its outcome, such as rows that came twice.
 ALTER TABLE "collection_runs" ADD COLUMN "note" TEXT;
+
+-- The first page that does not exist, although page 1 announced it: none after it is requested.
+ALTER TABLE "collection_runs" ADD COLUMN "missing_page" INTEGER;

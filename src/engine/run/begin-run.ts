@@ -1,6 +1,6 @@
 import type { AnyResource } from '../../collectors/define.ts';
-import { readPublishedSnapshot } from '../../store/sets/published-snapshots.ts';
-import { closeAbandoned, findRunResult, openRun, type RunKey } from '../../store/sets/runs.ts';
+import { readPublishedSnapshot, storeExpires } from '../../store/sets/published-snapshots.ts';
+import { closeAbandoned, findRunResult, openRun, readRunAge, type RunKey } from '../../store/sets/runs.ts';
 import { createStage, dropOldStages, type PageRecord, readPageRecords } from '../../store/sets/stage.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
 import { enrichRun } from './enrich-run.ts';
@@ -35,9 +35,11 @@ export async function beginRun(
   const due = previous?.expires ? previous.expires.getTime() + EXPIRES_MARGIN : 0;
   if (due > now) return { state: 'wait', until: due };
   const runId = await openRun(pool, key, new Date(now));
-  await closeAbandoned(pool, key, runId, new Date(now));
+  await storeExpires(pool, key, await closeAbandoned(pool, key, runId, new Date(now)));
   await dropOldStages(pool, spec, runId);
   const context = { engine, step, run: runRef(key, runId), resource, spec, previous };
+  const expires = await findUnfinishedExpiry(context);
+  if (expires > now) return { state: 'wait', until: expires + EXPIRES_MARGIN };
   const pages = pagesBackwards(resource) ? await readList(context) : await readFirstPage(context);
   if (pages === 1) {
     await enrichRun(context);
@@ -52,6 +54,19 @@ export async function beginRun(
     chunks: chunksOf(range(2, pages)),
     ...(notBefore === undefined ? {} : { notBefore }),
   };
+}
+
+/**
+ * When the pages expire that were read for this set and are lost: with a run that was killed, or in a crash of the database
+ * server (ms); 0 where nothing is lost.
+ */
+async function findUnfinishedExpiry(context: RunContext): Promise<number> {
+  const { engine, run, spec } = context;
+  const { pool } = engine.db;
+  if (await readFirstRecord(context)) return 0;
+  const published = await readPublishedSnapshot(pool, spec);
+  const { expires } = await readRunAge(pool, run.runId);
+  return Math.max(published?.expires?.getTime() ?? 0, expires?.getTime() ?? 0);
 }
 
 /** A list that is paged backwards is read as a whole, and counts as one page. */

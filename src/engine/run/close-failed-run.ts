@@ -1,5 +1,5 @@
 import { readStagedExpiry, storeExpires } from '../../store/sets/published-snapshots.ts';
-import { closeRun, findOpenRuns, type RunKey } from '../../store/sets/runs.ts';
+import { closeRun, findOpenRuns, readRunAge, type RunKey } from '../../store/sets/runs.ts';
 import type { EngineContext } from '../engine-context.ts';
 import type { RunRef } from './run-steps.ts';
 
@@ -13,7 +13,8 @@ export async function closeFailedRuns(engine: EngineContext, key: RunKey, error:
 export async function closeFailedRun(engine: EngineContext, run: RunRef, error: string): Promise<void> {
   const { pool } = engine.db;
   const now = engine.clock.now();
+  const { expires } = await readRunAge(pool, run.runId);
   if (!(await closeRun(pool, run.runId, { outcome: 'failed', error }, new Date(now)))) return;
-  await storeExpires(pool, run, await readStagedExpiry(pool, run.runId));
+  await storeExpires(pool, run, (await readStagedExpiry(pool, run.runId)) ?? expires);
   engine.metrics.runFinished(run.collector, 'failed', 0, now);
 }

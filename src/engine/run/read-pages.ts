@@ -7,7 +7,7 @@ import { allSettledOrThrow } from '../../lib/concurrency.ts';
 import { readEtags, readKnownPages } from '../../store/sets/etags.ts';
 import type { OldestRow } from '../../store/sets/oldest-row.ts';
 import { storeExpires } from '../../store/sets/published-snapshots.ts';
-import { countRequests } from '../../store/sets/runs.ts';
+import { countRequests, readRunAge, recordFirstPage, recordMissingPage } from '../../store/sets/runs.ts';
 import { encodePage, readPageRecords, type StagedPage, stagePages } from '../../store/sets/stage.ts';
 import { withoutUnchanged } from '../compare/compare-page.ts';
 import { KeyList, toKey } from '../compare/key-list.ts';
@@ -27,18 +27,24 @@ const PAGES_PER_WRITE = 10;
 export async function readChunk(context: RunContext, chunk: Chunk): Promise<number> {
   const { engine, run, resource, spec, step } = context;
   return withAccess(engine, spec.parsedTarget, resource.route, step, async (auth) => {
-    const staged = new Set((await readPageRecords(engine.db.pool, run.runId)).map(({ page }) => page));
+    const records = await readPageRecords(engine.db.pool, run.runId);
+    const first = records.find(({ page }) => page === 1);
+    // Page 1 is always read first. Without it the database server has crashed, and every page is to be read again.
+    if (chunk.from > 1 && !first) return 0;
+    const { missingPage = Infinity } = await readRunAge(engine.db.pool, run.runId);
+    const last = chunk.from === 1 ? chunk.to : Math.min(chunk.to, first?.pages ?? 1, missingPage - 1);
+    const staged = new Set(records.map(({ page }) => page));
     return readPages(
       context,
       auth,
-      range(chunk.from, chunk.to).filter((page) => !staged.has(page)),
+      range(chunk.from, last).filter((page) => !staged.has(page)),
     );
   });
 }
 
 /**
  * Reads and stages pages, as many at once as the client sends. A page whose published rows are still known is requested
- * conditionally: a 304 costs one token instead of two, and no work. A page that ESI says does not exist is left out.
+ * conditionally: a 304 costs one token instead of two, and no work. The first page that does not exist ends the reading.
  * Returns the number of pages staged.
  */
 async function readPages(
@@ -46,17 +52,22 @@ async function readPages(
   auth: EsiAuth | undefined,
   pages: readonly number[],
 ): Promise<number> {
-  const { engine, spec, run } = context;
+  const { engine, spec, run, step } = context;
   const requests = await pageRequests(context, auth, pages);
   const ready: StagedPage[] = [];
   let count = 0;
   let writing = Promise.resolve();
   const writeReady = () =>
     stagePages(engine.db, spec, run.runId, ready.splice(0, PAGES_PER_WRITE), new Date(engine.clock.now()));
+  const end = new AbortController();
+  const signal = AbortSignal.any([end.signal, ...(step.signal ? [step.signal] : [])]);
   await allSettledOrThrow(
     requests.map(async ({ page, request }) => {
-      const staged = await readPage(context, page, request);
-      if (!staged) return;
+      const staged = await readPage(context, page, { ...request, signal }).catch((error: unknown) => {
+        if (end.signal.aborted && !step.signal?.aborted) return undefined;
+        throw error;
+      });
+      if (!staged) return end.abort();
       ready.push(staged);
       // Pages that arrive during a write go together with the next one.
       writing = writing.then(() => (ready.length > 0 ? writeReady() : undefined));
@@ -109,6 +120,7 @@ export async function readPage(
   const { engine, previous, run } = context;
   try {
     const response = await engine.esi.get(request);
+    if (page === 1) await recordFirstPage(engine.db.pool, run.runId, response.expires);
     const notModified = response.status === 304;
     return {
       page,
@@ -125,7 +137,10 @@ export async function readPage(
   } catch (error) {
     if (!(error instanceof EsiError)) throw error;
     await countRequests(engine.db.pool, run.runId, error.requests);
-    if (error.status === 404 && page > 1) return undefined; // the list has shrunk since page 1 was read
+    if (error.status === 404 && page > 1) {
+      await recordMissingPage(engine.db.pool, run.runId, page);
+      return undefined; // the list has shrunk since page 1 was read, or page 1 misstated its length
+    }
     throw error;
   }
 }

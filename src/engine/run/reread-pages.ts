@@ -1,4 +1,5 @@
 import type { PublishPlan } from '../../store/sets/publish-plan.ts';
+import { readRunAge } from '../../store/sets/runs.ts';
 import { dropPages, type PageRecord } from '../../store/sets/stage.ts';
 import type { SnapshotCheck } from './check-snapshot.ts';
 import { range } from './read-pages.ts';
@@ -45,5 +46,7 @@ export async function rereadAll({ engine, run }: RunContext): Promise<Step> {
     'staged pages are missing, probably after a crash of the database server; reading them again',
   );
   await dropPages(engine.db, run.runId, []); // with the enrichments that were staged after the crash
-  return { state: 'read', run, pages: 1, chunks: [{ from: 1, to: 1 }] };
+  const { expires } = await readRunAge(engine.db.pool, run.runId);
+  const notBefore = expires === undefined ? {} : { notBefore: expires.getTime() };
+  return { state: 'read', run, pages: 1, chunks: [{ from: 1, to: 1 }], ...notBefore };
 }

@@ -71,11 +71,15 @@ async function readPages(host: RunHost, step: Step & { state: 'read' }, attempt:
   let done = step.pages - step.chunks.reduce((pages, { from, to }) => pages + to - from + 1, 0);
   const showPages = () => host.show(`${done} of ${step.pages} pages${again}`);
   showPages();
-  await mapConcurrent(step.chunks, CHUNK_CONCURRENCY, async (chunk) => {
+  const read = async (chunk: Chunk) => {
     await host.steps.readChunk(step.run, chunk);
     done += chunk.to - chunk.from + 1;
     showPages();
-  });
+  };
+  // Page 1 states how many pages there are, so nothing is read beside it.
+  const [first, ...others] = step.chunks;
+  if (first?.from === 1) await read(first);
+  await mapConcurrent(first?.from === 1 ? others : step.chunks, CHUNK_CONCURRENCY, read);
 }
 
 async function sleepUntil(host: RunHost, moment: number): Promise<void> {

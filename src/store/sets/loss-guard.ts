@@ -1,4 +1,4 @@
-import type { MergeContext } from './merge.ts';
+import type { MergeContext } from './merge-context.ts';
 import { countOf } from './preconditions.ts';
 import { isConfirmed } from './published-snapshots.ts';
 import { isPublished } from './snapshot-spec.ts';

@@ -6,10 +6,10 @@ import { suspectLoss } from './loss-guard.ts';
 import { marketTypeSeries } from './market-type-series.sql.ts';
 import * as sql from './merge.sql.ts';
 import * as openListSql from './open-list.sql.ts';
+import type { MergeContext } from './merge-context.ts';
 import { countOf } from './preconditions.ts';
 import { isMerged, type Merged, type PublishPlan, type PublishResult } from './publish-plan.ts';
 import { type StoredRow, storedRow } from './stored-rows.ts';
-import type { PublishedSnapshot } from './published-snapshots.ts';
 import { storeRejectedRows } from './rejected-rows.ts';
 import { addRunCounts } from './runs.ts';
 import type { SnapshotSpec } from './snapshot-spec.ts';
@@ -18,14 +18,6 @@ import type { SnapshotSpec } from './snapshot-spec.ts';
 const UNIQUE_VIOLATION = '23505';
 
 const DUPLICATE_KEY = { state: 'duplicate-key' } as const;
-
-/** What all merges work with: the transaction, and the snapshot that is published now. */
-export interface MergeContext {
-  readonly client: PoolClient;
-  readonly spec: SnapshotSpec;
-  readonly plan: PublishPlan;
-  readonly previous: PublishedSnapshot | undefined;
-}
 
 /**
  * Merges a staged snapshot into its table by the change policy of its collector. With any other result than `published`

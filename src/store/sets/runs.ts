@@ -40,16 +40,24 @@ export const ABANDONED = 'The run was ended from outside.';
 
 /**
  * Closes the runs of a target that were killed: a workflow id has one run at a time, so nobody will finish what the same
- * id left open before this run. Runs older than three days are closed by the daily maintenance.
+ * id left open before this run. Returns when the pages expire that they had read. Runs older than three days are closed by the daily maintenance.
  */
-export async function closeAbandoned(db: Queryable, key: RunKey, runId: number, now: Date): Promise<void> {
-  if (key.workflowId === undefined) return;
-  await db.query(
+export async function closeAbandoned(
+  db: Queryable,
+  key: RunKey,
+  runId: number,
+  now: Date,
+): Promise<Date | undefined> {
+  if (key.workflowId === undefined) return undefined;
+  const { rows } = await db.query<{ expires: Date | null }>(
     `UPDATE collection_runs SET finished_at = $5, outcome = 'failed', error = $7
       WHERE collector = $1 AND target = $2 AND resource = $6 AND workflow_id = $3 AND run_id < $4 AND finished_at IS NULL
-        AND started_at > $5::timestamptz - interval '3 days'`,
+        AND started_at > $5::timestamptz - interval '3 days'
+      RETURNING expires`,
     [key.collector, key.target, key.workflowId, runId, now, key.resource ?? '', ABANDONED],
   );
+  const times = rows.map(({ expires }) => expires?.getTime() ?? 0);
+  return times.length === 0 ? undefined : new Date(Math.max(...times));
 }
 
 /** Closes a run with what it did. False when it was closed before; it then stays as it is. */
@@ -113,6 +121,42 @@ export async function readRunStart(db: Queryable, runId: number): Promise<Date> 
     [runId],
   );
   return rows[0]!.started_at;
+}
+
+/** What the source says of the set that a run reads, in a table that survives a crash of the server. */
+export interface RunAge {
+  readonly expires: Date | undefined;
+  /** The first page that does not exist, although page 1 announced it. */
+  readonly missingPage: number | undefined;
+}
+
+/** What the source has said so far. */
+export async function readRunAge(db: Queryable, runId: number): Promise<RunAge> {
+  const { rows } = await db.query<{ expires: Date | null; missing_page: number | null }>(
+    `SELECT expires, missing_page FROM collection_runs WHERE run_id = $1`,
+    [runId],
+  );
+  return { expires: rows[0]?.expires ?? undefined, missingPage: rows[0]?.missing_page ?? undefined };
+}
+
+/** Records that page 1 has come: when the set expires. What it announced before is forgotten. */
+export async function recordFirstPage(
+  db: Queryable,
+  runId: number,
+  expires: Date | undefined,
+): Promise<void> {
+  await db.query(
+    `UPDATE collection_runs SET expires = $2, missing_page = NULL WHERE run_id = $1 AND finished_at IS NULL`,
+    [runId, expires ?? null],
+  );
+}
+
+/** Records that a page does not exist, so that none after it is requested. */
+export async function recordMissingPage(db: Queryable, runId: number, page: number): Promise<void> {
+  await db.query(
+    `UPDATE collection_runs SET missing_page = least(missing_page, $2) WHERE run_id = $1 AND finished_at IS NULL`,
+    [runId, page],
+  );
 }
 
 /** Records the Last-Modified and Expires of the source, for a run that a later step closes. */

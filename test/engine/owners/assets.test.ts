@@ -165,7 +165,7 @@ describe('torn and suspect snapshots of assets', () => {
     await collect();
     const before = await readAssets();
     await nextSnapshot(() => engine.sim.owners.churnAssets(ANNA, 0.02));
-    engine.sim.faults.dropRow();
+    engine.sim.faults.wrongPages(500);
     expect(await collect()).toMatchObject({ outcome: 'torn' });
     expect(await readAssets()).toEqual(before);
     expect(await diffs()).toEqual([]);
