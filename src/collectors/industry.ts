@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, date, enumText, id, int4, int8, isk } from '../esi/facts/bounds.ts';
+import { count, date, enumText, id, int4, int8, price } from '../esi/facts/bounds.ts';
 import { defineResource, type OwnerCollector } from './define.ts';
 
 const jobResource = {
@@ -16,7 +16,7 @@ const jobResource = {
     blueprint_location_id: int8,
     output_location_id: int8,
     runs: count,
-    cost: isk.nonnegative().optional(),
+    cost: price.optional(),
     licensed_runs: int8.optional(),
     probability: z.number().min(0).max(1).optional(),
     product_type_id: id.optional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, date, enumText, id, orderDuration } from '../esi/facts/bounds.ts';
+import { count, date, double, enumText, id, orderDuration } from '../esi/facts/bounds.ts';
 import { defineCollector } from './define.ts';
 
 /** ISK. The highest price ever listed is 7e11, and all ISK in the game is some 1e15. */
@@ -21,7 +21,7 @@ export const marketOrders = defineCollector({
     volume_total: volume,
     volume_remain: volume,
     min_volume: volume.default(1), // where it is left out, any volume is accepted
-    price: z.number().positive().max(MAX_PRICE),
+    price: double(z.number().positive().max(MAX_PRICE)),
     is_buy_order: z.boolean(),
     duration: orderDuration,
     issued: date,

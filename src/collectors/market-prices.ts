@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { count } from '../esi/facts/bounds.ts';
+import { count, double } from '../esi/facts/bounds.ts';
 import { defineCollector } from './define.ts';
 
 /** ISK. Adjusted prices reach 1.2e11; a thousand times that is a fault of the source. */
 const MAX_PRICE = 1e14;
 
-const price = z.number().nonnegative().max(MAX_PRICE).optional();
+const price = double(z.number().nonnegative().max(MAX_PRICE)).optional();
 
 export const marketPrices = defineCollector({
   name: 'market-prices',

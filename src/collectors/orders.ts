@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, date, enumText, id, int4, orderDuration } from '../esi/facts/bounds.ts';
+import { count, date, double, enumText, id, int4, orderDuration } from '../esi/facts/bounds.ts';
 import { defineResource, type OwnerCollector } from './define.ts';
 
 /** ISK. All ISK in the game is some 1e15, so a higher price is a fault of the source. */
@@ -14,12 +14,12 @@ const orderRow = z.object({
   volume_total: volume,
   volume_remain: volume,
   min_volume: volume.optional(),
-  price: z.number().nonnegative().max(MAX_PRICE),
+  price: double(z.number().nonnegative().max(MAX_PRICE)),
   is_buy_order: z.boolean().default(false), // absent from sell orders
   duration: orderDuration,
   issued: date,
   range: enumText,
-  escrow: z.number().nonnegative().max(MAX_PRICE).optional(),
+  escrow: double(z.number().nonnegative().max(MAX_PRICE)).optional(),
 });
 
 const state = enumText;

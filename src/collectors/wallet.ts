@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseRow } from '../esi/facts/parse-row.ts';
-import { count, date, enumText, id, int8, isk } from '../esi/facts/bounds.ts';
+import { count, date, enumText, id, int8, isk, price } from '../esi/facts/bounds.ts';
 import { defineResource, type OwnerCollector } from './define.ts';
 
 const division = z.int().min(1).max(7);
@@ -27,7 +27,7 @@ const transactionRow = z.object({
   type_id: count,
   location_id: id,
   quantity: count,
-  unit_price: isk.nonnegative(),
+  unit_price: price,
   is_buy: z.boolean(),
   client_id: id,
   journal_ref_id: int8,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EsiError } from '../../esi/esi-error.ts';
+import { position } from '../../esi/facts/bounds.ts';
 import { parseRowOrThrow } from '../../esi/facts/parse-row.ts';
 import { factOf } from '../../esi/facts/routes.ts';
 import { mayDenyTemporarily } from '../../esi/downtime.ts';
@@ -43,7 +44,7 @@ const structureData = z.object({
   owner_id: z.int().positive(),
   solar_system_id: z.int().positive(),
   type_id: z.int().positive().optional(),
-  position: z.object({ x: z.number(), y: z.number(), z: z.number() }).optional(),
+  position: position.optional(),
 });
 
 /**

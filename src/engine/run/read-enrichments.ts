@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseRow } from '../../esi/facts/parse-row.ts';
 import type { Enrichment } from '../../collectors/vocabulary.ts';
 import { EsiError } from '../../esi/esi-error.ts';
-import { id } from '../../esi/facts/bounds.ts';
+import { id, position } from '../../esi/facts/bounds.ts';
 import { allSettledOrThrow } from '../../lib/concurrency.ts';
 import { AppError, describeError } from '../../lib/errors.ts';
 import type { ExactInt } from '../../lib/exact-int.ts';
@@ -39,7 +39,7 @@ const NO_NAME = 'None';
 const namedItem = z.object({ item_id: id, name: z.string().default(NO_NAME) });
 const placedItem = z.object({
   item_id: id,
-  position: z.object({ x: z.number(), y: z.number(), z: z.number() }),
+  position,
 });
 
 function nameRow(row: unknown): EnrichmentRow[] {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { double, position as esiPosition } from '../../esi/facts/bounds.ts';
 import { parseRowOrThrow } from '../../esi/facts/parse-row.ts';
 import type { Route } from '../../esi/facts/routes.ts';
 import type { StaticRow, StaticTableName } from '../../store/universe/static-tables.ts';
@@ -15,7 +16,7 @@ export interface EsiStaticSource {
 const id = z.int().nonnegative();
 /** An id that may be absent, as which 0 counts. */
 const existingId = z.int().positive();
-const position = z.object({ x: z.number(), y: z.number(), z: z.number() }).optional();
+const position = esiPosition.optional();
 /** False where it is left out, as CCP says of everything that has its default. */
 const published = z.boolean().default(false);
 
@@ -48,10 +49,10 @@ const type = z.object({
   description: z.string().optional(),
   group_id: id,
   market_group_id: existingId.optional(),
-  volume: z.number().optional(),
-  capacity: z.number().optional(),
-  packaged_volume: z.number().optional(),
-  mass: z.number().optional(),
+  volume: double().optional(),
+  capacity: double().optional(),
+  packaged_volume: double().optional(),
+  mass: double().optional(),
   portion_size: z.int().optional(),
   published,
 });
@@ -64,7 +65,7 @@ const system = z
     system_id: id,
     constellation_id: id,
     name: z.string(),
-    security_status: z.number().optional(),
+    security_status: double().optional(),
     star_id: existingId.optional(),
     position,
   })

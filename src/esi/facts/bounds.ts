@@ -3,8 +3,24 @@ import { z } from 'zod';
 /** All ISK in the game is some 1e15. The sum of three amounts of this size still fits NUMERIC(20,2). */
 const MAX_ISK = 3e17;
 
+/**
+ * A number that need not be exact, such as a price or a coordinate. ESI writes large ones without a fraction, and they are read
+ * as texts, see ExactInt.
+ */
+export const double = (schema: z.ZodNumber = z.number()) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' && /^-?\d{16,}$/.test(value) ? Number(value) : value),
+    schema,
+  );
+
 /** An amount of ISK. */
-export const isk = z.number().min(-MAX_ISK).max(MAX_ISK);
+export const isk = double(z.number().min(-MAX_ISK).max(MAX_ISK));
+
+/** An amount of ISK that is not negative. */
+export const price = double(z.number().nonnegative().max(MAX_ISK));
+
+/** A place in space, in metres. */
+export const position = z.object({ x: double(), y: double(), z: double() });
 
 /** The range of PostgreSQL's INTEGER. */
 export const int4 = z

@@ -88,3 +88,21 @@ test('an item beyond the range of PostgreSQL is rejected alone', async () => {
     },
   ]);
 });
+
+test('a coordinate and an amount that ESI writes as large integers are numbers', async () => {
+  engine = await ownerEngine();
+  const [system] = engine.sim.world.universe.systems.values();
+  engine.sim.world.put('systems', system!.system_id, {
+    ...system!,
+    position: { x: -68296325858682390, y: 5e16, z: 1 },
+  });
+  engine.sim.world.hide('systems', system!.system_id);
+  engine.sim.world.setBuild(engine.sim.world.build + 1);
+  await engine.db.rows('UPDATE systems SET is_placeholder = true WHERE system_id = $1', [system!.system_id]);
+  await engine.collect('universe');
+  expect(
+    await engine.db.rows('SELECT position_x, position_y, is_placeholder FROM systems WHERE system_id = $1', [
+      system!.system_id,
+    ]),
+  ).toEqual([{ position_x: -68296325858682390, position_y: 5e16, is_placeholder: false }]);
+});
