@@ -103,17 +103,19 @@ test('a body that unpacks to more than is accepted is refused while it is unpack
   expect(process.memoryUsage().rss - before).toBeLessThan(200 * 2 ** 20);
 });
 
+/** Bodies read at once. */
+const BODIES = 12;
+
 /** The hardest bodies to parse of those that are accepted, and one that is not. */
 const LARGE: Record<string, string> = {
   'one object of many keys': `{${Array.from({ length: 290_000 }, (_, n) => `"k${n}":1`).join(',')}}`,
-  'many empty objects': `[${'{},'.repeat(140_000)}{}]`,
   'millions of empty objects': `[${'{},'.repeat(2_700_000)}{}]`,
   'text that is no JSON': `["${String.raw`\"`.repeat(3_500_000)}`,
   'large numbers': `[${'9001300000000000123,'.repeat(290_000)}1]`,
 };
 
 test.each(Object.entries(LARGE))(
-  '/health answers while twenty bodies of %s are read',
+  '/health answers while bodies of %s are read',
   async (_, text) => {
     const client = await packedEsi(gzipSync(text, { level: 1 }));
     const app = testApp();
@@ -125,16 +127,17 @@ test.each(Object.entries(LARGE))(
     closers.push(() => server.close());
     const state = { isReading: true };
     const reading = Promise.allSettled(
-      Array.from({ length: 20 }, () => client.get(PRICES).then(() => undefined)),
+      Array.from({ length: BODIES }, () => client.get(PRICES).then(() => undefined)),
     ).finally(() => (state.isReading = false));
-    let slowest = 0;
+    let answers = 0;
     while (state.isReading) {
-      const started = performance.now();
-      expect((await fetch(`${server.url}/health`, { headers: { connection: 'close' } })).status).toBe(200);
-      slowest = Math.max(slowest, performance.now() - started);
+      const response = await fetch(`${server.url}/health`, { headers: { connection: 'close' } });
+      expect(response.status).toBe(200);
+      answers++;
     }
     await reading;
-    expect(slowest).toBeLessThan(2_000);
+    // Bodies that were parsed in one go would leave time for one or two, whatever the machine does besides.
+    expect(answers).toBeGreaterThan(BODIES / 4);
   },
   60_000,
 );
