@@ -59,8 +59,8 @@ export interface Faults {
   duplicateRow(options?: FaultOptions & { change?: (row: Record<string, unknown>) => unknown }): void;
   /** A middle page lacks one row. */
   dropRow(options?: FaultOptions): void;
-  /** X-Pages is `pages` from page 2 on. */
-  wrongPages(pages: number, options?: FaultOptions): void;
+  /** X-Pages is `pages` from page 2 on, or on all pages. */
+  wrongPages(pages: number, options?: FaultOptions & { onAllPages?: boolean }): void;
   /** The snapshot is whole and consistent, but without rows. */
   emptySnapshot(options?: FaultOptions): void;
   /** The snapshot is whole and consistent, but has only this share of its rows. */
@@ -107,7 +107,7 @@ export type FaultWhat =
   | { kind: 'hiddenLimitAs'; code: 429 | 500 }
   | { kind: 'oversize'; bytes: number }
   | { kind: 'emptyPage'; page: number | undefined }
-  | { kind: 'wrongPages'; pages: number }
+  | { kind: 'wrongPages'; pages: number; onAllPages: boolean }
   | { kind: 'collapse'; share: number }
   | { kind: 'mutateRows'; change: RowChange<never> }
   | { kind: 'clockSkew' | 'latency' | 'drip'; ms: number };
@@ -161,7 +161,8 @@ function createFaults(add: Add, clear: () => void): Faults {
     duplicateRow: (options) => add({ kind: 'duplicateRow', change: options?.change }, options),
     dropRow: (options) => add({ kind: 'dropRow' }, options),
     loseAnswer: (options) => add({ kind: 'loseAnswer' }, options),
-    wrongPages: (pages, options) => add({ kind: 'wrongPages', pages }, options),
+    wrongPages: (pages, options) =>
+      add({ kind: 'wrongPages', pages, onAllPages: options?.onAllPages ?? false }, options),
     emptySnapshot: (options) => add({ kind: 'collapse', share: 0 }, options),
     collapse: (share, options) => add({ kind: 'collapse', share }, options),
     mutateRows: (change, options) => add({ kind: 'mutateRows', change }, options),

@@ -127,7 +127,7 @@ export function servePages<T>(context: RouteContext, call: Call, source: RowSour
   const from = (page - 1) * step;
   const content = contentOf(context, call, served, rows, { from, to: from + step, page, pages });
   if (size === undefined) return content;
-  const wrong = page > 1 ? context.activeFaults.take(['wrongPages'], call) : undefined;
+  const wrong = context.activeFaults.take(['wrongPages'], call, (fault) => page > 1 || fault.onAllPages);
   return {
     ...content,
     pages: wrong?.pages ?? pages,

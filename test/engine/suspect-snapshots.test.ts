@@ -266,3 +266,12 @@ test('an answer that is no list is an error and changes nothing', async () => {
   expect(await collect()).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
 });
+
+test('a page that does not exist ends the reading, and page 1 is asked again how many there are', async () => {
+  const RENS = 10000030;
+  engine.sim.faults.wrongPages(4_000, { route: `/markets/${RENS}/`, onAllPages: true, times: 1 });
+  expect(await engine.collect('market-orders', `region/${RENS}`)).toMatchObject({ outcome: 'published' });
+  await expectExactBook(engine, RENS);
+  const missing = orderRequests(engine).filter(({ status }) => status === 404);
+  expect(missing.map(({ path }) => /page=\d+/.exec(path)?.[0])).toEqual(['page=4000']);
+});

@@ -39,7 +39,10 @@ export async function beginRun(
   await dropOldStages(pool, spec, runId);
   const context = { engine, step, run: runRef(key, runId), resource, spec, previous };
   const expires = await findUnfinishedExpiry(context);
-  if (expires > now) return { state: 'wait', until: expires + EXPIRES_MARGIN };
+  if (expires > now) {
+    const ended = await findRunResult(pool, key); // a concurrent step has published the set
+    return ended ? { state: 'done', summary: ended } : { state: 'wait', until: expires + EXPIRES_MARGIN };
+  }
   const pages = pagesBackwards(resource) ? await readList(context) : await readFirstPage(context);
   if (pages === 1) {
     await enrichRun(context);

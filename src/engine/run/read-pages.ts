@@ -13,6 +13,7 @@ import { withoutUnchanged } from '../compare/compare-page.ts';
 import { KeyList, toKey } from '../compare/key-list.ts';
 import { withAccess } from '../owners/with-access.ts';
 import type { RunContext } from './run-context.ts';
+import { CHUNK_SIZE } from './run-driver.ts';
 import type { Chunk } from './run-steps.ts';
 import { findUnknownFields, recordUnknownFields } from './unknown-fields.ts';
 import { badShape, rowsOf, validateRows } from './validate-rows.ts';
@@ -27,19 +28,34 @@ const PAGES_PER_WRITE = 10;
 export async function readChunk(context: RunContext, chunk: Chunk): Promise<number> {
   const { engine, run, resource, spec, step } = context;
   return withAccess(engine, spec.parsedTarget, resource.route, step, async (auth) => {
-    const records = await readPageRecords(engine.db.pool, run.runId);
+    const before = await readPageRecords(engine.db.pool, run.runId);
+    const isFirst = chunk.from === 1 && !before.some(({ page }) => page === 1);
+    const firstPages = isFirst ? await readFirstPage(context, auth) : 0;
+    const records = isFirst ? await readPageRecords(engine.db.pool, run.runId) : before;
     const first = records.find(({ page }) => page === 1);
     // Page 1 is always read first. Without it the database server has crashed, and every page is to be read again.
-    if (chunk.from > 1 && !first) return 0;
+    if (!first) return firstPages;
     const { missingPage = Infinity } = await readRunAge(engine.db.pool, run.runId);
-    const last = chunk.from === 1 ? chunk.to : Math.min(chunk.to, first?.pages ?? 1, missingPage - 1);
     const staged = new Set(records.map(({ page }) => page));
-    return readPages(
-      context,
-      auth,
-      range(chunk.from, last).filter((page) => !staged.has(page)),
-    );
+    const last = Math.min(chunk.to, first.pages, missingPage - 1);
+    const others = range(chunk.from, last).filter((page) => !staged.has(page));
+    return firstPages + (await readPages(context, auth, others));
   });
+}
+
+/**
+ * Reads page 1. Where it announces many more pages than are published, the last one is read next: if that does not exist,
+ * the count is wrong, and each page that is missing would cost an error.
+ */
+async function readFirstPage(context: RunContext, auth: EsiAuth | undefined): Promise<number> {
+  const { engine, run, previous } = context;
+  await readPages(context, auth, [1]);
+  const records = await readPageRecords(engine.db.pool, run.runId);
+  const pages = records.find(({ page }) => page === 1)?.pages ?? 1;
+  if (pages <= Math.max(CHUNK_SIZE, 2 * (previous?.pages ?? 0))) return 1;
+  const hasLast = (await readPages(context, auth, [pages])) === 1;
+  if (!hasLast) await recordMissingPage(engine.db.pool, run.runId, 2);
+  return hasLast ? 2 : 1;
 }
 
 /**
@@ -59,15 +75,17 @@ async function readPages(
   let writing = Promise.resolve();
   const writeReady = () =>
     stagePages(engine.db, spec, run.runId, ready.splice(0, PAGES_PER_WRITE), new Date(engine.clock.now()));
-  const end = new AbortController();
-  const signal = AbortSignal.any([end.signal, ...(step.signal ? [step.signal] : [])]);
+  const ends = new Map(pages.map((page) => [page, new AbortController()]));
   await allSettledOrThrow(
     requests.map(async ({ page, request }) => {
+      const end = ends.get(page)!.signal;
+      const signal = step.signal ? AbortSignal.any([end, step.signal]) : end;
       const staged = await readPage(context, page, { ...request, signal }).catch((error: unknown) => {
-        if (end.signal.aborted && !step.signal?.aborted) return undefined;
+        if (end.aborted && !step.signal?.aborted) return undefined;
         throw error;
       });
-      if (!staged) return end.abort();
+      if (!staged) for (const [other, controller] of ends) if (other > page) controller.abort();
+      if (!staged) return;
       ready.push(staged);
       // Pages that arrive during a write go together with the next one.
       writing = writing.then(() => (ready.length > 0 ? writeReady() : undefined));
