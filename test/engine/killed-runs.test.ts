@@ -196,3 +196,33 @@ test('after a failed run nothing is requested before the snapshot that it read e
   expect(await engine.collect('market-orders', FORGE)).toMatchObject({ outcome: 'published' });
   await expectExactBook(engine);
 });
+
+test('after a crash of the database server nothing is requested before what was read has expired', async () => {
+  const by = steps('w1');
+  const { run, chunks } = assertRead(await by.begin());
+  await by.readChunk(run, { from: 2, to: 2 });
+  await engine.db.pool.query(`TRUNCATE stage.pages, stage.r${run.runId}`);
+  const requests = orderRequests(engine).length;
+  const expires = engine.sim.world.snapshot(FORGE_ID).expires.getTime();
+  for (const chunk of chunks) await by.readChunk(run, chunk);
+  expect(await by.publish(run, false)).toMatchObject({ state: 'read', notBefore: expires });
+  expect(await by.begin()).toEqual({ state: 'wait', until: expires + 500 });
+  expect(orderRequests(engine)).toHaveLength(requests);
+  engine.nextSnapshot();
+  expect(await drive(by)).toMatchObject({ outcome: 'published' });
+  await expectExactBook(engine);
+  expect(engine.sim.offences()).toEqual([]);
+});
+
+test('the successor of a run that was killed requests nothing before what was read has expired', async () => {
+  const { run } = assertRead(await steps('w1').begin());
+  await steps('w1').readChunk(run, { from: 2, to: 2 });
+  const requests = orderRequests(engine).length;
+  const successor = steps('w2');
+  expect(await successor.begin()).toMatchObject({ state: 'wait' });
+  expect(orderRequests(engine)).toHaveLength(requests);
+  engine.nextSnapshot();
+  expect(await drive(successor)).toMatchObject({ outcome: 'published' });
+  await expectExactBook(engine);
+  expect(engine.sim.offences()).toEqual([]);
+});

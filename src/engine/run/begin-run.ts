@@ -66,9 +66,9 @@ export async function beginRun(
 async function findUnfinishedExpiry(context: RunContext): Promise<number> {
   const { engine, run, spec } = context;
   const { pool } = engine.db;
-  if (await readFirstRecord(context)) return 0;
   const published = await readPublishedSnapshot(pool, spec);
   const { expires } = await readRunAge(pool, run.runId);
+  if (await readFirstRecord(context)) return 0; // read last: it is stored together with its Expires
   return Math.max(published?.expires?.getTime() ?? 0, expires?.getTime() ?? 0);
 }
 

@@ -7,7 +7,7 @@ import { allSettledOrThrow } from '../../lib/concurrency.ts';
 import { readEtags, readKnownPages } from '../../store/sets/etags.ts';
 import type { OldestRow } from '../../store/sets/oldest-row.ts';
 import { storeExpires } from '../../store/sets/published-snapshots.ts';
-import { countRequests, readRunAge, recordFirstPage, recordMissingPage } from '../../store/sets/runs.ts';
+import { countRequests, readRunAge, recordMissingPage } from '../../store/sets/runs.ts';
 import { encodePage, readPageRecords, type StagedPage, stagePages } from '../../store/sets/stage.ts';
 import { withoutUnchanged } from '../compare/compare-page.ts';
 import { KeyList, toKey } from '../compare/key-list.ts';
@@ -138,7 +138,6 @@ export async function readPage(
   const { engine, previous, run } = context;
   try {
     const response = await engine.esi.get(request);
-    if (page === 1) await recordFirstPage(engine.db.pool, run.runId, response.expires);
     const notModified = response.status === 304;
     return {
       page,

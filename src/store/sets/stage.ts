@@ -2,6 +2,7 @@ import type { Pool, PoolClient } from 'pg';
 import { copyInto, encodeRows } from '../copy.ts';
 import type { Database, Queryable } from '../database.ts';
 import { columnList } from '../sql-fragments.ts';
+import { recordFirstPage } from './runs.ts';
 import { dropEnrichments } from './enrichments.ts';
 import { storeRejectedRows, type RejectedRow } from './rejected-rows.ts';
 import { type SnapshotSpec, stageTable } from './snapshot-spec.ts';
@@ -117,6 +118,8 @@ export async function stagePages(
 ): Promise<void> {
   await db.transaction(async (client) => {
     const fresh = await recordPages(client, runId, pages);
+    const first = fresh.find(({ page }) => page === 1);
+    if (first) await recordFirstPage(client, runId, first.expires);
     const copies = fresh.map((page) => page.copy).filter((copy) => copy.length > 0);
     if (copies.length > 0) {
       if (!(await hasStage(client, runId))) await createStage(client, spec, runId);
