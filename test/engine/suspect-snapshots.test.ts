@@ -275,3 +275,41 @@ test('a page that does not exist ends the reading, and page 1 is asked again how
   const missing = orderRequests(engine).filter(({ status }) => status === 404);
   expect(missing.map(({ path }) => /page=\d+/.exec(path)?.[0])).toEqual(['page=4000']);
 });
+
+test.each([3_600_000, -3_600_000, 600_000])(
+  'a clock of ESI that is wrong by %d ms for one reading delays no snapshot',
+  async (skew) => {
+    engine.sim.faults.clockSkew(skew);
+    expect(await collect()).toMatchObject({ outcome: 'published' });
+    engine.sim.faults.clear();
+    for (let round = 0; round < 2; round++) {
+      engine.nextSnapshot();
+      expect(await collect()).toMatchObject({ outcome: 'published' });
+      await expectExactBook(engine);
+    }
+    await expectExactPast(engine);
+  },
+);
+
+test('a published moment in the future, from a wrong clock of ours, delays no snapshot', async () => {
+  await collect();
+  await engine.db.pool.query(
+    `UPDATE published_sets SET last_modified = last_modified + interval '1 hour' WHERE collector = 'market-orders'`,
+  );
+  const books: { at: Date; rows: number }[] = [];
+  for (let round = 0; round < 3; round++) {
+    engine.nextSnapshot();
+    expect(await collect()).toMatchObject({
+      outcome: 'published',
+      detail: expect.stringContaining('lies in the future'),
+    });
+    await expectExactBook(engine);
+    const { last_modified: at } = await lastRun(engine);
+    books.push({ at: at as Date, rows: (await readBook(engine)).length });
+  }
+  for (const { at, rows } of books)
+    expect(await engine.db.rows('SELECT FROM market_book_at($1, $2)', [FORGE_ID, at])).toHaveLength(rows);
+  engine.clock.advance(3_600_000);
+  expect((await collect()).detail).toBeUndefined();
+  await expectExactBook(engine);
+});
