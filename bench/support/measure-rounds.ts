@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { BenchServers } from './bench-servers.ts';
 import { onCopy } from './databases.ts';
 import { type MeasuredRun, measureRun, rowsTouched } from './measure-run.ts';
 import { type Line, median, megabytes, rounded } from './report.ts';
 import type { Collect, Path } from './run-paths.ts';
+
+/** Milliseconds after which idle connections have reported what they wrote. */
+const LATE_REPORTS = 11_000;
 
 /** The simulated latency of an answer. */
 export const LATENCY_MS = 50;
@@ -77,7 +81,9 @@ export async function measureCases(
     if (isModified) await pool.query(`UPDATE esi_cache SET etag = '"none"'`);
     if (isRestarted) forgetRows();
     results[name] = await measureRun(servers, collect, target);
-    if (churn === undefined) await pool.query('VACUUM'); // as autovacuum does within a minute of a first load
+    if (churn !== undefined) continue;
+    await pool.query('VACUUM'); // as autovacuum does within a minute of a first load
+    await sleep(LATE_REPORTS);
   }
   return results;
 }

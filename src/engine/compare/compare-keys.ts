@@ -24,16 +24,19 @@ export async function compareKeys(context: RunContext, pages: readonly PageRecor
     return { compared, repeated: NONE_REPEATED, conflicts: 0 };
   }
   const published = await engine.snapshots.read(spec, previous);
+  const publishedRun = published?.runId ?? 0;
   const ticks = published?.tickOff();
   const unknown = new KeyList();
-  const pageKeys = await readPageKeys(engine.db.pool, run.runId, published?.runId ?? 0);
+  const pageKeys = await readPageKeys(engine.db.pool, run.runId, publishedRun);
   await inSlices(pageKeys, ({ keys }) => {
     const list = KeyList.decode(keys);
     if (ticks) ticks.see(list, unknown);
     else for (let i = 0; i < list.size; i++) unknown.addWords(list.low(i), list.high(i));
   });
+  // A concurrent run has published meanwhile, and the rows have changed under these ticks.
+  if ((published?.runId ?? 0) !== publishedRun) return compareKeys(context, pages);
   const compared = published && {
-    publishedRun: published.runId,
+    publishedRun,
     publishedRows: published.size,
     absent: ticks?.absent() ?? [],
   };

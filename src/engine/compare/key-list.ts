@@ -6,6 +6,9 @@ const TWO_32 = 2 ** 32;
 /** A varint of 32 bits takes up to five bytes, and a key is written as two of them. */
 const MAX_ENCODED = 10;
 
+/** Where keys are encoded, before the bytes that were needed are copied. */
+let scratch = Buffer.allocUnsafe(MAX_ENCODED * FIRST_CAPACITY);
+
 /** The lower 32 bits of a key, see `highWord`. */
 export const lowWord = (key: number | bigint): number =>
   typeof key === 'number' ? key >>> 0 : Number(key & 0xffff_ffffn);
@@ -66,7 +69,8 @@ export class KeyList {
   /** The keys in ascending order as differences, in a third of their size. Repeated keys stay repeated. */
   encode(): Buffer {
     this.sort();
-    const bytes = Buffer.allocUnsafe(this.size * MAX_ENCODED);
+    if (scratch.length < this.size * MAX_ENCODED) scratch = Buffer.allocUnsafe(this.size * MAX_ENCODED);
+    const bytes = scratch;
     let end = 0;
     let lastLow = 0;
     let lastHigh = 0;
@@ -78,7 +82,7 @@ export class KeyList {
       lastLow = low;
       lastHigh = high;
     }
-    return Buffer.from(bytes.subarray(0, end)); // a copy, which does not hold the whole buffer
+    return Buffer.from(bytes.subarray(0, end));
   }
 
   /** Reads what `encode` wrote. */

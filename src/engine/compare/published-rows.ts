@@ -18,8 +18,8 @@ const capacityFor = (rows: number): number => Math.ceil((rows + 16) / MAX_LOAD);
  * zero marks a free slot, and a fingerprint of zero a row that was removed, which keeps its slot.
  */
 export class PublishedRows {
-  /** The run that published the snapshot. */
-  readonly runId: number;
+  /** The run that published the snapshot. It changes with the rows, when this process publishes the next one. */
+  runId: number;
   /** Rows of the snapshot. */
   size = 0;
   private taken = 0;
@@ -34,16 +34,6 @@ export class PublishedRows {
 
   get bytes(): number {
     return this.slots.byteLength;
-  }
-
-  /** A copy for the snapshot that a later run published. A step that reads the earlier one is not disturbed. */
-  copyFor(runId: number): PublishedRows {
-    const copy = new PublishedRows(runId, 0);
-    copy.size = this.size;
-    copy.taken = this.taken;
-    copy.capacity = this.capacity;
-    copy.slots = this.slots.slice();
-    return copy;
   }
 
   /** Adds a row with the fingerprint that was computed last, or replaces the one of its key. */
@@ -74,7 +64,7 @@ export class PublishedRows {
     this.size--;
   }
 
-  /** Starts to tick off the keys of a new snapshot against this one. */
+  /** Starts to tick off the keys of a new snapshot against this one. Of no use any more when `runId` has changed. */
   tickOff(): SeenKeys {
     const seen = new Uint8Array(this.capacity);
     const repeated = new Set<bigint>();

@@ -75,12 +75,11 @@ export class SnapshotCache {
 
   /** Follows a publication of this process on top of the one of `fromRun`, without reading the table again. */
   advance(spec: SnapshotSpec, fromRun: number, { runId, stored, removed }: PublishedChange): void {
-    const before = this.entries.get(nameOf(spec));
-    if (before?.rows.runId !== fromRun) return;
-    const next = before.rows.copyFor(runId);
-    for (const key of removed) next.remove(key);
-    for (const row of stored) this.add(next, row);
-    this.entries.set(nameOf(spec), { ...before, rows: next });
+    const rows = this.entries.get(nameOf(spec))?.rows;
+    if (rows?.runId !== fromRun) return;
+    for (const key of removed) rows.remove(key);
+    for (const row of stored) this.add(rows, row);
+    rows.runId = runId;
   }
 
   /** Forgets a snapshot, so that it is read from the tables again. */

@@ -191,6 +191,7 @@ async function readRows(
   const all = await listRows(context, page, response);
   const keys = new KeyList();
   const published = spec.comparesRows ? await engine.snapshots.find(spec, previous) : undefined;
+  const comparedWith = published?.runId; // read with the comparison: both change when this process publishes
   const toValidate = published
     ? withoutUnchanged(context, published, engine.snapshots.fingerprinter, all, keys)
     : all;
@@ -210,7 +211,7 @@ async function readRows(
     rejected,
     copy: encodePage(spec, page, valid, rejected),
     keys: spec.comparesRows ? keys.encode() : undefined,
-    comparedWith: published?.runId,
+    comparedWith,
   };
 }
 
