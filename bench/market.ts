@@ -1,5 +1,6 @@
 import { type AllRegions, measureAllRegions } from './support/measure-all-regions.ts';
 import { measureForge, ORDER_CASES, ORDERS, RESTARTED, USUAL } from './support/measure-forge.ts';
+import { measureOrderDay, type OrderDay } from './support/measure-order-day.ts';
 import { runParts } from './support/measure-parts.ts';
 import type { MeasuredRun } from './support/measure-run.ts';
 import { inRaw, medianOf, type Raw, type Round, roundLines } from './support/measure-rounds.ts';
@@ -36,6 +37,10 @@ const TEMPORAL_SHARE = 0.1;
 /** Megabytes of memory that the process may use while it reads all regions. */
 const PEAK_MEMORY = 350;
 
+/** Megabytes that the database may grow by, and that may be written, in a day of all regions every five minutes. */
+const DAY_GROWTH = 150;
+const DAY_WRITTEN = 2_000;
+
 /** The bound of a steady sweep over all regions, in raw readings. */
 const STEADY = 1.4;
 
@@ -49,6 +54,7 @@ const NOTES = [
   'First load: the universe is known, player structures are not: their placeholders are included.',
   'All regions: VmHWM of a process with the engine alone; 50 regions in progress, 10 reading activities at once; the',
   'steady sweeps follow the first load in the same process, each with 0.13 % changed.',
+  'A day: six hours of sweeps every five minutes and one checkpoint, four times; any order changes with the same chance.',
 ];
 
 /** The orders of The Forge and of all regions, against reading them. */
@@ -78,6 +84,10 @@ export const benchMarket = (): Promise<boolean> =>
           bounds: all.flatMap((each, i) => allRegionsBounds(names[i]!, each)),
           raw: { allRegions: all },
         };
+      },
+      async day(servers) {
+        const day = await measureOrderDay(servers);
+        return { lines: [dayLine(day)], bounds: dayBounds(day), raw: { day } };
       },
     },
   });
@@ -137,4 +147,16 @@ const allRegionsBounds = (name: string, { steady, raw, peakMb }: AllRegions): Bo
     measured: rounded(median(steady.map(({ seconds }) => seconds / raw.seconds))),
   },
   { demand: `${name}: all regions, peak MB of memory`, limit: PEAK_MEMORY, measured: rounded(peakMb) },
+];
+
+const dayLine = ({ growth, written, rows }: OrderDay): Line => ({
+  what: 'a day of all regions every five minutes',
+  'growth MB': megabytes(growth),
+  'disk MB': megabytes(written),
+  'rows touched': rows,
+});
+
+const dayBounds = ({ growth, written }: OrderDay): Bound[] => [
+  { demand: 'a day of all regions: growth, MB', limit: DAY_GROWTH, measured: megabytes(growth) },
+  { demand: 'a day of all regions: disk, MB', limit: DAY_WRITTEN, measured: megabytes(written) },
 ];

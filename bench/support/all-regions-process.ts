@@ -1,11 +1,14 @@
 import { answerParent, peakMemory } from './measured-process.ts';
 import { type BenchClock, benchClock, type BenchEngine, benchEngine } from './bench-engine.ts';
-import { controlOf } from './bench-servers.ts';
 import { execute, withWorkers } from './run-paths.ts';
 import { timed } from './report.ts';
 import { collectAllRegions } from './collect-all-regions.ts';
-import type { AllRegionsInput, ProcessResult, Sweep } from './measure-all-regions.ts';
-import { CACHE_MS, USUAL_CHURN } from './measure-forge.ts';
+import {
+  type AllRegionsInput,
+  nextSnapshots,
+  type ProcessResult,
+  type Sweep,
+} from './measure-all-regions.ts';
 
 /** Sweeps after the first load. */
 const STEADY_SWEEPS = 5;
@@ -54,17 +57,6 @@ async function measureSweep({ context }: BenchEngine, collect: () => Promise<unk
   const { seconds } = await timed(collect);
   const { user, system } = process.cpuUsage(cpuBefore);
   return { seconds, cpu: (user + system) / 1e6, rows: (await touched()) - before };
-}
-
-/** Takes a snapshot of every region and packs its pages in advance, because that is not the work of the product. */
-async function nextSnapshots({ esiUrl, regions }: AllRegionsInput, clock: BenchClock): Promise<void> {
-  const control = controlOf(esiUrl);
-  await control('churn', { share: USUAL_CHURN });
-  for (const region of regions) {
-    await control('take-snapshot', { region });
-    await control('warm', { region });
-  }
-  clock.advance(CACHE_MS);
 }
 
 answerParent(measure);

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { withProcess } from './measured-process.ts';
 import { makeTemplate, onCopy } from './databases.ts';
-import { FORGE } from './measure-forge.ts';
+import type { BenchClock } from './bench-engine.ts';
+import { CACHE_MS, FORGE, USUAL_CHURN } from './measure-forge.ts';
 import { LATENCY_MS, type Raw } from './measure-rounds.ts';
 import { measureRawOrders } from './raw-reading.ts';
-import type { BenchServers } from './bench-servers.ts';
+import { type BenchServers, type BenchSimulator, controlOf } from './bench-servers.ts';
 
 /** Page counts of the largest regions. All others have one page or a few. */
 const LARGE: readonly (readonly [region: number, pages: number])[] = [
@@ -76,13 +77,19 @@ export interface AllRegionsInput {
   readonly regions: readonly number[];
 }
 
-/** Measures all regions in a process with the engine alone: no simulator, no database server. */
-export async function measureAllRegions(
+/** A simulated ESI with all regions, and a database that knows its universe. */
+export interface AllRegionsWorld {
+  readonly simulator: BenchSimulator;
+  readonly regions: readonly number[];
+  readonly template: string;
+}
+
+/** Runs `work` with a simulated ESI that has all regions. */
+export async function startAllRegions<T>(
   servers: BenchServers,
-  temporals: readonly (string | undefined)[],
-): Promise<AllRegions[]> {
-  const regions = await regionIds(servers);
-  const sizes = regionSizes(regions);
+  work: (world: AllRegionsWorld) => Promise<T>,
+): Promise<T> {
+  const sizes = regionSizes(await regionIds(servers));
   const simulator = await servers.simulator({
     regions: [...sizes].map(([id, count]) => `${id}=${count}`).join(','),
     universe: 'full',
@@ -91,30 +98,49 @@ export async function measureAllRegions(
     warm: true,
     churn: 0,
   });
-  await makeTemplate(servers, 'all_regions', simulator);
-  const raw = await measureRawOrders(simulator.url, [...sizes.keys()]);
-  const dataDir = join(servers.dir, 'sde');
-  const { url: esiUrl, sdeUrl } = simulator;
-  const results: AllRegions[] = [];
-  for (const temporal of temporals) {
-    const result = await onCopy(servers, 'all_regions', async (databaseUrl) => {
-      await servers.admin('CHECKPOINT');
-      const input: AllRegionsInput = {
-        temporal,
-        databaseUrl,
-        esiUrl,
-        sdeUrl,
-        dataDir,
-        regions: [...sizes.keys()],
-      };
-      return withProcess('all-regions-process.js', (send) => send(input) as Promise<ProcessResult>);
-    });
-    console.log(`all regions in ${result.first.seconds.toFixed(1)} s, peak ${result.peakMb.toFixed(0)} MB`);
-    results.push({ ...result, regions: sizes.size, raw });
-  }
+  const template = 'all_regions';
+  await makeTemplate(servers, template, simulator);
+  const result = await work({ simulator, regions: [...sizes.keys()], template });
   await simulator.stop();
-  return results;
+  await servers.admin(`DROP DATABASE ${template}`);
+  return result;
 }
+
+/** Takes a snapshot of every region and packs its pages in advance, because that is not the work of the product. */
+export async function nextSnapshots(
+  { esiUrl, regions }: { readonly esiUrl: string; readonly regions: readonly number[] },
+  clock: BenchClock,
+): Promise<void> {
+  const control = controlOf(esiUrl);
+  await control('churn', { share: USUAL_CHURN });
+  for (const region of regions) {
+    await control('take-snapshot', { region });
+    await control('warm', { region });
+  }
+  clock.advance(CACHE_MS);
+}
+
+/** Measures all regions in a process with the engine alone: no simulator, no database server. */
+export const measureAllRegions = (
+  servers: BenchServers,
+  temporals: readonly (string | undefined)[],
+): Promise<AllRegions[]> =>
+  startAllRegions(servers, async ({ simulator, regions, template }) => {
+    const raw = await measureRawOrders(simulator.url, regions);
+    const { url: esiUrl, sdeUrl } = simulator;
+    const dataDir = join(servers.dir, 'sde');
+    const results: AllRegions[] = [];
+    for (const temporal of temporals) {
+      const result = await onCopy(servers, template, async (databaseUrl) => {
+        await servers.admin('CHECKPOINT');
+        const input: AllRegionsInput = { temporal, databaseUrl, esiUrl, sdeUrl, dataDir, regions };
+        return withProcess('all-regions-process.js', (send) => send(input) as Promise<ProcessResult>);
+      });
+      console.log(`all regions in ${result.first.seconds.toFixed(1)} s, peak ${result.peakMb.toFixed(0)} MB`);
+      results.push({ ...result, regions: regions.length, raw });
+    }
+    return results;
+  });
 
 async function regionIds(servers: BenchServers): Promise<number[]> {
   const simulator = await servers.simulator({ universe: 'full' });

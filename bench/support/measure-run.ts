@@ -70,7 +70,7 @@ const REPORTED_AFTER = 1_500;
  * Bytes that the server has written to files, as it counts them itself. The kernel's count of a process (/proc/PID/io) is
  * of no use: where it writes large folios, it counts a megabyte for each small piece of the log.
  */
-async function bytesWritten(servers: BenchServers): Promise<number> {
+export async function bytesWritten(servers: BenchServers): Promise<number> {
   await new Promise((resolve) => setTimeout(resolve, REPORTED_AFTER));
   const [row] = await servers.admin<{ bytes: number }>(
     `SELECT sum(coalesce(write_bytes, 0) + coalesce(extend_bytes, 0))::float8 AS bytes
