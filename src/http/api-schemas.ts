@@ -143,6 +143,7 @@ export const run = z
     requests: count,
     lastModified: moment,
     error: z.string().nullable(),
+    note: z.string().nullable(),
   })
   .openapi('Run');
 

@@ -21,6 +21,8 @@ export interface RunRow {
   readonly requests: number;
   readonly lastModified: Date | null;
   readonly error: string | null;
+  /** What the run has to say besides its outcome. */
+  readonly note: string | null;
 }
 
 /** The newest runs first, optionally of one collector or target. */
@@ -36,7 +38,7 @@ export async function listRuns(
     `SELECT run_id AS "runId", collector, target, resource, workflow_id AS "workflowId", started_at AS "startedAt",
             finished_at AS "finishedAt", outcome, pages, rows_read AS "rowsRead", rows_inserted AS "rowsInserted",
             rows_changed AS "rowsChanged", rows_removed AS "rowsRemoved", rows_rejected AS "rowsRejected", requests,
-            last_modified AS "lastModified", error
+            last_modified AS "lastModified", error, note
        FROM collection_runs
       WHERE ($1::text IS NULL OR collector = $1) AND ($2::text IS NULL OR target = $2)
       ORDER BY run_id DESC LIMIT $3`,
