@@ -41,6 +41,9 @@ const PEAK_MEMORY = 350;
 const DAY_GROWTH = 150;
 const DAY_WRITTEN = 2_000;
 
+/** Milliseconds that the event loop may be held, so that heartbeats and requests are answered. */
+const LONGEST_HOLD = 50;
+
 /** The bound of a steady sweep over all regions, in raw readings. */
 const STEADY = 1.4;
 
@@ -136,6 +139,7 @@ function allRegionsLines(name: string, { first, steady, regions, peakMb, raw }: 
       'Node CPU': rounded(median(steady.map(({ cpu }) => cpu))),
       'rows touched': median(steady.map(({ rows }) => rows)),
       'peak MB': rounded(peakMb),
+      'longest hold ms': rounded(median(steady.map(({ longestHold }) => longestHold))),
     },
   ];
 }
@@ -147,6 +151,11 @@ const allRegionsBounds = (name: string, { steady, raw, peakMb }: AllRegions): Bo
     measured: rounded(median(steady.map(({ seconds }) => seconds / raw.seconds))),
   },
   { demand: `${name}: all regions, peak MB of memory`, limit: PEAK_MEMORY, measured: rounded(peakMb) },
+  {
+    demand: `${name}: all regions, ms that the event loop is held`,
+    limit: LONGEST_HOLD,
+    measured: rounded(median(steady.map(({ longestHold }) => longestHold))),
+  },
 ];
 
 const dayLine = ({ growth, written, rows }: OrderDay): Line => ({

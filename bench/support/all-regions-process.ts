@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { answerParent, peakMemory } from './measured-process.ts';
 import { type BenchClock, benchClock, type BenchEngine, benchEngine } from './bench-engine.ts';
 import { execute, withWorkers } from './run-paths.ts';
@@ -53,10 +54,14 @@ async function measureSweep({ context }: BenchEngine, collect: () => Promise<unk
     return rows[0]!.rows;
   };
   const before = await touched();
+  const loop = monitorEventLoopDelay({ resolution: 5 });
+  loop.enable();
   const cpuBefore = process.cpuUsage();
   const { seconds } = await timed(collect);
   const { user, system } = process.cpuUsage(cpuBefore);
-  return { seconds, cpu: (user + system) / 1e6, rows: (await touched()) - before };
+  loop.disable();
+  const cpu = (user + system) / 1e6;
+  return { seconds, cpu, rows: (await touched()) - before, longestHold: loop.max / 1e6 };
 }
 
 answerParent(measure);

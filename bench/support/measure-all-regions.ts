@@ -51,6 +51,8 @@ export interface Sweep {
   readonly cpu: number;
   /** Rows that were inserted, changed or removed. */
   readonly rows: number;
+  /** Milliseconds that the event loop was held at most. */
+  readonly longestHold: number;
 }
 
 /** The result of the child process. */
