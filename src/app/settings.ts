@@ -192,6 +192,11 @@ const schema = z
     message: 'no more than ESI_RATE_LIMIT',
     when,
   })
+  .refine((s) => !s.METRICS_ENABLED || s.METRICS_PORT === 0 || s.METRICS_PORT !== s.HTTP_PORT, {
+    path: ['METRICS_PORT'],
+    message: 'another port than HTTP_PORT (0: any free one)',
+    when,
+  })
   .refine((s) => s.MARKET_REGIONS !== 'all' || s.COLLECT_UNIVERSE_DATA, {
     path: ['MARKET_REGIONS'],
     message: 'a list of ids when COLLECT_UNIVERSE_DATA is false: "all" is read from the universe',

@@ -104,6 +104,7 @@ async function startAll(
   await mkdir(config.DATA_DIR, { recursive: true });
   const lock = await lockDataDir(config.DATA_DIR);
   cleanup.push(() => lock.release());
+  await assertPortsFree(config);
   const servers = await startServers(config, log);
   cleanup.push(() => servers.stop());
   signal.throwIfAborted(); // Ctrl-C during the start stops what is running already
@@ -137,6 +138,16 @@ async function startAll(
     missing: describeMissing(config, parts.app, http),
   };
   return { workers: parts.workers, summary };
+}
+
+/** Throws AppError PORT_TAKEN, before anything is started that would have to be stopped again. */
+async function assertPortsFree(config: Config): Promise<void> {
+  const host = config.HTTP_HOST;
+  const wanted = [
+    { host, port: config.HTTP_PORT, setting: 'HTTP_PORT' },
+    ...(config.METRICS_ENABLED ? [{ host, port: config.METRICS_PORT, setting: 'METRICS_PORT' }] : []),
+  ];
+  for (const one of wanted) await (await listen(() => new Response(), one)).close();
 }
 
 interface Parts {

@@ -8,11 +8,10 @@ export const printResult = (text: string) => void process.stdout.write(`${text}\
 
 export const printError = (text: string) => void process.stderr.write(`${text}\n`);
 
-/** Aborts at the first Ctrl-C or SIGTERM. The second one ends the process at once. */
+/** Aborts at the first Ctrl-C, SIGTERM or SIGHUP (a closed terminal). The second one ends the process at once. */
 export function stopSignal(): AbortSignal {
   const controller = new AbortController();
   const stop = () => (controller.signal.aborted ? process.exit(FAILED) : controller.abort());
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
   return controller.signal;
 }

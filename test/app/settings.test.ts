@@ -81,6 +81,7 @@ describe('a setting that is not valid', () => {
   test.each([
     ['HTTP_PORT', '80a', /a whole number/],
     ['HTTP_PORT', '1e3', /a whole number/],
+    ['METRICS_PORT', '8080', /another port than HTTP_PORT/],
     ['METRICS_PORT', '65536', /a whole number from 0 to 65535/],
     ['DATABASE_MAX_CONNECTIONS', '2', /a whole number from 5 to 500/],
     ['DATABASE_MAX_CONNECTIONS', '-7', /a whole number/],

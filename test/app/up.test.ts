@@ -131,6 +131,25 @@ test('Ctrl-C during a run stops everything within ten seconds', async () => {
   expect((await running.ended).code).toBe(0);
   expect(await runner.readEndpoints()).toBeUndefined();
   for (const pid of pids) expect(await processStart(pid)).toBeUndefined();
-  // A new process cannot know when /status was last requested.
-  expect(sim.offences().filter(({ path: url }) => url !== '/status')).toEqual([]);
+  expect(sim.offences()).toEqual([]);
 });
+
+test('up on a port that another program uses ends before it starts anything', async () => {
+  const port = Number(new URL(sim.url).port);
+  const started = Date.now();
+  const { code, stderr } = await runner.start(['up'], { HTTP_PORT: String(port) }).ended;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(new RegExp(`Port ${port} is used by another program.*HTTP_PORT`));
+  await expect(embeddedServerPids(runner.dataDir)).rejects.toMatchObject({ code: 'ENOENT' });
+  expect(Date.now() - started).toBeLessThan(STOP_LIMIT);
+});
+
+test('a closed terminal stops everything as Ctrl-C does', async () => {
+  sim.faults.clear();
+  running = await runner.up();
+  const pids = await embeddedServerPids(runner.dataDir);
+  expect(await interrupt(running, 'SIGHUP')).toBeLessThan(STOP_LIMIT);
+  expect((await running.ended).code).toBe(0);
+  for (const pid of pids) expect(await processStart(pid)).toBeUndefined();
+  expect(sim.offences()).toEqual([]);
+}, 60_000);

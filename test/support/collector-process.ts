@@ -146,10 +146,13 @@ export async function createCommandRunner(settings: Record<string, string>): Pro
   };
 }
 
-/** Sends Ctrl-C and returns the milliseconds until the process ended. */
-export async function interrupt({ child, ended }: Running): Promise<number> {
+/** Sends a signal (Ctrl-C) and returns the milliseconds until the process ended. */
+export async function interrupt(
+  { child, ended }: Running,
+  signal: NodeJS.Signals = 'SIGINT',
+): Promise<number> {
   const started = Date.now();
-  if (child.exitCode === null) child.kill('SIGINT');
+  if (child.exitCode === null) child.kill(signal);
   await ended;
   return Date.now() - started;
 }

@@ -72,7 +72,8 @@ async function fetchStatic(context: Resolution, table: StaticTableName, id: numb
     signal?.throwIfAborted();
     if (!(error instanceof EsiError || error instanceof ZodError)) throw error;
     if (error instanceof EsiError) requests += error.requests;
-    engine.log.info({ table, id, error: describeError(error) }, 'an id could not be resolved');
+    const level = error instanceof EsiError && error.status === 404 ? 'debug' : 'info'; // such ids are common
+    engine.log[level]({ table, id, error: describeError(error) }, 'an id could not be resolved');
     return { found: false, requests, isWaiting: error instanceof EsiError && error.verdict === 'wait' };
   }
 }
