@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import { appendFile, mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -134,12 +135,21 @@ export async function ensureCluster(
   }
 }
 
+/**
+ * Memory of the server: the orders of all regions with their indexes are 400 MB, and what does not fit is written anew in
+ * each sweep. A small machine gets less, for the usual regions.
+ */
+const sharedBuffers = () => (totalmem() < SMALL_MACHINE ? '256MB' : '512MB');
+
+/** Bytes of memory. */
+const SMALL_MACHINE = 4e9;
+
 /** Settings for a home machine with two cores and a few GB of memory that has other work too. */
 const SETTINGS: Record<string, string> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   max_connections: '100', // four processes with pools of 25
-  shared_buffers: '256MB', // indexes of the hot tables
+  shared_buffers: sharedBuffers(),
   effective_cache_size: '1GB', // our expected share of the system's file cache
   maintenance_work_mem: '128MB',
   jit: 'off', // statements are short, so compiling costs more than it saves

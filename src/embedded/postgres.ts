@@ -40,7 +40,7 @@ interface Server {
   log: Log;
 }
 
-/** Ctrl-C must end everything within 10 s, of which a checkpoint of 256 MB takes two. */
+/** Ctrl-C must end everything within 10 s, of which a checkpoint of 512 MB takes four. */
 const STOP_SECONDS = 6;
 /** Only a start waits for the end of a server that an earlier process left running. */
 const ORPHAN_SECONDS = 30;
