@@ -45,7 +45,7 @@ export class RouteBreakers {
     try {
       return await breaker.execute(call);
     } catch (error) {
-      throw error instanceof CircuitOpenError ? this.openError([route]) : error;
+      throw error instanceof CircuitOpenError ? this.openError([route], true) : error;
     }
   }
 
@@ -74,12 +74,12 @@ export class RouteBreakers {
     return open.includes('/status') || open.length >= MAX_OPEN_ROUTES ? open : [];
   }
 
-  private openError(routes: readonly Route[]): EsiError {
+  private openError(routes: readonly Route[], isOfRoute = false): EsiError {
     const retryAfter = Math.max(1_000, ...routes.map((route) => this.breakers.get(route)!.retryAfter));
     return new EsiError(
       `ESI fails for ${routes.join(', ')} (${this.failures.get(routes[0]!)}). ` +
         `The next request is sent in ${Math.ceil(retryAfter / 1_000)} s.`,
-      { code: 'ESI_BREAKER_OPEN', verdict: 'wait', retryAfter },
+      { code: 'ESI_BREAKER_OPEN', verdict: 'wait', retryAfter, isOfRoute },
     );
   }
 }

@@ -125,9 +125,12 @@ function worst(states: readonly TargetStatus[]): TargetStatus {
 /** The age of a target is that of its oldest resource. */
 const earliest = (a: string | null, b: string | null) => (a === null || (b !== null && b < a) ? b : a);
 
+/** States that tell more than the note of the assignment. */
+const TOLD = new Set<TargetStatus['state']>(['failing', 'torn', 'refused']);
+
 /** Adds the note of a missing login, scope or role. */
 const blocked = (status: TargetStatus, note: string): TargetStatus =>
-  status.state === 'failing' ? status : { ...status, state: 'blocked', detail: note };
+  TOLD.has(status.state) ? status : { ...status, state: 'blocked', detail: note };
 
 interface RunRow extends ResourceRow {
   outcome: string | null;

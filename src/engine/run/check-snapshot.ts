@@ -67,18 +67,23 @@ export function findShortPages(records: readonly PageRecord[]): number[] {
 /**
  * Checks pages that go backwards by id. Each is cached by itself and none is torn, because a row that moves to the next
  * page is known by its id. The first page states how fresh the list is; the last one brought nothing new. Where a page is
- * missing, as after a crash of the database server, all are read again.
+ * missing, as after a crash of the database server, all are read again. `failure`: why the page after the last one failed.
  */
-export function checkBackwardsRead(records: readonly PageRecord[]): SnapshotCheck {
+export function checkBackwardsRead(
+  records: readonly PageRecord[],
+  failure: string | undefined,
+): SnapshotCheck {
   const [first] = records;
+  const torn = (reason: string): SnapshotCheck => ({
+    state: 'torn',
+    reason,
+    pages: 1,
+    stale: records.map(({ page }) => page),
+    notBefore: undefined,
+  });
   if (!first || records.some((record, index) => record.page !== index + 1))
-    return {
-      state: 'torn',
-      reason: 'a page of the list is missing',
-      pages: 1,
-      stale: records.map(({ page }) => page),
-      notBefore: undefined,
-    };
+    return torn('a page of the list is missing');
+  if (failure !== undefined) return torn('the older pages are missing');
   return { state: 'complete', at: first.lastModified ?? 0, expires: first.expires, pages: 1 };
 }
 

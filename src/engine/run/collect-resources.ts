@@ -1,11 +1,11 @@
 import type { OwnerCollector } from '../../collectors/define.ts';
 import type { OwnerKind } from '../../collectors/targets.ts';
 import { EsiError } from '../../esi/esi-error.ts';
-import type { Route } from '../../esi/facts/routes.ts';
+import { MINUTE } from '../../lib/duration.ts';
 import { AppError, describeError } from '../../lib/errors.ts';
 import { recordCollection } from '../../store/owners/due-assignments.ts';
 import { readEarliestExpiry } from '../../store/sets/published-snapshots.ts';
-import { deleteEmptyRun, type RunKey } from '../../store/sets/runs.ts';
+import { deleteEmptyRun, readRunStart, type RunKey } from '../../store/sets/runs.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
 import { beginRun } from './begin-run.ts';
 import { closeFailedRun, closeFailedRuns } from './close-failed-run.ts';
@@ -21,8 +21,8 @@ interface ResourceEnd {
 /**
  * Collects the resources of an owner's collector one after another in one step: most are a page or an unchanged page,
  * and a step of a workflow costs more than they do. A resource of many pages is handed to the driver; afterwards this is
- * called again and finds what is done. A resource that fails does not stop the others. Throws the EsiError of
- * a route that may answer when it is retried.
+ * called again and finds what is done. A resource that fails, such as one division of a route, does not stop the others,
+ * and the next run tries it again. Where ESI answers none of them it may be away: throws the first EsiError then.
  */
 export async function collectResources(
   engine: EngineContext,
@@ -31,26 +31,42 @@ export async function collectResources(
   step: StepContext,
 ): Promise<Step> {
   const ends: ResourceEnd[] = [];
-  const failures = new Map<Route, EsiError>();
+  const failures: { readonly name: string; readonly error: EsiError }[] = [];
   for (const named of resourcesOf(collector.resources, key.target)) {
-    if (failures.has(named.resource.route)) continue; // the divisions of a route fail alike
     try {
       const next = await beginResource(engine, named, { ...key, resource: named.name }, step);
       if (next.state === 'read') return next;
       const summary: RunSummary = next.state === 'done' ? next.summary : { outcome: 'not-due' };
       ends.push({ name: named.name, summary });
     } catch (error) {
-      if (!(error instanceof EsiError) || error.verdict !== 'retry') throw error;
-      failures.set(named.resource.route, error);
+      if (!isOfRoute(error)) throw error;
+      failures.push({ name: named.name, error });
     }
   }
-  const [first] = failures.values();
-  if (first) {
-    await recordOutcome(engine, key, ends, [...failures.values()].map(describeError));
-    throw first; // a retry finds the other resources done
+  const [first] = failures;
+  if (first && !ends.some(isAnswered)) {
+    await recordOutcome(
+      engine,
+      key,
+      ends,
+      failures.map(({ error }) => describeError(error)),
+    );
+    throw first.error;
+  }
+  for (const { name, error } of failures) {
+    const detail = describeError(error);
+    await closeFailedRuns(engine, { ...key, resource: name }, detail);
+    ends.push({ name, summary: { outcome: 'failed', detail } });
   }
   return { state: 'done', summary: await conclude(engine, key, ends) };
 }
+
+/** Whether ESI failed for this request, which says nothing of other resources. */
+const isOfRoute = (error: unknown): error is EsiError => error instanceof EsiError && error.isOfRoute;
+
+/** Whether ESI answered for a resource in this run, or did so lately. */
+const isAnswered = ({ summary }: ResourceEnd): boolean =>
+  summary.outcome !== 'failed' && summary.outcome !== 'blocked';
 
 async function beginResource(
   engine: EngineContext,
@@ -85,9 +101,23 @@ function resourceFailure(error: unknown): string | undefined {
     : undefined;
 }
 
+/** Milliseconds for which a step of a resource is retried while ESI fails for it: trouble of seconds costs no run. */
+const RETRY_FOR = 5 * MINUTE;
+
+async function reasonToClose(
+  engine: EngineContext,
+  { resource, runId }: RunRef,
+  error: unknown,
+): Promise<string | undefined> {
+  if (resource === undefined) return undefined;
+  if (!isOfRoute(error)) return resourceFailure(error);
+  const started = await readRunStart(engine.db.pool, runId);
+  return engine.clock.now() - started.getTime() < RETRY_FOR ? undefined : describeError(error);
+}
+
 /**
- * Runs a step of one resource. An error of that resource alone closes its run, and the first step continues with the
- * other resources and reports it; undefined then.
+ * Runs a step of one resource. An error of that resource alone, or one that lasts, closes its run, and the first step
+ * continues with the other resources and reports it; undefined then.
  */
 export async function isolateResourceFailure<T>(
   engine: EngineContext,
@@ -97,7 +127,7 @@ export async function isolateResourceFailure<T>(
   try {
     return await work();
   } catch (error) {
-    const reason = run.resource === undefined ? undefined : resourceFailure(error);
+    const reason = await reasonToClose(engine, run, error);
     if (reason === undefined) throw error;
     await closeFailedRun(engine, run, reason);
     return undefined;

@@ -4,10 +4,10 @@ import { enrichmentsDiffer, isEnriched } from '../../store/sets/enrichments.ts';
 import type { SuspectReason } from '../../store/sets/published-snapshots.ts';
 import { isMerged, type PublishPlan, type PublishResult } from '../../store/sets/publish-plan.ts';
 import { publishSnapshot } from '../../store/sets/publish-snapshot.ts';
-import { readRunResult } from '../../store/sets/runs.ts';
+import { readRunAge, readRunResult } from '../../store/sets/runs.ts';
 import { type PageRecord, readPageRecords } from '../../store/sets/stage.ts';
 import { compareKeys } from '../compare/compare-keys.ts';
-import { checkBackwardsRead, checkSnapshot, recordsChanges } from './check-snapshot.ts';
+import { checkBackwardsRead, checkSnapshot, recordsChanges, type SnapshotCheck } from './check-snapshot.ts';
 import { type Doubt, planPublication, repeatedKeyDetail } from './plan-publication.ts';
 import { rereadAll, rereadPages, rereadStalePages } from './reread-pages.ts';
 import { pagesBackwards } from './resources.ts';
@@ -26,12 +26,13 @@ export async function publishRun(context: RunContext, isLastAttempt: boolean): P
   const earlier = await readRunResult(pool, run.runId);
   if (earlier) return { state: 'done', summary: { ...earlier, runId: run.runId } };
   if (records.length === 0) return rereadAll(context);
-  const check = pagesBackwards(resource) ? checkBackwardsRead(records) : checkSnapshot(records);
-  // A list with a missing page is never published, because the next run would stop at the rows before it.
-  if (check.state === 'torn' && (!isLastAttempt || pagesBackwards(resource)))
-    return rereadPages(context, records, check);
+  const { pageFailure } = await readRunAge(pool, run.runId);
+  const check = pagesBackwards(resource) ? checkBackwardsRead(records, pageFailure) : checkSnapshot(records);
+  // A list that goes backwards is not published without a page in between, because no later page can be requested.
+  const isFinal = pageFailure !== undefined || (isLastAttempt && !pagesBackwards(resource));
+  if (check.state === 'torn' && !isFinal) return rereadPages(context, records, check);
   const keys = spec.comparesRows ? await compareKeys(context, records) : undefined;
-  const { plan, doubts } = await planPublication(context, records, check, keys);
+  const { plan, doubts } = await planPublication(context, records, tellFailure(check, pageFailure), keys);
   if (await isUnchanged(context, records, plan)) {
     if (!(await confirmSnapshot(engine.db, spec, plan))) return rereadStalePages(context, records, plan);
     return finish(context, { outcome: 'unchanged' }, previous?.rows ?? 0);
@@ -44,6 +45,15 @@ export async function publishRun(context: RunContext, isLastAttempt: boolean): P
   const repeated = { reason: 'repeated-key', detail: repeatedKeyDetail } as const;
   return handleDoubt(context, records, plan, repeated, isLastAttempt);
 }
+
+/** A torn snapshot names the failure of its page. */
+const tellFailure = (check: SnapshotCheck, failure: string | undefined): SnapshotCheck =>
+  check.state === 'torn' && failure !== undefined
+    ? {
+        ...check,
+        reason: `${check.reason}; the others are stored, and the next run reads all again. ${failure}`,
+      }
+    : check;
 
 /** Publishes the staged pages, and lets the cache of published rows follow. */
 async function publish({ engine, run, spec }: RunContext, plan: PublishPlan): Promise<PublishResult> {

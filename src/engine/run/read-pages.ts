@@ -4,10 +4,11 @@ import { EsiError } from '../../esi/esi-error.ts';
 import { factOf } from '../../esi/facts/routes.ts';
 import type { ExactInt } from '../../lib/exact-int.ts';
 import { allSettledOrThrow } from '../../lib/concurrency.ts';
+import { describeError } from '../../lib/errors.ts';
 import { readEtags, readKnownPages } from '../../store/sets/etags.ts';
 import type { OldestRow } from '../../store/sets/oldest-row.ts';
 import { storeExpires } from '../../store/sets/published-snapshots.ts';
-import { countRequests, readRunAge, recordMissingPage } from '../../store/sets/runs.ts';
+import { countRequests, readRunAge, recordMissingPage, recordPageFailure } from '../../store/sets/runs.ts';
 import { encodePage, readPageRecords, type StagedPage, stagePages } from '../../store/sets/stage.ts';
 import { withoutUnchanged } from '../compare/compare-page.ts';
 import { KeyList, toKey } from '../compare/key-list.ts';
@@ -60,8 +61,8 @@ async function readFirstPage(context: RunContext, auth: EsiAuth | undefined): Pr
 
 /**
  * Reads and stages pages, as many at once as the client sends. A page whose published rows are still known is requested
- * conditionally: a 304 costs one token instead of two, and no work. The first page that does not exist ends the reading.
- * Returns the number of pages staged.
+ * conditionally: a 304 costs one token instead of two, and no work. The first page that does not exist ends the reading. A
+ * page of a list that only grows may fail alone. Returns the number of pages staged.
  */
 async function readPages(
   context: RunContext,
@@ -80,10 +81,12 @@ async function readPages(
     requests.map(async ({ page, request }) => {
       const end = ends.get(page)!.signal;
       const signal = step.signal ? AbortSignal.any([end, step.signal]) : end;
-      const staged = await readPage(context, page, { ...request, signal }).catch((error: unknown) => {
+      const staged = await readPage(context, page, { ...request, signal }).catch(async (error: unknown) => {
         if (end.aborted && !step.signal?.aborted) return undefined;
+        if (await leaveOut(context, page, error)) return LEFT_OUT;
         throw error;
       });
+      if (staged === LEFT_OUT) return;
       if (!staged) for (const [other, controller] of ends) if (other > page) controller.abort();
       if (!staged) return;
       ready.push(staged);
@@ -94,6 +97,24 @@ async function readPages(
     }),
   );
   return count;
+}
+
+/** A page that the others are published without. */
+const LEFT_OUT = Symbol('left out');
+
+/**
+ * Whether the other pages are published without one that ESI fails for: the rows of a list that only grows stand for
+ * themselves, and the next run reads the page again. Not page 1, which states how many there are. Records the reason.
+ */
+export async function leaveOut(
+  { engine, spec, run }: RunContext,
+  page: number,
+  error: unknown,
+): Promise<boolean> {
+  const isAlone = error instanceof EsiError && error.isOfRoute;
+  if (spec.change.policy !== 'append' || page === 1 || !isAlone) return false;
+  await recordPageFailure(engine.db.pool, run.runId, describeError(error));
+  return true;
 }
 
 /** The requests of pages, conditional where the rows of the published page are still known. */

@@ -128,15 +128,22 @@ export interface RunAge {
   readonly expires: Date | undefined;
   /** The first page that does not exist, although page 1 announced it. */
   readonly missingPage: number | undefined;
+  /** Why a page could not be read, where the other pages are published without it. */
+  readonly pageFailure: string | undefined;
 }
 
 /** What the source has said so far. */
 export async function readRunAge(db: Queryable, runId: number): Promise<RunAge> {
-  const { rows } = await db.query<{ expires: Date | null; missing_page: number | null }>(
-    `SELECT expires, missing_page FROM collection_runs WHERE run_id = $1`,
-    [runId],
-  );
-  return { expires: rows[0]?.expires ?? undefined, missingPage: rows[0]?.missing_page ?? undefined };
+  const { rows } = await db.query<{
+    expires: Date | null;
+    missing_page: number | null;
+    page_failure: string | null;
+  }>(`SELECT expires, missing_page, page_failure FROM collection_runs WHERE run_id = $1`, [runId]);
+  return {
+    expires: rows[0]?.expires ?? undefined,
+    missingPage: rows[0]?.missing_page ?? undefined,
+    pageFailure: rows[0]?.page_failure ?? undefined,
+  };
 }
 
 /** Records that page 1 has come: when the set expires. What it announced before is forgotten. */
@@ -156,6 +163,19 @@ export async function recordMissingPage(db: Queryable, runId: number, page: numb
   await db.query(
     `UPDATE collection_runs SET missing_page = least(missing_page, $2) WHERE run_id = $1 AND finished_at IS NULL`,
     [runId, page],
+  );
+}
+
+/** Records why a page could not be read; undefined forgets it, before the list is read again. */
+export async function recordPageFailure(
+  db: Queryable,
+  runId: number,
+  reason: string | undefined,
+): Promise<void> {
+  await db.query(
+    `UPDATE collection_runs SET page_failure = $2 WHERE run_id = $1 AND finished_at IS NULL
+        AND page_failure IS DISTINCT FROM $2`,
+    [runId, reason ?? null],
   );
 }
 
