@@ -82,6 +82,11 @@ function addOperations(program: Command): void {
     (options: JsonOption) =>
       runPrinting(options, async () => (await import('./commands/budget-command.ts')).budgetCommand),
   );
+  addPrinting(program, 'accept', 'confirm what a run refused: the next snapshot is believed')
+    .argument('<run>', 'number of the run, as the refusal names it', parseWholeNumber)
+    .action((runId: number, options: JsonOption) =>
+      runPrinting(options, async () => (await import('./commands/accept-command.ts')).acceptCommand(runId)),
+    );
   addPrinting(program, 'pause', 'stop all requests to ESI, of all workers')
     .option('--reason <text>', 'shown while paused', 'by hand')
     .action((options: JsonOption & { reason: string }) =>

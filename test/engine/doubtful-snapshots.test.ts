@@ -89,7 +89,8 @@ test('rows that come twice, word for word, count once', async () => {
 
 test('an accepted suspicion is believed with the next snapshot', async () => {
   engine.sim.faults.collapse(0.3);
-  const { runId } = await collect();
+  const { runId, detail } = await collect();
+  expect(detail).toMatch(new RegExp(`has to confirm that\\. "eve-collector accept ${runId}"`));
   expect(await acceptSuspect(engine.db.pool, runId!)).toBe(true);
   expect(await acceptSuspect(engine.db.pool, runId! - 1)).toBe(false);
   engine.nextSnapshot();

@@ -151,10 +151,12 @@ async function closedElsewhere({ engine, run }: RunContext): Promise<Step> {
 async function reject(
   context: RunContext,
   plan: PublishPlan,
-  detail: string,
+  cause: string,
   reason: SuspectReason | undefined,
 ): Promise<Step> {
   const { engine, run, spec } = context;
+  const wayOut = `"eve-collector accept ${run.runId}" lets the next snapshot be believed in any case.`;
+  const detail = reason ? `${cause.replace(/\.?$/, '.')} ${wayOut}` : cause;
   engine.log.warn({ ...run, reason: detail }, 'the snapshot is not published');
   await rejectSnapshot(engine.db, spec, plan, detail, reason);
   const outcome = plan.torn === undefined ? 'refused' : 'torn';

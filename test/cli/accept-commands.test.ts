@@ -61,3 +61,33 @@ test('a gap of a journal is told everywhere with what to do, until it is accepte
   expect(await text(http)).not.toContain('Gaps');
   expect(await text(metrics!)).toContain('wallet_journal_gaps 0');
 }, 60_000);
+
+test('accept confirms what the newest run of a target refused, and nothing else', async () => {
+  const { runner } = up;
+  const client = new Client({ connectionString: up.databaseUrl });
+  await client.connect();
+  const { rows } = await client.query<{ run_id: string }>(
+    `INSERT INTO collection_runs (collector, target, finished_at, outcome, last_modified)
+     VALUES ('market-orders', 'region/1', now(), 'refused', '2026-11-01'),
+            ('market-orders', 'region/1', now(), 'refused', '2026-11-02') RETURNING run_id`,
+  );
+  await client.query(
+    `INSERT INTO published_sets (collector, target, resource, run_id, read_at, pages, rows, suspect_last_modified, suspect_rows,
+                                 suspect_reason)
+     VALUES ('market-orders', 'region/1', '', 0, now(), 1, 100, '2026-11-02', 10, 'rows-missing')`,
+  );
+  const isAccepted = async () =>
+    (await client.query<{ suspect_accepted: boolean }>(
+      `SELECT suspect_accepted FROM published_sets WHERE target = 'region/1'`,
+    ))!.rows[0]!.suspect_accepted;
+  const [older, newest] = rows.map(({ run_id }) => run_id);
+  expect(await runner.run('accept', older!)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('is not the newest refused run'),
+  });
+  expect(await isAccepted()).toBe(false);
+  expect(await runner.json('accept', newest!)).toEqual({ code: 0, value: { accepted: Number(newest) } });
+  expect(await isAccepted()).toBe(true);
+  expect(await runner.run('accept', 'x')).toMatchObject({ code: 2 });
+  await client.end();
+});
