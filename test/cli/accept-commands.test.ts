@@ -77,9 +77,11 @@ test('accept confirms what the newest run of a target refused, and nothing else'
      VALUES ('market-orders', 'region/1', '', 0, now(), 1, 100, '2026-11-02', 10, 'rows-missing')`,
   );
   const isAccepted = async () =>
-    (await client.query<{ suspect_accepted: boolean }>(
-      `SELECT suspect_accepted FROM published_sets WHERE target = 'region/1'`,
-    ))!.rows[0]!.suspect_accepted;
+    (
+      await client.query<{ suspect_accepted: boolean }>(
+        `SELECT suspect_accepted FROM published_sets WHERE target = 'region/1'`,
+      )
+    ).rows[0]!.suspect_accepted;
   const [older, newest] = rows.map(({ run_id }) => run_id);
   expect(await runner.run('accept', older!)).toMatchObject({
     code: 1,

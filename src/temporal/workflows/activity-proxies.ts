@@ -2,10 +2,15 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities.ts';
 
 /**
- * A worker sends a heartbeat every 2 s whatever its activities do, so one that is silent for 6 s is dead. Its activities
- * are retried a second later.
+ * A worker sends a heartbeat every 2 s whatever its activities do, so one that is silent for 6 s is dead.
  */
 const HEARTBEAT_TIMEOUT = '6 seconds';
+
+/**
+ * Each kill of a worker counts as an attempt, so the interval must not grow with them: with the heartbeat timeout a run goes
+ * on within 10 s. Trouble of ESI lasts longer, which its circuit breakers wait for.
+ */
+const RETRY = { initialInterval: '1 second', maximumInterval: '3 seconds' } as const;
 
 /** Activities that send requests to ESI. ESI may be away for an hour; then the run ends, and the next one starts anew. */
 export const esi = proxyActivities<Activities>({
@@ -15,7 +20,7 @@ export const esi = proxyActivities<Activities>({
   scheduleToCloseTimeout: '1 hour',
   // A cancelled run ends after its requests and writes have ended, so nothing is published in the background.
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
+  retry: RETRY,
 });
 
 /** The same, attempted once and ahead of runs, for work that the next minute repeats. */
@@ -36,7 +41,7 @@ export const store = proxyActivities<Activities>({
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
   scheduleToCloseTimeout: '30 minutes',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+  retry: RETRY,
 });
 
 /** The same, attempted once, for work that the next minute repeats. */

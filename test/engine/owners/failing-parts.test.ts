@@ -123,13 +123,13 @@ test('transactions before a page that fails are stored, and the older ones are r
 test('a page of assets that fails for minutes ends the run', async () => {
   engine = await ownerEngine({ characters: [{ id: ANNA, name: 'Anna Testa', assets: 3_000 }] });
   engine.sim.faults.status(500, { route: 'assets?page=2' });
-  const { begin, readChunk, publish } = createSteps(engine, runKey('assets', ME, 'run'));
-  const step = await begin();
+  const by = createSteps(engine, runKey('assets', ME, 'run'));
+  const step = await by.begin();
   if (step.state !== 'read') throw new Error(`the run is ${step.state}`);
-  await expect(readChunk(step.run, step.chunks[0]!)).rejects.toThrow(/500/);
+  await expect(by.readChunk(step.run, step.chunks[0]!)).rejects.toThrow(/500/);
   engine.clock.advance(301_000);
-  await readChunk(step.run, step.chunks[0]!);
-  expect(await publish(step.run, false)).toMatchObject({ state: 'continue' });
-  await expect(begin()).rejects.toThrow(/500/);
+  await by.readChunk(step.run, step.chunks[0]!);
+  expect(await by.publish(step.run, false)).toMatchObject({ state: 'continue' });
+  await expect(by.begin()).rejects.toThrow(/500/);
   expect(await countRows(engine, 'collection_runs', `collector = 'assets' AND outcome = 'failed'`)).toBe(1);
 });
