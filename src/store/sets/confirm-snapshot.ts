@@ -1,6 +1,5 @@
-import type { PoolClient } from 'pg';
 import type { Database } from '../database.ts';
-import { closeInferred } from './merge.ts';
+import { closeInferred } from './close-inferred.ts';
 import { isBasedOn, lockPublishedSnapshot } from './preconditions.ts';
 import type { PublishPlan } from './publish-plan.ts';
 import {
@@ -31,7 +30,7 @@ export async function confirmSnapshot(
     if (previous && isConfirmed) {
       const published = { ...previous, lastModified: plan.at, expires };
       await writePublishedSnapshot(client, spec, published, plan.now);
-      if (await isFullyValid(client, previous.runId)) await closeInferred(client, spec, plan.at);
+      await closeInferred(client, spec, { runId: previous.runId, at: plan.at });
     }
     if (!isConfirmed) await storeExpires(client, spec, expires);
     // A snapshot older than the published one was never published, so no state of its moment is known.
@@ -40,12 +39,6 @@ export async function confirmSnapshot(
     await dropStage(client, plan.runId);
     return true;
   });
-}
-
-/** Whether every row of a published snapshot passed validation. A rejected row may be the one that seems absent. */
-async function isFullyValid(client: PoolClient, runId: number): Promise<boolean> {
-  const { rows } = await client.query('SELECT FROM stage.pages WHERE run_id = $1 AND rejected > 0', [runId]);
-  return rows.length === 0;
 }
 
 /** Records what a later snapshot has to confirm, while the run goes on. */

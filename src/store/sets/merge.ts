@@ -1,4 +1,3 @@
-import type { PoolClient } from 'pg';
 import type { OpenList } from '../../collectors/vocabulary.ts';
 import { insertAssetDiffs } from './asset-diffs.sql.ts';
 import { findJournalGaps } from './journal-gaps.sql.ts';
@@ -6,13 +5,13 @@ import { suspectLoss } from './loss-guard.ts';
 import { marketTypeSeries } from './market-type-series.sql.ts';
 import * as sql from './merge.sql.ts';
 import * as openListSql from './open-list.sql.ts';
+import { closeInferred } from './close-inferred.ts';
 import type { MergeContext } from './merge-context.ts';
 import { countOf } from './preconditions.ts';
 import { isMerged, type Merged, type PublishPlan, type PublishResult } from './publish-plan.ts';
 import { type StoredRow, storedRow } from './stored-rows.ts';
 import { storeRejectedRows } from './rejected-rows.ts';
 import { addRunCounts } from './runs.ts';
-import type { SnapshotSpec } from './snapshot-spec.ts';
 
 /** SQLSTATE of a key that exists. */
 const UNIQUE_VIOLATION = '23505';
@@ -155,8 +154,8 @@ async function mergeRows(context: MergeContext): Promise<PublishResult> {
   if (inserted > 0) await writeSeries(context, false);
   // Absence from a history that shrank by half proves nothing. The next history of that size does.
   const hasShrunk = plan.rows * 2 < (previous?.rows ?? 0);
-  const provesAbsence = plan.torn === undefined && plan.rejected === 0 && !hasShrunk;
-  const closed = provesAbsence ? await closeInferred(client, spec, plan.at) : 0;
+  const provesAbsence = plan.torn === undefined && !hasShrunk;
+  const closed = provesAbsence ? await closeInferred(client, spec, plan) : 0;
   const changed = updated + closed;
   return {
     state: inserted + changed > 0 ? 'published' : 'unchanged',
@@ -165,13 +164,6 @@ async function mergeRows(context: MergeContext): Promise<PublishResult> {
     removed: 0,
     rows: plan.rows,
   };
-}
-
-/** Infers the end of rows that left their open list, see InferClosed. Returns the number of rows closed. */
-export async function closeInferred(client: PoolClient, spec: SnapshotSpec, at: Date): Promise<number> {
-  const text = openListSql.closeInferred(spec);
-  if (text === undefined) return 0;
-  return (await client.query(text, [at, spec.collector, spec.target])).rowCount ?? 0;
 }
 
 /** A list that rows leave without leaving the table. */

@@ -46,7 +46,7 @@ export function updateListed(spec: SnapshotSpec, state: string): string {
 
 /**
  * Closes rows that left the list by $1, that the newest history does not list either, and that a later list lacks as
- * well. $2 and $3 are the collector and the target. Undefined where the collector infers nothing.
+ * well. $2 and $3 are the collector and the target, $4 is the run that read the history: a row that it rejected is listed. Undefined where the collector infers nothing.
  */
 export function closeInferred(spec: SnapshotSpec): string | undefined {
   if (spec.change.policy !== 'upsert' || spec.change.inferClosed === undefined) return undefined;
@@ -54,5 +54,7 @@ export function closeInferred(spec: SnapshotSpec): string | undefined {
   return `UPDATE ${spec.table} b SET state = '${to}', "${spec.versionedAt}" = $1
            WHERE ${isOfTarget(spec, 'b')} AND b.state = '${from}' AND b.left_at <= $1
              AND b.left_at < (SELECT p.last_modified FROM published_sets p
-                               WHERE p.collector = $2 AND p.target = $3 AND p.resource = '${openList}')`;
+                               WHERE p.collector = $2 AND p.target = $3 AND p.resource = '${openList}')
+             AND NOT EXISTS (SELECT FROM rejected_rows r
+                              WHERE r.run_id = $4 AND r.row ->> '${spec.key[0]}' = b."${spec.key[0]}"::text)`;
 }

@@ -42,6 +42,25 @@ test('an order whose history row is invalid is not taken for filled, also while 
   expect(await order(victim)).toEqual({ state: 'cancelled', left: true });
 });
 
+test('an order that the history lacks is filled, although the row of another one is invalid there', async () => {
+  const victim = await begin();
+  const filled = engine.sim.owners.orders(ANNA)[1]!.order_id;
+  engine.sim.faults.mutateRows<{ order_id: number }>(
+    (row) => (row.order_id === victim ? { ...row, duration: 400 } : row),
+    { route: '/orders/history' },
+  );
+  await advanceOneHour(engine, () => {
+    engine.sim.owners.cancelOrder(ANNA, victim);
+    engine.sim.owners.fillOrder(ANNA, filled);
+  });
+  for (let hour = 0; hour < 3; hour++) {
+    await engine.collect('orders', ME);
+    await advanceOneHour(engine);
+  }
+  expect(await order(victim)).toEqual({ state: 'active', left: true });
+  expect(await order(filled)).toEqual({ state: 'filled', left: true });
+});
+
 test.each([
   [100, 'unknown'],
   [80, 'cancelled'],
