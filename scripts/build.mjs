@@ -52,8 +52,8 @@ await step('prisma', ['prisma/schema.prisma', 'prisma.config.ts', ...common], ()
 });
 
 if (!process.argv.includes('--generate-only')) {
-  // The benches import test/support, so it is compiled with them.
-  const folders = ['src', 'simulator', 'bench', 'scripts', 'test/support'];
+  // The benches and the simulation import test/support, so it is compiled with them.
+  const folders = ['src', 'simulator', 'simulation', 'bench', 'scripts', 'test/support'];
   const sources = [...folders, 'tsconfig.json', 'tsconfig.build.json', ...common];
   await step('tsc', sources, () => {
     for (const folder of folders) rmSync(`dist/${folder}`, { recursive: true, force: true });

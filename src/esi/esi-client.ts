@@ -35,12 +35,16 @@ export interface EsiClientOptions {
   readonly timeouts?: { connect?: number; headers?: number; body?: number };
   /** Milliseconds before the first retry. Default 500. */
   readonly backoff?: number;
+  /** Numbers from 0 to 1 that spread the retries. Default: Math.random. */
+  readonly random?: () => number;
   /** Requests at once; fewer in tests. */
   readonly connections?: number;
   /** Bytes of the largest accepted body. */
   readonly maxBody?: number;
   /** Limits of bodies; smaller in tests. */
   readonly bodyLimits?: Partial<BodyLimitOptions>;
+  /** What sends the requests. Default: connections of its own. */
+  readonly dispatcher?: Dispatcher;
 }
 
 /**
@@ -80,7 +84,7 @@ const HEARTBEAT_EVERY = 4_000;
 /** Client of ESI. Every request of a collector goes through it; only `doctor` sends a request of its own. */
 export class EsiClient {
   private readonly options: EsiClientOptions;
-  private readonly agent: Agent;
+  private readonly dispatcher: Dispatcher;
   private readonly breakers: RouteBreakers;
   private readonly gate: RequestGate;
   private readonly bodyLimits: BodyLimits;
@@ -93,14 +97,16 @@ export class EsiClient {
     this.breakers = new RouteBreakers(options);
     this.gate = new RequestGate({ clock, paused, downtime, probe: () => this.probe() });
     this.bodyLimits = new BodyLimits({ ...BODY_LIMITS, ...options.bodyLimits });
-    this.agent = new Agent({
-      connections: options.connections ?? CONNECTIONS,
-      pipelining: 1,
-      keepAliveTimeout: 30_000,
-      connect: { timeout: timeouts?.connect ?? 5_000 },
-      headersTimeout: timeouts?.headers ?? 15_000, // ESI gives up on its own servers after 10 s (504)
-      bodyTimeout: timeouts?.body ?? 15_000,
-    });
+    this.dispatcher =
+      options.dispatcher ??
+      new Agent({
+        connections: options.connections ?? CONNECTIONS,
+        pipelining: 1,
+        keepAliveTimeout: 30_000,
+        connect: { timeout: timeouts?.connect ?? 5_000 },
+        headersTimeout: timeouts?.headers ?? 15_000, // ESI gives up on its own servers after 10 s (504)
+        bodyTimeout: timeouts?.body ?? 15_000,
+      });
   }
 
   /** The state of ESI by its last answers. Sends nothing. */
@@ -120,7 +126,7 @@ export class EsiClient {
   }
 
   async close(): Promise<void> {
-    await this.agent.destroy();
+    await this.dispatcher.destroy();
   }
 
   /** Sends a POST with `ids` as its body; everything else as for `get`. */
@@ -179,7 +185,8 @@ export class EsiClient {
           continue;
         }
         if (error.verdict !== 'retry' || attempt >= MAX_ATTEMPTS) throw error;
-        await this.sleep((this.options.backoff ?? 500) * 2 ** attempt * (0.5 + Math.random() / 2), request);
+        const { backoff = 500, random = Math.random } = this.options;
+        await this.sleep(backoff * 2 ** attempt * (0.5 + random() / 2), request);
         attempt++;
       }
     }
@@ -221,7 +228,7 @@ export class EsiClient {
     let answer: Dispatcher.ResponseData | undefined;
     try {
       answer = await send(baseUrl + url, {
-        dispatcher: this.agent,
+        dispatcher: this.dispatcher,
         ...(await messageOf(request, this.options)),
         signal: request.signal ?? null,
       });

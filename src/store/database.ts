@@ -88,7 +88,11 @@ export function openDatabase(options: DatabaseOptions): Database {
   // A connection that breaks in use also fails its statement, so the event itself is ignored.
   pool.on('connect', (client) => client.on('error', () => undefined));
   if (options.observe) pool.on('connect', (client) => observeQueries(client, options.observe!));
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+  return databaseOn(pool, new PrismaClient({ adapter: new PrismaPg(pool) }));
+}
+
+/** The database that a pool is connected to. */
+export function databaseOn(pool: pg.Pool, prisma: PrismaClient): Database {
   const decideTransaction: Database['decideTransaction'] = async (work) => {
     const client = await pool.connect();
     try {

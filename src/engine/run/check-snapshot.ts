@@ -22,14 +22,24 @@ export type SnapshotCheck =
     };
 
 /**
- * Checks pages that are numbered. All pages of a snapshot have the same Last-Modified and the same page count. Where ESI's
- * cache turned over in between, the pages of the older snapshot are stale.
+ * The moment that pages show: their newest Last-Modified. Where no answer stated one, now counts, in whole seconds like ESI's
+ * own.
  */
-export function checkSnapshot(records: readonly PageRecord[]): SnapshotCheck {
-  const newest = Math.max(...records.map((record) => record.lastModified ?? 0));
-  const fresh = records.filter((record) => (record.lastModified ?? 0) === newest);
+export function newestMoment(records: readonly PageRecord[], now: number): number {
+  const known = records.flatMap(({ lastModified }) => lastModified ?? []);
+  return known.length > 0 ? Math.max(...known) : Math.floor(now / 1_000) * 1_000;
+}
+
+/**
+ * Checks pages that are numbered. All pages of a snapshot have the same Last-Modified and the same page count. Where ESI's
+ * cache turned over in between, the pages of the older snapshot are stale. A page without Last-Modified may be of any.
+ */
+export function checkSnapshot(records: readonly PageRecord[], now: number): SnapshotCheck {
+  const newest = newestMoment(records, now);
+  const isFresh = ({ lastModified = newest }: PageRecord) => lastModified === newest;
+  const fresh = records.filter(isFresh);
+  const stale = records.filter((record) => !isFresh(record));
   const expires = fresh.find((record) => record.expires !== undefined)?.expires;
-  const old = records.filter((record) => (record.lastModified ?? 0) !== newest).map(({ page }) => page);
   const torn = (reason: string, stale: readonly number[], notBefore?: number): SnapshotCheck => ({
     state: 'torn',
     reason,
@@ -39,7 +49,12 @@ export function checkSnapshot(records: readonly PageRecord[]): SnapshotCheck {
     notBefore,
   });
   const all = records.map(({ page }) => page);
-  if (old.length > 0) return torn(`${old.length} of ${records.length} pages are of an older snapshot`, old);
+  if (stale.length > 0)
+    return torn(
+      `${stale.length} of ${records.length} pages are of an older snapshot`,
+      stale.map(({ page }) => page),
+      Math.max(...stale.map((record) => record.expires ?? 0)),
+    );
   const counts = new Set(fresh.map((record) => record.pages));
   if (counts.size > 1)
     return torn(`pages state different page counts (${[...counts].join(', ')})`, all, expires);
@@ -72,6 +87,7 @@ export function findShortPages(records: readonly PageRecord[]): number[] {
 export function checkBackwardsRead(
   records: readonly PageRecord[],
   failure: string | undefined,
+  now: number,
 ): SnapshotCheck {
   const [first] = records;
   const torn = (reason: string): SnapshotCheck => ({
@@ -84,7 +100,7 @@ export function checkBackwardsRead(
   if (!first || records.some((record, index) => record.page !== index + 1))
     return torn('a page of the list is missing');
   if (failure !== undefined) return torn('the older pages are missing');
-  return { state: 'complete', at: first.lastModified ?? 0, expires: first.expires, pages: 1 };
+  return { state: 'complete', at: newestMoment([first], now), expires: first.expires, pages: 1 };
 }
 
 /**

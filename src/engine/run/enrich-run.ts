@@ -2,6 +2,7 @@ import { allSettledOrThrow } from '../../lib/concurrency.ts';
 import { closeEnrichment } from '../../store/sets/enrichments.ts';
 import { createStage, hasStage, readPageRecords } from '../../store/sets/stage.ts';
 import { resolveReferences } from '../universe/resolve-references.ts';
+import { newestMoment } from './check-snapshot.ts';
 import { momentOf } from './plan-publication.ts';
 import { readEnrichments } from './read-enrichments.ts';
 import type { RunContext } from './run-context.ts';
@@ -29,7 +30,7 @@ export async function enrichRun(context: RunContext): Promise<void> {
 /** Whether the staged pages are newer than the published snapshot: otherwise they will not be published. */
 async function isNewer({ engine, run, previous }: RunContext): Promise<boolean> {
   const records = await readPageRecords(engine.db.pool, run.runId);
-  const newest = Math.max(0, ...records.map((record) => record.lastModified ?? 0));
-  const at = momentOf(newest, previous, engine.clock.now());
+  const now = engine.clock.now();
+  const at = momentOf(newestMoment(records, now), previous, now);
   return at > (previous?.lastModified?.getTime() ?? 0);
 }

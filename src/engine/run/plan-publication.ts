@@ -7,7 +7,13 @@ import {
 } from '../../store/sets/published-snapshots.ts';
 import { type PageRecord, readPageRecords } from '../../store/sets/stage.ts';
 import type { KeyComparison } from '../compare/compare-keys.ts';
-import { findShortPages, lossGuardOf, type SnapshotCheck, suspectRejections } from './check-snapshot.ts';
+import {
+  findShortPages,
+  lossGuardOf,
+  newestMoment,
+  type SnapshotCheck,
+  suspectRejections,
+} from './check-snapshot.ts';
 import { pagesBackwards } from './resources.ts';
 import type { RunContext } from './run-context.ts';
 
@@ -46,10 +52,12 @@ export async function planPublication(
 ): Promise<Publication> {
   const now = engine.clock.now();
   const complete = check.state === 'complete' ? check : undefined;
-  const lastModified = complete?.at ?? Math.max(...records.map((record) => record.lastModified ?? 0));
+  const lastModified = complete?.at ?? newestMoment(records, now);
   const expires =
     complete?.expires ??
-    records.find((record) => record.lastModified === lastModified && record.expires !== undefined)?.expires;
+    records.find(
+      (record) => (record.lastModified ?? lastModified) === lastModified && record.expires !== undefined,
+    )?.expires;
   const notModified = records.filter((record) => record.notModified).map(({ page }) => page);
   // Pages that answered 304 have the counts that they have in the published snapshot.
   const carried =

@@ -27,7 +27,10 @@ export async function publishRun(context: RunContext, isLastAttempt: boolean): P
   if (earlier) return { state: 'done', summary: { ...earlier, runId: run.runId } };
   if (records.length === 0) return rereadAll(context);
   const { pageFailure } = await readRunAge(pool, run.runId);
-  const check = pagesBackwards(resource) ? checkBackwardsRead(records, pageFailure) : checkSnapshot(records);
+  const now = engine.clock.now();
+  const check = pagesBackwards(resource)
+    ? checkBackwardsRead(records, pageFailure, now)
+    : checkSnapshot(records, now);
   // A list that goes backwards is not published without a page in between, because no later page can be requested.
   const isFinal = pageFailure !== undefined || (isLastAttempt && !pagesBackwards(resource));
   if (check.state === 'torn' && !isFinal) return rereadPages(context, records, check);

@@ -1,7 +1,7 @@
 import type { EsiAuth } from '../../esi/esi-request.ts';
 import { factOf } from '../../esi/facts/routes.ts';
 import { readOldest } from '../../store/sets/oldest-row.ts';
-import { readRunResult, recordPageFailure } from '../../store/sets/runs.ts';
+import { hasLeftRowsOut, recordPageFailure } from '../../store/sets/runs.ts';
 import { readPageRecords, stagePages } from '../../store/sets/stage.ts';
 import { withAccess } from '../owners/with-access.ts';
 import { leaveOut, pageRequests, readPage } from './read-pages.ts';
@@ -12,13 +12,12 @@ const MAX_PAGES = 200;
 
 /**
  * Reads a list backwards by id, newest first, until a row comes that the table holds, or none that is older. Where the
- * published list ended at a page that failed, rows older than known ones are missing, and all are read. Pages are staged
- * one by one, so that a repeated step continues. Returns the number of pages read.
+ * published list ended at a page that failed, or had rows that were rejected, rows older than known ones are missing, and all
+ * are read. Pages are staged one by one, so that a repeated step continues. Returns the number of pages read.
  */
 export async function readBackwards(context: RunContext): Promise<number> {
   const { engine, run, resource, spec, step, previous } = context;
-  const published = previous && (await readRunResult(engine.db.pool, previous.runId));
-  const isToEnd = published?.outcome === 'torn';
+  const isToEnd = previous !== undefined && (await hasLeftRowsOut(engine.db.pool, previous.runId));
   return withAccess(engine, spec.parsedTarget, resource.route, step, async (auth) => {
     await recordPageFailure(engine.db.pool, run.runId, undefined);
     const records = await readPageRecords(engine.db.pool, run.runId);

@@ -53,7 +53,9 @@ async function readFirstPage(context: RunContext, auth: EsiAuth | undefined): Pr
   await readPages(context, auth, [1]);
   const records = await readPageRecords(engine.db.pool, run.runId);
   const pages = records.find(({ page }) => page === 1)?.pages ?? 1;
-  if (pages <= Math.max(CHUNK_SIZE, 2 * (previous?.pages ?? 0))) return 1;
+  const isPlausible = pages <= Math.max(CHUNK_SIZE, 2 * (previous?.pages ?? 0));
+  // A page that is staged already was read before page 1 was read again.
+  if (isPlausible || records.some(({ page }) => page === pages)) return 1;
   const hasLast = (await readPages(context, auth, [pages])) === 1;
   if (!hasLast) await recordMissingPage(engine.db.pool, run.runId, 2);
   return hasLast ? 2 : 1;
@@ -165,8 +167,7 @@ export async function readPage(
       pages: response.pages ?? (notModified ? (previous?.pages ?? 1) : 1),
       url: response.url,
       etag: notModified ? request.etag : response.etag,
-      // Without Last-Modified the moment of the answer counts, in whole seconds like ESI's own.
-      lastModified: response.lastModified ?? new Date(Math.floor(engine.clock.now() / 1_000) * 1_000),
+      lastModified: response.lastModified,
       expires: response.expires,
       notModified,
       requests: response.requests,

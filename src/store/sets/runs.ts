@@ -282,3 +282,12 @@ export async function readRunResult(db: Queryable, runId: number): Promise<Close
     ...(row.detail === null ? {} : { detail: row.detail }),
   };
 }
+
+/** Whether a closed run could not publish all rows of its list: a page failed, or rows were rejected. */
+export async function hasLeftRowsOut(db: Queryable, runId: number): Promise<boolean> {
+  const { rows } = await db.query(
+    `SELECT FROM collection_runs WHERE run_id = $1 AND (outcome = 'torn' OR rows_rejected > 0)`,
+    [runId],
+  );
+  return rows.length > 0;
+}

@@ -63,7 +63,7 @@ export async function dropOldStages(pool: Pool, spec: SnapshotSpec, runId: numbe
       WHERE r.collector = $1 AND r.target = $2 AND r.resource = $4 AND r.run_id < $3 AND r.finished_at IS NOT NULL
         AND r.started_at > (SELECT started_at FROM collection_runs WHERE run_id = $3) - interval '3 days'
         AND r.run_id NOT IN (SELECT run_id FROM published_sets WHERE collector = $1 AND target = $2 AND resource = $4)
-        AND to_regclass('stage.r' || r.run_id) IS NOT NULL`,
+        AND (to_regclass('stage.r' || r.run_id) IS NOT NULL OR EXISTS (SELECT FROM stage.pages p WHERE p.run_id = r.run_id))`,
     [spec.collector, spec.target, runId, spec.resource ?? ''],
   );
   for (const row of rows) await dropStage(pool, row.run_id);
