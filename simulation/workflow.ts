@@ -116,6 +116,7 @@ class Steps {
   private readonly stop = new AbortController();
   private readonly executions = new Set<Execution>();
   private count = 0;
+  private isOver = false;
 
   /** `end`: ends the workflow at once, whatever its steps do. */
   constructor(parts: WorkflowParts, end: () => void) {
@@ -135,6 +136,7 @@ class Steps {
     const giveUpAt = scheduler.now() + ATTEMPT_FOR;
     for (let attempt = 1; ; attempt++) {
       await recover();
+      if (this.isOver) return new Promise(() => undefined);
       const process = pick(random, workers.alive);
       trace(`step ${number}: ${name}, attempt ${attempt} by ${process.name}`);
       const result = this.start(process, work, isTwin);
@@ -165,6 +167,7 @@ class Steps {
 
   /** The workflow is gone; the workers learn of it with their next heartbeat. What they have read is lost. */
   private terminate(): void {
+    this.isOver = true;
     for (const execution of this.executions) execution.isOrphan = true;
     this.end();
     void this.cancel();

@@ -83,7 +83,7 @@ function nextMoment(before: Moment, ids: WorldIds, random: Random): Moment {
   const ended = [...before.ended];
   const open = before.open.flatMap((row) => {
     const chance = random();
-    if (chance < 0.95) return [chance < 0.1 ? partlyFilled(row, random) : row];
+    if (chance < 0.975) return [chance < 0.1 ? partlyFilled(row, random) : row];
     const state = pick(random, ['filled', 'filled', 'cancelled', 'expired']);
     states.set(String(row['order_id']), state);
     if (state !== 'filled') ended.unshift({ ...row, state });
