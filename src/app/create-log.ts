@@ -2,6 +2,18 @@ import { pino } from 'pino';
 import pretty from 'pino-pretty';
 import type { Log } from '../lib/log.ts';
 import { redactSecrets } from '../lib/redact.ts';
+import { escapeInvisible, escapeInvisibleJson } from '../lib/text.ts';
+
+/** A line without secrets, which errors of libraries may contain, and without characters that act on a terminal. */
+const safeJsonLine = (line: string): string => escapeInvisibleJson(redactSecrets(line));
+
+/** The same for a line whose texts are printed as they are: there a line break is a character like others. */
+function safePrettyLine(line: string): string {
+  const fields: unknown = JSON.parse(redactSecrets(line), (_, value: unknown) =>
+    typeof value === 'string' ? escapeInvisible(value) : value,
+  );
+  return `${JSON.stringify(fields)}\n`;
+}
 
 /** The log of the process, on stderr: stdout is for what a command prints. */
 export function createLog(level: string, format: 'json' | 'pretty'): Log {
@@ -9,7 +21,7 @@ export function createLog(level: string, format: 'json' | 'pretty'): Log {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    hooks: { streamWrite: redactSecrets }, // errors of libraries may contain secrets
+    hooks: { streamWrite: format === 'pretty' ? safePrettyLine : safeJsonLine },
     formatters: { level: (label: string) => ({ level: label }) },
   };
   const stream =

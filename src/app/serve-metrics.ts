@@ -1,3 +1,4 @@
+import { escapeInvisibleLines } from '../lib/text.ts';
 import { type Listening, listen } from '../http/listen.ts';
 import type { App } from './create-app.ts';
 import type { Config } from './settings.ts';
@@ -7,7 +8,9 @@ export function serveMetrics(config: Config, app: Pick<App, 'metrics'>): Promise
   const { registry } = app.metrics;
   const respond = async (request: Request) => {
     if (new URL(request.url).pathname !== '/metrics') return new Response('See /metrics\n', { status: 404 });
-    return new Response(await registry.metrics(), { headers: { 'content-type': registry.contentType } });
+    return new Response(escapeInvisibleLines(await registry.metrics()), {
+      headers: { 'content-type': registry.contentType },
+    });
   };
   return listen(respond, { host: config.HTTP_HOST, port: config.METRICS_PORT, setting: 'METRICS_PORT' });
 }

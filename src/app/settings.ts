@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { COMPATIBILITY_DATE } from '../esi/facts/routes.ts';
 import { AppError } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
+import { escapeInvisible } from '../lib/text.ts';
 import * as types from './setting-types.ts';
 
 /** Settings that begin with one of these are ours: an unknown one is a typing error and is refused. */
@@ -261,7 +262,7 @@ function formatInvalid(issue: z.core.$ZodIssue, given: Record<string, string | u
   if (value === undefined) return `${name} is not set. Use ${issue.message}.`;
   if (issue.code === 'too_small') return `${name} is too short: use ${issue.message}.`;
   const isSecret = SECRET.test(name) || mayHaveUserInfo(value);
-  return `${isSecret ? name : `${name}="${value}"`} is not valid. Use ${issue.message}.`;
+  return `${isSecret ? name : `${name}="${escapeInvisible(value)}"`} is not valid. Use ${issue.message}.`;
 }
 
 /** Other programs use some of our prefixes (HTTP_PROXY, OTEL_SERVICE_NAME): there only a name close to ours counts. */

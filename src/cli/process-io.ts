@@ -1,12 +1,18 @@
+import { escapeInvisibleJson, escapeInvisibleLines } from '../lib/text.ts';
+
 /** Exit codes. */
 export const DONE = 0;
 export const FAILED = 1;
 export const WRONG_USAGE = 2;
 
-/** Writes to stdout, which is for the results of commands only. */
-export const printResult = (text: string) => void process.stdout.write(`${text}\n`);
+/** Writes to stdout, which is for the results of commands only. Texts from elsewhere cannot act on the terminal. */
+export const printResult = (text: string) => void process.stdout.write(`${escapeInvisibleLines(text)}\n`);
 
-export const printError = (text: string) => void process.stderr.write(`${text}\n`);
+/** Writes a JSON value to stdout, in one line. */
+export const printJson = (value: unknown) =>
+  void process.stdout.write(`${escapeInvisibleJson(JSON.stringify(value))}\n`);
+
+export const printError = (text: string) => void process.stderr.write(`${escapeInvisibleLines(text)}\n`);
 
 /** Aborts at the first Ctrl-C, SIGTERM or SIGHUP (a closed terminal). The second one ends the process at once. */
 export function stopSignal(): AbortSignal {

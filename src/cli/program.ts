@@ -2,7 +2,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import { VERSION } from '../app/version.ts';
 import { collectors } from '../collectors/index.ts';
 import type { PrintingCommand } from './command.ts';
-import { DONE, FAILED, printResult } from './process-io.ts';
+import { escapeInvisibleLines } from '../lib/text.ts';
+import { DONE, FAILED, printJson, printResult } from './process-io.ts';
 
 /*
  * The commands with their arguments and help. Each action imports what it runs when it is called: `--help` takes a tenth of
@@ -19,7 +20,8 @@ async function runPrinting({ json }: JsonOption, load: () => Promise<PrintingCom
   const run = await load();
   const { config, log } = loadSettings(undefined, 'warn');
   const output = await run(config, log);
-  printResult(json === true ? JSON.stringify(output.json) : output.text);
+  if (json === true) printJson(output.json);
+  else printResult(output.text);
   process.exitCode = output.ok ? DONE : FAILED;
 }
 
@@ -208,6 +210,7 @@ export function createProgram(): Command {
     .description('Collects EVE Online data from ESI into PostgreSQL, on Temporal.')
     .version(VERSION)
     .showHelpAfterError()
+    .configureOutput({ outputError: (text, write) => write(escapeInvisibleLines(text)) }) // it quotes what was typed
     .exitOverride();
   addServices(program);
   addRun(program);

@@ -1,4 +1,5 @@
 import cliProgress from 'cli-progress';
+import { escapeInvisible } from '../lib/text.ts';
 import type { RunProgress } from '../store/sets/run-progress.ts';
 
 /** Twice a second looks smooth and is no load for the database (ms). */
@@ -20,7 +21,7 @@ export function showProgress(read: () => Promise<readonly RunProgress[]>): { sto
   const refresh = async () => {
     for (const { target, done, total } of await read()) {
       if (total === 0) continue;
-      const bar = bars.get(target) ?? multiBar.create(total, 0, { target: target || 'set' });
+      const bar = bars.get(target) ?? multiBar.create(total, 0, { target: escapeInvisible(target) || 'set' });
       bars.set(target, bar);
       bar.setTotal(total);
       bar.update(done);

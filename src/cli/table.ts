@@ -1,10 +1,15 @@
-/** Formats rows as aligned columns below a heading, with columns of numbers aligned to the right. */
+import { escapeInvisible } from '../lib/text.ts';
+
+/**
+ * Formats rows as aligned columns below a heading, with columns of numbers aligned to the right. Invisible characters of a
+ * cell are shown as symbols, so that a name from elsewhere starts no line.
+ */
 export function formatTable(
   headings: readonly string[],
   rows: readonly (readonly (string | number)[])[],
 ): string {
   const cells = rows.map((row) =>
-    row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell)),
+    row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : escapeInvisible(cell))),
   );
   const widths = headings.map((h, i) => Math.max(h.length, ...cells.map((row) => row[i]?.length ?? 0)));
   const isNumeric = headings.map(

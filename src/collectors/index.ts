@@ -1,4 +1,5 @@
 import { AppError } from '../lib/errors.ts';
+import { escapeInvisible } from '../lib/text.ts';
 import { assets } from './assets.ts';
 import type { AnyCollector } from './define.ts';
 import { industry } from './industry.ts';
@@ -31,7 +32,7 @@ export function findCollector(name: string): AnyCollector {
   const found: AnyCollector | undefined = collectors.find((collector) => collector.name === name);
   if (found) return found;
   const names = collectors.map((collector) => collector.name).join(', ');
-  throw new AppError(`Unknown collector "${name}". Available: ${names}.`, {
+  throw new AppError(`Unknown collector "${escapeInvisible(name)}". Available: ${names}.`, {
     code: 'UNKNOWN_COLLECTOR',
     verdict: 'fail',
   });

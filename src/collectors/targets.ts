@@ -1,4 +1,5 @@
 import { AppError } from '../lib/errors.ts';
+import { escapeInvisible } from '../lib/text.ts';
 
 /** Kinds of target, with the path parameter that a target's id fills. */
 export const TARGET_KINDS = {
@@ -34,10 +35,13 @@ export function parseTarget(text: string, kind: TargetKind): Target {
   const id = Number(text.slice(kind.length + 1));
   // The text has to be canonical, because it is part of the workflow id that keeps runs of one target apart.
   if (!Number.isSafeInteger(id) || id < 1 || text !== `${kind}/${id}`) {
-    throw new AppError(`Invalid target "${text}". Use ${kind}/ID, for example ${kind}/${EXAMPLES[kind]}.`, {
-      code: 'BAD_TARGET',
-      verdict: 'fail',
-    });
+    throw new AppError(
+      `Invalid target "${escapeInvisible(text)}". Use ${kind}/ID, for example ${kind}/${EXAMPLES[kind]}.`,
+      {
+        code: 'BAD_TARGET',
+        verdict: 'fail',
+      },
+    );
   }
   return { kind, id, column: TARGET_KINDS[kind] };
 }

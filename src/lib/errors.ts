@@ -1,4 +1,5 @@
 import { redactSecrets } from './redact.ts';
+import { escapeInvisible } from './text.ts';
 
 /**
  * What the caller should do about an error: `retry` soon and a few times, `wait` for a known time, `refresh-token` and try
@@ -30,8 +31,11 @@ export class AppError extends Error {
   }
 }
 
-/** Describes an error in one line of at most 500 characters without secrets. Temporal stores 4 KB of a failure. */
+/**
+ * Describes an error in one line of at most 500 characters without secrets and invisible characters. Temporal stores 4 KB of a
+ * failure.
+ */
 export function describeError(error: unknown): string {
   const text = error instanceof Error ? error.message || error.name : String(error);
-  return redactSecrets(text).replaceAll(/\s+/g, ' ').slice(0, 500);
+  return escapeInvisible(redactSecrets(text).replaceAll(/\s+/g, ' ')).slice(0, 500);
 }

@@ -4,6 +4,7 @@ import { cached } from '../lib/cached.ts';
 import type { Clock } from '../lib/clock.ts';
 import { MINUTE, SECOND } from '../lib/duration.ts';
 import { AppError } from '../lib/errors.ts';
+import { cleanName, isStorable } from '../lib/text.ts';
 import { parseJson, ssoFailure } from './sso-errors.ts';
 
 /** The character of a token, as EVE signed it. */
@@ -46,15 +47,31 @@ const usableKey = z.looseObject({
   alg: z.enum(['RS256', 'ES256']),
 });
 
+/** A text of a token that is stored as it is, or in a list with commas. EVE's are at most 50 characters long. */
+const word = z.string().regex(/^[\w.+/=-]{1,200}$/);
+
+/** The end of the year 9999 in seconds, after which a date has no four digits for its year. */
+const LAST_EXPIRY = 253_402_300_799;
+
 const claims = z.object({
   sub: z.string().regex(/^CHARACTER:EVE:[1-9]\d{0,14}$/), // 15 digits are exact in a number
-  name: z.string().min(1),
-  owner: z.string().min(1),
+  name: z
+    .string()
+    .refine(isStorable)
+    .transform(cleanName)
+    .refine((name) => name !== ''),
+  owner: word,
   aud: z.array(z.string()),
-  exp: z.int(),
+  exp: z.int().max(LAST_EXPIRY),
   /** A string for one scope, absent for none. */
   scp: z
-    .union([z.array(z.string()), z.string().transform((text) => text.split(/\s+/).filter(Boolean))])
+    .union([
+      z.array(word),
+      z
+        .string()
+        .transform((text) => text.split(/\s+/).filter(Boolean))
+        .pipe(z.array(word)),
+    ])
     .default([]),
 });
 

@@ -162,6 +162,31 @@ test('a login by API or page works as well, and no secret is shown or logged', a
     expect(shown.filter((text) => text.includes(secret))).toEqual([]);
 }, 60_000);
 
+test('names and fields from elsewhere act neither on the terminal nor on a metric', async () => {
+  const client = new Client({ connectionString: running.endpoints.databaseUrl });
+  await client.connect();
+  const hostile = '\u001B[2J\u001B[31mEve\r\nadmin\u009B0m\u202Egnp';
+  await client.query('UPDATE characters SET name = $2 WHERE character_id = $1', [BRAM, hostile]);
+  await client.query('INSERT INTO unknown_fields (route, field, first_seen_at) VALUES ($1, $2, now())', [
+    '/status',
+    hostile,
+  ]);
+  await client.end();
+  const shown = '\u241B[2J\u241B[31mEve\u240D\u240Aadmin\\u{9b}0m\\u{202e}gnp';
+  const [list, json, target] = await Promise.all([
+    runner.run('tokens', 'list'),
+    runner.run('tokens', 'list', '--json'),
+    runner.run('assign', 'add', 'wallet', hostile),
+  ]);
+  expect(list.stdout).toContain(` ${shown} `);
+  expect((JSON.parse(json.stdout) as TokenView[]).map(({ name }) => name)).toContain(hostile);
+  expect(target).toMatchObject({ code: 2, stderr: expect.stringContaining(`"${shown}"`) as unknown });
+  const metrics = await (await fetch(running.endpoints.metrics!)).text();
+  expect(metrics).toMatch(/^esi_unknown_fields\{.*gnp"\} 1$/m);
+  for (const text of [list.stdout, json.stdout, target.stderr, metrics])
+    expect(text).not.toMatch(/[^\n\P{C}]/u);
+}, 60_000);
+
 test('tokens list, disable, enable, rekey and remove', async () => {
   const { value: tokens } = await runner.json<TokenView[]>('tokens', 'list');
   const token = tokens.find((one) => one.characterId === ANNA);

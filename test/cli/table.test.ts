@@ -23,6 +23,15 @@ test('formatTable without rows prints the heading', () => {
   expect(formatTable(['schedule', 'state'], [])).toBe('schedule  state\n--------  -----');
 });
 
+test('formatTable shows invisible characters of a cell and aligns what is shown', () => {
+  const text = formatTable(['name', 'login'], [['\u001B[2JEve\n\u202Ex', 'enabled']]);
+  expect(text.split('\n')).toEqual([
+    'name               login',
+    '-----------------  -------',
+    '\u241B[2JEve\u240A\\u{202e}x  enabled',
+  ]);
+});
+
 test('hidePassword masks the password of an address', () => {
   expect(hidePassword('postgresql://eve:secret@127.0.0.1:5432/eve')).toBe(
     'postgresql://eve:***@127.0.0.1:5432/eve',

@@ -72,6 +72,13 @@ describe('valid access tokens', () => {
     expect(await server.sso.verify(await rsa!.sign({ iss: 'login.eveonline.com/' }))).toBeDefined();
   });
 
+  test('a name has its invisible characters left out, and a hundred characters at most', async () => {
+    const name = async (text: string) =>
+      (await server.sso.verify(await rsa!.sign({ name: text }))).identity.name;
+    expect(await name('\u001B[31mEve\u202E\r\n Online')).toBe('[31mEve Online');
+    expect(await name('x'.repeat(10_000))).toBe('x'.repeat(100));
+  });
+
   test('a token is accepted until 30 s after its expiry, because clocks differ', async () => {
     const token = await rsa!.sign();
     server.clock.advance(1_200_000 + 29_000);
@@ -153,6 +160,17 @@ describe('invalid access tokens', () => {
     ])
       expect(await claiming({ sub })).toContain('no valid "sub"');
     expect(await claiming({ scp: [1] })).toContain('no valid "scp"');
+  });
+
+  test('a claim that cannot be stored is rejected', async () => {
+    for (const name of ['Eve\u0000', '\uD800', '\u200B\u0007', 7])
+      expect(await claiming({ name })).toContain('no valid "name"');
+    for (const owner of ['a\u0000', '\u001B[2J', 'x'.repeat(201)])
+      expect(await claiming({ owner })).toContain('no valid "owner"');
+    for (const scp of [['a.v1\u0000'], 'a.v1\u001B[2J', ['x'.repeat(201)], ['a,b']])
+      expect(await claiming({ scp })).toContain('no valid "scp"');
+    for (const exp of [8.64e15, 8.64e12, 253_402_300_800])
+      expect(await claiming({ exp })).toContain('no valid "exp"');
   });
 
   test('a text that is not a token is rejected', async () => {

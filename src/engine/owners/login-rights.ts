@@ -4,6 +4,7 @@ import type { OwnerKind } from '../../collectors/targets.ts';
 import type { Enrichment, ReferenceKind } from '../../collectors/vocabulary.ts';
 import { factOf, type Route } from '../../esi/facts/routes.ts';
 import { AppError } from '../../lib/errors.ts';
+import { escapeInvisible } from '../../lib/text.ts';
 
 const all: readonly AnyCollector[] = collectors;
 
@@ -61,10 +62,13 @@ function findIn<C extends AnyCollector>(choices: readonly C[], name: string): C 
   const found = choices.find((collector) => collector.name === name);
   if (found) return found;
   const names = choices.map((collector) => collector.name).join(', ');
-  throw new AppError(`Unknown collector "${name}". Available for characters and corporations: ${names}.`, {
-    code: 'UNKNOWN_COLLECTOR',
-    verdict: 'fail',
-  });
+  throw new AppError(
+    `Unknown collector "${escapeInvisible(name)}". Available for characters and corporations: ${names}.`,
+    {
+      code: 'UNKNOWN_COLLECTOR',
+      verdict: 'fail',
+    },
+  );
 }
 
 /** The type of a collector in `collector_assignments`: `WALLET`. */

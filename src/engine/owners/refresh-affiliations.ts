@@ -5,6 +5,7 @@ import { EsiError } from '../../esi/esi-error.ts';
 import type { EsiRequest } from '../../esi/esi-request.ts';
 import { describeError } from '../../lib/errors.ts';
 import { factOf } from '../../esi/facts/routes.ts';
+import { cleanName } from '../../lib/text.ts';
 import { addAssignment, findAssignment } from '../../store/owners/assignments.ts';
 import {
   type Move,
@@ -28,8 +29,9 @@ const BATCH = 1_000;
 const id = z.int().positive();
 const affiliation = z.object({ character_id: id, corporation_id: id, alliance_id: id.optional() });
 const rows = z.array(z.unknown());
-const character = z.object({ name: z.string().min(1) });
-const corporation = z.object({ name: z.string().min(1), ticker: z.string() });
+const shownName = z.string().min(1).transform(cleanName);
+const character = z.object({ name: shownName });
+const corporation = z.object({ name: shownName, ticker: z.string().transform(cleanName) });
 
 /**
  * Requests the corporations of characters and stores them: a character that changes its corporation changes whose data

@@ -212,6 +212,8 @@ test.each<[string, Forgery, RegExp]>([
   ['another issuer', { payload: { iss: 'https://evil.example.com' } }, /was not issued by/],
   ['another application', { payload: { aud: ['another', 'EVE Online'] } }, /another application/],
   ['no owner', { payload: { owner: undefined } }, /"owner"/],
+  ['a name that cannot be stored', { payload: { name: 'Anna\u0000' } }, /"name"/],
+  ['an expiry that is no date', { payload: { exp: 8.64e15 } }, /"exp"/],
   ['a user that is no character', { payload: { sub: 'CORPORATION:EVE:98000001' } }, /"sub"/],
 ])('a token with %s is refused', async (_, forgery, message) => {
   const { url, state } = await startLogin(engine.context);
@@ -220,6 +222,16 @@ test.each<[string, Forgery, RegExp]>([
   await expect(finishLogin(engine.context, callback)).rejects.toMatchObject({ code: 'BAD_TOKEN', message });
   await expectNothing();
   expect(await loginResult(engine.context, state)).toMatchObject({ state: 'failed' });
+});
+
+test('the name of a token is stored and told without invisible characters', async () => {
+  const { url } = await startLogin(engine.context);
+  const callback = await authorize(url, ANNA);
+  const name = `\u001B[2JAnna\r\n\u202E${'x'.repeat(1_000)}`;
+  engine.sim.sso.nextAccessToken(await engine.sim.sso.forge(ANNA, { payload: { name } }));
+  const clean = `[2JAnna${'x'.repeat(93)}`;
+  expect(await finishLogin(engine.context, callback)).toMatchObject({ characterId: ANNA, name: clean });
+  expect(await listTokens(engine.context)).toMatchObject([{ name: clean }]);
 });
 
 test('a callback can be repeated when the SSO was unavailable', async () => {
