@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { Agent, interceptors, request as send } from 'undici';
+import { Agent, request as send } from 'undici';
 import type { Clock } from '../lib/clock.ts';
 import { HOUR, MINUTE } from '../lib/duration.ts';
 import { AppError, describeError } from '../lib/errors.ts';
@@ -23,6 +23,12 @@ const FETCH_AGAIN_AFTER = HOUR;
 const ZIP_BYTE = 0x50;
 
 const MAX_ATTEMPTS = 3;
+
+/** Statuses with the address to ask instead. */
+const REDIRECTIONS = new Set([301, 302, 303, 307, 308]);
+
+/** More are a loop. */
+const MAX_REDIRECTIONS = 3;
 
 /** The newest build of the static data export. */
 export interface SdeLatest {
@@ -59,16 +65,6 @@ export function createSdeClient(options: SdeOptions): SdeClient {
     headersTimeout: 20_000,
     bodyTimeout: 30_000,
   });
-  const dispatcher = agent.compose(interceptors.redirect({ maxRedirections: 3 }));
-
-  async function get(url: string, signal: AbortSignal | undefined) {
-    // The archive's host answers 404 to clients without these headers.
-    const headers = { 'user-agent': options.userAgent, accept: '*/*' };
-    const answer = await send(options.baseUrl + url, { dispatcher, headers, signal: signal ?? null });
-    if (answer.statusCode === 200) return answer.body;
-    await answer.body.dump();
-    throw new Error(`status ${answer.statusCode}`);
-  }
 
   async function retry<T>(file: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
@@ -85,7 +81,7 @@ export function createSdeClient(options: SdeOptions): SdeClient {
   return {
     latest: (signal) =>
       retry('latest.jsonl', signal, async () =>
-        parseLatest(await readBounded(await get('/tranquility/latest.jsonl', signal))),
+        parseLatest(await readBounded(await get(agent, options, '/tranquility/latest.jsonl', signal))),
       ),
     async download(build, signal, heartbeat) {
       await mkdir(options.dir, { recursive: true });
@@ -94,13 +90,42 @@ export function createSdeClient(options: SdeOptions): SdeClient {
       if (await stat(file).catch(() => undefined)) return file;
       await assertNotSetAside(file, options.clock.now());
       const url = `/tranquility/eve-online-static-data-${build}-jsonl.zip`;
-      await retry(name, signal, async () => saveArchive(await get(url, signal), file, heartbeat));
+      await retry(name, signal, async () =>
+        saveArchive(await get(agent, options, url, signal), file, heartbeat),
+      );
       await deleteOthers(options.dir, name);
       return file;
     },
     setAside: (build) => setAside(path.join(options.dir, `sde-${build}.zip`), options.clock.now()),
     close: () => agent.destroy(),
   };
+}
+
+async function get(
+  dispatcher: Agent,
+  { baseUrl, userAgent }: SdeOptions,
+  url: string,
+  signal: AbortSignal | undefined,
+): Promise<AsyncIterable<Buffer>> {
+  // The archive's host answers 404 to clients without these headers.
+  const headers = { 'user-agent': userAgent, accept: '*/*' };
+  let address = new URL(baseUrl + url);
+  for (let left = MAX_REDIRECTIONS; ; left--) {
+    const answer = await send(address, { dispatcher, headers, signal: signal ?? null });
+    if (answer.statusCode === 200) return answer.body;
+    await answer.body.dump();
+    const { location } = answer.headers;
+    if (!REDIRECTIONS.has(answer.statusCode) || typeof location !== 'string' || left === 0)
+      throw new Error(`status ${answer.statusCode}`);
+    address = redirected(address, location);
+  }
+}
+
+/** Where a redirection leads. Throws when that is another host or not as safe: what comes from there is believed. */
+function redirected(from: URL, location: string): URL {
+  const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+  if (to?.origin === from.origin) return to;
+  throw new Error(`redirected to another address (${to?.host || 'none'}), which is not followed`);
 }
 
 /** Writes a body beside `file` and renames it, so that an existing file is always complete. */
