@@ -1,6 +1,8 @@
+import { BlockList, isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { isCron } from '../lib/cron.ts';
 import { parseDuration } from '../lib/duration.ts';
+import { isLoopback } from '../lib/loopback.ts';
 
 /*
  * The types of settings. Each carries in its metadata what it accepts, in words that follow "Use": the messages about bad
@@ -14,8 +16,12 @@ const text = (accepted: string, accepts: (value: string) => boolean) =>
 /** Any text. */
 export const anyText = z.string().min(1).meta({ accepted: 'any text' });
 
-/** A file or folder. */
-export const filePath = anyText.meta({ accepted: 'a path' });
+/** A file or folder. System calls end a path at NUL. */
+export const filePath = z
+  .string()
+  .min(1)
+  .refine((value) => !value.includes('\0'), 'a path without NUL')
+  .meta({ accepted: 'a path' });
 
 /** One of the given words. */
 export function oneOf<const W extends readonly [string, ...string[]]>(...words: W) {
@@ -59,10 +65,43 @@ function hasNoCredentials(value: string): boolean {
   return username === '' && password === '';
 }
 
-/** A web address that is safe to log. */
+/** Paths are appended to these addresses, so a query or a fragment would swallow them. */
+const isBase = (value: string): boolean => hasNoCredentials(value) && !/[?#]/.test(value);
+
+/** Addresses of the link itself (RFC 3927, RFC 4291). Clouds tell secrets of the machine there, and nothing else is. */
+const LINK_LOCAL = new BlockList();
+LINK_LOCAL.addSubnet('169.254.0.0', 16, 'ipv4');
+LINK_LOCAL.addSubnet('fe80::', 10, 'ipv6');
+
+function isLinkLocal(value: string): boolean {
+  const { hostname } = new URL(value); // IPv4 in its usual form, however it was written
+  if (isIPv4(hostname)) return LINK_LOCAL.check(hostname, 'ipv4');
+  return hostname.startsWith('[') && LINK_LOCAL.check(hostname.slice(1, -1), 'ipv6');
+}
+
+const BASE = 'an address without user, password, query and fragment';
+
+/** A web address that is safe to log, and that paths can be appended to. */
 export const webAddress = url('http:', 'https:')
-  .refine(hasNoCredentials, WITHOUT_CREDENTIALS)
-  .meta({ accepted: 'an address that begins with http:// or https://, without user and password' });
+  .refine(isBase, { message: BASE, abort: true })
+  .refine((value) => !isLinkLocal(value), 'an address that is not link-local')
+  .meta({
+    accepted: `an address that begins with http:// or https://, without user, password, query and fragment`,
+  });
+
+/** Whether what is sent there cannot be read or changed on the way. */
+function isPrivate(value: string): boolean {
+  const { protocol, hostname } = new URL(value);
+  return protocol === 'https:' || isLoopback(hostname);
+}
+
+/** A web address that gets tokens, or whose answers are believed. */
+export const secureAddress = webAddress
+  .refine(isPrivate, 'https, because http is for this machine only')
+  .meta({
+    accepted:
+      'an address that begins with https:// (http:// on loopback), without user, password, query and fragment',
+  });
 
 /** `host:port` of a server. */
 export const hostAndPort = text('host:port', (value) => /^[^\s/:]+:\d+$/.test(value));
@@ -130,10 +169,17 @@ const CONTACTS = [
   /(?:discord|eve|character|in-game|ign)\s*[:=]\s*\S/i,
 ];
 
-export const userAgent = text(
-  'a text with a contact: an e-mail address, a URL, or "Discord: name" or "EVE: character"',
-  (value) => CONTACTS.some((contact) => contact.test(value)),
-);
+const CONTACT = 'a text with a contact: an e-mail address, a URL, or "Discord: name" or "EVE: character"';
+
+/** A line of Latin-1 without control characters: more cannot be sent in a header. */
+export const userAgent = z
+  .string({ error: CONTACT })
+  .refine((value) => /^[\x20-\x7E\xA0-\xFF]+$/.test(value), {
+    message: 'one line of Latin letters, digits and signs (Latin-1), because it is sent as a header',
+    abort: true,
+  })
+  .refine((value) => CONTACTS.some((contact) => contact.test(value)), CONTACT)
+  .meta({ accepted: CONTACT });
 
 /** Whether a text is 32 bytes (an AES-256 key) in canonical base64. */
 function isKey(value: string): boolean {

@@ -82,14 +82,14 @@ export const settings = {
   ESI_CALLBACK_URL: types.callbackUrl
     .default('http://localhost:8080/callback')
     .describe('Callback URL, exactly as registered with the SSO application. Must lead to `HTTP_PORT`.'),
-  ESI_BASE_URL: types.webAddress.default('https://esi.evetech.net').describe('ESI.'),
-  SSO_BASE_URL: types.webAddress
+  ESI_BASE_URL: types.secureAddress.default('https://esi.evetech.net').describe('ESI.'),
+  SSO_BASE_URL: types.secureAddress
     .default('https://login.eveonline.com')
     .describe("EVE's login server. Its endpoints are read from its metadata document."),
-  SDE_BASE_URL: types.webAddress
+  SDE_BASE_URL: types.secureAddress
     .default('https://developers.eveonline.com/static-data')
     .describe('Static data export.'),
-  R2Z2_BASE_URL: types.webAddress
+  R2Z2_BASE_URL: types.secureAddress
     .default('https://r2z2.zkillboard.com')
     .describe("zKillboard's feed of killmails. Not used yet."),
   ESI_RATE_LIMIT: types

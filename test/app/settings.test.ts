@@ -124,8 +124,8 @@ describe('a setting that is not valid', () => {
 
   test.each([
     ['DATABASE_URL', 'mysql://root:hunter22@host/eve', /postgres:\/\//],
-    ['SSO_BASE_URL', 'https://me:hunter22@sso', /an address without user and password/],
-    ['ESI_BASE_URL', 'https://hunter22@esi/', /an address without user and password/],
+    ['SSO_BASE_URL', 'https://me:hunter22@sso', /an address without user, password/],
+    ['ESI_BASE_URL', 'https://hunter22@esi/', /an address without user, password/],
     ['SDE_BASE_URL', 'ftp://me:hunter22@sde', /an address that begins with/],
     ['R2Z2_BASE_URL', 'me:hunter22@r2z2', /an address that begins with/],
     ['ESI_CALLBACK_URL', 'http://me:hunter22@localhost/callback', /an address without user and password/],
