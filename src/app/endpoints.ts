@@ -1,5 +1,6 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { assertNotWritableByOthers } from '../embedded/data-dir.ts';
 import { AppError } from '../lib/errors.ts';
 import type { Config } from './settings.ts';
 
@@ -48,8 +49,9 @@ async function readEndpoints(dataDir: string): Promise<Endpoints | undefined> {
 export type Reachable = Pick<Endpoints, 'databaseUrl' | 'temporalAddress' | 'temporalNamespace'> &
   Partial<Endpoints>;
 
-/** Finds the running `up` of the same DATA_DIR, else the servers that the settings name. Throws AppError NOT_RUNNING. */
+/** Finds the running `up` of the same DATA_DIR, else the servers that the settings name. Throws AppError NOT_RUNNING and DATA_DIR_OPEN. */
 export async function findRunning(config: Config): Promise<Reachable> {
+  await assertNotWritableByOthers(config.DATA_DIR); // they could name servers of their own
   const running = await readEndpoints(config.DATA_DIR);
   if (running) return running;
   const { DATABASE_URL, TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE } = config;

@@ -1,4 +1,4 @@
-import { access, constants } from 'node:fs/promises';
+import { access, constants, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isListening } from '../embedded/ports.ts';
@@ -73,11 +73,15 @@ async function startPostgres(config: Config, log: Log) {
 /** Where the Temporal CLI is downloaded to: once per installation where that is writable, else once per DATA_DIR. */
 async function cacheDir(config: Config): Promise<string> {
   const modules = fileURLToPath(new URL('../../../node_modules', import.meta.url));
-  const writable = await access(modules, constants.W_OK).then(
-    () => true,
-    () => false,
-  );
-  return writable ? path.join(modules, '.cache', 'eve-data-collector') : path.join(config.DATA_DIR, 'cache');
+  const cache = path.join(modules, '.cache', 'eve-data-collector');
+  try {
+    await access(modules, constants.W_OK);
+    await mkdir(cache, { recursive: true });
+    await access(cache, constants.R_OK | constants.W_OK | constants.X_OK); // it may be another user's alone
+    return cache;
+  } catch {
+    return path.join(config.DATA_DIR, 'cache');
+  }
 }
 
 async function startTemporal(config: Config, log: Log) {

@@ -71,7 +71,9 @@ export const settings = {
   DATA_DIR: types.filePath
     .default('./data')
     .transform((dir) => path.resolve(dir))
-    .describe('Folder of the embedded servers, downloads, the encryption key and `endpoints.json`.'),
+    .describe(
+      'Folder of the embedded servers, downloads, the encryption key and `endpoints.json`. Closed to other users.',
+    ),
   ESI_USER_AGENT: types.userAgent.describe(
     'Sent with every request, so that CCP can reach you. Required (not for the demo).',
   ),

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';
 import { collectors } from '../collectors/index.ts';
+import { protectDataDir } from '../embedded/data-dir.ts';
 import { lockDataDir } from '../embedded/lock.ts';
 import { listen } from '../http/listen.ts';
 import { createHttpApp } from '../http/server.ts';
@@ -101,7 +101,7 @@ async function startAll(
   cleanup: CleanupStack,
   signal: AbortSignal,
 ): Promise<{ workers: RunningWorkers; summary: UpSummary }> {
-  await mkdir(config.DATA_DIR, { recursive: true });
+  await protectDataDir(config.DATA_DIR);
   const lock = await lockDataDir(config.DATA_DIR);
   cleanup.push(() => lock.release());
   await assertPortsFree(config);

@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander';
+import { restrictNewFiles } from '../embedded/data-dir.ts';
 import { AppError, describeError } from '../lib/errors.ts';
 import { redactSecrets } from '../lib/redact.ts';
 import { DONE, FAILED, printError, WRONG_USAGE } from './process-io.ts';
@@ -25,6 +26,8 @@ process.on('uncaughtException', (error) => {
   printError(redactSecrets(error.stack ?? ''));
   process.exit(FAILED);
 });
+
+restrictNewFiles();
 
 try {
   await createProgram().parseAsync();

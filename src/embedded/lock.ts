@@ -2,6 +2,7 @@ import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../lib/errors.ts';
+import { unwritable } from './data-dir.ts';
 import { processStart } from './processes.ts';
 
 /** The lock of a data directory, held until it is released or the process ends. */
@@ -53,10 +54,7 @@ async function createFile(dir: string, own: string): Promise<void> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST' && (await isDirectory(dir)))
       throw inUse(dir, process.pid);
-    throw new AppError(
-      `Cannot write to the data directory ${dir}. Make it writable for this user, or set another DATA_DIR.`,
-      { code: 'DATA_DIR_UNWRITABLE', verdict: 'fail', cause: error },
-    );
+    throw unwritable(dir, error);
   }
 }
 

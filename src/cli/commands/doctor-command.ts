@@ -1,8 +1,9 @@
-import { mkdir, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { Agent, request } from 'undici';
 import { currentCapacity } from '../../app/current-capacity.ts';
 import { findRunning } from '../../app/endpoints.ts';
 import type { Config } from '../../app/settings.ts';
+import { protectDataDir } from '../../embedded/data-dir.ts';
 import { listUnknownFields } from '../../engine/run/unknown-fields.ts';
 import { probeEsi } from '../../app/status.ts';
 import { describeError } from '../../lib/errors.ts';
@@ -106,7 +107,7 @@ function checkNode(): Result {
 }
 
 async function checkDisk(config: Config): Promise<Result> {
-  await mkdir(config.DATA_DIR, { recursive: true });
+  await protectDataDir(config.DATA_DIR);
   const { bavail, bsize } = await statfs(config.DATA_DIR);
   const free = bavail * bsize;
   const detail = `${Math.round(free / 2 ** 30)} GB free at ${config.DATA_DIR}`;

@@ -1,5 +1,6 @@
 import { findRunning } from '../../app/endpoints.ts';
 import type { Config } from '../../app/settings.ts';
+import { protectDataDir } from '../../embedded/data-dir.ts';
 import { lockDataDir } from '../../embedded/lock.ts';
 import { startEmbeddedPostgres } from '../../embedded/postgres.ts';
 import type { Log } from '../../lib/log.ts';
@@ -16,6 +17,7 @@ export const migrateCommand: PrintingCommand = async (config, log) => {
 };
 
 async function migrateEmbedded(config: Config, log: Log): Promise<string[]> {
+  await protectDataDir(config.DATA_DIR);
   const lock = await lockDataDir(config.DATA_DIR);
   try {
     const server = await startEmbeddedPostgres({ dir: `${config.DATA_DIR}/postgres`, log });
