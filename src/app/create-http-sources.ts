@@ -26,7 +26,7 @@ export function webSources(
   config: Config,
   app: App,
   client: Client,
-): Pick<HttpSources, 'owners' | 'runs' | 'login' | 'access' | 'log'> {
+): Pick<HttpSources, 'owners' | 'runs' | 'login' | 'access' | 'clock' | 'log'> {
   return {
     owners: createOwnerService(app),
     runs: {
@@ -38,6 +38,7 @@ export function webSources(
     },
     login: { callbackUrl: config.ESI_CALLBACK_URL, isSet: app.sso !== undefined },
     access: accessRules(config),
+    clock: app.clock,
     log: app.log,
   };
 }

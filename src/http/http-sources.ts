@@ -1,6 +1,7 @@
 import type { AssignmentView } from '../engine/owners/assignment-service.ts';
 import type { OwnerService } from '../engine/owners/owner-service.ts';
 import type { TokenView } from '../engine/owners/token-service.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { JournalGap } from '../store/sets/journal-gap-store.ts';
 import type { RunRow } from '../store/sets/run-list.ts';
@@ -48,5 +49,6 @@ export interface HttpSources {
   readonly login: LoginSettings;
   readonly access: AccessRules;
   readonly temporalUi: string | undefined;
+  readonly clock: Clock;
   readonly log: Log;
 }

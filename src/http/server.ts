@@ -5,6 +5,7 @@ import type { HttpSources } from './http-sources.ts';
 import { respondWithErrorPage } from './login-callback.ts';
 import { rejectInput, respondWithError, sendProblem } from './problem.ts';
 import { guardHostAndOrigin, requireAuth, secureResponses } from './security.ts';
+import { createAnswerSharing } from './share-answers.ts';
 import { statusPage } from './status-page.ts';
 import { STYLE } from './style.ts';
 
@@ -13,7 +14,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 
 /** The routes: `/health` for machines, `/api/...` for programs, `/` for people, and the login callback for EVE. */
 export function createHttpApp(sources: HttpSources): OpenAPIHono {
-  const { access, login, log } = sources;
+  const { access, clock, login, log } = sources;
   const app = new OpenAPIHono({
     defaultHook: (result, c) =>
       result.success ? undefined : rejectInput(c, result.target, result.error.issues),
@@ -22,6 +23,9 @@ export function createHttpApp(sources: HttpSources): OpenAPIHono {
   app.use(secureResponses(access)).use(guardHostAndOrigin(access, callbacks));
   if (access.token !== undefined) app.use(requireAuth(access.token, callbacks));
   app.use(bodyLimit({ maxSize: MAX_BODY_BYTES }));
+  const { share, forgetAfterChange } = createAnswerSharing(clock);
+  app.use(forgetAfterChange);
+  for (const path of ['/', '/health', '/api/status']) app.get(path, share);
   addApi(app, sources);
   addPages(app, sources);
   app.notFound((c) => sendProblem(c, { status: 404, detail: `There is nothing at ${c.req.path}.` }));

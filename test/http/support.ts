@@ -1,4 +1,5 @@
 import type { OwnerService } from '../../src/engine/owners/owner-service.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { type Log, silentLog } from '../../src/lib/log.ts';
 import type { Health } from '../../src/http/health.ts';
 import type { AccessRules } from '../../src/http/security.ts';
@@ -63,6 +64,7 @@ export const testApp = (sources: Partial<HttpSources> = {}) =>
     login: { callbackUrl: 'http://localhost:8080/callback', isSet: true },
     access: ACCESS,
     temporalUi: 'http://127.0.0.1:8233',
+    clock: systemClock,
     log: silentLog,
     ...sources,
   });
