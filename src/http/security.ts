@@ -1,7 +1,10 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { HttpBindings } from '@hono/node-server';
 import type { Context, MiddlewareHandler } from 'hono';
 import { basicAuth } from 'hono/basic-auth';
 import { bearerAuth } from 'hono/bearer-auth';
-import { timingSafeEqual } from 'hono/utils/buffer';
+import { HTTPException } from 'hono/http-exception';
+import type { GuessLimit } from './guess-limit.ts';
 import { sendProblem } from './problem.ts';
 
 /** Who may use the server. */
@@ -67,20 +70,59 @@ function isOrigin(origin: string, host: string): boolean {
   return (url.protocol === 'http:' || url.protocol === 'https:') && url.host === host;
 }
 
+/** Refuses other credentials than a bearer token, such as the page's password. */
+function onlyBearer(): never {
+  const headers = { 'www-authenticate': 'Bearer realm=""' };
+  throw new HTTPException(401, { res: new Response(null, { status: 401, headers }) });
+}
+
+/** Responds to an address that has sent too many wrong tokens. Its token is not looked at. */
+function refuseGuesses(c: Context, retryAfter: number): Response {
+  c.header('retry-after', String(Math.ceil(retryAfter / 1_000)));
+  return sendProblem(c, {
+    status: 429,
+    code: 'TOO_MANY_GUESSES',
+    detail: 'Too many wrong tokens from this address. Try again in a minute.',
+  });
+}
+
+/** The address of the other end of the connection. Headers of proxies are not believed: anybody can send them. */
+const addressOf = (c: Context): string =>
+  (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress ?? 'unknown';
+
+/** Compares in a time that reveals nothing of the token, and at once, so that no other guess comes between. */
+function isToken(token: string, text: string): boolean {
+  const [expected, given] = [token, text].map((each) => createHash('sha256').update(each).digest());
+  return timingSafeEqual(expected!, given!);
+}
+
 /**
  * Requires the token on all but the public paths: as bearer token, and on the page also as password of any user, which is
- * what browsers can prompt for. Both are compared in constant time.
+ * what browsers can prompt for. Who sends 20 wrong ones in a minute has to wait.
  */
-export function requireAuth(token: string, callbacks: readonly string[]): MiddlewareHandler {
-  const bearer = bearerAuth({ token });
+export function requireAuth(
+  token: string,
+  callbacks: readonly string[],
+  guesses: GuessLimit,
+): MiddlewareHandler {
+  const verify = (text: string, c: Context): boolean => {
+    const isRight = isToken(token, text);
+    if (!isRight) guesses.record(addressOf(c));
+    return isRight;
+  };
+  const bearer = bearerAuth({ verifyToken: verify });
   const basic = basicAuth({
     realm: 'eve-data-collector: the password is API_TOKEN',
-    verifyUser: (_, password) => timingSafeEqual(token, password),
+    verifyUser: (_, password, c) => verify(password, c),
   });
   return (c, next) => {
     if (PUBLIC_PATHS.has(c.req.path) || callbacks.includes(c.req.path)) return next();
-    const isPage = !c.req.path.startsWith('/api/');
-    const hasBearer = /^bearer /i.test(c.req.header('authorization') ?? '');
+    const isPage = !/^\/api(\/|$)/.test(c.req.path);
+    const credentials = c.req.header('authorization');
+    const hasBearer = /^bearer /i.test(credentials ?? '');
+    if (credentials !== undefined && !isPage && !hasBearer) return onlyBearer();
+    const retryAfter = credentials === undefined ? undefined : guesses.retryAfter(addressOf(c));
+    if (retryAfter !== undefined) return Promise.resolve(refuseGuesses(c, retryAfter));
     return isPage && !hasBearer ? basic(c, next) : bearer(c, next);
   };
 }

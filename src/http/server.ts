@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { addApi, callbackPaths } from './api.ts';
+import { createGuessLimit } from './guess-limit.ts';
 import type { HttpSources } from './http-sources.ts';
 import { respondWithErrorPage } from './login-callback.ts';
 import { rejectInput, respondWithError, sendProblem } from './problem.ts';
@@ -21,7 +22,7 @@ export function createHttpApp(sources: HttpSources): OpenAPIHono {
   });
   const callbacks = callbackPaths(login.callbackUrl);
   app.use(secureResponses(access)).use(guardHostAndOrigin(access, callbacks));
-  if (access.token !== undefined) app.use(requireAuth(access.token, callbacks));
+  if (access.token !== undefined) app.use(requireAuth(access.token, callbacks, createGuessLimit(clock, log)));
   app.use(bodyLimit({ maxSize: MAX_BODY_BYTES }));
   const { share, forgetAfterChange } = createAnswerSharing(clock);
   app.use(forgetAfterChange);

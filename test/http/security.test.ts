@@ -126,7 +126,11 @@ describe('with API_TOKEN', () => {
     const page = (password: string, path = '/') => guarded.request(path, { headers: basic(password) });
     expect((await page(TOKEN)).status).toBe(200);
     expect((await page('wrong')).status).toBe(401);
-    expect((await page(TOKEN, '/api/tokens')).status).toBe(400);
+    for (const path of ['/api/tokens', '/api']) {
+      const answer = await page(TOKEN, path);
+      expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Bearer realm=""']);
+      expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    }
   });
 
   test('API_TOKEN allows other machines to use any host name', async () => {
