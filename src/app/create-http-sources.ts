@@ -8,13 +8,19 @@ import { startRuns } from '../temporal/start-runs.ts';
 import type { App } from './create-app.ts';
 import type { Config } from './settings.ts';
 
+/** The names of this machine for itself. */
+export const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
+
+/** A host to listen on as requests name it. */
+export const nameOfHost = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+
 /** Who may use the server, and under which host names. */
 export function accessRules(config: Config): AccessRules {
   const callback = new URL(config.ESI_CALLBACK_URL);
-  const host = config.HTTP_HOST.includes(':') ? `[${config.HTTP_HOST}]` : config.HTTP_HOST;
   return {
-    token: config.API_TOKEN,
-    hosts: ['localhost', '127.0.0.1', '[::1]', host, callback.hostname],
+    tokens: config.API_TOKEN === undefined ? [] : [config.API_TOKEN],
+    hosts: [...LOOPBACK_NAMES, nameOfHost(config.HTTP_HOST), callback.hostname],
+    hostSettings: 'HTTP_HOST or ESI_CALLBACK_URL',
     isPublic: config.API_TOKEN !== undefined && !isLoopback(config.HTTP_HOST),
     origin: callback.origin,
     ssoOrigin: new URL(config.SSO_BASE_URL).origin,

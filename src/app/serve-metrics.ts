@@ -1,21 +1,42 @@
-import { cached } from '../lib/cached.ts';
-import { systemClock } from '../lib/clock.ts';
-import { SECOND } from '../lib/duration.ts';
-import { escapeInvisibleLines } from '../lib/text.ts';
 import { type Listening, listen } from '../http/listen.ts';
+import { createMetricsApp } from '../http/metrics-server.ts';
+import type { AccessRules } from '../http/security.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import type { App } from './create-app.ts';
+import { LOOPBACK_NAMES, nameOfHost } from './create-http-sources.ts';
 import type { Config } from './settings.ts';
 
-/** Serves Prometheus metrics at `/metrics` on METRICS_PORT, and nothing else. Throws AppError PORT_TAKEN. */
-export function serveMetrics(config: Config, app: Pick<App, 'metrics'>): Promise<Listening> {
-  const { registry } = app.metrics;
-  // Some gauges ask the database: once a second at most, whoever scrapes.
-  const text = cached(systemClock, SECOND, async () => escapeInvisibleLines(await registry.metrics()));
-  const respond = async (request: Request) => {
-    if (new URL(request.url).pathname !== '/metrics') return new Response('See /metrics\n', { status: 404 });
-    return new Response(await text.get(), {
-      headers: { 'content-type': registry.contentType },
-    });
+/** Where the metrics listen, for errors about it. */
+export const METRICS_SETTINGS = { hostSetting: 'METRICS_HOST', setting: 'METRICS_PORT' };
+
+/** Who may read the metrics: METRICS_TOKEN where it is set, or API_TOKEN, which other machines need in any case. */
+export function metricsAccess(config: Config): AccessRules {
+  const { METRICS_HOST, METRICS_TOKEN, API_TOKEN } = config;
+  const isPublic = !isLoopback(METRICS_HOST);
+  const needsToken = isPublic || METRICS_TOKEN !== undefined;
+  return {
+    tokens: needsToken ? [METRICS_TOKEN, API_TOKEN].filter((token) => token !== undefined) : [],
+    hosts: [...LOOPBACK_NAMES, nameOfHost(METRICS_HOST)],
+    hostSettings: 'METRICS_HOST',
+    isPublic,
   };
-  return listen(respond, { host: config.HTTP_HOST, port: config.METRICS_PORT, setting: 'METRICS_PORT' });
+}
+
+/** Serves Prometheus metrics at `/metrics` on METRICS_PORT, and nothing else. Throws AppError PORT_TAKEN. */
+export function serveMetrics(
+  config: Config,
+  { metrics: { registry }, clock, log }: Pick<App, 'metrics' | 'clock' | 'log'>,
+): Promise<Listening> {
+  const app = createMetricsApp({
+    access: metricsAccess(config),
+    read: () => registry.metrics(),
+    contentType: registry.contentType,
+    clock,
+    log,
+  });
+  return listen(app.fetch, {
+    host: config.METRICS_HOST,
+    port: config.METRICS_PORT,
+    ...METRICS_SETTINGS,
+  });
 }

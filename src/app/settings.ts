@@ -1,31 +1,13 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse as parseDotenv } from 'dotenv';
-import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { COMPATIBILITY_DATE } from '../esi/facts/routes.ts';
 import { AppError } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { escapeInvisible } from '../lib/text.ts';
 import * as types from './setting-types.ts';
-
-/** Settings that begin with one of these are ours: an unknown one is a typing error and is refused. */
-const PREFIXES = [
-  'DATABASE_',
-  'METRICS_',
-  'ESI_',
-  'SSO_',
-  'SDE_',
-  'R2Z2_',
-  'COLLECT_',
-  'MARKET_',
-  'UNIVERSE_',
-  'INDUSTRY_',
-  'RETENTION_',
-];
-
-/** Settings of Temporal's own programs whose names resemble ours. */
-const FOREIGN = /^TEMPORAL_(CLI_(?!PATH)|TLS_\w+_DATA$)/;
+import { describeUnknownSettings } from './unknown-settings.ts';
 
 /** Requests at once, unless the rate allows fewer. */
 const DEFAULT_BURST = 50;
@@ -160,7 +142,7 @@ export const settings = {
     ),
   HTTP_HOST: types.listenHost
     .default('127.0.0.1')
-    .describe('Address that page, API and metrics listen on. Beyond loopback `API_TOKEN` is required.'),
+    .describe('Address that page and API listen on. Beyond loopback `API_TOKEN` is required.'),
   HTTP_PORT: types.port
     .default(8080)
     .describe('Port of the page, the API and the login callback. 0: any free one.'),
@@ -168,6 +150,14 @@ export const settings = {
     .optional()
     .describe('Bearer token of the API, and password of the page. Without it only this machine is served.'),
   METRICS_ENABLED: types.boolean.default(true).describe('Serve Prometheus metrics at `/metrics`.'),
+  METRICS_HOST: types.listenHost
+    .default('127.0.0.1')
+    .describe(
+      'Address that the metrics listen on. Beyond loopback `METRICS_TOKEN` or `API_TOKEN` is required.',
+    ),
+  METRICS_TOKEN: types.apiToken
+    .optional()
+    .describe('Bearer token of the metrics, which reads nothing else. `API_TOKEN` is accepted as well.'),
   METRICS_PORT: types.port.default(9090).describe('Port of the metrics. 0: any free one.'),
   LOG_LEVEL: types
     .oneOf('debug', 'info', 'warn', 'error')
@@ -182,6 +172,9 @@ export const settings = {
 
 /** Settings are compared with each other only when each is valid by itself. */
 const when = ({ issues }: z.core.ParsePayload) => issues.length === 0;
+
+const hasMetricsToken = (s: { API_TOKEN?: string | undefined; METRICS_TOKEN?: string | undefined }) =>
+  s.API_TOKEN !== undefined || s.METRICS_TOKEN !== undefined;
 
 const schema = z
   .object(settings)
@@ -209,6 +202,11 @@ const schema = z
     message: 'a loopback address (127.0.0.1, ::1, localhost), or set API_TOKEN',
     when,
   })
+  .refine((s) => !s.METRICS_ENABLED || isLoopback(s.METRICS_HOST) || hasMetricsToken(s), {
+    path: ['METRICS_HOST'],
+    message: 'a loopback address (127.0.0.1, ::1, localhost), or set METRICS_TOKEN or API_TOKEN',
+    when,
+  })
   .transform((s) => ({
     ...s,
     ESI_BURST_LIMIT: s.ESI_BURST_LIMIT ?? Math.min(DEFAULT_BURST, s.ESI_RATE_LIMIT),
@@ -216,8 +214,6 @@ const schema = z
 
 /** The settings of a process, with defaults filled in. */
 export type Config = z.infer<typeof schema>;
-
-const SETTING_NAMES = Object.keys(settings);
 
 /** Values of these settings are never shown. */
 const SECRET = /SECRET|KEY|TOKEN|DATABASE_URL/;
@@ -249,9 +245,7 @@ export const readProcessEnvironment = (): NodeJS.ProcessEnv => ({ ...process.env
  */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim() !== ''));
-  const unknown = Object.keys(given)
-    .filter((name) => !(name in settings) && isMisspelled(name))
-    .map(formatUnknown);
+  const unknown = describeUnknownSettings(Object.keys(given), Object.keys(settings));
   const parsed = schema.safeParse(given);
   const invalid = parsed.success ? [] : parsed.error.issues.map((issue) => formatInvalid(issue, given));
   if (unknown.length + invalid.length > 0 || !parsed.success) throw badSettings([...unknown, ...invalid]);
@@ -265,21 +259,6 @@ function formatInvalid(issue: z.core.$ZodIssue, given: Record<string, string | u
   if (issue.code === 'too_small') return `${name} is too short: use ${issue.message}.`;
   const isSecret = SECRET.test(name) || mayHaveUserInfo(value);
   return `${isSecret ? name : `${name}="${escapeInvisible(value)}"`} is not valid. Use ${issue.message}.`;
-}
-
-/** Other programs use some of our prefixes (HTTP_PROXY, OTEL_SERVICE_NAME): there only a name close to ours counts. */
-function isMisspelled(name: string): boolean {
-  if (PREFIXES.some((prefix) => name.startsWith(prefix))) return true;
-  const [firstWord] = name.split('_', 1);
-  return !FOREIGN.test(name) && (closestSetting(name)?.startsWith(`${firstWord}_`) ?? false);
-}
-
-/** The setting whose name differs by one or two letters. */
-const closestSetting = (name: string) => SETTING_NAMES.find((known) => distance(known, name) <= 2);
-
-function formatUnknown(name: string): string {
-  const closest = closestSetting(name);
-  return `Unknown setting ${name}. ${closest ? `Did you mean ${closest}?` : 'See docs/settings.md for all settings.'}`;
 }
 
 const badSettings = (lines: readonly string[]) =>

@@ -21,7 +21,7 @@ import { currentCapacity } from './current-capacity.ts';
 import { scheduleSettings, temporalOptions } from './derived-settings.ts';
 import { type Endpoints, removeEndpoints, writeEndpoints } from './endpoints.ts';
 import { startFirstRuns } from './first-runs.ts';
-import { serveMetrics } from './serve-metrics.ts';
+import { METRICS_SETTINGS, serveMetrics } from './serve-metrics.ts';
 import { type Servers, startServers } from './servers.ts';
 import type { Config } from './settings.ts';
 import { currentHealth, currentStatus, type EsiProbe, probeEsi } from './status.ts';
@@ -142,10 +142,10 @@ async function startAll(
 
 /** Throws AppError PORT_TAKEN, before anything is started that would have to be stopped again. */
 async function assertPortsFree(config: Config): Promise<void> {
-  const host = config.HTTP_HOST;
+  const { HTTP_HOST, HTTP_PORT, METRICS_HOST, METRICS_PORT } = config;
   const wanted = [
-    { host, port: config.HTTP_PORT, setting: 'HTTP_PORT' },
-    ...(config.METRICS_ENABLED ? [{ host, port: config.METRICS_PORT, setting: 'METRICS_PORT' }] : []),
+    { host: HTTP_HOST, port: HTTP_PORT, setting: 'HTTP_PORT' },
+    ...(config.METRICS_ENABLED ? [{ host: METRICS_HOST, port: METRICS_PORT, ...METRICS_SETTINGS }] : []),
   ];
   for (const one of wanted) await (await listen(() => new Response(), one)).close();
 }

@@ -15,6 +15,8 @@ export interface ListenOptions {
   readonly port: number;
   /** The setting of the port, for the error. */
   readonly setting: string;
+  /** That of the host. Default: HTTP_HOST. */
+  readonly hostSetting?: string;
   /** Milliseconds from the connection to the end of a request, after which it is cut. Default: 30 s. */
   readonly requestTimeout?: number;
 }
@@ -29,7 +31,7 @@ const timeouts = (ms: number) => ({
 /** Serves a handler. Port 0 takes any free port. Throws AppError PORT_TAKEN, which names the setting to change. */
 export function listen(
   fetch: (request: Request) => Response | Promise<Response>,
-  { host, port, setting, requestTimeout = REQUEST_TIMEOUT }: ListenOptions,
+  { host, port, setting, hostSetting = 'HTTP_HOST', requestTimeout = REQUEST_TIMEOUT }: ListenOptions,
 ): Promise<Listening> {
   return new Promise((resolve, reject) => {
     const serverOptions = timeouts(requestTimeout);
@@ -48,7 +50,7 @@ export function listen(
       const message =
         error.code === 'EADDRINUSE'
           ? `Port ${port} is used by another program. Stop it, or set ${setting} to another port (0: any free one).`
-          : `Cannot listen on ${host}:${port} (${error.message}). Correct HTTP_HOST or ${setting}.`;
+          : `Cannot listen on ${host}:${port} (${error.message}). Correct ${hostSetting} or ${setting}.`;
       reject(new AppError(message, { code: 'PORT_TAKEN', verdict: 'fail', cause: error }));
     });
   });

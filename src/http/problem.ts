@@ -44,7 +44,7 @@ const INTERNAL_ERROR = 'Internal error. The log of this program has the details.
 /** Errors that the HTTP framework raises before a handler of ours is called. */
 const FRAMEWORK_ERRORS: Readonly<Record<number, string>> = {
   400: 'The request is malformed: its body is not valid JSON, or its Authorization header is not valid.',
-  401: 'Send API_TOKEN as the bearer token.',
+  401: 'Send API_TOKEN as the bearer token; for metrics METRICS_TOKEN or API_TOKEN.',
   413: 'The body is too large: send at most 64 KB.',
   415: 'Send the body as application/json.',
 };

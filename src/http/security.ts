@@ -9,21 +9,24 @@ import { sendProblem } from './problem.ts';
 
 /** Who may use the server. */
 export interface AccessRules {
-  /** When set, everything but `/health`, the style sheet and the callback requires it. */
-  readonly token: string | undefined;
+  /** Any of them is accepted. When there is one, everything but `/health`, the style sheet and the callback requires it. */
+  readonly tokens: readonly string[];
   /** Host names of this server, without ports. Any other name in `Host` is a DNS rebinding attack. */
   readonly hosts: readonly string[];
+  /** The settings that name hosts, for the message about another one. */
+  readonly hostSettings: string;
   /** Other machines are served under any name, with the token; only the callback is limited to `hosts`. */
   readonly isPublic: boolean;
   /** Origin of ESI_CALLBACK_URL: a proxy may serve the page under it. */
-  readonly origin: string;
+  readonly origin?: string;
   /** Where the page's form redirects to: browsers allow only targets that the Content-Security-Policy names. */
-  readonly ssoOrigin: string;
+  readonly ssoOrigin?: string;
 }
 
 /** Sets headers against caching, content sniffing, framing and leaking referrers. */
 export function secureResponses({ ssoOrigin }: AccessRules): MiddlewareHandler {
-  const policy = `default-src 'none'; style-src 'self'; form-action 'self' ${ssoOrigin}; frame-ancestors 'none'; base-uri 'none'`;
+  const formTargets = ["'self'", ssoOrigin].filter(Boolean).join(' ');
+  const policy = `default-src 'none'; style-src 'self'; form-action ${formTargets}; frame-ancestors 'none'; base-uri 'none'`;
   return async (c, next) => {
     await next();
     const { headers } = c.res;
@@ -52,7 +55,7 @@ export function guardHostAndOrigin(rules: AccessRules, callbacks: readonly strin
     const host = hostOf(c);
     const anyName = rules.isPublic && !callbacks.includes(c.req.path);
     if (!anyName && !names.has(withoutPort(host))) {
-      const detail = `Unknown host "${withoutPort(host)}". Use localhost, HTTP_HOST, or the host of ESI_CALLBACK_URL.`;
+      const detail = `Unknown host "${withoutPort(host)}". Use localhost, or the host of ${rules.hostSettings}.`;
       return sendProblem(c, { status: 421, code: 'FOREIGN_HOST', detail });
     }
     const origin = c.req.header('origin');
@@ -90,23 +93,34 @@ function refuseGuesses(c: Context, retryAfter: number): Response {
 const addressOf = (c: Context): string =>
   (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress ?? 'unknown';
 
-/** Compares in a time that reveals nothing of the token, and at once, so that no other guess comes between. */
-function isToken(token: string, text: string): boolean {
-  const [expected, given] = [token, text].map((each) => createHash('sha256').update(each).digest());
-  return timingSafeEqual(expected!, given!);
+const hashOf = (text: string) => createHash('sha256').update(text).digest();
+
+/** What needs no token, and where browsers prompt for it. */
+export interface AuthPaths {
+  readonly isPublic: (path: string) => boolean;
+  readonly isPage: (path: string) => boolean;
 }
 
+/** The paths of the page and the API. */
+export const httpAuthPaths = (callbacks: readonly string[]): AuthPaths => ({
+  isPublic: (path) => PUBLIC_PATHS.has(path) || callbacks.includes(path),
+  isPage: (path) => !/^\/api(\/|$)/.test(path),
+});
+
 /**
- * Requires the token on all but the public paths: as bearer token, and on the page also as password of any user, which is
- * what browsers can prompt for. Who sends 20 wrong ones in a minute has to wait.
+ * Requires one of the tokens on all but the public paths: as bearer token, and on pages also as password of any user, which
+ * is what browsers can prompt for. Who sends 20 wrong ones in a minute has to wait.
  */
 export function requireAuth(
-  token: string,
-  callbacks: readonly string[],
+  tokens: readonly string[],
+  paths: AuthPaths,
   guesses: GuessLimit,
 ): MiddlewareHandler {
+  const hashes = tokens.map(hashOf);
+  // Takes a time that reveals nothing of a token, and happens at once, so that no other guess comes between.
   const verify = (text: string, c: Context): boolean => {
-    const isRight = isToken(token, text);
+    const given = hashOf(text);
+    const isRight = hashes.filter((hash) => timingSafeEqual(hash, given)).length > 0;
     if (!isRight) guesses.record(addressOf(c));
     return isRight;
   };
@@ -116,8 +130,8 @@ export function requireAuth(
     verifyUser: (_, password, c) => verify(password, c),
   });
   return (c, next) => {
-    if (PUBLIC_PATHS.has(c.req.path) || callbacks.includes(c.req.path)) return next();
-    const isPage = !/^\/api(\/|$)/.test(c.req.path);
+    if (paths.isPublic(c.req.path)) return next();
+    const isPage = paths.isPage(c.req.path);
     const credentials = c.req.header('authorization');
     const hasBearer = /^bearer /i.test(credentials ?? '');
     if (credentials !== undefined && !isPage && !hasBearer) return onlyBearer();

@@ -5,7 +5,7 @@ import { createGuessLimit } from './guess-limit.ts';
 import type { HttpSources } from './http-sources.ts';
 import { respondWithErrorPage } from './login-callback.ts';
 import { rejectInput, respondWithError, sendProblem } from './problem.ts';
-import { guardHostAndOrigin, requireAuth, secureResponses } from './security.ts';
+import { guardHostAndOrigin, httpAuthPaths, requireAuth, secureResponses } from './security.ts';
 import { createAnswerSharing } from './share-answers.ts';
 import { statusPage } from './status-page.ts';
 import { STYLE } from './style.ts';
@@ -22,7 +22,8 @@ export function createHttpApp(sources: HttpSources): OpenAPIHono {
   });
   const callbacks = callbackPaths(login.callbackUrl);
   app.use(secureResponses(access)).use(guardHostAndOrigin(access, callbacks));
-  if (access.token !== undefined) app.use(requireAuth(access.token, callbacks, createGuessLimit(clock, log)));
+  if (access.tokens.length > 0)
+    app.use(requireAuth(access.tokens, httpAuthPaths(callbacks), createGuessLimit(clock, log)));
   app.use(bodyLimit({ maxSize: MAX_BODY_BYTES }));
   const { share, forgetAfterChange } = createAnswerSharing(clock);
   app.use(forgetAfterChange);

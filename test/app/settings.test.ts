@@ -132,6 +132,7 @@ describe('a setting that is not valid', () => {
     ['ESI_CALLBACK_URL', 'http://me:hunter22@localhost/', /a path of its own, such as/],
     ['TEMPORAL_ADDRESS', 'me:hunter22@temporal:7233', /host:port/],
     ['API_TOKEN', 'hunter22', /at least 16 characters/],
+    ['METRICS_TOKEN', 'hunter22', /at least 16 characters/],
     ['API_TOKEN', 'hunter22 and some more', /letters, digits and any of/],
   ])('a value of %s that is or contains a secret is not shown', (name, value, accepted) => {
     const [line, ...others] = errorLines({ [name]: value });

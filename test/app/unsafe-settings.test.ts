@@ -53,3 +53,14 @@ test('base addresses beyond this machine need https', async () => {
       ]);
   }
 });
+
+test('METRICS_HOST is loopback by default, and beyond it needs METRICS_TOKEN or API_TOKEN', async () => {
+  const token = '0123456789abcdef';
+  expect(read({ HTTP_HOST: '0.0.0.0', API_TOKEN: token }).METRICS_HOST).toBe('127.0.0.1');
+  expect(await errorLines({ METRICS_HOST: '0.0.0.0' })).toEqual([
+    'METRICS_HOST="0.0.0.0" is not valid. Use a loopback address (127.0.0.1, ::1, localhost), or set METRICS_TOKEN or API_TOKEN.',
+  ]);
+  for (const name of ['METRICS_TOKEN', 'API_TOKEN'])
+    expect(read({ METRICS_HOST: '[::]', [name]: token }).METRICS_HOST).toBe('::');
+  expect(read({ METRICS_HOST: '0.0.0.0', METRICS_ENABLED: 'false' }).METRICS_ENABLED).toBe(false);
+});

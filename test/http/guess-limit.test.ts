@@ -19,7 +19,7 @@ async function guardedServer() {
     ...silentLog,
     warn: (fields: object, message: string) => void warnings.push({ ...fields, message }),
   };
-  const app = testApp({ access: { ...ACCESS, token: TOKEN, isPublic: true }, clock, log });
+  const app = testApp({ access: { ...ACCESS, tokens: [TOKEN], isPublic: true }, clock, log });
   server = await listen(app.fetch, { host: '127.0.0.1', port: 0, setting: 'HTTP_PORT' });
   const { url } = server;
   const get = (path: string, authorization?: string) =>

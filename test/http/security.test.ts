@@ -7,7 +7,7 @@ import { accessRules, describeCallbackMismatch } from '../../src/app/create-http
 import { ACCESS, NO_OWNERS, testApp } from './support.ts';
 
 const TOKEN = 'a-token-of-many-letters';
-const PUBLIC = { ...ACCESS, token: TOKEN, isPublic: true };
+const PUBLIC = { ...ACCESS, tokens: [TOKEN], isPublic: true };
 
 const started = {
   url: 'https://login.eveonline.com/v2/oauth/authorize?state=x',
@@ -182,8 +182,9 @@ test('accessRules follow the settings', () => {
   const read = (settings: Record<string, string>) =>
     accessRules(readConfig({ ESI_USER_AGENT: 'me@example.com', ...settings }));
   expect(read({})).toEqual({
-    token: undefined,
+    tokens: [],
     hosts: ['localhost', '127.0.0.1', '[::1]', '127.0.0.1', 'localhost'],
+    hostSettings: 'HTTP_HOST or ESI_CALLBACK_URL',
     isPublic: false,
     origin: 'http://localhost:8080',
     ssoOrigin: 'https://login.eveonline.com',

@@ -22,8 +22,9 @@ export const EMPTY_STATUS: HttpStatus = {
 };
 
 export const ACCESS: AccessRules = {
-  token: undefined,
+  tokens: [],
   hosts: ['localhost', '127.0.0.1', '[::1]', 'eve.example.com'],
+  hostSettings: 'HTTP_HOST or ESI_CALLBACK_URL',
   isPublic: false,
   origin: 'https://eve.example.com',
   ssoOrigin: 'https://login.eveonline.com',
