@@ -1,17 +1,20 @@
 import { pino } from 'pino';
 import pretty from 'pino-pretty';
 import type { Log } from '../lib/log.ts';
-import { redactSecrets } from '../lib/redact.ts';
+import { redactField } from '../lib/redact.ts';
 import { escapeInvisible, escapeInvisibleJson } from '../lib/text.ts';
 
 /** A line without secrets, which errors of libraries may contain, and without characters that act on a terminal. */
-const safeJsonLine = (line: string): string => escapeInvisibleJson(redactSecrets(line));
+function safeJsonLine(line: string): string {
+  return `${escapeInvisibleJson(JSON.stringify(JSON.parse(line, redactField)))}\n`;
+}
 
 /** The same for a line whose texts are printed as they are: there a line break is a character like others. */
 function safePrettyLine(line: string): string {
-  const fields: unknown = JSON.parse(redactSecrets(line), (_, value: unknown) =>
-    typeof value === 'string' ? escapeInvisible(value) : value,
-  );
+  const fields: unknown = JSON.parse(line, (name, value: unknown) => {
+    const clean = redactField(name, value);
+    return typeof clean === 'string' ? escapeInvisible(clean) : clean;
+  });
   return `${JSON.stringify(fields)}\n`;
 }
 

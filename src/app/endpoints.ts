@@ -2,6 +2,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { assertNotWritableByOthers } from '../embedded/data-dir.ts';
 import { AppError } from '../lib/errors.ts';
+import { hidePasswordOf } from '../lib/redact.ts';
 import type { Config } from './settings.ts';
 
 /** The addresses of a running `up`. */
@@ -42,6 +43,7 @@ async function readEndpoints(dataDir: string): Promise<Endpoints | undefined> {
   const text = await readFile(file(dataDir), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const endpoints = JSON.parse(text) as Endpoints;
+  hidePasswordOf(endpoints.databaseUrl);
   return isAlive(endpoints.pid) ? endpoints : undefined;
 }
 

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { COMPATIBILITY_DATE } from '../esi/facts/routes.ts';
 import { AppError } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
+import { hidePasswordOf, hideSecret } from '../lib/redact.ts';
 import { escapeInvisible } from '../lib/text.ts';
 import * as types from './setting-types.ts';
 import { describeUnknownSettings } from './unknown-settings.ts';
@@ -249,7 +250,17 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const parsed = schema.safeParse(given);
   const invalid = parsed.success ? [] : parsed.error.issues.map((issue) => formatInvalid(issue, given));
   if (unknown.length + invalid.length > 0 || !parsed.success) throw badSettings([...unknown, ...invalid]);
+  hideSecretsOf(parsed.data);
   return parsed.data;
+}
+
+/** From here on the process holds them, and its log and errors mask them. */
+function hideSecretsOf(config: Config): void {
+  const { API_TOKEN, METRICS_TOKEN, ESI_CLIENT_SECRET, TEMPORAL_API_KEY, TOKEN_ENCRYPTION_KEY = '' } = config;
+  for (const secret of [API_TOKEN, METRICS_TOKEN, ESI_CLIENT_SECRET, TEMPORAL_API_KEY])
+    if (secret !== undefined) hideSecret(secret);
+  for (const key of TOKEN_ENCRYPTION_KEY.split(',')) hideSecret(key.trim());
+  if (config.DATABASE_URL !== undefined) hidePasswordOf(config.DATABASE_URL);
 }
 
 function formatInvalid(issue: z.core.$ZodIssue, given: Record<string, string | undefined>): string {

@@ -12,7 +12,7 @@ const USAGE_ERRORS = new Set(['BAD_TARGET', 'BAD_INTERVAL', 'UNKNOWN_COLLECTOR',
 function handleError(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : WRONG_USAGE;
   if (error instanceof AppError) {
-    printError(error.message);
+    printError(redactSecrets(error.message));
     return USAGE_ERRORS.has(error.code) ? WRONG_USAGE : FAILED;
   }
   printError(`Unexpected error: ${describeError(error)}`);

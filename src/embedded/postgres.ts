@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { AppError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { hideSecret } from '../lib/redact.ts';
 import { changeOwner, postgresRunner, type PostgresRunner } from './os-user.ts';
 import { choosePort } from './ports.ts';
 import { postgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
@@ -171,6 +172,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     noSync: options.noSync ?? false,
     log: options.log,
   });
+  hideSecret(password);
   const stopBounding = await boundLogFile(logFile);
   try {
     const port = await startServer(server, options);

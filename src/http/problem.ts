@@ -4,6 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { AppError, describeError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { redactSecrets } from '../lib/redact.ts';
 
 /** Problem details (RFC 9457). `code` is for programs, `detail` for people. */
 export interface Problem {
@@ -52,7 +53,7 @@ const FRAMEWORK_ERRORS: Readonly<Record<number, string>> = {
 /** The status and the text for an error. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof AppError)
-    return { status: STATUS[error.code] ?? 500, code: error.code, detail: error.message };
+    return { status: STATUS[error.code] ?? 500, code: error.code, detail: redactSecrets(error.message) };
   if (error instanceof HTTPException)
     return {
       status: error.status,

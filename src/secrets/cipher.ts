@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
 import { AppError } from '../lib/errors.ts';
+import { hideToken } from '../lib/redact.ts';
 
 /**
  * Encrypts secrets for the database: AES-256-GCM, `v1.<key id>.<iv>.<ciphertext>.<tag>` in hex and base64url. The context
@@ -94,7 +95,10 @@ export function createCipher(keys: readonly Buffer[]): Cipher {
   if (!first || current === undefined || keys.some((key) => key.length !== KEY_BYTES))
     throw fail('BAD_KEY', `Encrypting tokens needs at least one key, of ${KEY_BYTES} bytes each.`);
   return {
-    encrypt: (text, context) => encryptWith(first, current, text, context),
+    encrypt(text, context) {
+      hideToken(text);
+      return encryptWith(first, current, text, context);
+    },
     decrypt(encrypted, context) {
       const text = encrypted.trim();
       if (!ENCRYPTED.test(text))
@@ -103,7 +107,9 @@ export function createCipher(keys: readonly Buffer[]): Cipher {
       const key = byId.get(id);
       if (!key) throw unreadable(context, id, ids);
       const [, , ...parts] = PARTS.exec(text) ?? [];
-      return decryptWith(key, parts, context);
+      const plaintext = decryptWith(key, parts, context);
+      hideToken(plaintext);
+      return plaintext;
     },
     isEncrypted: (text) => ENCRYPTED.test(text),
     usesFirstKey: (encrypted) => encrypted.trimStart().startsWith(`v1.${current}.`),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, constants, link, mkdir, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError } from '../lib/errors.ts';
+import { hideSecret } from '../lib/redact.ts';
 import { KEY_BYTES } from './cipher.ts';
 
 export interface KeySources {
@@ -122,7 +123,13 @@ async function publish(draft: string, file: string): Promise<void> {
  * Loads the keys that encrypt tokens, of which the first encrypts new ones: those of the setting, or else the one in
  * `DATA_DIR/token.key`, which is created if needed. Throws AppError BAD_KEY.
  */
-export async function loadKeys({ setting, dataDir }: KeySources): Promise<Buffer[]> {
+export async function loadKeys(sources: KeySources): Promise<Buffer[]> {
+  const keys = await readKeys(sources);
+  for (const key of keys) hideSecret(key.toString('base64'));
+  return keys;
+}
+
+async function readKeys({ setting, dataDir }: KeySources): Promise<Buffer[]> {
   if (setting !== undefined && setting.trim() !== '') return parseKeys(setting);
   const file = path.join(dataDir, 'token.key');
   const found = await readKey(file);

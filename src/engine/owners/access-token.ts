@@ -1,6 +1,7 @@
 import type { EsiAuth } from '../../esi/esi-request.ts';
 import { MINUTE } from '../../lib/duration.ts';
 import { AppError } from '../../lib/errors.ts';
+import { hideToken } from '../../lib/redact.ts';
 import type { Grant } from '../../sso/sso-client.ts';
 import { withLoginLock } from '../../store/owners/login-lock.ts';
 import {
@@ -46,7 +47,9 @@ export function decryptToken(
   stored: string,
 ): string {
   const text = stored.trim();
-  return cipher.isEncrypted(text) ? cipher.decrypt(text, tokenContext(characterId, kind)) : text;
+  if (cipher.isEncrypted(text)) return cipher.decrypt(text, tokenContext(characterId, kind));
+  hideToken(text);
+  return text;
 }
 
 /** A usable access token. */

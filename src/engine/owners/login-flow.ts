@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { AppError, describeError } from '../../lib/errors.ts';
+import { hideToken } from '../../lib/redact.ts';
 import {
   addLogin,
   claimLogin,
@@ -97,6 +98,8 @@ export async function finishLogin(
   if (!state) throw unknownLogin();
   const stateHash = hashOf(state);
   const login = await claim(engine, stateHash);
+  // Not before: anybody may send any word as a state, and it would be masked everywhere.
+  for (const secret of [state, code ?? '']) hideToken(secret);
   try {
     if (error !== undefined) throw classifyCallback(error);
     if (!code) throw loginError('LOGIN_DEAD', 'EVE sent no authorization code. Please start again.');
