@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { settings } from '../src/app/settings.ts';
+import * as routes from '../src/http/api-routes.ts';
 import { type TestDatabase, testDatabase } from './support/test-database.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
@@ -20,7 +22,7 @@ test.each(filesIn('examples', '.sql'))('%s runs on the migrated schema', async (
   await expect(db.pool.query(`BEGIN; ${read(file)} ROLLBACK;`)).resolves.toBeDefined();
 });
 
-test.each(['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...filesIn('docs', '.md')])(
+test.each(['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', ...filesIn('docs', '.md')])(
   'every relative link in %s leads to a file',
   (file) => {
     const links = [...read(file).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(([, link]) => link!);
@@ -39,6 +41,17 @@ test('every file that the documentation names exists', () => {
   );
   expect(named.length).toBeGreaterThan(10);
   expect(named.filter((name) => !existsSync(path.join(ROOT, name)))).toEqual([]);
+});
+
+test('the threat model names every setting that is a secret, and every path that needs no token', () => {
+  const text = read('docs/threat-model.md');
+  const secrets = Object.keys(settings).filter((name) => /SECRET|KEY$|TOKEN|DATABASE_URL/.test(name));
+  expect(secrets.length).toBeGreaterThanOrEqual(6);
+  const open = Object.values(routes).flatMap((route) =>
+    'security' in route && route.security?.length === 0 ? [route.path] : [],
+  );
+  expect(open).toEqual(['/health']);
+  expect([...secrets, ...open].filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
 });
 
 test('the README has at most 120 lines', () => {
