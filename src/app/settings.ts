@@ -177,6 +177,9 @@ const when = ({ issues }: z.core.ParsePayload) => issues.length === 0;
 const hasMetricsToken = (s: { API_TOKEN?: string | undefined; METRICS_TOKEN?: string | undefined }) =>
   s.API_TOKEN !== undefined || s.METRICS_TOKEN !== undefined;
 
+/** Whether a `host:port` is on another machine. The embedded server is not. */
+const isRemote = (address = 'localhost:0') => !isLoopback(address.slice(0, address.lastIndexOf(':')));
+
 const schema = z
   .object(settings)
   .refine((s) => s.DATABASE_MIN_CONNECTIONS <= s.DATABASE_MAX_CONNECTIONS, {
@@ -208,6 +211,14 @@ const schema = z
     message: 'a loopback address (127.0.0.1, ::1, localhost), or set METRICS_TOKEN or API_TOKEN',
     when,
   })
+  .refine(
+    (s) => !(s.TEMPORAL_API_KEY !== undefined && s.TEMPORAL_TLS === false && isRemote(s.TEMPORAL_ADDRESS)),
+    {
+      path: ['TEMPORAL_TLS'],
+      message: 'true, because TEMPORAL_API_KEY would be sent in the clear',
+      when,
+    },
+  )
   .transform((s) => ({
     ...s,
     ESI_BURST_LIMIT: s.ESI_BURST_LIMIT ?? Math.min(DEFAULT_BURST, s.ESI_RATE_LIMIT),

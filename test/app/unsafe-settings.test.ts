@@ -64,3 +64,12 @@ test('METRICS_HOST is loopback by default, and beyond it needs METRICS_TOKEN or 
     expect(read({ METRICS_HOST: '[::]', [name]: token }).METRICS_HOST).toBe('::');
   expect(read({ METRICS_HOST: '0.0.0.0', METRICS_ENABLED: 'false' }).METRICS_ENABLED).toBe(false);
 });
+
+test('TEMPORAL_API_KEY is not sent in the clear to another machine', async () => {
+  const key = { TEMPORAL_API_KEY: 'a-key-of-temporal-cloud', TEMPORAL_TLS: 'false' };
+  expect(await errorLines({ ...key, TEMPORAL_ADDRESS: 'temporal.example.com:7233' })).toEqual([
+    'TEMPORAL_TLS="false" is not valid. Use true, because TEMPORAL_API_KEY would be sent in the clear.',
+  ]);
+  for (const TEMPORAL_ADDRESS of ['localhost:7233', '127.0.0.1:7233', undefined])
+    expect(read({ ...key, TEMPORAL_ADDRESS }).TEMPORAL_TLS).toBe(false);
+});
