@@ -49,8 +49,11 @@ export interface Faults {
   /** Announces the whole content and sends a byte of it each so many milliseconds. */
   drip(ms: number, options?: FaultOptions): void;
   badJson(options?: FaultOptions): void;
-  /** Answers 200 with this text. */
-  rawBody(text: string, options?: FaultOptions): void;
+  /** Answers 200 with this body and, besides those of every answer, these headers. */
+  rawBody(
+    body: string | Buffer,
+    options?: FaultOptions & { headers?: Readonly<Record<string, string>> },
+  ): void;
   /** Serves `[]` as this page of a snapshot (default: every page). Where `from_id` is used, page 2 means every later one. */
   emptyPage(page?: number, options?: FaultOptions): void;
   /** A newer snapshot appears between page 1 and the next page of each read. */
@@ -99,7 +102,7 @@ export type FaultWhat =
       headers: boolean;
       body?: unknown;
     }
-  | { kind: 'body'; contentType: string; text: string }
+  | { kind: 'body'; body: string | Buffer; headers: Readonly<Record<string, string>> }
   | { kind: 'truncate' | 'reset' | 'resetMidway' | 'hang' | 'tear' | 'dropRow' | 'vip' }
   | { kind: 'duplicateRow'; change: ((row: Record<string, unknown>) => unknown) | undefined }
   | { kind: 'loseAnswer' }
@@ -138,8 +141,15 @@ function matches(fault: Fault, call: { route: string; path: string }): boolean {
 type Add = (what: FaultWhat, options?: FaultOptions) => void;
 
 function createFaults(add: Add, clear: () => void): Faults {
-  const body = (contentType: string, text: string, options?: FaultOptions) =>
-    add({ kind: 'body', contentType, text }, options);
+  const body = (
+    contentType: string,
+    content: string | Buffer,
+    options?: FaultOptions & { headers?: Readonly<Record<string, string>> },
+  ) =>
+    add(
+      { kind: 'body', body: content, headers: { 'Content-Type': contentType, ...options?.headers } },
+      options,
+    );
   const status = (
     code: number,
     { retryAfter, headers = true, body: content, ...options }: StatusFaultOptions = {},
@@ -149,7 +159,7 @@ function createFaults(add: Add, clear: () => void): Faults {
     html: (options) => body('text/html', '<!DOCTYPE html><html><body>Bad gateway</body></html>', options),
     plainText: (options) => body('text/plain', 'upstream connect error or disconnect', options),
     badJson: (options) => body('application/json', '[{"order_id": 1, "price": ', options),
-    rawBody: (text, options) => body('application/json', text, options),
+    rawBody: (content, options) => body('application/json', content, options),
     truncate: (options) => add({ kind: 'truncate' }, options),
     reset: (options) => add({ kind: 'reset' }, options),
     resetMidway: (options) => add({ kind: 'resetMidway' }, options),

@@ -96,7 +96,12 @@ async function drip(
 }
 
 /** Sends a text as it is. */
-export function sendText(response: ServerResponse, status: number, text: string, headers: Headers): void {
+export function sendText(
+  response: ServerResponse,
+  status: number,
+  text: string | Buffer,
+  headers: Headers,
+): void {
   response.writeHead(status, { ...headers, 'Content-Length': String(Buffer.byteLength(text)) });
   response.end(text);
 }
@@ -127,8 +132,7 @@ export async function sendFaultAnswer(
   if (fault.kind === 'hang') return;
   if (fault.kind === 'reset') response.socket?.destroy();
   else if (fault.kind === 'status') sendStatus(response, fault, headers);
-  else if (fault.kind === 'body')
-    sendText(response, 200, fault.text, { ...headers, 'Content-Type': fault.contentType });
+  else if (fault.kind === 'body') sendText(response, 200, fault.body, { ...headers, ...fault.headers });
   else if (fault.kind === 'oversize') await sendOversized(response, fault.bytes, headers);
   else {
     const whole = await prepare();

@@ -23,16 +23,9 @@ export class BodyLimits {
   private readonly options: BodyLimitOptions;
   private held = 0;
   private slow = 0;
-  private lastTurn = Promise.resolve();
 
   constructor(options: BodyLimitOptions) {
     this.options = options;
-  }
-
-  /** Waits for a turn of the event loop, so that others are served between two large bodies that are parsed. */
-  takeTurn(): Promise<void> {
-    this.lastTurn = this.lastTurn.then(() => new Promise((resolve) => setImmediate(resolve)));
-    return this.lastTurn;
   }
 
   /** Begins to count a body. `abort` is called when it takes too long, or is slow while others are. */

@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { Dispatcher } from 'undici';
+import { inTurn } from '../lib/turns.ts';
 import type { BodyHold, BodyLimits } from './body-limits.ts';
 import { EsiError } from './esi-error.ts';
 import { parseExactJson } from './parse-json.ts';
@@ -11,8 +12,14 @@ export const MAX_BODY = 8 * 1024 * 1024;
 /** Values in an answer. The largest has some 120,000; millions of empty objects would hold up the process for seconds. */
 const MAX_VALUES = 300_000;
 
-/** Bytes of a body that is parsed in a turn of its own. A smaller one takes a tenth of a second whatever it holds. */
-const LARGE_BODY = 1024 * 1024;
+/** Fields of an object. ESI's largest, in its description of itself, has 600; 300,000 would take a tenth of a second at each step. */
+const MAX_FIELDS = 5_000;
+
+/** Levels of lists and objects. ESI's description of itself has 14, its data fewer. */
+const MAX_DEPTH = 100;
+
+/** Bytes of a body whose values are counted: larger than a page of a thousand orders, which has 240 KB. */
+const LARGE_BODY = 256 * 1024;
 
 /** ESI's error bodies have some hundred bytes. */
 const MAX_ERROR_BODY = 64 * 1024;
@@ -60,14 +67,33 @@ async function readBounded(
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
 }
 
-/** Bytes that begin a value: a comma, a bracket, a brace. */
-const BEGINS = new Set([0x2c, 0x5b, 0x7b]);
+const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-function assertFewValues(body: Buffer): void {
+/**
+ * Throws RangeError where a body has more values than any answer, where they are nested deeper, or where one object has more
+ * fields. Reads each byte once, whatever the body is.
+ */
+function assertPlain(body: Buffer): void {
+  /** The fields of each open object, and 0 for each open list. */
+  const open: number[] = [];
   let values = 0;
-  for (const byte of body) if (BEGINS.has(byte)) values++;
-  if (values > MAX_VALUES) throw new RangeError(`it has more than ${MAX_VALUES.toLocaleString('en')} values`);
+  for (let at = 0; at < body.length; at++) {
+    const byte = body[at];
+    if (byte === QUOTE) {
+      for (at++; at < body.length && body[at] !== QUOTE; at++) if (body[at] === BACKSLASH) at++;
+    } else if (byte === COMMA || byte === OPEN_LIST || byte === OPEN_OBJECT) {
+      if (++values > MAX_VALUES) throw tooMany(MAX_VALUES, 'values');
+      if (byte !== COMMA) open.push(byte === OPEN_OBJECT ? 1 : 0);
+      else if (open.at(-1)! > 0 && ++open[open.length - 1]! > MAX_FIELDS)
+        throw tooMany(MAX_FIELDS, 'fields in one object');
+      if (open.length > MAX_DEPTH) throw tooMany(MAX_DEPTH, 'levels');
+    } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) open.pop();
+  }
 }
+
+const tooMany = (max: number, what: string) =>
+  new RangeError(`it has more than ${max.toLocaleString('en')} ${what}`);
 
 /** Whether an error says that the body itself is bad, and not the connection. */
 const isOfBody = (error: unknown): boolean =>
@@ -97,11 +123,10 @@ export async function readJson(
   const hold = limits.open((reason) => answer.body.destroy(reason));
   try {
     const body = await readBounded(answer, maxBytes, hold);
-    if (body.length >= LARGE_BODY) {
-      await limits.takeTurn();
-      assertFewValues(body);
-    }
-    return parse(body, path);
+    return await inTurn(() => {
+      if (body.length >= LARGE_BODY) assertPlain(body);
+      return parse(body, path);
+    });
   } catch (error) {
     if (!isOfBody(error)) throw error;
     throw badBody(`ESI's answer to ${path} was not read: ${(error as Error).message}.`, error);

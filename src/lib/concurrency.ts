@@ -29,17 +29,3 @@ export async function mapConcurrent<T>(
   };
   await allSettledOrThrow(Array.from({ length: Math.min(concurrency, items.length) }, runNext));
 }
-
-/** Milliseconds of work after which other work has its turn. */
-const SLICE = 20;
-
-/** Works through items, and lets other work have its turn in between, so that the process answers meanwhile. */
-export async function inSlices<T>(items: Iterable<T>, work: (item: T) => void): Promise<void> {
-  let sliceStart = performance.now();
-  for (const item of items) {
-    work(item);
-    if (performance.now() - sliceStart < SLICE) continue;
-    await new Promise((resolve) => setImmediate(resolve));
-    sliceStart = performance.now();
-  }
-}

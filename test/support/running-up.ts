@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../simulator/index.ts';
 import {
   type CommandRunner,
@@ -6,14 +7,19 @@ import {
   simulatorSettings,
 } from './collector-process.ts';
 import { emptyDatabase } from './test-database.ts';
-import { testTemporal } from './test-temporal.ts';
+import { type TestTemporal, testTemporal } from './test-temporal.ts';
 
 /** An `up` on the test servers, which collects the orders of region 10000032. */
 export interface TestUp {
   readonly sim: Simulator;
   readonly databaseUrl: string;
+  readonly temporal: TestTemporal;
   readonly runner: CommandRunner;
   readonly running: RunningUp;
+  /** Kills the process (kill -9) and starts it again. */
+  restart(): Promise<void>;
+  /** Runs a statement in its database. */
+  query(text: string): Promise<void>;
   /** The answer of `/health`. */
   health(): Promise<{ status: string }>;
   close(): Promise<void>;
@@ -21,7 +27,7 @@ export interface TestUp {
 
 /** Starts an `up` on a database, a namespace and a simulated ESI of its own. `prepare` changes the ESI before the start. */
 export async function startTestUp(
-  options: SimulatorOptions,
+  { settings, ...options }: SimulatorOptions & { readonly settings?: Record<string, string> },
   prepare: (sim: Simulator) => void = () => undefined,
 ): Promise<TestUp> {
   const [sim, temporal, database] = await Promise.all([
@@ -38,13 +44,31 @@ export async function startTestUp(
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_NAMESPACE: temporal.namespace,
     MARKET_REGIONS: '10000032',
+    ...settings,
   });
-  const running = await runner.up();
+  let running = await runner.up();
   return {
     sim,
     databaseUrl: database.url,
+    temporal,
     runner,
-    running,
+    get running() {
+      return running;
+    },
+    async restart() {
+      running.child.kill('SIGKILL');
+      await running.ended;
+      running = await runner.up();
+    },
+    async query(text) {
+      const client = new Client({ connectionString: database.url });
+      await client.connect();
+      try {
+        await client.query(text);
+      } finally {
+        await client.end();
+      }
+    },
     health: async () =>
       (await (await fetch(`${running.endpoints.http}/health`)).json()) as { status: string },
     async close() {

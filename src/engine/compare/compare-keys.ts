@@ -1,4 +1,4 @@
-import { inSlices } from '../../lib/concurrency.ts';
+import { inSlices } from '../../lib/turns.ts';
 import type { Comparison, RepeatedRows } from '../../store/sets/publish-plan.ts';
 import { countStagedRows, type PageRecord, type PageKeys, readPageKeys } from '../../store/sets/stage.ts';
 import type { RunContext } from '../run/run-context.ts';

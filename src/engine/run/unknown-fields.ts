@@ -34,7 +34,10 @@ export function findUnknownFields(resource: AnyResource, values: readonly unknow
   const found = new Set<string>();
   for (const value of values) {
     if (typeof value !== 'object' || value === null) continue;
-    for (const field in value) if (!known.has(field) && found.size < MAX_FIELDS) found.add(field);
+    for (const field in value) {
+      if (found.size >= MAX_FIELDS) break;
+      if (!known.has(field)) found.add(field);
+    }
   }
   return [...found].map((field) => stripUnstorable(field.slice(0, MAX_NAME_LENGTH)));
 }

@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import type { AnyResource } from '../../collectors/define.ts';
 import { parseRow } from '../../esi/facts/parse-row.ts';
-import { inSlices } from '../../lib/concurrency.ts';
+import { factOf } from '../../esi/facts/routes.ts';
 import { AppError } from '../../lib/errors.ts';
+import { inSlices } from '../../lib/turns.ts';
 import type { RejectedRow } from '../../store/sets/rejected-rows.ts';
 
 /** The rows of an answer, parted by validation. */
@@ -14,8 +15,11 @@ export interface ValidatedRows {
 /** Characters of a reason: several faults of one row, and no more than a person reads. */
 const MAX_REASON_LENGTH = 500;
 
-/** Five times the rows of the largest answer, industry/systems. More would hold up the process for seconds. */
-const MAX_ROWS = 200_000;
+/** Twice the rows of the largest page, of a wallet: 2,500. An answer of more would keep the process busy for seconds. */
+const MAX_ROWS_OF_PAGE = 5_000;
+
+/** Five times the rows of the largest list without pages, industry/systems. */
+const MAX_ROWS_OF_LIST = 200_000;
 
 /** Invalid rows of an answer that are kept with their reasons. Others are counted, or they would fill the memory. */
 const MAX_KEPT = 5_000;
@@ -55,7 +59,7 @@ export const badShape = (message: string): AppError =>
 
 /**
  * The rows of an answer, not validated yet. An answer without a body (204) is an empty list. Throws AppError ESI_BAD_SHAPE
- * when the answer is not a list.
+ * when the answer is not a list, or has more rows than any real one.
  */
 export function rowsOf(resource: AnyResource, json: unknown): readonly unknown[] {
   const answer = json === undefined && resource.expected === undefined ? [] : json;
@@ -66,7 +70,8 @@ export function rowsOf(resource: AnyResource, json: unknown): readonly unknown[]
       `ESI answered ${resource.route} with ${found} instead of ${resource.expected ?? 'a list'}.`,
     );
   }
-  if (list.length > MAX_ROWS)
+  const { paged, fromId } = factOf(resource.route);
+  if (list.length > (paged || fromId !== undefined ? MAX_ROWS_OF_PAGE : MAX_ROWS_OF_LIST))
     throw badShape(`ESI answered ${resource.route} with ${list.length.toLocaleString('en')} rows.`);
   return list;
 }

@@ -1,22 +1,12 @@
 const NEWLINE = 0x0a;
 
-/** Limits of what is unpacked, in bytes. */
-export interface LineLimits {
-  readonly line: number;
-  readonly total: number;
-}
-
 /**
  * Yields the lines of a text in UTF-8. Only `\n` ends a line: JSON may contain U+2028, at which readline of newer Node splits.
- * Throws Error when a line or the whole is larger than its limit.
+ * Throws Error when a line is larger than `maxLine` bytes.
  */
-export async function* readLines(
-  chunks: AsyncIterable<Buffer>,
-  { line: maxLine, total: maxTotal }: LineLimits,
-): AsyncGenerator<string> {
+export async function* readLines(chunks: AsyncIterable<Buffer>, maxLine: number): AsyncGenerator<string> {
   let parts: Buffer[] = [];
   let length = 0;
-  let total = 0;
   const add = (part: Buffer) => {
     length += part.length;
     if (length > maxLine) throw new Error(`a line is larger than ${maxLine >> 20} MB`);
@@ -29,8 +19,6 @@ export async function* readLines(
     return text.endsWith('\r') ? text.slice(0, -1) : text;
   };
   for await (const chunk of chunks) {
-    total += chunk.length;
-    if (total > maxTotal) throw new Error(`a file is larger than ${maxTotal >> 20} MB`);
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
       add(chunk.subarray(start, end));

@@ -6,11 +6,14 @@ import { readLines } from './read-lines.ts';
 /** Files in an archive. The export has 60. */
 const MAX_ENTRIES = 10_000;
 
-/** Bytes of a line. The longest of the export, a type with its texts, has some 50 KB. */
-const MAX_LINE = 16 * 2 ** 20;
+/** Bytes of a line. The longest of the export, a type with its texts, has some 50 KB; 16 MB take seconds to parse. */
+const MAX_LINE = 2 ** 20;
+
+/** Lines of a file. The largest that is read, of the types, has some 52,000. */
+const MAX_LINES = 500_000;
 
 /** Bytes of all unpacked files that are read. Those of the export have some 300 MB. */
-const MAX_UNPACKED = 3 * 2 ** 30;
+const MAX_UNPACKED = 2 ** 30;
 
 /** A downloaded archive of the static data export. */
 export interface SdeArchive {
@@ -55,15 +58,15 @@ export async function openArchive(file: string): Promise<SdeArchive> {
       const entry = entries.get(`${name}.jsonl`);
       if (!entry) return;
       try {
+        // The archive states the size, and the reader holds it to that.
+        if (entry.uncompressedSize > MAX_UNPACKED - unpacked)
+          throw new Error(`its files are larger than ${MAX_UNPACKED >> 20} MB`);
+        unpacked += entry.uncompressedSize;
         const stream = await zip.openReadStreamPromise(entry);
-        const counted = async function* () {
-          for await (const chunk of stream as AsyncIterable<Buffer>) {
-            unpacked += chunk.length;
-            yield chunk;
-          }
-        };
-        const limits = { line: MAX_LINE, total: MAX_UNPACKED - unpacked };
-        for await (const line of readLines(counted(), limits)) {
+        let lines = 0;
+        for await (const line of readLines(stream as AsyncIterable<Buffer>, MAX_LINE)) {
+          if (++lines > MAX_LINES)
+            throw new Error(`${name} has more than ${MAX_LINES.toLocaleString('en')} lines`);
           if (line !== '') yield JSON.parse(line) as Record<string, unknown>;
         }
       } catch (error) {

@@ -18,6 +18,15 @@ export interface RejectedRow {
   readonly key: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** The JSON of a row. One that is nested so deeply that it has none is told as such. */
+function toText(row: unknown): string {
+  try {
+    return JSON.stringify(row) ?? 'null';
+  } catch {
+    return '"nested too deeply"';
+  }
+}
+
 /** Stores rejected rows with their reasons in `rejected_rows`: the first hundred of a page. */
 export async function storeRejectedRows(
   db: Queryable,
@@ -28,7 +37,7 @@ export async function storeRejectedRows(
 ): Promise<void> {
   if (rejected.length === 0) return;
   const stored = rejected.slice(0, MAX_STORED_PER_PAGE).map(({ row, reason }) => {
-    const text = JSON.stringify(row) ?? 'null';
+    const text = toText(row);
     if (text.length <= MAX_ROW_LENGTH && !NOT_IN_JSONB.test(text)) return { row, reason };
     return {
       row: text.slice(0, MAX_ROW_LENGTH).replaceAll(/\\u(?:0000|d[89a-f]..)|[\ud800-\udfff]/g, ''),
