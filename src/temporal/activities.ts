@@ -68,7 +68,7 @@ export function createActivities(engine: EngineContext): Activities {
   };
 }
 
-/** Milliseconds between heartbeats: a third of the heartbeat timeout, so that two may be lost. */
+/** Milliseconds between heartbeats: two may be lost within the heartbeat timeout. */
 export const HEARTBEAT_INTERVAL = 2_000;
 
 /**
@@ -90,26 +90,34 @@ async function runActivity<T>(work: (step: StepContext) => Promise<T>): Promise<
   try {
     return await work({ signal, heartbeat, ...(priority ? { priority } : {}) });
   } catch (error) {
-    throw toFailure(error);
+    throw toFailure(error, activityInfo().attempt);
   } finally {
     clearInterval(timer);
   }
 }
 
+/** Milliseconds before the first retry of an activity that failed. */
+const FIRST_RETRY = 1_000;
+
+/** Milliseconds. A run goes on soon after the trouble; trouble of ESI that lasts is what its circuit breakers wait for. */
+const MAX_RETRY = 3_000;
+
 /**
  * The only place that turns a verdict into a Temporal failure: `wait` is retried after the time that the source stated
- * and is no fault, `fail` and `skip-target` are not retried, others follow the workflow's retry policy. Causes are left
- * out, because a driver may have put anything into them and a history is readable.
+ * and is no fault, `fail` and `skip-target` are not retried, others after a second and more. Causes are left out, because a
+ * driver may have put anything into them and a history is readable.
  */
-function toFailure(error: unknown): Error {
+function toFailure(error: unknown, attempt: number): Error {
   if (error instanceof CancelledFailure) return error;
   const message = describeError(error);
-  if (!(error instanceof AppError)) return ApplicationFailure.create({ message, type: 'Unexpected' });
+  const nextRetryDelay = Math.min(FIRST_RETRY * 2 ** (attempt - 1), MAX_RETRY);
+  if (!(error instanceof AppError))
+    return ApplicationFailure.create({ message, type: 'Unexpected', nextRetryDelay });
   return ApplicationFailure.create({
     message,
     type: error.code,
     nonRetryable: error.verdict === 'fail' || error.verdict === 'skip-target',
-    ...(error.retryAfter === undefined ? {} : { nextRetryDelay: error.retryAfter }),
+    nextRetryDelay: error.retryAfter ?? nextRetryDelay,
     ...(error.verdict === 'wait' ? { category: ApplicationFailureCategory.BENIGN } : {}),
   });
 }

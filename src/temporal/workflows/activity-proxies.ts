@@ -2,15 +2,15 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities.ts';
 
 /**
- * A worker sends a heartbeat every 2 s whatever its activities do, so one that is silent for 6 s is dead.
+ * A worker sends a heartbeat every 2 s whatever its activities do, so one that is silent for 5 s is dead.
  */
-const HEARTBEAT_TIMEOUT = '6 seconds';
+const HEARTBEAT_TIMEOUT = '5 seconds';
 
 /**
- * Each kill of a worker counts as an attempt, so the interval must not grow with them: with the heartbeat timeout a run goes
- * on within 10 s. Trouble of ESI lasts longer, which its circuit breakers wait for.
+ * Each kill of a worker counts as an attempt, so the interval does not grow with them: with the heartbeat timeout a run goes
+ * on within 10 s. Errors of activities have intervals of their own, see runActivity.
  */
-const RETRY = { initialInterval: '1 second', maximumInterval: '3 seconds' } as const;
+const RETRY = { initialInterval: '1 second', backoffCoefficient: 1 } as const;
 
 /** Activities that send requests to ESI. ESI may be away for an hour; then the run ends, and the next one starts anew. */
 export const esi = proxyActivities<Activities>({
