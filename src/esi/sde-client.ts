@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Agent, request as send } from 'undici';
+import { z } from 'zod';
 import type { Clock } from '../lib/clock.ts';
 import { HOUR, MINUTE } from '../lib/duration.ts';
 import { AppError, describeError } from '../lib/errors.ts';
@@ -33,6 +34,8 @@ const MAX_REDIRECTIONS = 3;
 /** The newest build of the static data export. */
 export interface SdeLatest {
   readonly build: number;
+  /** When CCP released it; undefined where the list does not say. */
+  readonly released: Date | undefined;
 }
 
 /** Client of the static data export. */
@@ -149,11 +152,19 @@ async function saveArchive(
   await rename(part, file);
 }
 
+const latestLine = z.object({
+  _key: z.literal('sde'),
+  buildNumber: z.int(),
+  releaseDate: z.iso.datetime().optional().catch(undefined),
+});
+
 function parseLatest(text: string): SdeLatest {
   for (const line of text.split('\n')) {
     if (line.trim() === '') continue;
-    const { _key, buildNumber } = JSON.parse(line) as { _key?: unknown; buildNumber?: unknown };
-    if (_key === 'sde' && Number.isSafeInteger(buildNumber)) return { build: buildNumber as number };
+    const { data } = latestLine.safeParse(JSON.parse(line));
+    if (!data) continue;
+    const { buildNumber: build, releaseDate } = data;
+    return { build, released: releaseDate === undefined ? undefined : new Date(releaseDate) };
   }
   throw new Error('it names no build');
 }

@@ -115,6 +115,14 @@ const SUSPECT_SHARE = 0.5;
 /** Of fewer rows half may well go within minutes. */
 const MIN_ROWS = 20;
 
+/** Whether so many rows are missing that the next snapshot has to confirm it. */
+export const isSuddenLoss = (absent: number, before: number): boolean =>
+  before >= MIN_ROWS && absent >= before * SUSPECT_SHARE;
+
+/** Why a run refuses a snapshot, with what a person can do. */
+export const refusalDetail = (cause: string, runId: number): string =>
+  `${cause.replace(/\.?$/, '.')} "eve-collector accept ${runId}" lets the next snapshot be believed in any case.`;
+
 /** When the loss of rows has to be confirmed. */
 export const lossGuardOf = ({ change }: SnapshotSpec): LossGuard => ({
   minRows: MIN_ROWS,

@@ -20,7 +20,7 @@ export async function openProcedureRun(
 
 /** How a procedure ended. */
 export interface ProcedureResult {
-  readonly outcome: 'published' | 'unchanged';
+  readonly outcome: 'published' | 'unchanged' | 'refused';
   readonly inserted?: number;
   readonly changed?: number;
   /** Rows for the metrics. */
@@ -28,6 +28,8 @@ export interface ProcedureResult {
   readonly lastModified?: Date;
   /** Stored with the run. */
   readonly error?: string | undefined;
+  /** Stored with the run: what it has to say besides its outcome. */
+  readonly note?: string | undefined;
   /** Shown in the summary only. */
   readonly detail?: string | undefined;
 }

@@ -7,7 +7,13 @@ import { publishSnapshot } from '../../store/sets/publish-snapshot.ts';
 import { readRunAge, readRunResult } from '../../store/sets/runs.ts';
 import { type PageRecord, readPageRecords } from '../../store/sets/stage.ts';
 import { compareKeys } from '../compare/compare-keys.ts';
-import { checkBackwardsRead, checkSnapshot, recordsChanges, type SnapshotCheck } from './check-snapshot.ts';
+import {
+  checkBackwardsRead,
+  checkSnapshot,
+  recordsChanges,
+  refusalDetail,
+  type SnapshotCheck,
+} from './check-snapshot.ts';
 import { type Doubt, planPublication, repeatedKeyDetail } from './plan-publication.ts';
 import { rereadAll, rereadPages, rereadStalePages } from './reread-pages.ts';
 import { pagesBackwards } from './resources.ts';
@@ -158,8 +164,7 @@ async function reject(
   reason: SuspectReason | undefined,
 ): Promise<Step> {
   const { engine, run, spec } = context;
-  const wayOut = `"eve-collector accept ${run.runId}" lets the next snapshot be believed in any case.`;
-  const detail = reason ? `${cause.replace(/\.?$/, '.')} ${wayOut}` : cause;
+  const detail = reason ? refusalDetail(cause, run.runId) : cause;
   engine.log.warn({ ...run, reason: detail }, 'the snapshot is not published');
   await rejectSnapshot(engine.db, spec, plan, detail, reason);
   const outcome = plan.torn === undefined ? 'refused' : 'torn';

@@ -1,5 +1,13 @@
+import type { PoolClient } from 'pg';
 import { AppError } from '../../lib/errors.ts';
-import { readPublishedSnapshot, writePublishedSnapshot } from '../../store/sets/published-snapshots.ts';
+import { lockPublishedSnapshot } from '../../store/sets/preconditions.ts';
+import {
+  isConfirmed,
+  readPublishedSnapshot,
+  writePublishedSnapshot,
+  writeSuspect,
+} from '../../store/sets/published-snapshots.ts';
+import { storeRejectedRows } from '../../store/sets/rejected-rows.ts';
 import {
   addRunCounts,
   setRowsRead,
@@ -17,10 +25,11 @@ import {
 } from '../../store/universe/import-items.ts';
 import { readPlaceholders } from '../../store/universe/static-rows.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
+import { refusalDetail } from '../run/check-snapshot.ts';
 import { closeProcedureRun, openProcedureRun } from '../run/procedure-run.ts';
 import type { RunRef, Step } from '../run/run-steps.ts';
 import { importFromEsi, listImportItems } from './import-from-esi.ts';
-import { importSde } from './import-from-sde.ts';
+import { importSde, type SdeImportResult } from './import-from-sde.ts';
 import { type Requested, resolveIds } from './resolve-references.ts';
 
 /** Placeholders requested from ESI after an import, which live data refers to and the export lacks: a minute's requests. */
@@ -40,38 +49,101 @@ export async function collectUniverse(engine: EngineContext, key: RunKey, step: 
       ? await collectFromSde(engine, run, step)
       : await collectFromEsi(engine, run, step);
   if ('state' in counts) return counts;
-  const { inserted, changed } = counts;
+  const { inserted, changed, note } = counts;
   const rows = inserted + changed;
   const resolved = await resolvePlaceholders(engine, run, step);
   const outcome = rows + resolved > 0 ? 'published' : 'unchanged';
-  return closeProcedureRun(engine, run, { outcome, inserted, changed, rows });
+  return closeProcedureRun(engine, run, { outcome, inserted, changed, rows, note });
 }
 
 interface Counts {
   readonly inserted: number;
   readonly changed: number;
+  /** What the run has to say besides its outcome. */
+  readonly note?: string | undefined;
 }
 
 const UNCHANGED: Counts = { inserted: 0, changed: 0 };
 
-async function collectFromSde(engine: EngineContext, run: RunRef, step: StepContext): Promise<Counts> {
-  await dropUnfinishedImports(engine.db.pool, run.runId);
-  const { build } = await engine.sde.latest(step.signal);
+/**
+ * Imports the newest build. Invalid rows are rejected, and the others published; a build of which many rows are invalid is
+ * imported again by each run, so that a release that understands it finds it. A build that lacks half of the known rows of a
+ * table is refused until a later one lacks them too, or a person accepts it.
+ */
+async function collectFromSde(engine: EngineContext, run: RunRef, step: StepContext): Promise<Counts | Step> {
+  const { pool } = engine.db;
+  await dropUnfinishedImports(pool, run.runId);
+  const { build, released } = await engine.sde.latest(step.signal);
   const version = `sde ${build}`;
-  const previous = await readPublishedSnapshot(engine.db.pool, run);
+  const previous = await readPublishedSnapshot(pool, run);
   if (previous?.version === version) return UNCHANGED;
   const file = await engine.sde.download(build, step.signal, step.heartbeat);
-  const importing = engine.db.transaction(async (client) => {
-    const { read, rejected, ...counts } = await importSde(engine, client, run, file, step);
-    await addRunCounts(client, run.runId, { pages: 1, read, rejected });
-    const published = { runId: run.runId, pages: 1, rows: read, version };
-    await writePublishedSnapshot(client, run, published, new Date(engine.clock.now()));
-    return counts;
-  });
-  return importing.catch(async (error: unknown) => {
+  const now = new Date(engine.clock.now());
+  const at = released ?? now;
+  const isBelieved = isConfirmed('rows-missing', at, previous);
+  const importing = engine.db.decideTransaction<SdeImportResult & { readonly isRefused: boolean }>(
+    async (client) => {
+      const result = await importSde(client, file, step);
+      const isRefused = result.losses.length > 0 && !isBelieved;
+      if (isRefused) return { commit: false, result: { ...result, isRefused } };
+      await recordRows(client, run, result, now);
+      const published = {
+        runId: run.runId,
+        pages: 1,
+        rows: result.read,
+        version: result.unread.length > 0 ? undefined : version,
+        believed: result.losses.length > 0 ? (['rows-missing'] as const) : [],
+      };
+      await writePublishedSnapshot(client, run, published, now);
+      return { commit: true, result: { ...result, isRefused } };
+    },
+  );
+  const result = await importing.catch(async (error: unknown) => {
     if (error instanceof AppError && error.code === 'SDE_BROKEN') await engine.sde.setAside(build);
     throw error;
   });
+  return result.isRefused ? refuse(engine, run, result, at) : { ...result, note: noteOf(result) };
+}
+
+/** Stores the invalid rows of an import, and counts all rows. */
+async function recordRows(
+  client: PoolClient,
+  run: RunRef,
+  { read, rejected, invalid }: SdeImportResult,
+  now: Date,
+): Promise<void> {
+  for (const rows of invalid) await storeRejectedRows(client, run, run.runId, rows, now);
+  await addRunCounts(client, run.runId, { pages: 1, read, rejected });
+}
+
+/** Closes the run of a build that is not imported, and keeps what a later one has to confirm. */
+async function refuse(
+  engine: EngineContext,
+  run: RunRef,
+  result: SdeImportResult,
+  lastModified: Date,
+): Promise<Step> {
+  const cause = `${result.losses.join('; ')}. The next build has to confirm that`;
+  const error = refusalDetail(cause, run.runId);
+  engine.log.warn({ ...run, reason: error }, 'the static data export is not imported');
+  await engine.db.transaction(async (client) => {
+    const previous = await lockPublishedSnapshot(client, run);
+    const suspect = { reason: 'rows-missing', lastModified, rows: result.read, isAccepted: false } as const;
+    await writeSuspect(client, run, { expires: previous?.expires, suspect });
+    await recordRows(client, run, result, new Date(engine.clock.now()));
+  });
+  return closeProcedureRun(engine, run, { outcome: 'refused', rows: 0, lastModified, error });
+}
+
+/** What an import has to say of rows that it left out or missed. */
+function noteOf({ unread, losses }: SdeImportResult): string | undefined {
+  const notes = [
+    ...unread.map((text) => `${text}; see rejected_rows. The build is imported again with each run.`),
+    ...losses.map(
+      (text) => `Believed, because the build before gave the same or a person accepted it: ${text}.`,
+    ),
+  ];
+  return notes.length === 0 ? undefined : notes.join(' ');
 }
 
 async function collectFromEsi(engine: EngineContext, run: RunRef, step: StepContext): Promise<Counts | Step> {

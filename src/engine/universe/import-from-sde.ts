@@ -1,9 +1,9 @@
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
-import { AppError } from '../../lib/errors.ts';
 import { copyInto } from '../../store/copy.ts';
-import { storeRejectedRows, type RejectedRow } from '../../store/sets/rejected-rows.ts';
+import { MAX_STORED_PER_PAGE, type RejectedRow } from '../../store/sets/rejected-rows.ts';
 import {
+  countAbsentRows,
   createStaticStage,
   encodeStaticRows,
   importColumns,
@@ -14,35 +14,32 @@ import {
   type StaticRow,
   type StaticTableName,
 } from '../../store/universe/static-tables.ts';
-import type { EngineContext, StepContext } from '../engine-context.ts';
-import { suspectRejections } from '../run/check-snapshot.ts';
-import type { RunRef } from '../run/run-steps.ts';
+import type { StepContext } from '../engine-context.ts';
+import { isSuddenLoss, suspectRejections } from '../run/check-snapshot.ts';
 import { formatIssues } from '../run/validate-rows.ts';
 import { brokenArchive, openArchive, type SdeArchive } from './sde-archive.ts';
 import { readNames, SDE_SOURCES, type SdeNames } from './sde-static-rows.ts';
 
-/** Rows of an import. */
-export interface ImportCounts {
+/** What an import did, in rows. */
+export interface SdeImportResult {
   read: number;
   rejected: number;
   inserted: number;
   changed: number;
+  /** The first invalid rows of each file. */
+  readonly invalid: RejectedRow[][];
+  /** Files with so many invalid rows that the fault may be ours, in words. */
+  readonly unread: string[];
+  /** Files that lack so many known rows that the next build has to confirm it, in words. */
+  readonly losses: string[];
 }
 
 /** Rows that are encoded and sent together: large enough for COPY, small enough for memory. */
 const BATCH = 2_000;
 
-/** Invalid rows of a file: a tenth of the largest, the types, is too many anyway, and more would only take memory. */
-const MAX_REJECTED = 10_000;
-
-const badShape = (file: string, reason: string) =>
-  new AppError(`${file}: ${reason}`, { code: 'SDE_BAD_SHAPE', verdict: 'fail' });
-
 /** What the import of each table needs. */
 interface SdeImport {
-  readonly engine: EngineContext;
   readonly client: PoolClient;
-  readonly run: RunRef;
   readonly archive: SdeArchive;
   readonly names: SdeNames;
   readonly step: StepContext;
@@ -50,17 +47,23 @@ interface SdeImport {
 
 /**
  * Imports an archive of the SDE into the static tables within the caller's transaction, so that other readers, and
- * readers after a kill, see the old universe complete. Rows that fail validation are rejected one by one.
+ * readers after a kill, see the old universe complete. Rows that fail validation are left out one by one.
  * Throws AppError SDE_BROKEN when the archive cannot be read.
  */
 export async function importSde(
-  engine: EngineContext,
   client: PoolClient,
-  run: RunRef,
   file: string,
   step: StepContext,
-): Promise<ImportCounts> {
-  const counts: ImportCounts = { read: 0, rejected: 0, inserted: 0, changed: 0 };
+): Promise<SdeImportResult> {
+  const result: SdeImportResult = {
+    read: 0,
+    rejected: 0,
+    inserted: 0,
+    changed: 0,
+    invalid: [],
+    unread: [],
+    losses: [],
+  };
   let archive: SdeArchive | undefined;
   try {
     archive = await openArchive(file);
@@ -72,23 +75,34 @@ export async function importSde(
     for (const table of STATIC_TABLE_NAMES) {
       step.signal?.throwIfAborted();
       step.heartbeat?.({ table });
-      await importTable({ engine, client, run, archive, names, step }, table, counts);
+      await importTable({ client, archive, names, step }, table, result);
     }
-    return counts;
+    return result;
   } finally {
     archive?.close();
   }
 }
 
-/** Imports one table and adds to `counts`. */
+/** The key of a record that is invalid elsewhere. */
+const recordKey = z.object({ _key: z.int().nonnegative() });
+
+/** Imports one table and adds to `result`. */
 async function importTable(
-  { engine, client, run, archive, names, step }: SdeImport,
+  { client, archive, names, step }: SdeImport,
   table: StaticTableName,
-  counts: ImportCounts,
+  result: SdeImportResult,
 ): Promise<void> {
-  const rejected: RejectedRow[] = [];
-  let read = 0;
+  const invalid: RejectedRow[] = [];
+  const invalidKeys: number[] = [];
+  let [read, rejected] = [0, 0];
   const { file, toRow } = SDE_SOURCES[table];
+  const reject = (record: unknown, error: z.ZodError) => {
+    rejected++;
+    const key = recordKey.safeParse(record).data?._key;
+    if (key !== undefined) invalidKeys.push(key);
+    if (invalid.length < MAX_STORED_PER_PAGE)
+      invalid.push({ row: record, reason: `${file}: ${formatIssues(error)}`, key: undefined });
+  };
   async function* batches(): AsyncGenerator<string> {
     let rows: StaticRow[] = [];
     for await (const record of archive.records(file)) {
@@ -97,9 +111,7 @@ async function importTable(
         rows.push(toRow(record, names));
       } catch (error) {
         if (!(error instanceof z.ZodError)) throw error;
-        if (rejected.length >= MAX_REJECTED)
-          throw badShape(file, `more than ${MAX_REJECTED} rows failed validation`);
-        rejected.push({ row: record, reason: `${file}: ${formatIssues(error)}`, key: undefined });
+        reject(record, error);
       }
       if (rows.length < BATCH) continue;
       step.heartbeat?.({ table, rows: read });
@@ -111,12 +123,14 @@ async function importTable(
   const stage = `sde_${table}`;
   await createStaticStage(client, table, stage);
   await copyInto(client, stage, importColumns(table), batches());
-  const reason = suspectRejections(read - rejected.length, rejected.length);
-  if (reason !== undefined) throw badShape(file, reason);
-  await storeRejectedRows(client, run, run.runId, rejected, new Date(engine.clock.now()));
+  const { known, absent } = await countAbsentRows(client, table, stage, invalidKeys);
+  if (isSuddenLoss(absent, known)) result.losses.push(`${file}: ${absent} of ${known} rows are missing`);
+  if (suspectRejections(read - rejected, rejected) !== undefined)
+    result.unread.push(`${file}: ${rejected} of ${read} rows failed validation`);
   const { inserted, changed } = await mergeStatic(client, table, stage);
-  counts.read += read;
-  counts.rejected += rejected.length;
-  counts.inserted += inserted;
-  counts.changed += changed;
+  result.invalid.push(invalid);
+  result.read += read;
+  result.rejected += rejected;
+  result.inserted += inserted;
+  result.changed += changed;
 }

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import type { PublishPlan } from './publish-plan.ts';
 import { type PublishedSnapshot, readPublishedSnapshot } from './published-snapshots.ts';
-import type { SnapshotSpec } from './snapshot-spec.ts';
+import type { ResourceKey } from './snapshot-spec.ts';
 
 /** Whether the run is open. Its row is locked, so that nobody closes it before the transaction ends. */
 export async function isRunOpen(client: PoolClient, runId: number): Promise<boolean> {
@@ -45,16 +45,16 @@ async function isComparedWith(
 /** Locks the row of the published snapshot, which serialises the publishers of a target. The first one inserts it. */
 export async function lockPublishedSnapshot(
   client: PoolClient,
-  spec: SnapshotSpec,
+  key: ResourceKey,
 ): Promise<PublishedSnapshot | undefined> {
-  const published = await readPublishedSnapshot(client, spec, true);
+  const published = await readPublishedSnapshot(client, key, true);
   if (published) return published;
   await client.query(
     `INSERT INTO published_sets (collector, target, resource, run_id, read_at, pages, rows) VALUES ($1, $2, $3, 0, now(), 0, 0)
      ON CONFLICT DO NOTHING`,
-    [spec.collector, spec.target, spec.resource ?? ''],
+    [key.collector, key.target, key.resource ?? ''],
   );
-  return readPublishedSnapshot(client, spec, true);
+  return readPublishedSnapshot(client, key, true);
 }
 
 /** The number that a statement returns as `rows`. */

@@ -2,7 +2,7 @@ import type { Queryable } from '../database.ts';
 import type { ResourceKey } from './snapshot-spec.ts';
 
 /** Of a page with many bad rows the first hundred show what is wrong; the others are only counted. */
-const MAX_STORED_PER_PAGE = 100;
+export const MAX_STORED_PER_PAGE = 100;
 
 /** Characters of a stored row: enough for a person to find the fault. */
 const MAX_ROW_LENGTH = 4_000;

@@ -57,6 +57,23 @@ export async function mergeStatic(
   return { inserted: insert.rowCount ?? 0, changed: update.rowCount ?? 0 };
 }
 
+/** Known rows of a static table, and those of them that neither `source` nor `others` list. Placeholders do not count. */
+export async function countAbsentRows(
+  client: PoolClient,
+  table: StaticTableName,
+  source: string,
+  others: readonly number[],
+): Promise<{ known: number; absent: number }> {
+  const { key } = STATIC_TABLES[table];
+  const known = `SELECT "${key}" FROM ${table} WHERE NOT is_placeholder`;
+  const { rows } = await client.query<{ known: number; absent: number }>(
+    `SELECT (SELECT count(*) FROM (${known}) k) AS known,
+            (SELECT count(*) FROM (${known} EXCEPT SELECT "${key}" FROM ${source} EXCEPT SELECT unnest($1::bigint[])) a) AS absent`,
+    [others],
+  );
+  return rows[0]!;
+}
+
 async function insertMissingParents(
   client: PoolClient,
   source: string,
