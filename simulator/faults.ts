@@ -23,7 +23,7 @@ export interface StatusFaultOptions extends FaultOptions {
   body?: unknown;
 }
 
-/** Returns a row as it is served, or null to leave it out. The result may be anything, also an invalid row. */
+/** Returns a row as it is served, null to leave it out, or undefined to serve `null`. The result may be any invalid row. */
 export type RowChange<Row = Order | Price> = (row: Row) => unknown;
 
 /** How the limit headers are distorted. */

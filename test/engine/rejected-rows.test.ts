@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Order } from '../../simulator/index.ts';
+import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import { type TestEngine, testEngine } from '../support/test-engine.ts';
 import {
   DOMAIN,
@@ -114,6 +115,37 @@ test.each([
     engine.nextSnapshot();
     expect(await collect()).toMatchObject({ outcome: 'published', removed: 1 });
     await expectExactBook(engine);
+  },
+);
+
+test.each([['null'], ['an order without its id']])(
+  '%s in each snapshot keeps the orders that are gone for two readings only, also across restarts',
+  async (what) => {
+    await collect();
+    const bad = orderAt(1_200);
+    serveChanged(bad, (row) => (what === 'null' ? undefined : { ...row, order_id: undefined }));
+    const gone = orderAt(2_400).order_id;
+    world().removeOrder(FORGE_ID, gone);
+    const results: unknown[] = [];
+    for (let reading = 1; reading <= 4; reading++) {
+      engine.nextSnapshot();
+      const context = engine.restart();
+      const { removed } = await collectTarget(context, { collector: 'market-orders', target: FORGE });
+      results.push(removed);
+    }
+    // The order whose row has no id is gone as well, as far as anybody can tell.
+    expect(results).toEqual([0, 0, 2, 0]);
+    const left = await readBook(engine);
+    expect(left).toHaveLength(2_498);
+    // Two snapshots without such a row, and the count begins anew.
+    engine.sim.faults.clear();
+    engine.nextSnapshot();
+    expect(await collect()).toMatchObject({ outcome: 'published', inserted: 1 });
+    await expectExactBook(engine);
+    serveChanged(bad, () => undefined);
+    world().removeOrder(FORGE_ID, orderAt(2_000).order_id);
+    engine.nextSnapshot();
+    expect(await collect()).toMatchObject({ removed: 0 });
   },
 );
 

@@ -1,10 +1,11 @@
 import { MINUTE } from '../../lib/duration.ts';
-import type { PublishPlan } from '../../store/sets/publish-plan.ts';
+import { KEYLESS_READINGS, type PublishPlan } from '../../store/sets/publish-plan.ts';
 import {
   isConfirmed,
   type PublishedSnapshot,
   type SuspectReason,
 } from '../../store/sets/published-snapshots.ts';
+import { MAX_STORED_PER_PAGE } from '../../store/sets/rejected-rows.ts';
 import { type PageRecord, readPageRecords } from '../../store/sets/stage.ts';
 import type { KeyComparison } from '../compare/compare-keys.ts';
 import {
@@ -69,6 +70,7 @@ export async function planPublication(
   const validRows = sum((record) => record.rows);
   const rejected = sum((record) => record.rejected);
   const keyless = sum((record) => record.keyless);
+  const keylessReadings = countKeylessReadings(counted, previous);
   const short = pagesBackwards(resource) ? [] : findShortPages(records);
   const at = new Date(momentOf(lastModified, previous, now));
   const found = torn === undefined ? findDoubts({ short, keys, validRows, rejected }) : [];
@@ -84,8 +86,8 @@ export async function planPublication(
       rows: validRows + rejected - keyless,
       validRows,
       rejected,
-      // A row whose key could not be read may be any of those that seem absent.
-      trustDeletions: torn === undefined && keyless === 0,
+      keylessReadings,
+      trustDeletions: torn === undefined && (keyless === 0 || keylessReadings >= KEYLESS_READINGS),
       torn,
       believed: believed.map(({ reason }) => reason),
       repeated: keys?.repeated,
@@ -95,6 +97,16 @@ export async function planPublication(
     },
     doubts: found.filter((doubt) => !believed.includes(doubt)),
   };
+}
+
+/** Readings in a row, this one included, with rows whose key is not known. */
+function countKeylessReadings(
+  records: readonly PageRecord[],
+  previous: PublishedSnapshot | undefined,
+): number {
+  // Of a page with more rejected rows than are stored, not all keys are known later.
+  const isKeyless = records.some(({ keyless, rejected }) => keyless > 0 || rejected > MAX_STORED_PER_PAGE);
+  return isKeyless ? (previous?.keylessReadings ?? 0) + 1 : 0;
 }
 
 /** What a snapshot that seems whole gives reason to doubt. */

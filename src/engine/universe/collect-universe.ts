@@ -129,7 +129,7 @@ async function refuse(
   await engine.db.transaction(async (client) => {
     const previous = await lockPublishedSnapshot(client, run);
     const suspect = { reason: 'rows-missing', lastModified, rows: result.read, isAccepted: false } as const;
-    await writeSuspect(client, run, { expires: previous?.expires, suspect });
+    await writeSuspect(client, run, { expires: previous?.expires, suspect, keylessReadings: 0 });
     await recordRows(client, run, result, new Date(engine.clock.now()));
   });
   return closeProcedureRun(engine, run, { outcome: 'refused', rows: 0, lastModified, error });

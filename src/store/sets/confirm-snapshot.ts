@@ -19,7 +19,10 @@ import { dropStage } from './stage.ts';
 export async function confirmSnapshot(
   db: Database,
   spec: SnapshotSpec,
-  plan: Pick<PublishPlan, 'runId' | 'at' | 'expires' | 'notModified' | 'compared' | 'now'>,
+  plan: Pick<
+    PublishPlan,
+    'runId' | 'at' | 'expires' | 'notModified' | 'compared' | 'keylessReadings' | 'now'
+  >,
 ): Promise<boolean> {
   return db.transaction(async (client) => {
     const previous = await lockPublishedSnapshot(client, spec);
@@ -28,9 +31,10 @@ export async function confirmSnapshot(
     const isConfirmed = isNewer || plan.at.getTime() === previous?.lastModified?.getTime();
     const { expires } = plan;
     if (previous && isConfirmed) {
-      const published = { ...previous, lastModified: plan.at, expires };
+      const { keylessReadings } = plan;
+      const published = { ...previous, lastModified: plan.at, expires, keylessReadings };
       await writePublishedSnapshot(client, spec, published, plan.now);
-      await closeInferred(client, spec, { runId: previous.runId, at: plan.at });
+      await closeInferred(client, spec, { runId: previous.runId, at: plan.at, keylessReadings });
     }
     if (!isConfirmed) await storeExpires(client, spec, expires);
     // A snapshot older than the published one was never published, so no state of its moment is known.
@@ -45,7 +49,7 @@ export async function confirmSnapshot(
 export async function markSuspect(
   db: Database,
   spec: SnapshotSpec,
-  plan: Pick<PublishPlan, 'at' | 'expires' | 'rows'>,
+  plan: Pick<PublishPlan, 'at' | 'expires' | 'rows' | 'keylessReadings'>,
   reason: SuspectReason,
 ): Promise<void> {
   await db.transaction(async (client) => {
@@ -55,9 +59,14 @@ export async function markSuspect(
 }
 
 const suspectOf = (
-  { at: lastModified, expires, rows }: Pick<PublishPlan, 'at' | 'expires' | 'rows'>,
+  {
+    at: lastModified,
+    expires,
+    rows,
+    keylessReadings,
+  }: Pick<PublishPlan, 'at' | 'expires' | 'rows' | 'keylessReadings'>,
   reason: SuspectReason | undefined,
-) => ({ expires, suspect: reason && { reason, lastModified, rows, isAccepted: false } });
+) => ({ expires, keylessReadings, suspect: reason && { reason, lastModified, rows, isAccepted: false } });
 
 /**
  * Closes the run of a snapshot that is rejected, or torn and not to be published in part. Nothing is requested again
@@ -66,7 +75,7 @@ const suspectOf = (
 export async function rejectSnapshot(
   db: Database,
   spec: SnapshotSpec,
-  plan: Pick<PublishPlan, 'runId' | 'at' | 'expires' | 'rows' | 'now' | 'torn'>,
+  plan: Pick<PublishPlan, 'runId' | 'at' | 'expires' | 'rows' | 'now' | 'torn' | 'keylessReadings'>,
   detail: string,
   reason: SuspectReason | undefined,
 ): Promise<void> {

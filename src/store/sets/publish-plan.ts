@@ -31,6 +31,12 @@ export interface RepeatedRows {
   readonly superseded: readonly bigint[];
 }
 
+/**
+ * A row whose key could not be read may be any of those that seem absent, so nothing counts as gone. Such a row that comes in
+ * each reading would keep all that are gone, so from the third reading in a row on the others are believed.
+ */
+export const KEYLESS_READINGS = 3;
+
 /** A staged snapshot as it is to be published. */
 export interface PublishPlan {
   readonly runId: number;
@@ -47,6 +53,8 @@ export interface PublishPlan {
   /** Rows of all pages that passed validation. */
   readonly validRows: number;
   readonly rejected: number;
+  /** Readings in a row, this one included, with rows whose key is not known. */
+  readonly keylessReadings: number;
   /** False: absent rows may still exist, so nothing is deleted. */
   readonly trustDeletions: boolean;
   /** Why the snapshot is torn; undefined when it is complete. */

@@ -76,10 +76,11 @@ async function finishPublication(
     rows: merged.rows,
     version: undefined,
     believed: plan.believed,
+    keylessReadings: plan.keylessReadings,
   };
   await writePublishedSnapshot(client, spec, published, plan.now);
-  // What a torn snapshot did not show was kept, so a 304 would confirm what ESI never said: every page is read again.
-  if (plan.torn !== undefined)
+  // What a snapshot did not show was kept, so a 304 would confirm what ESI never said: every page is read again.
+  if (plan.torn !== undefined || (spec.change.policy === 'snapshot' && !plan.trustDeletions))
     await client.query('UPDATE stage.pages SET etag = NULL WHERE run_id = $1', [plan.runId]);
   // Concurrent steps that page backwards may have requested the same page under two numbers.
   await client.query(

@@ -38,6 +38,8 @@ export interface PublishedSnapshot {
   readonly suspect: SuspectSnapshot | undefined;
   /** What would have made this snapshot suspect, had an earlier one not given the same. */
   readonly believed: readonly SuspectReason[];
+  /** Readings in a row with rows whose key could not be read. */
+  readonly keylessReadings: number;
   /** The source's own name of its state, e.g. the build number of the SDE. */
   readonly version: string | undefined;
 }
@@ -53,6 +55,7 @@ interface SetRow {
   suspect_reason: SuspectReason | null;
   suspect_accepted: boolean;
   believed: SuspectReason[];
+  keyless_readings: number;
   version: string | null;
 }
 
@@ -64,7 +67,7 @@ export async function readPublishedSnapshot(
 ): Promise<PublishedSnapshot | undefined> {
   const { rows } = await db.query<SetRow>(
     `SELECT run_id, last_modified, expires, pages, rows, suspect_last_modified, suspect_rows, suspect_reason,
-            suspect_accepted, believed, version
+            suspect_accepted, believed, keyless_readings, version
        FROM published_sets WHERE collector = $1 AND target = $2 AND resource = $3 ${lock ? 'FOR UPDATE' : ''}`,
     [key.collector, key.target, key.resource ?? ''],
   );
@@ -85,6 +88,7 @@ export async function readPublishedSnapshot(
         }
       : undefined,
     believed: row.believed,
+    keylessReadings: row.keyless_readings,
     version: row.version ?? undefined,
   };
 }
@@ -94,16 +98,17 @@ export async function writePublishedSnapshot(
   db: Queryable,
   key: ResourceKey,
   published: Pick<PublishedSnapshot, 'runId' | 'pages' | 'rows'> &
-    Partial<Pick<PublishedSnapshot, 'lastModified' | 'expires' | 'version' | 'believed'>>,
+    Partial<Pick<PublishedSnapshot, 'lastModified' | 'expires' | 'version' | 'believed' | 'keylessReadings'>>,
   now: Date,
 ): Promise<void> {
   await db.query(
-    `INSERT INTO published_sets (collector, target, run_id, last_modified, expires, read_at, pages, rows, version, resource, believed)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    `INSERT INTO published_sets (collector, target, run_id, last_modified, expires, read_at, pages, rows, version, resource, believed,
+                                 keyless_readings)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
      ON CONFLICT (collector, target, resource) DO UPDATE
         SET run_id = excluded.run_id, last_modified = excluded.last_modified, expires = excluded.expires,
             read_at = excluded.read_at, pages = excluded.pages, rows = excluded.rows, version = excluded.version,
-            believed = excluded.believed,
+            believed = excluded.believed, keyless_readings = excluded.keyless_readings,
             suspect_last_modified = NULL, suspect_rows = NULL, suspect_reason = NULL, suspect_accepted = false`,
     [
       key.collector,
@@ -117,19 +122,24 @@ export async function writePublishedSnapshot(
       published.version ?? null,
       key.resource ?? '',
       published.believed ?? [],
+      published.keylessReadings ?? 0,
     ],
   );
 }
 
-/** Records a rejected snapshot: what the next one has to confirm, and when ESI may be requested again. */
+/**
+ * Records a rejected snapshot: what the next one has to confirm, when ESI may be requested again, and how many readings in a
+ * row had rows without a key.
+ */
 export async function writeSuspect(
   db: Queryable,
   key: ResourceKey,
-  { expires, suspect }: { expires: Date | undefined; suspect: SuspectSnapshot | undefined },
+  rejected: Pick<PublishedSnapshot, 'expires' | 'suspect' | 'keylessReadings'>,
 ): Promise<void> {
+  const { expires, suspect, keylessReadings } = rejected;
   await db.query(
     `UPDATE published_sets SET suspect_last_modified = $3, suspect_rows = $4, expires = $5, suspect_reason = $7,
-            suspect_accepted = false
+            suspect_accepted = false, keyless_readings = $8
       WHERE collector = $1 AND target = $2 AND resource = $6`,
     [
       key.collector,
@@ -139,6 +149,7 @@ export async function writeSuspect(
       expires ?? null,
       key.resource ?? '',
       suspect?.reason ?? null,
+      keylessReadings,
     ],
   );
 }

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
+import { collectTarget } from '../../../src/engine/run/collect-target.ts';
 import type { TestEngine } from '../../support/test-engine.ts';
 import { ANNA, advanceOneHour, characterTarget, ownerEngine } from '../../support/owner-engine.ts';
 
@@ -59,6 +60,28 @@ test('an order that the history lacks is filled, although the row of another one
   }
   expect(await order(victim)).toEqual({ state: 'active', left: true });
   expect(await order(filled)).toEqual({ state: 'filled', left: true });
+});
+
+test('an order that the history lacks is filled at its third reading, although a row there is null each time', async () => {
+  const filled = await begin();
+  const [, other] = engine.sim.owners.orders(ANNA);
+  engine.sim.faults.mutateRows<{ order_id: number }>(
+    (row) => (row.order_id === other!.order_id ? undefined : row),
+    {
+      route: '/orders/history',
+    },
+  );
+  await advanceOneHour(engine, () => {
+    engine.sim.owners.cancelOrder(ANNA, other!.order_id);
+    engine.sim.owners.fillOrder(ANNA, filled);
+  });
+  const found: unknown[] = [];
+  for (let hour = 0; hour < 4; hour++) {
+    await collectTarget(engine.restart(), { collector: 'orders', target: ME });
+    found.push((await order(filled))?.state);
+    await advanceOneHour(engine);
+  }
+  expect(found).toEqual(['active', 'active', 'filled', 'filled']);
 });
 
 test.each([
