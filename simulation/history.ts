@@ -6,12 +6,12 @@ import type { SsoClient } from '../src/sso/sso-client.ts';
 import type { Database } from '../src/store/database.ts';
 import { createRandom, mixSeed, type Random } from '../simulator/random.ts';
 import type { AnswerListener, Execution } from './dispatcher.ts';
-import type { Mishap, Plan, Round, SimulatedCollector } from './plan.ts';
+import { isHarmless, type Plan, type Round, type SimulatedCollector } from './plan.ts';
 import { ProductProcess } from './product-process.ts';
 import { Scheduler } from './scheduler.ts';
 import { Server } from './server.ts';
+import { RoundSetup } from './round-setup.ts';
 import { insertLogin } from './shared-rows.ts';
-import { DOUBTFUL } from './source.ts';
 import type { Finding } from './subjects.ts';
 import { runWorkflow, Workers } from './workflow.ts';
 import { createWorld, emptyStage, findLeftovers, type World } from './world.ts';
@@ -21,6 +21,9 @@ const START = Date.parse('2026-11-20T14:00:00Z');
 
 /** Rounds without trouble at the end: a doubt takes two, and what became of an order is known a round later. */
 const LAST_ROUNDS = 4;
+
+/** Requests in a round for pages that do not exist: two of each of three attempts to read a set, by two processes. */
+const MAX_MISSING = 12;
 
 /** Seconds: after this time all of an owner's lists have a newer version. */
 const LAST_DELAY = 3_700;
@@ -52,10 +55,10 @@ class History {
   private readonly scheduler: Scheduler;
   private readonly server: Server;
   private readonly workers: Workers;
+  private readonly setup: RoundSetup;
   private readonly limits: BucketStore;
   private readonly answered = new Map<string, { expires: number; execution: Execution | undefined }>();
   private readonly findings: Finding[] = [];
-  private readonly doubted = new Map<unknown, number>();
   private turn = 0;
   private roundTurn = 0;
   private round: Round | undefined;
@@ -90,6 +93,7 @@ class History {
       nameOf: (itemId) => this.world.nameOf(itemId),
     });
     if (plan.marketTokens !== undefined) this.server.budget = { tokens: plan.marketTokens, spent: [] };
+    this.setup = new RoundSetup(plan, this.world, this.server, now);
     const parts = {
       scheduler: this.scheduler,
       server: this.server,
@@ -145,10 +149,12 @@ class History {
     const target = world.targetOf(collector);
     await this.waitUntilDue(collector, target, round.delay);
     const isClean =
-      round.mishaps.length === 0 &&
+      round.mishaps.every((mishap) => isHarmless(mishap) || mishap.kind === 'route') &&
       this.workers.unfinished.size === 0 &&
       scheduler.now() > server.outageUntil + 120_000;
-    this.prepare(round, index);
+    this.round = round;
+    this.roundTurn = this.turn;
+    this.setup.prepare(round, index);
     this.trace(
       `--- round ${index}: ${collector} at ${new Date(scheduler.now()).toISOString()} ${JSON.stringify(round.mishaps)}`,
     );
@@ -168,11 +174,19 @@ class History {
     );
     this.trace(`--- round ${index} ended: ${JSON.stringify(end)}`);
     server.clockError = 0;
-    if (isClean && end.outcome === 'failed')
+    const broken = server.brokenPath;
+    server.brokenPath = undefined;
+    if (isClean && end.outcome === 'failed' && broken === undefined)
       this.findings.push(`${collector}: a run without trouble failed: ${end.detail}`);
     this.findings.push(...server.overspent.splice(0));
-    for (const subject of world.subjects[collector])
-      this.findings.push(...(await subject.check(this.db.pool, { isClean, outcome: end.outcome })));
+    if (server.missing > MAX_MISSING)
+      this.findings.push(`${collector}: ${server.missing} pages were requested that do not exist`);
+    for (const subject of world.subjects[collector]) {
+      const isItsClean = isClean && subject.source.options.path !== broken;
+      this.findings.push(
+        ...(await subject.check(this.db.pool, { isClean: isItsClean, outcome: end.outcome })),
+      );
+    }
   }
 
   private async waitUntilDue(collector: string, target: string, delay: number): Promise<void> {
@@ -182,64 +196,6 @@ class History {
     );
     const due = (rows[0]?.due?.getTime() ?? 0) + 1_000 + delay * 1_000;
     this.scheduler.advance(Math.max(1_000, due - this.scheduler.now()));
-  }
-
-  /** Sets the round's mishaps up. Those that would be believed rightly, because two readings say alike, are left out. */
-  private prepare(round: Round, index: number): void {
-    const { server, scheduler, world } = this;
-    this.round = round;
-    this.roundTurn = this.turn;
-    server.requests = 0;
-    server.faults.clear();
-    for (const mishap of round.mishaps) {
-      if (mishap.kind === 'outage') server.outageUntil = scheduler.now() + mishap.seconds * 1_000;
-      if (mishap.kind === 'clock') server.clockError = mishap.minutes * 60_000;
-      if (mishap.kind === 'request') this.prepareRequest(mishap, round.collector, index);
-      if (mishap.kind === 'rows') this.prepareRows(mishap, round.collector, index);
-      if (mishap.kind === 'turmoil' && this.mayDoubt(round.collector, index)) world.turmoil.isDue = true;
-    }
-  }
-
-  private prepareRequest(
-    { number, fault }: Mishap & { kind: 'request' },
-    collector: SimulatedCollector,
-    index: number,
-  ): void {
-    const subjects = this.world.subjects[collector];
-    const pages = Math.min(...subjects.map(({ source }) => source.versions.at(-1)!.pages.length));
-    // Of two pages each is half of all that is said of their number.
-    if (fault === 'fewer-pages' && pages < 4) return;
-    // An empty list is a loss of all rows, of which nothing can be doubted where none was seen.
-    if (fault === 'no-content' && !(collector === 'market-orders' || collector === 'assets')) return;
-    if (fault === 'no-content' && !this.mayDoubt(collector, index)) return;
-    this.server.faults.set(number, fault);
-  }
-
-  private prepareRows(
-    { source, fault }: Mishap & { kind: 'rows' },
-    collector: SimulatedCollector,
-    index: number,
-  ): void {
-    const subjects = this.world.subjects[collector];
-    const subject = subjects[source % subjects.length]!;
-    const { options, versions } = subject.source;
-    if (!options.faults.includes(fault)) return;
-    // A first snapshot is compared with none, and a page can only be shorter than another one.
-    if (fault === 'short' && versions.at(-1)!.pages.length < 4) return;
-    if (DOUBTFUL.has(fault) && !this.mayDoubt(collector, index)) return;
-    subject.source.nextFault = fault;
-  }
-
-  /** Whether the round before last gave no reason for a doubt, which this one would confirm. */
-  private mayDoubt(collector: SimulatedCollector, index: number): boolean {
-    const subject = this.world.subjects[collector][0]!;
-    if (!subject.isPublished || subject.source.versions.length < 2) return false;
-    const last = this.doubted.get(collector);
-    const isFree =
-      last === undefined ||
-      this.plan.rounds.slice(last + 1, index).filter((one) => one.collector === collector).length >= 2;
-    if (isFree) this.doubted.set(collector, index);
-    return isFree;
   }
 
   private interrupt(when: 'before' | 'after', process: ProductProcess): void {

@@ -1,6 +1,6 @@
 import { between, createRandom, mixSeed, pick, type Random, weighted } from '../simulator/random.ts';
 import { REQUEST_FAULTS, type RequestFault } from './server.ts';
-import type { RowFault } from './source.ts';
+import { DOUBTFUL, type RowFault } from './source.ts';
 
 /** What is collected. */
 export const COLLECTORS = ['market-orders', 'assets', 'wallet', 'orders'] as const;
@@ -18,12 +18,17 @@ export type Mishap =
   | { readonly kind: 'crash'; readonly turn: number }
   | { readonly kind: 'request'; readonly number: number; readonly fault: RequestFault }
   | { readonly kind: 'rows'; readonly source: number; readonly fault: RowFault }
+  /** One list fails, and the others do not. */
+  | { readonly kind: 'route'; readonly source: number }
   /** Every request fails for so many seconds. */
   | { readonly kind: 'outage'; readonly seconds: number }
   /** ESI's clock is wrong by so many minutes. */
   | { readonly kind: 'clock'; readonly minutes: number }
   /** Most rows end, in truth. */
   | { readonly kind: 'turmoil' };
+
+/** Whether a mishap is none of the reading: what is wrong costs one row. */
+export const isHarmless = (mishap: Mishap): boolean => mishap.kind === 'rows' && !DOUBTFUL.has(mishap.fault);
 
 /** A collector runs once. */
 export interface Round {
@@ -80,6 +85,7 @@ function drawMishap(random: Random): Mishap {
     [() => ({ kind: 'crash', turn }), 4],
     [() => ({ kind: 'request', number: between(random, 0, 9), fault: pick(random, REQUEST_FAULTS) }), 28],
     [() => ({ kind: 'rows', source: between(random, 0, 2), fault: pick(random, ROW_FAULTS) }), 20],
+    [() => ({ kind: 'route', source: between(random, 0, 2) }), 5],
     [() => ({ kind: 'outage', seconds: between(random, 5, 900) }), 4],
     [() => ({ kind: 'clock', minutes: pick(random, [-60, -10, 1, 10, 60]) }), 5],
     [() => ({ kind: 'turmoil' }), 5],

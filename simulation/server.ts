@@ -15,6 +15,7 @@ export type RequestFault =
   | 'no-content'
   | 'no-pages'
   | 'more-pages'
+  | 'thousand-pages'
   | 'fewer-pages'
   | 'no-last-modified'
   | 'no-expires'
@@ -33,6 +34,7 @@ export const REQUEST_FAULTS: readonly RequestFault[] = [
   'no-content',
   'no-pages',
   'more-pages',
+  'thousand-pages',
   'fewer-pages',
   'no-last-modified',
   'no-expires',
@@ -44,11 +46,19 @@ export const REQUEST_FAULTS: readonly RequestFault[] = [
 const MISSTATED: ReadonlySet<string> = new Set([
   'no-pages',
   'more-pages',
+  'thousand-pages',
   'fewer-pages',
   'no-last-modified',
   'no-expires',
   'old-page',
 ]);
+
+/** By how much X-Pages is wrong. */
+const WRONG_PAGES: Readonly<Record<string, number>> = {
+  'more-pages': 3,
+  'thousand-pages': 3_000,
+  'fewer-pages': -1,
+};
 
 export interface SimulatedRequest {
   readonly method: string;
@@ -100,8 +110,10 @@ export class Server {
   budget: Budget | undefined;
   /** Refusals of requests that a careful client would not have sent. */
   readonly overspent: string[] = [];
-  /** Requests for pages that do not exist, in a row. */
+  /** Requests for pages that do not exist. */
   missing = 0;
+  /** The path of a list that fails. */
+  brokenPath: string | undefined;
 
   constructor(options: ServerOptions) {
     this.options = options;
@@ -115,6 +127,7 @@ export class Server {
     if (fault?.startsWith('status-')) return failed(Number(fault.slice(7)), refusalHeaders(fault));
     if (fault === 'web-page') return { ...failed(200), body: '<html>Bad gateway</html>' };
     if (fault === 'no-content') return failed(204);
+    if (new URL(request.path, 'http://esi').pathname === this.brokenPath) return failed(500);
     const answer = this.budgeted(request, this.serve(request, fault));
     return {
       ...answer,
@@ -146,6 +159,7 @@ export class Server {
     const shown = (isOld ? source.versions.at(-2) : undefined) ?? version;
     const rows =
       source.options.backwards === undefined ? shown.pages[page - 1] : backwardsPage(source, shown, fromId);
+    if (!rows) this.missing++;
     if (!rows) return failed(404);
     return this.page(source, shown, rows, { etag, fault });
   }
@@ -159,7 +173,7 @@ export class Server {
     const json = options.key.length === 0 ? String((rows[0] as { balance: number }).balance) : toJson(rows);
     const tag = `W/"${createHash('sha1').update(json).digest('hex')}"`;
     const isSame = etag === tag;
-    const pages = version.pages.length + (fault === 'more-pages' ? 3 : fault === 'fewer-pages' ? -1 : 0);
+    const pages = version.pages.length + (WRONG_PAGES[fault ?? ''] ?? 0);
     const isPaged = options.pageSize !== undefined && options.backwards === undefined;
     // ESI's pages have a thousand rows or more, so a short first page without X-Pages is the only one. Ours are shorter.
     const hidesPages = fault === 'no-pages' && (version.pages.length === 1 || rows !== version.pages[0]);

@@ -121,7 +121,14 @@ function journal(ids: WorldIds, random: Random, start: number, nextId: () => num
 }
 
 function transactions(ids: WorldIds, random: Random, start: number, nextId: () => number): Source {
-  const make = (at: number): Row => ({
+  let other: Row | undefined;
+  const make = (at: number): Row => {
+    const row = other ?? deal(at);
+    // Who trades with itself has both sides of the deal.
+    other = other === undefined && random() < 0.1 ? { ...row, is_buy: row['is_buy'] === false } : undefined;
+    return row;
+  };
+  const deal = (at: number): Row => ({
     transaction_id: nextId(),
     date: isoSeconds(at),
     type_id: pick(random, SHARED.types),

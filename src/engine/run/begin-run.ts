@@ -35,7 +35,10 @@ export async function beginRun(
   const due = previous?.expires ? previous.expires.getTime() + EXPIRES_MARGIN : 0;
   if (due > now) return { state: 'wait', until: due };
   const runId = await openRun(pool, key, new Date(now));
-  await storeExpires(pool, key, await closeAbandoned(pool, key, runId, new Date(now)));
+  // Together, because the next run would not know what the abandoned ones have read.
+  await engine.db.transaction(async (client) =>
+    storeExpires(client, key, await closeAbandoned(client, key, runId, new Date(now))),
+  );
   await dropOldStages(pool, spec, runId);
   const context = { engine, step, run: runRef(key, runId), resource, spec, previous };
   const expires = await findUnfinishedExpiry(context);

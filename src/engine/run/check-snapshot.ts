@@ -68,15 +68,16 @@ export function checkSnapshot(records: readonly PageRecord[], now: number): Snap
 }
 
 /**
- * Pages before the last one that are shorter than the others: rows may be missing. The lengths of pages that answered 304
- * are unknown here; they were right when they were published.
+ * Pages before the last one that are shorter than the others: rows may be missing. Pages that answered 304 were right when
+ * they were published. `counted` has their rows as well.
  */
-export function findShortPages(records: readonly PageRecord[]): number[] {
+export function findShortPages(records: readonly PageRecord[], counted: readonly PageRecord[]): number[] {
   const last = Math.max(...records.map(({ page }) => page));
-  const pages = records.filter(({ page, notModified }) => page < last && !notModified);
   const length = (record: PageRecord) => record.rows + record.rejected;
-  const full = Math.max(0, ...pages.map(length));
-  return pages.filter((record) => length(record) < full).map(({ page }) => page);
+  const full = Math.max(0, ...counted.filter(({ page }) => page < last).map(length));
+  return records
+    .filter((record) => record.page < last && !record.notModified && length(record) < full)
+    .map(({ page }) => page);
 }
 
 /**

@@ -11,10 +11,13 @@ export async function closeFailedRuns(engine: EngineContext, key: RunKey, error:
 
 /** Closes one run as failed. */
 export async function closeFailedRun(engine: EngineContext, run: RunRef, error: string): Promise<void> {
-  const { pool } = engine.db;
   const now = engine.clock.now();
-  const { expires } = await readRunAge(pool, run.runId);
-  if (!(await closeRun(pool, run.runId, { outcome: 'failed', error }, new Date(now)))) return;
-  await storeExpires(pool, run, (await readStagedExpiry(pool, run.runId)) ?? expires);
-  engine.metrics.runFinished(run.collector, 'failed', 0, now);
+  // Together, because the next run would not know what this one has read.
+  const isClosed = await engine.db.transaction(async (client) => {
+    const { expires } = await readRunAge(client, run.runId);
+    if (!(await closeRun(client, run.runId, { outcome: 'failed', error }, new Date(now)))) return false;
+    await storeExpires(client, run, (await readStagedExpiry(client, run.runId)) ?? expires);
+    return true;
+  });
+  if (isClosed) engine.metrics.runFinished(run.collector, 'failed', 0, now);
 }

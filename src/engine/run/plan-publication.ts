@@ -54,11 +54,7 @@ export async function planPublication(
   const now = engine.clock.now();
   const complete = check.state === 'complete' ? check : undefined;
   const lastModified = complete?.at ?? newestMoment(records, now);
-  const expires =
-    complete?.expires ??
-    records.find(
-      (record) => (record.lastModified ?? lastModified) === lastModified && record.expires !== undefined,
-    )?.expires;
+  const expires = complete?.expires ?? expiryOf(records, lastModified);
   const notModified = records.filter((record) => record.notModified).map(({ page }) => page);
   // Pages that answered 304 have the counts that they have in the published snapshot.
   const carried =
@@ -71,7 +67,7 @@ export async function planPublication(
   const rejected = sum((record) => record.rejected);
   const keyless = sum((record) => record.keyless);
   const keylessReadings = countKeylessReadings(counted, previous);
-  const short = pagesBackwards(resource) ? [] : findShortPages(records);
+  const short = pagesBackwards(resource) ? [] : findShortPages(records, counted);
   const at = new Date(momentOf(lastModified, previous, now));
   const found = torn === undefined ? findDoubts({ short, keys, validRows, rejected }) : [];
   const believed = found.filter(({ reason }) => isConfirmed(reason, at, previous));
@@ -98,6 +94,11 @@ export async function planPublication(
     doubts: found.filter((doubt) => !believed.includes(doubt)),
   };
 }
+
+/** When the pages of a torn snapshot expire that are of this moment. */
+const expiryOf = (records: readonly PageRecord[], moment: number): number | undefined =>
+  records.find(({ lastModified = moment, expires }) => lastModified === moment && expires !== undefined)
+    ?.expires;
 
 /** Readings in a row, this one included, with rows whose key is not known. */
 function countKeylessReadings(
