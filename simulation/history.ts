@@ -20,7 +20,7 @@ import { createWorld, emptyStage, findLeftovers, type World } from './world.ts';
 const START = Date.parse('2026-11-20T14:00:00Z');
 
 /** Rounds without trouble at the end: a doubt takes two, and what became of an order is known a round later. */
-const LAST_ROUNDS = 4;
+const LAST_ROUNDS = 3;
 
 /** Requests in a round for pages that do not exist: two of each of three attempts to read a set, by two processes. */
 const MAX_MISSING = 12;

@@ -47,7 +47,7 @@ export interface Plan {
 }
 
 /** Rounds of a history: a doubt takes two readings, and what follows shows whether it was settled. */
-const ROUNDS = [9, 14] as const;
+const ROUNDS = [6, 10] as const;
 
 /** Draws the plan of a seed. */
 export function drawPlan(seed: number): Plan {
