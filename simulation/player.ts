@@ -6,6 +6,8 @@ import { type Failure, findFailures } from './find-failures.ts';
 export interface PlayerInput {
   readonly url: string;
   readonly seeds: readonly number[];
+  /** Whether failing histories are shortened. */
+  readonly isShortened: boolean;
 }
 
 /** What a player tells after each history. */
@@ -17,8 +19,10 @@ export interface Played {
 /** Connections: each history has up to three processes with some statements at once. */
 const CONNECTIONS = 100;
 
-const { url, seeds } = JSON.parse(process.argv[2] ?? '') as PlayerInput;
+const { url, seeds, isShortened } = JSON.parse(process.argv[2] ?? '') as PlayerInput;
 const db = openDatabase({ url, maxConnections: CONNECTIONS, minConnections: 0, log: silentLog });
-await findFailures(db, seeds, (seed, failure) => process.send?.({ seed, failure } satisfies Played));
+await findFailures(db, seeds, isShortened, (seed, failure) =>
+  process.send?.({ seed, failure } satisfies Played),
+);
 await db.close();
 process.exit();

@@ -149,7 +149,7 @@ export class SnapshotSubject implements Subject {
       findings.push(`${this.name}: no run tells how ${time(stored.at)} was published`);
     if (!this.isLoose) findings.push(...compareStates(this.name, stored.rows, this.state));
     this.state = stored.rows;
-    if (isClean && outcome !== 'not-due') findings.push(...this.checkNewest(outcome));
+    if (isClean && outcome !== 'not-due') findings.push(...this.checkNewest(outcome, stored));
     return findings;
   }
 
@@ -220,12 +220,19 @@ export class SnapshotSubject implements Subject {
       .map((row) => `${this.name}: invented ${row}`);
   }
 
-  private checkNewest(outcome: string): Finding[] {
+  /** After a run without trouble the newest version is published, whatever moment the product believes it to show. */
+  private checkNewest(outcome: string, stored: Stored): Finding[] {
     const newest = this.source.versions.at(-1)!;
-    const isDoubtful = newest.fault !== undefined && DOUBTFUL.has(newest.fault);
-    if (isDoubtful || this.at >= newest.at || outcome === 'refused') return [];
+    if ((newest.fault !== undefined && DOUBTFUL.has(newest.fault)) || outcome === 'refused') return [];
+    const isFree = (key: string) => newest.bad.has(key) || newest.fault === 'keyless';
+    const expected = this.expect(newest, stored.rows);
     return [
-      `${this.name}: a run without trouble ended as ${outcome}, but ${time(newest.at)} is not published`,
+      ...(this.at >= newest.at
+        ? []
+        : [
+            `${this.name}: a run without trouble ended as ${outcome}, but ${time(newest.at)} is not published`,
+          ]),
+      ...compareStates(`${this.name} after a run without trouble`, stored.rows, expected, isFree),
     ];
   }
 }
