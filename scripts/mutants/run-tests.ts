@@ -70,15 +70,12 @@ async function jestConfig(root: string): Promise<string> {
   return JSON.stringify({ ...jest, rootDir: root, transform });
 }
 
-/** The lines of each source file that a test file executes, by the file's absolute path. */
-export type Coverage = ReadonlyMap<string, ReadonlySet<number>>;
-
 /** Runs one test file and returns what it executes. Throws Error when it fails. */
 export async function coverageOf(
   root: string,
   test: string,
   folders: readonly string[],
-): Promise<{ readonly lines: Coverage; readonly took: number }> {
+): Promise<{ readonly lines: Record<string, number[]>; readonly took: number }> {
   const dir = await mkdtemp(path.join(tmpdir(), 'eve-coverage-'));
   try {
     const args = [
@@ -93,10 +90,10 @@ export async function coverageOf(
       string,
       { statementMap: Record<string, { start: { line: number } }>; s: Record<string, number> }
     >;
-    const lines = new Map<string, Set<number>>();
+    const lines: Record<string, number[]> = {};
     for (const [file, { statementMap, s }] of Object.entries(files)) {
       const executed = Object.entries(s).filter(([, count]) => count > 0);
-      lines.set(file, new Set(executed.map(([id]) => statementMap[id]!.start.line)));
+      if (executed.length > 0) lines[file] = executed.map(([id]) => statementMap[id]!.start.line);
     }
     return { lines, took };
   } finally {

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { testsOf } from '../../scripts/mutants/covering-tests.ts';
 import { findMutants } from '../../scripts/mutants/find-mutants.ts';
+import { mostThorough } from '../../scripts/mutants/known-tests.ts';
 import { formatReport } from '../../scripts/mutants/report.ts';
 
 /** The source with each of its mutants. */
@@ -57,6 +58,21 @@ test('a file is tested by the tests of the nearest folder', () => {
   expect(testsOf('src/engine/owners/x.ts', all)).toEqual(['test/engine/owners/b.test.ts']);
   expect(testsOf('src/engine/universe/x.ts', all)).toEqual(['test/engine/universe.test.ts']);
   expect(() => testsOf('src/http/x.ts', all)).toThrow('no tests are known');
+});
+
+test('a mutant is given to the tests that execute most of its file, and to others as long as there is time', () => {
+  const known = [
+    { test: 'a', lines: { f: [1, 2] }, took: 10 },
+    { test: 'b', lines: { f: [2] }, took: 10 },
+    { test: 'c', lines: { f: [1, 2, 3] }, took: 200 },
+    { test: 'd', lines: { f: [1, 2] }, took: 5 },
+    { test: 'e', lines: { g: [1] }, took: 5 },
+  ];
+  const chosen = (maxTime: number) =>
+    mostThorough(known, { file: 'f', line: 1 }, maxTime).map(({ test: name }) => name);
+  expect(chosen(1_000)).toEqual(['c', 'd', 'a']);
+  expect(chosen(206)).toEqual(['c', 'd']);
+  expect(chosen(1)).toEqual(['c']);
 });
 
 test('a mutant that nothing executes counts as one that survived', () => {
