@@ -12,20 +12,27 @@ export interface KnownTest {
   readonly lines: Readonly<Record<string, readonly number[]>>;
   /** Milliseconds. */
   readonly took: number;
+  /** Of the test file, and of all that it may use. */
+  readonly hash: string;
 }
 
-/** What is known of tests is kept while none of these changes. */
-const INPUTS = ['src', 'simulator', 'test', 'package-lock.json'];
+/** What every test may use. */
+const INPUTS = ['src', 'simulator', 'test/support', 'package-lock.json'];
 
 const CACHE = 'dist/mutants/known-tests.json';
 
-async function hashOfInputs(root: string): Promise<string> {
-  const files = execFileSync('git', ['ls-files', ...INPUTS], { cwd: root, encoding: 'utf8' })
+async function hashOf(root: string, paths: readonly string[]): Promise<string> {
+  const files = execFileSync('git', ['ls-files', ...paths], { cwd: root, encoding: 'utf8' })
     .trim()
     .split('\n');
   const hash = createHash('sha256');
   for (const file of files) hash.update(file).update(await readFile(path.join(root, file)));
   return hash.digest('hex');
+}
+
+/** What earlier runs have found. */
+async function readKnown(root: string): Promise<KnownTest[]> {
+  return JSON.parse(await readFile(path.join(root, CACHE), 'utf8').catch(() => '[]')) as KnownTest[];
 }
 
 /** Runs test files that are not known yet once, without a mutant. Returns all. Throws Error when one of them fails. */
@@ -34,21 +41,23 @@ export async function runWithoutMutants(
   tests: readonly string[],
   { folders, concurrency }: { readonly folders: readonly string[]; readonly concurrency: number },
 ): Promise<KnownTest[]> {
-  const cache = path.join(root, CACHE);
-  const hash = await hashOfInputs(root);
-  const text = await readFile(cache, 'utf8').catch(() => '{}');
-  const cached = JSON.parse(text) as { hash?: string; known?: KnownTest[] };
-  const known = cached.hash === hash ? (cached.known ?? []) : [];
+  const inputs = await hashOf(root, INPUTS);
+  const hashes = new Map<string, string>();
+  for (const test of tests) hashes.set(test, `${inputs} ${await hashOf(root, [test])}`);
+  const earlier = await readKnown(root);
+  const known = earlier.filter(({ test, hash }) => hashes.get(test) === hash);
   const unknown = tests.filter((name) => !known.some(({ test }) => test === name));
   let done = 0;
   await mapConcurrent(unknown, concurrency, async (test) => {
-    known.push({ test, ...(await coverageOf(root, test, folders)) });
+    known.push({ test, hash: hashes.get(test)!, ...(await coverageOf(root, test, folders)) });
     process.stderr.write(`\r${++done} of ${unknown.length} test files without a mutant`);
   });
   if (unknown.length > 0) process.stderr.write('\n');
+  const cache = path.join(root, CACHE);
   await mkdir(path.dirname(cache), { recursive: true });
-  await writeFile(cache, JSON.stringify({ hash, known }));
-  return known.filter(({ test }) => tests.includes(test));
+  const others = earlier.filter(({ test }) => !hashes.has(test));
+  await writeFile(cache, JSON.stringify([...others, ...known]));
+  return known;
 }
 
 /**

@@ -67,7 +67,7 @@ test('a mutant is given to the tests that execute most of its file, and to other
     { test: 'c', lines: { f: [1, 2, 3] }, took: 200 },
     { test: 'd', lines: { f: [1, 2] }, took: 5 },
     { test: 'e', lines: { g: [1] }, took: 5 },
-  ];
+  ].map((test) => ({ ...test, hash: '' }));
   const chosen = (maxTime: number) =>
     mostThorough(known, { file: 'f', line: 1 }, maxTime).map(({ test: name }) => name);
   expect(chosen(1_000)).toEqual(['c', 'd', 'a']);
