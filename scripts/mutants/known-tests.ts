@@ -61,18 +61,19 @@ export async function runWithoutMutants(
 }
 
 /**
- * The tests that execute the line of a mutant, those first that execute most of its file: they are about it. As many as
+ * The tests that execute the line of a mutant, those first that execute most of its file in the shortest time. As many as
  * take `maxTime` together (ms), and one at least.
  */
-export function mostThorough(
+export function bestTests(
   known: readonly KnownTest[],
   { file, line }: Pick<FileMutant, 'file' | 'line'>,
   maxTime: number,
 ): KnownTest[] {
   const linesOf = ({ lines }: KnownTest) => lines[file] ?? [];
+  const value = (test: KnownTest) => linesOf(test).length / test.took;
   const covering = known
     .filter((test) => linesOf(test).includes(line))
-    .toSorted((a, b) => linesOf(b).length - linesOf(a).length || a.took - b.took);
+    .toSorted((a, b) => value(b) - value(a));
   let total = 0;
   return covering.filter(({ took }, index) => {
     total += took;

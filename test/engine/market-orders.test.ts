@@ -132,6 +132,11 @@ test('a snapshot with a page less removes only the rows of that page', async () 
   expect(await collect()).toMatchObject({ outcome: 'published', removed: 500, changed: 0 });
   expect(orderRequests(engine).map((r) => r.status)).toEqual([304, 304]);
   await expectExactBook(engine);
+  // The published set knows its rows, and nothing is kept of the pages before.
+  const sets = 'SELECT run_id, rows FROM published_sets WHERE target = $1';
+  const [set] = await engine.db.rows<{ run_id: number }>(sets, [FORGE]);
+  expect(set).toMatchObject({ rows: 2_000 });
+  expect(await engine.db.rows('SELECT DISTINCT run_id FROM stage.pages')).toEqual([{ run_id: set!.run_id }]);
 });
 
 test('after a restart the next run still knows Expires and ETags', async () => {

@@ -103,6 +103,31 @@ test('a body that unpacks to more than is accepted is refused while it is unpack
   expect(process.memoryUsage().rss - before).toBeLessThan(200 * 2 ** 20);
 });
 
+/** Longer than a body whose values are counted. */
+const LONG = ',[{"'.repeat(100_000);
+const fields = (count: number) => Array.from({ length: count }, (_, n) => `"k${n}":1`).join(',');
+const levels = (count: number) => '['.repeat(count) + ']'.repeat(count);
+
+test.each([
+  ['an object of 5,000 fields', `[{${fields(5_000)}},{${fields(5_000)}}`],
+  ['100 levels', `[${levels(99)},${levels(99)}`],
+  ['a long list in an object', `[{"list":[${'1,'.repeat(200_000)}1],"b":1}`],
+  ['a text of brackets and commas', '["a"'],
+])('a large body with %s is read', async (_, text) => {
+  const client = await packedEsi(gzipSync(`${text},${JSON.stringify(LONG)}]`));
+  expect(await client.get(PRICES)).toMatchObject({ status: 200 });
+});
+
+test.each([
+  ['more than 5,000 fields in one object', `[{${fields(5_001)}}`],
+  ['more than 5,000 fields in one object', `[{"list":[1,2],${fields(5_000)}}`],
+  ['more than 100 levels', `[${levels(100)}`],
+  ['more than 300,000 values', `[${'1,'.repeat(300_000)}1`],
+])('a large body with %s is refused', async (what, text) => {
+  const client = await packedEsi(gzipSync(`${text},${JSON.stringify(LONG)}]`));
+  expect((await errorOf(client.get(PRICES))).message).toContain(what);
+});
+
 /** Bodies read at once. */
 const BODIES = 12;
 

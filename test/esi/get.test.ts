@@ -32,6 +32,26 @@ async function answering(headers: Record<string, string>, body = '[]'): Promise<
   return start({ client: { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}` } });
 }
 
+test('a client opens twenty connections at most, and closes them', async () => {
+  const open = new Set<unknown>();
+  let most = 0;
+  const server = createServer((_, response) => setTimeout(() => response.end('[]'), 20));
+  server.on('connection', (socket) => {
+    open.add(socket);
+    most = Math.max(most, open.size);
+    socket.once('close', () => open.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const { client, close } = await testEsi({ client: { baseUrl: `http://127.0.0.1:${port}` } });
+  await Promise.all(Array.from({ length: 60 }, () => client.get(PRICES)));
+  expect(most).toBe(20);
+  expect(open.size).toBe(20);
+  await client.close();
+  await new Promise<void>((resolve) => server.close(() => resolve())); // waits for the connections that are open
+  await close();
+});
+
 test('an answer has rows, ETag, age, extent and the number of requests', async () => {
   const { client, sim } = await start();
   const { expires, lastModified, rows } = sim.world.snapshot(10000002);

@@ -51,6 +51,15 @@ function delayPositions(before: () => Promise<unknown>): EngineContext {
   return context;
 }
 
+test('ships and containers have the names that their owner gave them, and nothing else is asked for', async () => {
+  await collectedWith(900);
+  const kindsOfNamed = await engine.db.rows<{ ship: boolean }>(
+    `SELECT DISTINCT g.category_id = 6 AS ship FROM assets a JOIN types t USING (type_id) JOIN groups g USING (group_id)
+      WHERE a.name IS NOT NULL ORDER BY 1`,
+  );
+  expect(kindsOfNamed).toEqual([{ ship: false }, { ship: true }]);
+});
+
 test('a crash of the database server between two batches of enrichments loses no name', async () => {
   await collectedWith(900);
   const before = await named();

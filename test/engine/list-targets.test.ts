@@ -1,0 +1,27 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { findCollector } from '../../src/collectors/index.ts';
+import { checkTarget, listTargets } from '../../src/engine/list-targets.ts';
+import { type TestEngine, testEngine } from '../support/test-engine.ts';
+
+let engine: TestEngine;
+beforeEach(async () => {
+  engine = await testEngine({ settings: { marketRegions: 'all' } });
+});
+afterEach(() => engine.close());
+
+const targets = (collector: string) => listTargets(engine.context, findCollector(collector));
+
+test('all regions are those of the universe, and wait for its import', async () => {
+  await expect(targets('market-orders')).rejects.toMatchObject({ code: 'NO_UNIVERSE', verdict: 'wait' });
+  await engine.collect('universe');
+  const regions = [...engine.sim.world.universe.regions.keys()].toSorted((a, b) => a - b);
+  expect(await targets('market-orders')).toEqual(regions.map((id) => `region/${id}`));
+  expect(await targets('market-prices')).toEqual(['']);
+});
+
+test('a collector without targets takes none, and others take their own kind', () => {
+  expect(() => checkTarget(findCollector('market-prices'), 'region/1')).toThrow('takes no target');
+  expect(() => checkTarget(findCollector('market-prices'), '')).not.toThrow();
+  expect(() => checkTarget(findCollector('market-orders'), 'region/1')).not.toThrow();
+  expect(() => checkTarget(findCollector('market-orders'), 'character/1')).toThrow('Invalid target');
+});
