@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, expect, test } from '@jest/globals';
 import { COMPATIBILITY_DATE } from '../../src/esi/facts/routes.ts';
 import { errorOf, FORGE_ORDERS, PRICES, type TestEsi, testEsi } from '../support/test-esi.ts';
+import { eventually } from '../support/test-temporal.ts';
 import { TEST_USER_AGENT } from '../support/test-user-agent.ts';
 
 const closing: (() => Promise<void>)[] = [];
@@ -48,7 +49,8 @@ test('a client opens twenty connections at most, and closes them', async () => {
   expect(most).toBe(20);
   expect(open.size).toBe(20);
   await client.close();
-  await new Promise<void>((resolve) => server.close(() => resolve())); // waits for the connections that are open
+  await eventually('the end of the connections', async () => open.size === 0, 2_000);
+  server.close();
   await close();
 });
 

@@ -51,13 +51,16 @@ function delayPositions(before: () => Promise<unknown>): EngineContext {
   return context;
 }
 
-test('ships and containers have the names that their owner gave them, and nothing else is asked for', async () => {
+test('ships and containers have the names that their owner gave them, and items in space their position', async () => {
   await collectedWith(900);
   const kindsOfNamed = await engine.db.rows<{ ship: boolean }>(
     `SELECT DISTINCT g.category_id = 6 AS ship FROM assets a JOIN types t USING (type_id) JOIN groups g USING (group_id)
       WHERE a.name IS NOT NULL ORDER BY 1`,
   );
   expect(kindsOfNamed).toEqual([{ ship: false }, { ship: true }]);
+  expect(
+    await engine.db.rows('SELECT DISTINCT location_type FROM assets WHERE position_x IS NOT NULL'),
+  ).toEqual([{ location_type: 'solar_system' }]);
 });
 
 test('a crash of the database server between two batches of enrichments loses no name', async () => {
