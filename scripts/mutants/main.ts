@@ -118,7 +118,7 @@ async function main(): Promise<void> {
     process.stderr.write('\n');
     const { text, json } = formatReport(tested, { seed: values.seed, sample: values.sample ?? null });
     console.log(text);
-    await writeFile(path.join(ROOT, values.out), `${JSON.stringify(json, undefined, 2)}\n`);
+    await writeFile(path.resolve(ROOT, values.out), `${JSON.stringify(json, undefined, 2)}\n`);
   } finally {
     await globalTeardown();
   }

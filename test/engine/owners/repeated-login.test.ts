@@ -68,6 +68,30 @@ test('logging in again with fewer scopes names what is blocked and how to resume
   expect((await logIn(ANNA)).message).toContain('Collection resumes as before.');
 });
 
+test('the login of another member resumes what is blocked of its corporation, and of no other', async () => {
+  const OTHER = 98_000_009;
+  await logIn(ANNA);
+  await engine.db.rows(`INSERT INTO corporations (corporation_id, name) VALUES ($1, 'Other')`, [OTHER]);
+  await engine.db.rows(
+    `INSERT INTO collector_assignments (collector_type, corporation_id) VALUES ('WALLET', $1)`,
+    [OTHER],
+  );
+  const later = new Date(engine.clock.now() + 86_400_000);
+  await engine.db.rows(
+    `UPDATE collector_assignments SET note = 'no role', next_collection_at = $1 WHERE corporation_id IS NOT NULL`,
+    [later],
+  );
+  await logIn(BRAM);
+  const states = await engine.db.rows(
+    `SELECT DISTINCT corporation_id, note, next_collection_at FROM collector_assignments
+      WHERE corporation_id IS NOT NULL ORDER BY 1`,
+  );
+  expect(states).toEqual([
+    { corporation_id: CORPORATION, note: null, next_collection_at: null },
+    { corporation_id: OTHER, note: 'no role', next_collection_at: later },
+  ]);
+});
+
 test('logging in after a transfer reports the new owner', async () => {
   await logIn(ANNA);
   const hash = engine.sim.sso.transfer(ANNA);
