@@ -14,7 +14,7 @@ export interface Servers {
   readonly databaseUrl: string;
   readonly temporalAddress: string;
   readonly temporalNamespace: string;
-  /** Address of Temporal's Web UI; unknown for a server that is not embedded. */
+  /** Address of Temporal's Web UI; unknown for a server that is not embedded, none when it is switched off. */
   readonly temporalUi: string | undefined;
   stop(): Promise<void>;
 }
@@ -96,7 +96,14 @@ async function startTemporal(config: Config, log: Log) {
   });
   const dir = path.join(config.DATA_DIR, 'temporal');
   const start = (port?: number) =>
-    startEmbeddedTemporal({ dir, namespace, cliPath, log, ...(port === undefined ? {} : { port }) });
+    startEmbeddedTemporal({
+      dir,
+      namespace,
+      cliPath,
+      log,
+      webUi: config.TEMPORAL_UI,
+      ...(port === undefined ? {} : { port }),
+    });
   log.info({}, 'starting the embedded Temporal server');
   const server = await start();
   const port = Number(server.address.split(':').at(-1));

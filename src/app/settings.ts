@@ -51,6 +51,9 @@ export const settings = {
   TEMPORAL_CLI_PATH: types.filePath
     .optional()
     .describe('An existing `temporal` executable for the embedded server.'),
+  TEMPORAL_UI: types.boolean
+    .default(true)
+    .describe('Serve the Web UI of the embedded Temporal server, which has no login.'),
   DATA_DIR: types.filePath
     .default('./data')
     .transform((dir) => path.resolve(dir))

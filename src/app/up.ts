@@ -9,6 +9,7 @@ import type { Log } from '../lib/log.ts';
 import { migrate } from '../store/migrate.ts';
 import { connectWorker } from '../temporal/connect-worker.ts';
 import { connectClient } from '../temporal/connect.ts';
+import { keepSchedules } from '../temporal/schedules/keep-schedules.ts';
 import { DISPATCHER, planSchedules, type WantedSchedule } from '../temporal/schedules/plan-schedules.ts';
 import { reconcileSchedules } from '../temporal/schedules/reconcile-schedules.ts';
 import { installTemporalLog } from '../temporal/temporal-log.ts';
@@ -117,6 +118,7 @@ async function startAll(
   const owned = [...collectors.map((collector) => collector.name), DISPATCHER];
   const changes = await reconcileSchedules(parts.client, schedules, owned);
   log.info({ schedules: changes }, 'schedules match the settings');
+  watchSchedules(parts.client, schedules, log, cleanup);
   const { http, metrics } = await serveHttp(config, parts, servers.temporalUi, cleanup);
   const endpoints = {
     pid: process.pid,
@@ -179,6 +181,20 @@ async function startParts(
   const workers = await startWorkers(app, { connection, namespace, esiRateLimit: config.ESI_RATE_LIMIT });
   cleanup.push(() => workers.stop());
   return { app, client, workers };
+}
+
+function watchSchedules(
+  client: Client,
+  schedules: readonly WantedSchedule[],
+  log: Log,
+  cleanup: CleanupStack,
+): void {
+  const stop = new AbortController();
+  const watching = keepSchedules(client, schedules, { log, signal: stop.signal });
+  cleanup.push(() => {
+    stop.abort();
+    return watching;
+  });
 }
 
 function triggerFirstRuns(config: Config, log: Log, { app, client }: Parts, cleanup: CleanupStack): void {

@@ -24,8 +24,8 @@ import {
 export interface EmbeddedTemporal {
   /** `host:port` for clients and workers. */
   address: string;
-  /** Address of its Web UI. */
-  ui: string;
+  /** Address of its Web UI; undefined when it is not served. */
+  ui: string | undefined;
   pid: number;
   stop(): Promise<void>;
 }
@@ -39,6 +39,8 @@ export interface EmbeddedTemporalOptions {
   /** Undefined or 0: the port used last, else the default, else any. */
   port?: number;
   uiPort?: number;
+  /** Whether the Web UI is served. Default: true. */
+  webUi?: boolean;
   /** For tests: stores nothing. */
   inMemory?: boolean;
   log: Log;
@@ -148,7 +150,16 @@ async function startOnce(
   const { port, uiPort } = await choosePorts(options, dir);
   const state = options.inMemory ? [] : [dbArgument(dir), ...FILE_ARGS];
   const addresses = [`--port=${port}`, `--ui-port=${uiPort}`, `--namespace=${options.namespace}`];
-  const args = ['server', 'start-dev', ...SERVER_ARGS, ...addresses, ...state, ...(options.extraArgs ?? [])];
+  const webUi = options.webUi ?? true;
+  const args = [
+    'server',
+    'start-dev',
+    ...SERVER_ARGS,
+    ...addresses,
+    ...(webUi ? [] : ['--headless']),
+    ...state,
+  ];
+  args.push(...(options.extraArgs ?? []));
 
   const child = await spawnServer(cli, args, dir, logFile);
   const { pid } = child;
@@ -156,14 +167,14 @@ async function startOnce(
   try {
     await recordServer(dir, pid);
     const address = `127.0.0.1:${port}`;
-    const ports = args.includes('--headless') ? [port] : [port, uiPort];
+    const ports = webUi ? [port, uiPort] : [port];
     await waitUntilReady(child, files, async () => {
       for (const each of ports) if (!(await isListening(each))) return false;
       await configureNamespace(address, options.namespace);
       return true;
     });
     await storePorts(dir, { port, uiPort });
-    return { address, ui: `http://127.0.0.1:${uiPort}`, pid };
+    return { address, ui: webUi ? `http://127.0.0.1:${uiPort}` : undefined, pid };
   } catch (error) {
     await endProcess(pid, GRACE_MS);
     throw error;
@@ -171,7 +182,7 @@ async function startOnce(
 }
 
 /**
- * Starts the Temporal CLI's development server with its Web UI, on loopback only. Takes over what an earlier, killed
+ * Starts the Temporal CLI's development server, with its Web UI unless that is switched off, on loopback only. Takes over what an earlier, killed
  * process left: its state, its ports, and its running server, which is ended first.
  */
 export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): Promise<EmbeddedTemporal> {

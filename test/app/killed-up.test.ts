@@ -82,3 +82,29 @@ test('after kill -9 of up and its servers, data, schedules and their pauses are 
   expect(states.find(({ id }) => id === 'market-prices')).toMatchObject({ paused: true, note: 'not now' });
   expect(states.filter(({ paused }) => paused)).toHaveLength(1);
 }, 90_000);
+
+test('a schedule that somebody deleted is created again within a minute, with one warning', async () => {
+  await withClient((client) => client.schedule.getHandle('market-orders').delete());
+  const isBack = async () => (await scheduleStates()).some(({ id }) => id === 'market-orders');
+  expect(await isBack()).toBe(false);
+  await eventually('the schedule', isBack, 60_000);
+  const states = await scheduleStates();
+  expect(states.map(({ id }) => id).toSorted()).toEqual(SCHEDULES.toSorted());
+  expect(states.find(({ id }) => id === 'market-prices')).toMatchObject({ paused: true, note: 'not now' });
+  const warnings = running
+    .stderr()
+    .split('\n')
+    .filter((line) => line.includes('schedules were deleted'));
+  expect(warnings).toEqual([expect.stringContaining('"market-orders"')]);
+}, 90_000);
+
+test('TEMPORAL_UI=false starts the embedded Temporal server without its Web UI', async () => {
+  const ui = running.endpoints.temporalUi!;
+  expect((await fetch(ui)).status).toBe(200);
+  await interrupt(running);
+  running = await runner.up({ TEMPORAL_UI: 'false' });
+  expect(running.endpoints.temporalUi).toBeNull();
+  expect(running.stdout()).toContain(running.endpoints.temporalAddress);
+  await expect(fetch(ui)).rejects.toThrow('fetch failed');
+  expect(await (await fetch(running.endpoints.http)).text()).not.toContain('Runs in Temporal');
+}, 90_000);

@@ -17,7 +17,7 @@ test('an embedded Temporal server keeps workflows and addresses over a restart, 
   const second = await temporal.start();
   expect([second.address, second.ui]).toEqual([first.address, first.ui]);
   expect(await workflowStatus(second.address)).toBe('RUNNING');
-  expect((await fetch(second.ui)).status).toBe(200);
+  expect((await fetch(second.ui!)).status).toBe(200);
   const seconds = await withClient(second.address, async ({ workflowService }) => {
     const { config } = await workflowService.describeNamespace({ namespace: 'default' });
     return Number(config?.workflowExecutionRetentionTtl?.seconds);

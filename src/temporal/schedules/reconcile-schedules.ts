@@ -23,9 +23,34 @@ export async function reconcileSchedules(
   return done;
 }
 
+/** Creates those of the wanted schedules that do not exist, and returns their ids. Changes no existing one. */
+export async function createMissingSchedules(
+  client: Client,
+  wanted: readonly WantedSchedule[],
+): Promise<string[]> {
+  const created: string[] = [];
+  for (const schedule of wanted) {
+    if (await exists(client, schedule.id)) continue;
+    if ((await create(client, schedule)) === 'created') created.push(schedule.id);
+  }
+  return created;
+}
+
+async function exists(client: Client, id: string): Promise<boolean> {
+  try {
+    await client.schedule.getHandle(id).describe();
+    return true;
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return false;
+    throw error;
+  }
+}
+
+/** The action of a schedule, with the hash by which it is recognized. */
+const actionOf = (wanted: WantedSchedule) => ({ ...wanted.action, memo: { specHash: wanted.hash } });
+
 async function reconcileOne(client: Client, wanted: WantedSchedule): Promise<ScheduleAction> {
   const handle = client.schedule.getHandle(wanted.id);
-  const action = { ...wanted.action, memo: { specHash: wanted.hash } };
   try {
     const current = await handle.describe();
     // The server returns specs in a form of its own, so the hash of what was sent is compared instead.
@@ -34,7 +59,7 @@ async function reconcileOne(client: Client, wanted: WantedSchedule): Promise<Sch
     await handle.update((previous) => ({
       spec: wanted.spec,
       policies: wanted.policies,
-      action,
+      action: actionOf(wanted),
       state: previous.state,
       ...(previous.typedSearchAttributes ? { typedSearchAttributes: previous.typedSearchAttributes } : {}),
     }));
@@ -42,9 +67,13 @@ async function reconcileOne(client: Client, wanted: WantedSchedule): Promise<Sch
   } catch (error) {
     if (!(error instanceof ScheduleNotFoundError)) throw error;
   }
+  return create(client, wanted);
+}
+
+async function create(client: Client, wanted: WantedSchedule): Promise<ScheduleAction> {
   try {
     const { id: scheduleId, spec, policies } = wanted;
-    await client.schedule.create({ scheduleId, spec, policies, action });
+    await client.schedule.create({ scheduleId, spec, policies, action: actionOf(wanted) });
     return 'created';
   } catch (error) {
     if (error instanceof ScheduleAlreadyRunning) return 'unchanged'; // another process was faster
