@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chown, lstat, readFile, readdir, stat } from 'node:fs/promises';
+import { lchown, lstat, readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
 import { AppError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
@@ -66,14 +66,15 @@ async function chooseUser(cluster: string): Promise<OsUser | undefined> {
   );
 }
 
-/** Makes a user the owner of a file, or of a folder and everything in it. */
+/**
+ * Makes a user the owner of a file, or of a folder and everything in it. Links are not followed, and a folder is given away
+ * after its content: until then the user cannot put links to files of others there.
+ */
 export async function changeOwner(user: OsUser | undefined, path: string): Promise<void> {
   if (!user) return;
-  await chown(path, user.uid, user.gid);
-  if (!(await lstat(path)).isDirectory()) return;
-  for (const entry of await readdir(path, { withFileTypes: true })) {
-    if (!entry.isSymbolicLink()) await changeOwner(user, join(path, entry.name));
-  }
+  if ((await lstat(path)).isDirectory())
+    for (const name of await readdir(path)) await changeOwner(user, join(path, name));
+  await lchown(path, user.uid, user.gid);
 }
 
 /** `true` starts in milliseconds; a program that takes longer than this hangs. */

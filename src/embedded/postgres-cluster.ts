@@ -1,11 +1,12 @@
 import { totalmem } from 'node:os';
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, describeError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { changeOwner, type PostgresRunner } from './os-user.ts';
+import { changeOwner, type OsUser, type PostgresRunner } from './os-user.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
+import { appendToFile, removeFolder, writeAtomically } from './user-files.ts';
 
 /** The superuser and the database of the embedded server. */
 export const ROLE = 'eve';
@@ -21,19 +22,6 @@ export function clusterPaths(dir: string) {
     port: join(dir, 'port'),
     logFile: join(dir, 'postgres.log'),
   };
-}
-
-/** Writes a small file atomically: after a crash it is complete or missing. */
-async function writeAtomically(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${process.pid}`;
-  const handle = await open(temporary, 'w', 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, file);
 }
 
 /** initdb takes one to ten seconds, and a minute on a slow memory card. */
@@ -62,32 +50,32 @@ async function createCluster(
   const secretCopy = `${fresh}.secret`;
   await mkdir(fresh, { mode: 0o700 });
   await changeOwner(runner.user, fresh);
-  await writeFile(secretCopy, secret, { mode: 0o600 });
+  await writeFile(secretCopy, secret, { flag: 'wx', mode: 0o600 });
   await changeOwner(runner.user, secretCopy);
   const args = ['-D', fresh, `--pwfile=${secretCopy}`, ...INITDB_ARGS, ...(noSync ? ['--no-sync'] : [])];
   const { code, output } = await runner.run(binaries.initdb, args, INITDB_MS);
   await rm(secretCopy, { force: true });
   if (code !== 0) {
-    await rm(fresh, { recursive: true, force: true });
+    await removeFolder(fresh, runner.user);
     throw new AppError(
       `The embedded PostgreSQL could not create its files in ${dir}: ${describeError(output)} ` +
         'Check free space and permissions there, or set DATABASE_URL to your own PostgreSQL.',
       { code: 'POSTGRES_INITDB', verdict: 'fail' },
     );
   }
-  await appendFile(join(fresh, 'postgresql.conf'), `\ninclude_if_exists '${CONF}'\n`);
+  await appendToFile(join(fresh, 'postgresql.conf'), `\ninclude_if_exists '${CONF}'\n`, runner.user);
   await writeAtomically(password, secret);
   await rename(fresh, cluster);
 }
 
 /** Whether there is a complete cluster. Removes what killed starts left, and moves an incomplete cluster aside. */
-async function hasCluster(dir: string, log: Log): Promise<boolean> {
+async function hasCluster(dir: string, user: OsUser | undefined, log: Log): Promise<boolean> {
   const { cluster } = clusterPaths(dir);
   for (const name of await readdir(dir)) {
     if (!name.startsWith('cluster.new-')) continue;
     log.info({ folder: join(dir, name) }, 'removing an unfinished PostgreSQL cluster');
     // An initdb whose parent was killed may still write there. The next start removes what it leaves.
-    await rm(join(dir, name), { recursive: true, force: true, maxRetries: 2 }).catch(() => undefined);
+    await removeFolder(join(dir, name), user).catch(() => undefined);
   }
   const found = await stat(cluster).catch(() => undefined);
   if (!found) return false;
@@ -119,10 +107,10 @@ export async function ensureCluster(
   options: { noSync: boolean; log: Log },
 ): Promise<string> {
   const { cluster, password } = clusterPaths(dir);
-  if (!(await hasCluster(dir, options.log))) {
+  if (!(await hasCluster(dir, runner.user, options.log))) {
     await createCluster(dir, binaries, runner, options.noSync);
   } else if (runner.user && (await stat(cluster)).uid === 0) {
-    await changeOwner(runner.user, cluster); // restored by root from a backup
+    await changeOwner(runner.user, await realpath(cluster)); // restored by root from a backup
   }
   try {
     return (await readFile(password, 'utf8')).trim();
@@ -178,12 +166,8 @@ export async function writeSettings(
   const lines = Object.entries({ ...SETTINGS, port: String(port), ...extra }).map(
     ([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`,
   );
-  const file = join(cluster, CONF);
-  await writeAtomically(
-    file,
-    `# Written at every start. Put your own settings into postgresql.auto.conf.\n${lines.join('\n')}\n`,
-  );
-  await changeOwner(runner.user, file);
+  const note = '# Written at every start. Put your own settings into postgresql.auto.conf.';
+  await writeAtomically(join(cluster, CONF), `${note}\n${lines.join('\n')}\n`, runner.user);
 }
 
 /** The port used last, so that other tools find the database where it was. */

@@ -1,16 +1,17 @@
-import { mkdir, open, readFile, realpath, rm } from 'node:fs/promises';
+import { mkdir, readFile, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { AppError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { hideSecret } from '../lib/redact.ts';
-import { changeOwner, postgresRunner, type PostgresRunner } from './os-user.ts';
+import { postgresRunner, type PostgresRunner } from './os-user.ts';
 import { choosePort } from './ports.ts';
 import { postgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
 import { ROLE, clusterPaths, ensureCluster, lastPort, storePort, writeSettings } from './postgres-cluster.ts';
 import { isTaken, processCommand } from './processes.ts';
 import { boundLogFile, logTail } from './server-log.ts';
+import { openLogFile } from './user-files.ts';
 
 /** A running embedded PostgreSQL. */
 export interface EmbeddedPostgres {
@@ -70,9 +71,8 @@ const STATE_LINE = 7;
  */
 async function startProcess(server: Server): Promise<boolean> {
   // Opened here, so that the server's user needs no right to create it.
-  const log = await open(server.logFile, 'a', 0o600);
+  const log = await openLogFile(server.logFile, server.runner.user);
   try {
-    await changeOwner(server.runner.user, server.logFile);
     const child = server.runner.start(server.binaries.postgres, ['-D', server.cluster], log.fd);
     const until = performance.now() + START_SECONDS * 1_000;
     while (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
