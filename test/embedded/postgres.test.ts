@@ -144,19 +144,26 @@ describe('startEmbeddedPostgres', () => {
     expect((await stat(folder.dir)).mode & 0o777).toBe(0o700);
   });
 
-  test.each(['a"b', '$HOME', '$(touch ran)', '`touch ran`', "a'b", 'a b;touch ran', '%s'])(
-    'embedded PostgreSQL works in a folder named %j, which no shell meets',
-    async (name) => {
-      dir = join(folder.dir, name, 'postgres');
-      const before = await readdir('/');
-      const first = await start();
-      await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
-      await first.stop();
-      expect(await query((await start()).url, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
-      expect(await readdir('/')).toEqual(before);
-      expect((await readdir(dir)).includes('ran')).toBe(false);
-    },
-  );
+  test.each([
+    `a $(touch x) "b" 'c'`,
+    'a"b',
+    '$HOME',
+    '$(touch ran)',
+    '`touch ran`',
+    "a'b",
+    'a b;touch ran',
+    '%s',
+  ])('embedded PostgreSQL works in a folder named %j, which no shell meets', async (name) => {
+    dir = join(folder.dir, name, 'postgres');
+    const before = await readdir('/');
+    const first = await start();
+    await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+    await first.stop();
+    expect(await query((await start()).url, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
+    expect(await readdir('/')).toEqual(before);
+    for (const at of [dir, join(dir, 'cluster'), process.cwd()])
+      for (const name of ['ran', 'x']) expect(await readdir(at)).not.toContain(name);
+  });
 
   test('embedded PostgreSQL names the port that is taken', async () => {
     const { port } = await start();

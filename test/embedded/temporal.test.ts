@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { processStart } from '../../src/embedded/processes.ts';
 import { findTemporalCli } from '../../src/embedded/temporal-cli.ts';
+import { startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { temporaryFolder } from './holder.ts';
 import { startWorkflow, useTemporalFolder, withClient, workflowStatus } from './temporal-folder.ts';
@@ -31,6 +32,20 @@ test('an embedded Temporal server moves the state of another version aside', asy
   await temporal.start();
   const names = await readdir(temporal.dir);
   expect(names.filter((name) => name.startsWith('temporal.db.1.0.0-'))).not.toEqual([]);
+});
+
+test('an embedded Temporal server works in a folder whose name a shell would run', async () => {
+  const dir = join(temporal.dir, `a $(touch x) "b" 'c'`);
+  const options = { dir, cliPath: temporal.cliPath, namespace: 'default', log: silentLog };
+  const first = await startEmbeddedTemporal(options);
+  await startWorkflow(first.address);
+  await first.stop();
+  const second = await startEmbeddedTemporal(options);
+  const status = await workflowStatus(second.address);
+  await second.stop();
+  expect(status).toBe('RUNNING');
+  for (const at of [dir, temporal.dir, process.cwd()]) expect(await readdir(at)).not.toContain('x');
+  expect(await readdir(dir)).toContain('temporal.db');
 });
 
 describe('findTemporalCli', () => {
