@@ -1,6 +1,7 @@
 import { AppError, describeError } from '../../lib/errors.ts';
 import { lockVerifiers, writeVerifier } from '../../store/owners/pending-logins.ts';
 import { withLoginLock } from '../../store/owners/login-lock.ts';
+import { removeOldTokens } from '../../store/owners/old-token-versions.ts';
 import {
   clearStaleReasons,
   deleteTokenRow,
@@ -113,6 +114,7 @@ const BATCH = 500;
  * Applies what people do to `esi_tokens` by SQL, once a minute: plaintext is encrypted in place, a login that cannot be
  * decrypted is disabled with a reason (and enabled again when it can), scopes are split. Decrypting 10,000 logins takes a
  * second, so of the encrypted ones a sixtieth is checked each minute. Rows that are locked are left for the next minute.
+ * What was plaintext leaves the table's file as well, at the latest when no running transaction can see it any more.
  * Name, owner and scopes of an inserted login come with its first refresh.
  */
 export async function encryptTokens(
@@ -120,6 +122,7 @@ export async function encryptTokens(
 ): Promise<{ encrypted: number; unreadable: number }> {
   const { cipher, db } = engine;
   const count = { encrypted: 0, unreadable: 0 };
+  let isReplaced = false;
   const now = engine.clock.now();
   await splitScopes(db.pool, new Date(now));
   await clearStaleReasons(db.pool);
@@ -127,7 +130,7 @@ export async function encryptTokens(
   for (let id = 0; ;) {
     const batch = await readTokensToCheck(db.pool, { id, limit: BATCH, faults: FAULT_TEXTS, turn });
     const last = batch.at(-1);
-    if (!last) return count;
+    if (!last) break;
     id = last.id;
     for (const token of batch) {
       const isPlaintext = hasPlaintext(cipher, token);
@@ -136,9 +139,14 @@ export async function encryptTokens(
       const isDisabled = !token.isActive && !isPlaintext && !isFault(token.reason);
       if ((!isPlaintext && !isWrong) || isDisabled) continue;
       const done = await encryptToken(engine, token.id);
+      isReplaced ||= isPlaintext && done !== undefined;
       if (done !== undefined) count[done]++;
     }
   }
+  await removeOldTokens(db, isReplaced).catch((error: unknown) =>
+    engine.log.warn({ error: describeError(error) }, 'could not remove old versions of tokens'),
+  );
+  return count;
 }
 
 async function encryptToken(
