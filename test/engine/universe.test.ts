@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import { collectTarget } from '../../src/engine/run/collect-target.ts';
 import { STATIC_TABLE_NAMES, STATIC_TABLES } from '../../src/store/universe/static-tables.ts';
+import { sdeArchive } from '../../simulator/sde-archive.ts';
 import { makeZip } from '../../simulator/zip.ts';
 import { type TestEngine, testEngine } from '../support/test-engine.ts';
 import { rowVersions, lastRun } from '../support/order-book.ts';
@@ -119,6 +120,8 @@ test.each(['truncate', 'html', 'reset'] as const)(
 test.each([
   ['is truncated', (zip: Buffer) => zip.subarray(0, zip.length - 200)],
   ['has broken data inside', (zip: Buffer) => Buffer.from(zip).fill(0xff, 4_000, 8_000)],
+  ['holds other data than was packed', changeOneByte],
+  ['is of another build', () => inBuild(1, () => sdeArchive(world()))],
   ['lacks a file', () => makeZip([{ name: '_sde.jsonl', data: Buffer.from('{}\n') }])],
   ['holds no JSON', () => makeZip(names().map((name) => ({ name, data: Buffer.from('{"_key": 1,\n') })))],
   [
@@ -151,6 +154,29 @@ test.each([
   engine.clock.advance(1_000);
   expect(await collect()).toMatchObject({ outcome: 'unchanged' });
 });
+
+/** What `make` gives while the world is in another build. */
+function inBuild(build: number, make: () => Buffer): Buffer {
+  const current = world().build;
+  world().setBuild(build);
+  try {
+    return make();
+  } finally {
+    world().setBuild(current);
+  }
+}
+
+/** A zip whose types are stored with another byte than the checksum in its directory was made of. */
+function changeOneByte(): Buffer {
+  const files = names().map((name) => ({ name, data: Buffer.from('{"_key":1,"name":{"en":"a"}}\n') }));
+  const zip = makeZip(files);
+  const changed = makeZip(
+    files.map(({ name, data }) => ({ name, data: Buffer.from(data).fill('b', 24, 25) })),
+  );
+  // The data of the second, the directory of the first: the sizes are the same.
+  const directory = zip.indexOf('PK\u0001\u0002');
+  return Buffer.concat([changed.subarray(0, directory), zip.subarray(directory)]);
+}
 
 const names = () =>
   ['categories', 'groups', 'marketGroups', 'types', 'mapRegions', 'mapConstellations', 'mapSolarSystems']

@@ -83,7 +83,7 @@ async function collectFromSde(engine: EngineContext, run: RunRef, step: StepCont
   const isBelieved = isConfirmed('rows-missing', at, previous);
   const importing = engine.db.decideTransaction<SdeImportResult & { readonly isRefused: boolean }>(
     async (client) => {
-      const result = await importSde(client, file, step);
+      const result = await importSde(client, { file, build }, step);
       const isRefused = result.losses.length > 0 && !isBelieved;
       if (isRefused) return { commit: false, result: { ...result, isRefused } };
       await recordRows(client, run, result, now);

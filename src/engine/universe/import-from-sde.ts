@@ -48,11 +48,11 @@ interface SdeImport {
 /**
  * Imports an archive of the SDE into the static tables within the caller's transaction, so that other readers, and
  * readers after a kill, see the old universe complete. Rows that fail validation are left out one by one.
- * Throws AppError SDE_BROKEN when the archive cannot be read.
+ * Throws AppError SDE_BROKEN when the archive cannot be read, or says that it is another build.
  */
 export async function importSde(
   client: PoolClient,
-  file: string,
+  { file, build }: { readonly file: string; readonly build: number },
   step: StepContext,
 ): Promise<SdeImportResult> {
   const result: SdeImportResult = {
@@ -71,6 +71,7 @@ export async function importSde(
     const files = STATIC_TABLE_NAMES.map((table) => SDE_SOURCES[table].file);
     const missing = files.filter((name) => !opened.has(name));
     if (missing.length > 0) throw brokenArchive(new Error(`it has no ${missing.join(', ')}`));
+    await assertBuild(archive, build);
     const names = await readNames(archive);
     for (const table of STATIC_TABLE_NAMES) {
       step.signal?.throwIfAborted();
@@ -80,6 +81,18 @@ export async function importSde(
     return result;
   } finally {
     archive?.close();
+  }
+}
+
+/** The line of `_sde.jsonl`. It names the build and its date, and no sizes or counts: those are in the zip's directory. */
+const headerLine = z.object({ _key: z.literal('sde'), buildNumber: z.int() });
+
+/** An archive that names no build is not refused for that: its address names it. */
+async function assertBuild(archive: SdeArchive, build: number): Promise<void> {
+  for await (const record of archive.records('_sde')) {
+    const found = headerLine.safeParse(record).data?.buildNumber;
+    if (found !== undefined && found !== build)
+      throw brokenArchive(new Error(`it holds build ${found} instead of ${build}`));
   }
 }
 

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { type Entry, openPromise } from 'yauzl';
 import { HOUR } from '../../lib/duration.ts';
 import { AppError, describeError } from '../../lib/errors.ts';
@@ -63,8 +64,9 @@ export async function openArchive(file: string): Promise<SdeArchive> {
           throw new Error(`its files are larger than ${MAX_UNPACKED >> 20} MB`);
         unpacked += entry.uncompressedSize;
         const stream = await zip.openReadStreamPromise(entry);
+        const checked = withChecksum(stream as AsyncIterable<Buffer>, entry.crc32);
         let lines = 0;
-        for await (const line of readLines(stream as AsyncIterable<Buffer>, MAX_LINE)) {
+        for await (const line of readLines(checked, MAX_LINE)) {
           if (++lines > MAX_LINES)
             throw new Error(`${name} has more than ${MAX_LINES.toLocaleString('en')} lines`);
           if (line !== '') yield JSON.parse(line) as Record<string, unknown>;
@@ -74,4 +76,14 @@ export async function openArchive(file: string): Promise<SdeArchive> {
       }
     },
   };
+}
+
+/** Passes the chunks of a file on. Throws at its end when it is not what was packed: the reader checks its size alone. */
+async function* withChecksum(chunks: AsyncIterable<Buffer>, expected: number): AsyncGenerator<Buffer> {
+  let checksum = 0;
+  for await (const chunk of chunks) {
+    checksum = crc32(chunk, checksum);
+    yield chunk;
+  }
+  if (checksum !== expected) throw new Error('the checksum of a file is wrong');
 }
