@@ -1,14 +1,16 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { processStart } from '../../src/embedded/processes.ts';
 import { findTemporalCli } from '../../src/embedded/temporal-cli.ts';
 import { startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
-import { silentLog } from '../../src/lib/log.ts';
+import { type Log, silentLog } from '../../src/lib/log.ts';
 import { temporaryFolder } from './holder.ts';
 import { startWorkflow, useTemporalFolder, withClient, workflowStatus } from './temporal-folder.ts';
 
 const temporal = useTemporalFolder();
+
+type LogLine = Record<string, unknown>;
 
 test('an embedded Temporal server keeps workflows and addresses over a restart, and closed runs for a week', async () => {
   const first = await temporal.start();
@@ -70,16 +72,58 @@ describe('findTemporalCli', () => {
     });
   });
 
-  test('findTemporalCli takes a CLI from the cache without a download', async () => {
-    const cached = join(folder.dir, 'temporal-1.9.1', 'temporal');
-    await mkdir(join(folder.dir, 'temporal-1.9.1'));
-    await writeFile(cached, '#!/bin/sh\necho "temporal version 1.9.1 (Server 1.32.0)"\n', { mode: 0o755 });
-    const path = process.env['PATH'];
-    process.env['PATH'] = '/usr/bin:/bin';
+  /** Runs `work` with this PATH, and collects what is logged. */
+  async function withPath(path: string, work: (log: Log) => Promise<void>): Promise<LogLine[]> {
+    const lines: LogLine[] = [];
+    const write = (fields: object, message: string) => lines.push({ ...fields, message });
+    const before = process.env['PATH'];
+    process.env['PATH'] = path;
     try {
-      expect(await findTemporalCli({ cacheDir: folder.dir, log: silentLog })).toBe(cached);
+      await work({ ...silentLog, info: write, warn: write });
     } finally {
-      process.env['PATH'] = path;
+      process.env['PATH'] = before;
     }
+    return lines;
+  }
+
+  /** A program that claims to be the CLI, and leaves the file `ran` when it is started. */
+  const fake = (name: string) =>
+    writeFile(name, `#!/bin/sh\ntouch ${folder.dir}/ran\necho "temporal version 1.9.1 (Server 1.32.0)"\n`, {
+      mode: 0o755,
+    });
+
+  test('findTemporalCli takes the pinned CLI from the cache, whoever put it there, and starts no other', async () => {
+    const [ours, sdks] = [join(folder.dir, 'temporal-1.9.1'), join(folder.dir, 'temporal-sdk')];
+    await mkdir(ours);
+    await mkdir(sdks);
+    await fake(join(ours, 'temporal'));
+    await fake(join(sdks, 'a-fake'));
+    const pinned = join(sdks, 'temporal-v1.9.1');
+    await copyFile(temporal.cliPath, pinned);
+    const lines = await withPath('/nowhere', async (log) => {
+      expect(await findTemporalCli({ cacheDir: folder.dir, log })).toBe(pinned);
+    });
+    expect(await readdir(folder.dir)).not.toContain('ran');
+    for (const file of [join(ours, 'temporal'), join(sdks, 'a-fake')])
+      expect(lines).toContainEqual({ file, message: expect.stringContaining('SHA-256 differs') as unknown });
+    await copyFile(pinned, join(ours, 'temporal'));
+    await withPath('/nowhere', async (log) => {
+      expect(await findTemporalCli({ cacheDir: folder.dir, log })).toBe(join(ours, 'temporal'));
+    });
+  });
+
+  test('findTemporalCli names the CLI on the PATH and its version', async () => {
+    const file = join(folder.dir, 'temporal');
+    await fake(file);
+    const lines = await withPath(`${folder.dir}:/usr/bin:/bin`, async (log) => {
+      expect(await findTemporalCli({ cacheDir: folder.dir, log })).toBe(file);
+    });
+    expect(lines).toEqual([
+      {
+        file,
+        version: 'temporal version 1.9.1 (Server 1.32.0)',
+        message: 'using the Temporal CLI on the PATH',
+      },
+    ]);
   });
 });
