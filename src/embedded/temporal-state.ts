@@ -1,4 +1,4 @@
-import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
+import { open, readFile, readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
@@ -61,6 +61,28 @@ export function lastPorts(dir: string): Promise<Partial<{ port: number; uiPort: 
 /** Stores the ports for the next start. */
 export async function storePorts(dir: string, ports: { port: number; uiPort: number }): Promise<void> {
   await writeFile(join(dir, PORTS_FILE), JSON.stringify(ports));
+}
+
+/** SQLite's header: the page size (1: 64 KB), the pages of the file, and those of them that are free. Big-endian. */
+const SQLITE_HEADER = { bytes: 100, pageSize: 16, pages: 28, freePages: 36 };
+
+/**
+ * Bytes of the state that hold something, with the log of SQLite: the file never shrinks, and its free pages are used again.
+ * 0 without a file.
+ */
+export async function usedBytes(dir: string): Promise<number> {
+  const header = Buffer.alloc(SQLITE_HEADER.bytes);
+  const file = await open(join(dir, DB_FILE)).catch(() => undefined);
+  if (!file) return 0;
+  try {
+    await file.read(header, 0, header.length, 0);
+  } finally {
+    await file.close();
+  }
+  const pageSize = header.readUInt16BE(SQLITE_HEADER.pageSize);
+  const used = header.readUInt32BE(SQLITE_HEADER.pages) - header.readUInt32BE(SQLITE_HEADER.freePages);
+  const log = await stat(join(dir, `${DB_FILE}-wal`)).catch(() => undefined);
+  return used * (pageSize === 1 ? 65_536 : pageSize) + (log?.size ?? 0);
 }
 
 /** The version of the server inside the CLI, to which the state belongs. Two CLIs may contain the same server. */

@@ -9,7 +9,7 @@ import { choosePort, freePort, isListening } from './ports.ts';
 import { endProcess, plainEnvironment } from './processes.ts';
 import { boundLogFile, logTail } from './server-log.ts';
 import { findTemporalCli } from './temporal-cli.ts';
-import { configureNamespace } from './temporal-namespace.ts';
+import { applyRetention, keepRetention } from './temporal-retention.ts';
 import {
   GRACE_MS,
   dbArgument,
@@ -41,6 +41,8 @@ export interface EmbeddedTemporalOptions {
   uiPort?: number;
   /** Whether the Web UI is served. Default: true. */
   webUi?: boolean;
+  /** Bytes of state from which on closed runs are retained for a day instead of a week. Default: 1 GB. */
+  maxStateBytes?: number;
   /** For tests: stores nothing. */
   inMemory?: boolean;
   log: Log;
@@ -170,7 +172,7 @@ async function startOnce(
     const ports = webUi ? [port, uiPort] : [port];
     await waitUntilReady(child, files, async () => {
       for (const each of ports) if (!(await isListening(each))) return false;
-      await configureNamespace(address, options.namespace);
+      await applyRetention({ dir, address, namespace: options.namespace, maxBytes: options.maxStateBytes });
       return true;
     });
     await storePorts(dir, { port, uiPort });
@@ -199,8 +201,11 @@ export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): P
     try {
       const running = await startOnce(options, { dir, logFile, cli });
       log.info({ address: running.address, ui: running.ui, dir }, 'embedded Temporal server is ready');
+      const { namespace, maxStateBytes: maxBytes } = options;
+      const stopRetention = keepRetention({ dir, address: running.address, namespace, maxBytes });
       const stop = async () => {
         stopBounding();
+        stopRetention();
         await endProcess(running.pid, GRACE_MS);
       };
       return { ...running, stop };

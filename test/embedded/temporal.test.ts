@@ -1,7 +1,9 @@
-import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { processStart } from '../../src/embedded/processes.ts';
+import { applyRetention } from '../../src/embedded/temporal-retention.ts';
+import { usedBytes } from '../../src/embedded/temporal-state.ts';
 import { findTemporalCli } from '../../src/embedded/temporal-cli.ts';
 import { startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
 import { type Log, silentLog } from '../../src/lib/log.ts';
@@ -21,11 +23,34 @@ test('an embedded Temporal server keeps workflows and addresses over a restart, 
   expect([second.address, second.ui]).toEqual([first.address, first.ui]);
   expect(await workflowStatus(second.address)).toBe('RUNNING');
   expect((await fetch(second.ui!)).status).toBe(200);
-  const seconds = await withClient(second.address, async ({ workflowService }) => {
+  expect(await retentionDays(second.address)).toBe(7);
+});
+
+const retentionDays = (address: string) =>
+  withClient(address, async ({ workflowService }) => {
     const { config } = await workflowService.describeNamespace({ namespace: 'default' });
-    return Number(config?.workflowExecutionRetentionTtl?.seconds);
+    return Number(config?.workflowExecutionRetentionTtl?.seconds) / 86_400;
   });
-  expect(seconds).toBe(7 * 86_400);
+
+test('an embedded Temporal server retains closed runs for a day while its state is large', async () => {
+  const first = await temporal.start();
+  await startWorkflow(first.address);
+  await first.stop();
+  const sizes = ['temporal.db', 'temporal.db-wal'].map((name) => stat(join(temporal.dir, name)));
+  const size = (await Promise.all(sizes)).reduce((sum, file) => sum + file.size, 0);
+  const used = await usedBytes(temporal.dir);
+  expect(used).toBeGreaterThan(100_000);
+  expect(used).toBeLessThanOrEqual(size);
+  const options = { dir: temporal.dir, cliPath: temporal.cliPath, namespace: 'default', log: silentLog };
+  const second = await startEmbeddedTemporal({ ...options, maxStateBytes: used - 1 });
+  try {
+    expect(await retentionDays(second.address)).toBe(1);
+    const state = { dir: temporal.dir, address: second.address, namespace: 'default' };
+    await applyRetention({ ...state, maxBytes: 10 * size });
+    expect(await retentionDays(second.address)).toBe(7);
+  } finally {
+    await second.stop();
+  }
 });
 
 test('an embedded Temporal server moves the state of another version aside', async () => {
