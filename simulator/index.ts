@@ -4,7 +4,7 @@ export type { LimitUsage } from './limit-usage.ts';
 export type { FaultOptions, Faults, LimitHeaders, RowChange, StatusFaultOptions } from './faults.ts';
 export type { Offence, OffenceKind } from './offence-rules.ts';
 export type { RequestRecord } from './request-log.ts';
-export type { Simulator, SimulatorOptions } from './simulator.ts';
+export type { Simulator, SimulatorMemory, SimulatorOptions } from './simulator.ts';
 export type { Snapshot } from './order-book.ts';
 export * from './owners/owner-options.ts';
 export type { Owners, OwnerSnapshotKind } from './owners/owners.ts';

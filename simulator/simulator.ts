@@ -2,12 +2,20 @@ import type { Clock } from '../src/lib/clock.ts';
 import type { LimitUsage } from './limit-usage.ts';
 import type { Faults } from './faults.ts';
 import type { Offence } from './offence-rules.ts';
+import type { OwnerMemory } from './owners/owner-memory.ts';
 import type { OwnerOptions } from './owners/owner-options.ts';
 import type { Owners } from './owners/owners.ts';
 import type { RequestRecord } from './request-log.ts';
+import type { Grant } from './sso/grants.ts';
 import type { SsoOptions } from './sso/sso-options.ts';
 import type { Sso } from './sso/sso-control.ts';
 import type { World } from './world.ts';
+
+/** What a simulator remembers over a restart, as JSON can hold it: its owners and their logins. Markets begin anew. */
+export interface SimulatorMemory {
+  readonly owners: OwnerMemory;
+  readonly grants: readonly Grant[];
+}
 
 export interface SimulatorOptions {
   /** Default: any free port. */
@@ -32,6 +40,8 @@ export interface SimulatorOptions {
   /** Characters, corporations and structures. Default: two characters of one corporation, and three structures. */
   owners?: OwnerOptions;
   sso?: SsoOptions;
+  /** What an earlier simulator with the same options remembered. */
+  memory?: SimulatorMemory | undefined;
 }
 
 export interface Simulator {
@@ -52,5 +62,7 @@ export interface Simulator {
   limitUsage(): LimitUsage[];
   /** Clears offences, requests and limit usage, but not what callers know of refusals. */
   resetCounters(): void;
+  /** What a later simulator needs to go on with the same owners and logins. */
+  remember(): SimulatorMemory;
   close(): Promise<void>;
 }

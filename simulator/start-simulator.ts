@@ -47,7 +47,7 @@ function createParts(options: SimulatorOptions): SimulatorParts {
     ownerCacheSeconds: options.owners?.cacheSeconds ?? Number.POSITIVE_INFINITY,
   });
   const { enforceLimits = true, hiddenLimit = HIDDEN_LIMIT } = options;
-  const owners = new Owners(options.owners ?? {}, world, clock);
+  const owners = new Owners(options.owners ?? {}, world, clock, options.memory?.owners);
   return {
     clock,
     world,
@@ -58,7 +58,7 @@ function createParts(options: SimulatorOptions): SimulatorParts {
     limitUsage: createLimitUsageMeter(world.allowances, hiddenLimit),
     latencyMs: options.latencyMs ?? 0,
     owners,
-    sso: new SsoService(options.sso ?? {}, clock, owners),
+    sso: new SsoService(options.sso ?? {}, clock, owners, options.memory?.grants),
     refreshesInProgress: new Map(),
   };
 }
@@ -158,6 +158,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       requestLog.clear();
       parts.sso.resetCounts();
     },
+    remember: () => ({ owners: parts.owners.remember(), grants: parts.sso.grants.remember() }),
     close: () => close(server),
   };
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {

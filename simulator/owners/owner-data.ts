@@ -1,4 +1,3 @@
-import type { Clock } from '../../src/lib/clock.ts';
 import type { World } from '../world.ts';
 import { AssetMaker } from './asset-maker.ts';
 import { Assets } from './owner-assets.ts';
@@ -30,10 +29,11 @@ export class OwnerData {
   readonly #started: number;
   #lastIds = { journalId: 0, transactionId: 0 };
 
-  constructor(registry: OwnerRegistry, world: World, clock: Clock) {
+  /** `startedAt` (ms): what owners did before depends on it. */
+  constructor(registry: OwnerRegistry, world: World, startedAt: number) {
     this.#registry = registry;
     this.#world = world;
-    this.#started = clock.now();
+    this.#started = startedAt;
     this.catalog = readCatalog(world.universe, [...registry.structures.values()], registry.home);
     this.#wallets = new WalletMaker(this.catalog, world.seed, this.#started);
   }

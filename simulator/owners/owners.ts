@@ -1,6 +1,7 @@
 import type { Clock } from '../../src/lib/clock.ts';
 import type { World } from '../world.ts';
 import { OwnerData } from './owner-data.ts';
+import { addChurn, addTrade, type OwnerMemory } from './owner-memory.ts';
 import type { OwnerOptions } from './owner-options.ts';
 import { OwnerRegistry, type Character, type Corporation, type Structure } from './owner-registry.ts';
 import type { AssetRow, JobRow, JournalRow, OwnerOrderRow, TransactionRow } from './owner-rows.ts';
@@ -21,12 +22,28 @@ export class Owners {
   readonly data: OwnerData;
   readonly snapshots: SnapshotCache;
   readonly #clock: Clock;
+  readonly #memory: OwnerMemory;
 
-  constructor(options: OwnerOptions, world: World, clock: Clock) {
+  /** `memory`: what an earlier simulator with the same options remembered. */
+  constructor(options: OwnerOptions, world: World, clock: Clock, memory?: OwnerMemory) {
     this.#clock = clock;
     this.registry = new OwnerRegistry(options, world.universe, world.seed);
-    this.data = new OwnerData(this.registry, world, clock);
+    const startedAt = memory?.startedAt ?? clock.now();
+    this.data = new OwnerData(this.registry, world, startedAt);
     this.snapshots = new SnapshotCache(clock, world.ownerCacheSeconds);
+    this.#memory = { startedAt, churns: [], trades: [], happened: [] };
+    if (memory) this.#repeat(memory);
+  }
+
+  /** What a later simulator needs to have the same owners: of changes, trades and the churn of assets. */
+  remember(): OwnerMemory {
+    return structuredClone(this.#memory);
+  }
+
+  #repeat(memory: OwnerMemory): void {
+    for (const { ownerId, share, times } of memory.churns)
+      for (let left = times; left > 0; left--) this.churnAssets(ownerId, share);
+    for (const [index, at] of memory.happened) this.#tradeAt(memory.trades[index]!, at);
   }
 
   now(): number {
@@ -103,6 +120,7 @@ export class Owners {
 
   churnAssets(ownerId: number, share: number): void {
     this.data.assets(ownerId).churn(share);
+    addChurn(this.#memory, ownerId, share);
   }
 
   /** Removes a share of the rows, whatever they contain. */
@@ -141,7 +159,12 @@ export class Owners {
 
   /** Trades between two parties. Either may be an entity without data of its own. */
   trade(deal: Trade): TradeIds {
-    return recordTrade(this.registry, this.data, this.#clock.now(), deal);
+    return this.#tradeAt(deal, this.#clock.now());
+  }
+
+  #tradeAt(deal: Trade, at: number): TradeIds {
+    addTrade(this.#memory, deal, at);
+    return recordTrade(this.registry, this.data, at, deal);
   }
 
   /** Moves money into a wallet, or out of it when the amount is negative. */

@@ -24,8 +24,21 @@ export class Grants {
   readonly #byToken = new Map<string, Grant>();
   readonly #byCharacter = new Map<number, Set<Grant>>();
 
-  constructor(rotation: Rotation) {
+  /** `remembered`: the grants of an earlier SSO. */
+  constructor(rotation: Rotation, remembered: readonly Grant[] = []) {
     this.rotation = rotation;
+    for (const grant of structuredClone(remembered)) {
+      this.#byCharacter.set(
+        grant.characterId,
+        (this.#byCharacter.get(grant.characterId) ?? new Set()).add(grant),
+      );
+      for (const { token } of grant.tokens) this.#byToken.set(token, grant);
+    }
+  }
+
+  /** All grants that have valid tokens. */
+  remember(): Grant[] {
+    return structuredClone([...this.#byCharacter.keys()].flatMap((characterId) => this.of(characterId)));
   }
 
   add(given: Omit<Grant, 'tokens'>): { grant: Grant; token: string } {

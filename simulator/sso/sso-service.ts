@@ -69,10 +69,11 @@ export class SsoService {
   readonly #clock: Clock;
   readonly #transfers = new Map<number, number>();
 
-  constructor(options: SsoOptions, clock: Clock, characters: CharacterSource) {
+  /** `remembered`: the grants of an earlier SSO with the same clients. */
+  constructor(options: SsoOptions, clock: Clock, characters: CharacterSource, remembered?: readonly Grant[]) {
     this.clients = options.clients ?? [DEFAULT_CLIENT];
     this.keys = new SigningKeys(options.algorithm ?? 'RS256');
-    this.grants = new Grants(options.rotation ?? 'lenient');
+    this.grants = new Grants(options.rotation ?? 'lenient', remembered);
     this.characters = characters;
     this.#clock = clock;
   }
