@@ -43,6 +43,9 @@ SELECT character_id, 'WALLET', 30 FROM esi_tokens WHERE character_id = 90000001
 UPDATE collector_assignments SET is_enabled = false
  WHERE corporation_id = 98000001 AND collector_type = 'ASSETS';
 
--- Use a refresh token from elsewhere (of the same SSO application). It is encrypted within a minute.
+-- Use a refresh token from elsewhere (of the same SSO application), also in place of an older one. It is encrypted within a minute.
 -- INSERT INTO characters (character_id) VALUES (90000001) ON CONFLICT DO NOTHING;
--- INSERT INTO esi_tokens (character_id, refresh_token) VALUES (90000001, '...');
+-- INSERT INTO esi_tokens (character_id, refresh_token) VALUES (90000001, '...')
+--     ON CONFLICT (character_id) DO UPDATE
+--        SET refresh_token = excluded.refresh_token, access_token = NULL, expires_at = NULL, is_active = true,
+--            inactive_reason = NULL;

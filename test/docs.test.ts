@@ -18,8 +18,45 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-test.each(filesIn('examples', '.sql'))('%s runs on the migrated schema', async (file) => {
-  await expect(db.pool.query(`BEGIN; ${read(file)} ROLLBACK;`)).resolves.toBeDefined();
+/** The SQL of a Markdown file, as one text per block. */
+const sqlBlocks = (file: string) =>
+  [...read(file).matchAll(/^ *```sql\n([^]*?)^ *```/gm)].map(([, sql]) => sql!);
+
+/** Statements that are to be filled in before they are run stand in comments. */
+const uncommented = (sql: string) =>
+  sql.replaceAll(/^-- ((?:INSERT|UPDATE|DELETE|SELECT|VALUES| ).*)$/gm, '$1');
+
+const EXAMPLES = [
+  ...filesIn('examples', '.sql').map((file) => [file, [read(file)]] as const),
+  ...['README.md', 'CONTRIBUTING.md', ...filesIn('docs', '.md')]
+    .map((file) => [file, sqlBlocks(file)] as const)
+    .filter(([, blocks]) => blocks.length > 0),
+];
+
+test('the SQL of the README, of docs and of the examples is found', () => {
+  const files = EXAMPLES.map(([file]) => file);
+  expect(files).toEqual(expect.arrayContaining(['README.md', 'docs/data.md', 'examples/owners.sql']));
+});
+
+// The character and the corporation that the examples name, logged in.
+const OWNERS = `INSERT INTO corporations (corporation_id) VALUES (98000001);
+  INSERT INTO characters (character_id, corporation_id) VALUES (90000001, 98000001);
+  INSERT INTO esi_tokens (character_id, refresh_token) VALUES (90000001, 'v1.encrypted');`;
+
+test.each(EXAMPLES)('the SQL of %s runs on the migrated schema, and twice', async (_, texts) => {
+  const sql = texts.map(uncommented).join('\n');
+  for (const owners of ['', OWNERS])
+    await expect(db.pool.query(`BEGIN; ${owners} ${sql} ${sql} ROLLBACK;`)).resolves.toBeDefined();
+});
+
+test('the examples for owners create an assignment and a login once, however often they are run', async () => {
+  const sql = uncommented(read('examples/owners.sql'));
+  const counts = `SELECT (SELECT count(*) FROM esi_tokens) AS logins,
+      (SELECT string_agg(refresh_token, ',') FROM esi_tokens) AS token,
+      (SELECT count(*) FROM collector_assignments WHERE collector_type = 'WALLET') AS assignments`;
+  const results = await db.pool.query(`BEGIN; ${OWNERS} ${sql} ${sql} ${counts}; ROLLBACK;`);
+  const rows = (results as unknown as { rows: object[] }[]).at(-2)!.rows;
+  expect(rows).toEqual([{ logins: 1, token: '...', assignments: 1 }]);
 });
 
 test.each(['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', ...filesIn('docs', '.md')])(
