@@ -44,14 +44,14 @@ test('a client opens twenty connections at most, and closes them', async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const { client, close } = await testEsi({ client: { baseUrl: `http://127.0.0.1:${port}` } });
-  await Promise.all(Array.from({ length: 60 }, () => client.get(PRICES)));
+  const esi = await testEsi({ client: { baseUrl: `http://127.0.0.1:${port}` } });
+  await Promise.all(Array.from({ length: 60 }, () => esi.client.get(PRICES)));
   expect(most).toBe(20);
   expect(open.size).toBe(20);
-  await client.close();
+  await esi.client.close();
   await eventually('the end of the connections', async () => open.size === 0, 2_000);
   server.close();
-  await close();
+  await esi.close();
 });
 
 test('an answer has rows, ETag, age, extent and the number of requests', async () => {
