@@ -13,7 +13,7 @@ import { Server } from './server.ts';
 import { RoundSetup } from './round-setup.ts';
 import { insertLogin } from './shared-rows.ts';
 import type { Finding } from './subjects.ts';
-import { runWorkflow, Workers } from './workflow.ts';
+import { runWorkflow, type WorkflowEnd, Workers } from './workflow.ts';
 import { createWorld, emptyStage, findLeftovers, type World } from './world.ts';
 
 /** The first moment of every history. */
@@ -24,6 +24,9 @@ const LAST_ROUNDS = 3;
 
 /** Requests in a round for pages that do not exist: two of each of three attempts to read a set, by two processes. */
 const MAX_MISSING = 12;
+
+/** Milliseconds that a reading takes at most: 45 pages of up to 0.4 s, three lists. */
+const LONGEST_READING = 60_000;
 
 /** Seconds: after this time all of an owner's lists have a newer version. */
 const LAST_DELAY = 3_700;
@@ -155,6 +158,7 @@ class History {
     this.round = round;
     this.roundTurn = this.turn;
     this.setup.prepare(round, index);
+    const enoughUntil = this.enoughUntil(round);
     this.trace(
       `--- round ${index}: ${collector} at ${new Date(scheduler.now()).toISOString()} ${JSON.stringify(round.mishaps)}`,
     );
@@ -173,21 +177,35 @@ class History {
       }),
     );
     this.trace(`--- round ${index} ended: ${JSON.stringify(end)}`);
-    server.clockError = 0;
+    if (isClean && scheduler.now() > enoughUntil)
+      this.findings.push(`${collector}: a run without trouble took until the next version`);
+    await this.judge(collector, end, isClean);
+  }
+
+  /** Until when a run has time enough: nothing but a doubt makes it wait for the next version. */
+  private enoughUntil({ collector, mishaps }: Round): number {
+    if (this.plan.marketTokens !== undefined || !mishaps.every(isHarmless)) return Infinity;
+    const now = this.scheduler.now();
+    const ends = this.world.subjects[collector].map(({ source }) => source.current(now).expires);
+    return Math.min(...ends.filter((end) => end - now > LONGEST_READING));
+  }
+
+  private async judge(collector: SimulatedCollector, end: WorkflowEnd, isClean: boolean): Promise<void> {
+    const { server, findings } = this;
     const broken = server.brokenPath;
     server.brokenPath = undefined;
+    server.clockError = 0;
+    for (const source of this.world.sources) source.nextFault = undefined; // where no version came
     if (isClean && end.outcome === 'failed' && broken === undefined)
-      this.findings.push(`${collector}: a run without trouble failed: ${end.detail}`);
-    this.findings.push(...server.overspent.splice(0));
+      findings.push(`${collector}: a run without trouble failed: ${end.detail}`);
+    findings.push(...server.overspent.splice(0));
     if (server.missing > MAX_MISSING)
-      this.findings.push(`${collector}: ${server.missing} pages were requested that do not exist`);
+      findings.push(`${collector}: ${server.missing} pages were requested that do not exist`);
     // With few tokens a set is read over several snapshots, which is nobody's fault.
     const isJudged = isClean && (this.plan.marketTokens === undefined || end.outcome !== 'torn');
-    for (const subject of world.subjects[collector]) {
+    for (const subject of this.world.subjects[collector]) {
       const isItsClean = isJudged && subject.source.options.path !== broken;
-      this.findings.push(
-        ...(await subject.check(this.db.pool, { isClean: isItsClean, outcome: end.outcome })),
-      );
+      findings.push(...(await subject.check(this.db.pool, { isClean: isItsClean, outcome: end.outcome })));
     }
   }
 

@@ -66,7 +66,7 @@ export interface WorkflowParts {
 }
 
 /** Time until Temporal notices that a worker is dead, and the longest pause between attempts (activity-proxies.ts). */
-const HEARTBEAT_TIMEOUT = 6_000;
+const HEARTBEAT_TIMEOUT = 5_000;
 const LONGEST_PAUSE = 3_000;
 /** How often a worker learns that its workflow is gone (HEARTBEAT_INTERVAL of activities.ts). */
 const HEARTBEAT_INTERVAL = 2_000;
