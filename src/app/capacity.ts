@@ -3,7 +3,7 @@ import { formatInterval } from '../lib/format.ts';
 
 /** What is known or assumed of the work that the settings require. */
 export interface CapacityInput {
-  /** The configured regions. Pages of an order book and types with a history are estimated where undefined. */
+  /** The regions. Pages of an order book and types with a history are estimated as in EVE where undefined. */
   readonly regions: readonly {
     readonly id: number;
     readonly pages: number | undefined;
@@ -59,6 +59,7 @@ const formatNumber = (n: number) => n.toLocaleString('en', { maximumFractionDigi
 
 /** Compares the configured work with every limit that it counts against. */
 export function planCapacity(input: CapacityInput): CapacityLine[] {
+  if (input.regions.length === 0) return [];
   const books = input.regions.map(({ id, pages, types }) => {
     const assumed = pages ?? TYPICAL_PAGES[id] ?? OTHER_PAGES;
     return { pages: assumed, types: types ?? Math.min(MAX_TYPES, assumed * TYPES_PER_PAGE) };
@@ -75,7 +76,7 @@ export function planCapacity(input: CapacityInput): CapacityLine[] {
 
 function planOrders(pages: number, everyMs: number, perMinute: number, rateLimit: number): CapacityLine[] {
   const collector = 'market-orders';
-  const demand = `${formatNumber(pages)} pages ${formatInterval(everyMs)} need ${formatNumber(perMinute)} requests per minute`;
+  const demand = `${formatNumber(pages)} ${pages === 1 ? 'page' : 'pages'} ${formatInterval(everyMs)} ${pages === 1 ? 'needs' : 'need'} ${formatNumber(perMinute)} requests per minute`;
   const lines: CapacityLine[] = [];
   if (perMinute > rateLimit) {
     lines.push({

@@ -8,7 +8,6 @@ import { SharedRateLimiter } from '../esi/limits/rate-limiter.ts';
 import { createSdeClient } from '../esi/sde-client.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
-import { isLoopback } from '../lib/loopback.ts';
 import { createMetrics } from '../metrics/metrics.ts';
 import { createCipher } from '../secrets/cipher.ts';
 import { loadKeys } from '../secrets/encryption-keys.ts';
@@ -18,7 +17,7 @@ import { createAnswerReader } from '../store/esi-answers.ts';
 import { createStricterReader } from '../store/esi-limits.ts';
 import { createPauseReader } from '../store/pause.ts';
 import { postgresBucketStore } from '../store/limits/rate-limit-store.ts';
-import { databaseOptions, engineSettings } from './derived-settings.ts';
+import { databaseOptions, engineSettings, isSimulated } from './derived-settings.ts';
 import { addJournalGapMetrics } from './journal-gap-metrics.ts';
 import { addRateLimitMetrics } from './rate-limit-metrics.ts';
 import { addUnknownFieldMetrics } from './unknown-field-metrics.ts';
@@ -55,7 +54,7 @@ export async function createApp(config: Config, databaseUrl: string, log: Log): 
     log,
     paused: createPauseReader(db, clock),
     answers: createAnswerReader(db, clock),
-    downtime: !isLoopback(new URL(config.ESI_BASE_URL).hostname), // a simulated ESI has none
+    downtime: !isSimulated(config),
     observe: metrics.request,
   });
   const sde = createSdeClient({

@@ -1,11 +1,16 @@
 import type { EngineSettings } from '../engine/engine-context.ts';
 import { parseDuration } from '../lib/duration.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import type { Log } from '../lib/log.ts';
 import type { DatabaseOptions } from '../store/database.ts';
 import type { TemporalOptions } from '../temporal/connect.ts';
 import type { ScheduleSettings } from '../temporal/schedules/plan-schedules.ts';
 import type { Reachable } from './endpoints.ts';
 import type { Config } from './settings.ts';
+
+/** Whether ESI is on this machine, as only a simulated one is: its data is not EVE's, and it has no downtime. */
+export const isSimulated = (config: Pick<Config, 'ESI_BASE_URL'>): boolean =>
+  isLoopback(new URL(config.ESI_BASE_URL).hostname);
 
 /** How to open the database at `url`. */
 export function databaseOptions(config: Config, url: string, log: Log): DatabaseOptions {

@@ -19,7 +19,7 @@ import type { CapacityLine } from './capacity.ts';
 import { type App, createApp } from './create-app.ts';
 import { describeCallbackMismatch, webSources } from './create-http-sources.ts';
 import { currentCapacity } from './current-capacity.ts';
-import { scheduleSettings, temporalOptions } from './derived-settings.ts';
+import { isSimulated, scheduleSettings, temporalOptions } from './derived-settings.ts';
 import { type Endpoints, removeEndpoints, writeEndpoints } from './endpoints.ts';
 import { startFirstRuns } from './first-runs.ts';
 import { METRICS_SETTINGS, serveMetrics } from './serve-metrics.ts';
@@ -31,6 +31,8 @@ import { currentHealth, currentStatus, type EsiProbe, probeEsi } from './status.
 export interface UpSummary {
   readonly endpoints: Endpoints;
   readonly esi: EsiProbe;
+  /** Whether ESI is simulated, as in the demo. */
+  readonly isSimulated: boolean;
   readonly schedules: readonly Pick<WantedSchedule, 'id' | 'description'>[];
   readonly capacity: readonly CapacityLine[];
   /** What is not set up or not reachable, and what to do about it, in sentences. */
@@ -135,6 +137,7 @@ async function startAll(
   const summary = {
     endpoints,
     esi: await probeEsi(parts.app),
+    isSimulated: isSimulated(config),
     schedules: schedules.filter(({ id }) => owned.includes(id)),
     capacity: await currentCapacity(config, parts.app),
     missing: describeMissing(config, parts.app, http),
@@ -224,6 +227,7 @@ async function serveHttp(
     status: () => currentStatus(app, settings),
     ...webSources(config, app, client),
     temporalUi,
+    isSimulated: isSimulated(config),
   });
   const http = await listen(pages.fetch, {
     host: config.HTTP_HOST,

@@ -2,7 +2,14 @@ import type { UpSummary } from '../app/up.ts';
 import { VERSION } from '../app/version.ts';
 
 /** What `up` prints when everything is running: addresses, what is collected, and what is missing. */
-export function formatBanner({ endpoints, esi, schedules, capacity, missing }: UpSummary): string {
+export function formatBanner({
+  endpoints,
+  esi,
+  isSimulated,
+  schedules,
+  capacity,
+  missing,
+}: UpSummary): string {
   const { http, temporalUi, temporalAddress, temporalNamespace, databaseUrl, metrics } = endpoints;
   const addresses = [
     ['page', http],
@@ -11,8 +18,9 @@ export function formatBanner({ endpoints, esi, schedules, capacity, missing }: U
     ['metrics', metrics],
     ['ESI', esi.ok ? esi.detail : `unreachable (${esi.detail})`],
   ].flatMap(([name, value]) => (value ? [`${name!.padEnd(12)}${value}`] : []));
+  const demo = isSimulated ? ["Demo: ESI is simulated, and nothing here is EVE's data.", ''] : [];
   const sections: [string, readonly string[]][] = [
-    [`eve-data-collector ${VERSION} is running. Press Ctrl-C to stop it.\n`, addresses],
+    [`eve-data-collector ${VERSION} is running. Press Ctrl-C to stop it.\n`, [...demo, ...addresses]],
     ['Collecting', schedules.map(({ id, description }) => `${id.padEnd(21)}${description}`)],
     ['Capacity', capacity.map(({ fits, collector, text }) => `${fits ? ' ' : '!'} ${collector}: ${text}`)],
     ['Missing', missing],

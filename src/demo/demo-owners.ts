@@ -4,6 +4,7 @@ import type { Config } from '../app/settings.ts';
 import { systemClock } from '../lib/clock.ts';
 import { describeError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { writeMemory } from './demo-memory.ts';
 
 /** How often the simulated owners trade and move assets (ms), so that each visit shows changes. */
 const ACTIVITY_INTERVAL = 20_000;
@@ -55,32 +56,43 @@ async function waitForHttp(config: Config, signal: AbortSignal): Promise<string>
   }
 }
 
-/** Logs the simulated characters in, and has everything of theirs collected each minute. */
+/** Logs the simulated characters in that are not, and has everything of theirs collected each minute. */
 async function setUpOwners(
   config: Config,
   simulator: Simulator,
   http: string,
   characterIds: readonly number[],
 ): Promise<void> {
-  for (const id of characterIds) await logIn(config, simulator, http, id);
+  const tokens = await callApi<{ characterId: number; isActive: boolean }[]>(
+    config,
+    http,
+    'GET',
+    '/api/tokens',
+  );
+  const isLoggedIn = (id: number) =>
+    tokens.some((token) => token.characterId === id && token.isActive) && simulator.sso.tokenCount(id) > 0;
+  for (const id of characterIds) if (!isLoggedIn(id)) await logIn(config, simulator, http, id);
   const path = '/api/assignments';
-  const assignments = await callApi<{ id: number }[]>(config, http, 'GET', path);
-  for (const { id } of assignments)
-    await callApi(config, http, 'PATCH', `${path}/${id}`, { intervalMinutes: 1 });
+  const assignments = await callApi<{ id: number; intervalMinutes: number }[]>(config, http, 'GET', path);
+  for (const { id, intervalMinutes } of assignments)
+    if (intervalMinutes !== 1) await callApi(config, http, 'PATCH', `${path}/${id}`, { intervalMinutes: 1 });
 }
 
 /**
  * Logs the simulated characters in as soon as the product is running, and lets them trade and move assets until `signal` is
- * aborted. Never rejects: the demo continues without owners.
+ * aborted. What the simulator remembers is stored each time, and once more by the function that is returned, to be called
+ * when the product has stopped. Never rejects: the demo continues without owners.
  */
 export async function runDemoOwners(
   config: Config,
   simulator: Simulator,
   log: Log,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<() => Promise<void>> {
+  let store = async () => {}; // another demo may run on the folder until this one serves
   try {
     const http = await waitForHttp(config, signal);
+    store = () => writeMemory(config.DATA_DIR, simulator);
     const ids = simulator.owners.list().map(({ id }) => id);
     await setUpOwners(config, simulator, http, ids);
     const [sellerId, buyerId] = ids;
@@ -88,10 +100,12 @@ export async function runDemoOwners(
       for (const id of ids) simulator.owners.churnAssets(id, ASSET_CHURN);
       if (sellerId !== undefined && buyerId !== undefined)
         simulator.owners.trade({ sellerId, buyerId, typeId: TRITANIUM, quantity: 1_000, price: 4.2 });
+      await store();
       await systemClock.sleep(ACTIVITY_INTERVAL, signal);
     }
   } catch (error) {
     if (!signal.aborted)
       log.warn({ error: describeError(error) }, 'could not log the simulated characters in');
   }
+  return store;
 }

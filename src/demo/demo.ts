@@ -1,5 +1,6 @@
 import type { Simulator } from '../../simulator/index.ts';
 import { AppError } from '../lib/errors.ts';
+import { readMemory } from './demo-memory.ts';
 
 /** Snapshots are renewed every half minute, so that a visitor sees changes. */
 const CACHE_SECONDS = 30;
@@ -41,21 +42,23 @@ const OF_A_REAL_INSTALLATION =
 
 /**
  * Starts the simulated ESI, and gives the environment that makes the product collect from it, on embedded servers and in
- * a folder of its own. Other settings in `environment` override those of the demo. Throws AppError NO_SIMULATOR.
+ * a folder of its own, where the simulator finds what it remembered. Other settings in `environment` override those of the
+ * demo. Throws AppError NO_SIMULATOR.
  */
 export async function startDemo(
   environment: NodeJS.ProcessEnv,
 ): Promise<{ environment: NodeJS.ProcessEnv; simulator: Simulator }> {
   const { startSimulator, DEFAULT_OWNERS, DEFAULT_CLIENT } = await loadSimulator();
+  const dataDir = environment['DATA_DIR']?.trim() || './data-demo';
   const simulator = await startSimulator({
     regions: REGIONS,
     cacheSeconds: CACHE_SECONDS,
     churn: CHURN,
     owners: { ...DEFAULT_OWNERS, cacheSeconds: CACHE_SECONDS },
+    memory: await readMemory(dataDir),
   });
   return {
     environment: {
-      DATA_DIR: './data-demo',
       ESI_USER_AGENT: 'eve-data-collector demo (https://localhost)',
       MARKET_ORDERS_INTERVAL: `${CACHE_SECONDS}s`,
       ESI_RATE_LIMIT: '3000', // more than 94 pages every half minute need; the simulated ESI has ESI's own limits
@@ -63,6 +66,7 @@ export async function startDemo(
       ...Object.fromEntries(
         Object.entries(environment).filter(([name]) => !OF_A_REAL_INSTALLATION.test(name)),
       ),
+      DATA_DIR: dataDir,
       ESI_BASE_URL: simulator.url,
       SDE_BASE_URL: simulator.sdeUrl,
       SSO_BASE_URL: simulator.ssoUrl,

@@ -49,6 +49,8 @@ export interface HttpSources {
   readonly login: LoginSettings;
   readonly access: AccessRules;
   readonly temporalUi: string | undefined;
+  /** Whether ESI is simulated, as in the demo. */
+  readonly isSimulated: boolean;
   readonly clock: Clock;
   readonly log: Log;
 }

@@ -37,10 +37,10 @@ export function createHttpApp(sources: HttpSources): OpenAPIHono {
 
 /** The status page, its style sheet, and the button that leads to EVE's login. */
 function addPages(app: OpenAPIHono, sources: HttpSources): void {
-  const { owners, log, login, temporalUi } = sources;
+  const { owners, log, login, temporalUi, isSimulated } = sources;
   app.get('/', async (c) => {
     const [health, status] = await Promise.all([sources.health(), sources.status()]);
-    return c.html(statusPage({ health, ...status, login, temporalUi, now: new Date() }));
+    return c.html(statusPage({ health, ...status, login, temporalUi, isSimulated, now: new Date() }));
   });
   app.get('/style.css', (c) => c.body(STYLE, 200, { 'content-type': 'text/css' }));
   app.post('/login', async (c) => {

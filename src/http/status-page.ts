@@ -12,6 +12,7 @@ export interface PageData extends OwnersData {
   readonly targets: readonly TargetStatus[];
   readonly paused: string | null;
   readonly temporalUi: string | undefined;
+  readonly isSimulated: boolean;
   readonly gaps: readonly JournalGap[];
 }
 
@@ -42,10 +43,11 @@ function targetRows(targets: readonly TargetStatus[], now: Date) {
 
 /** The status page: what is collected, how fresh it is, and what is wrong. Reloads every ten seconds. */
 export function statusPage(data: PageData) {
-  const { health, targets, paused, temporalUi, now } = data;
+  const { health, targets, paused, temporalUi, isSimulated, now } = data;
   const note = html`<p class="note">
     Paused: no requests are sent to ESI (reason: ${paused}). Run "eve-collector resume" to continue.
   </p>`;
+  const demo = html`<p class="note">Demo: ESI is simulated, and nothing here is EVE's data.</p>`;
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -57,7 +59,8 @@ export function statusPage(data: PageData) {
       </head>
       <body>
         <h1>eve-data-collector <span class="${health.status}">${health.status}</span></h1>
-        ${paused === null ? '' : note} ${htmlTable(['check', 'state', ''], checkRows(health))}
+        ${isSimulated ? demo : ''} ${paused === null ? '' : note}
+        ${htmlTable(['check', 'state', ''], checkRows(health))}
         <h2>Collection</h2>
         ${htmlTable(['collector', 'target', 'state', 'rows', 'updated', ''], targetRows(targets, now))}
         ${ownersSection(data)} ${gapsSection(data.gaps)}

@@ -52,6 +52,7 @@ test('the plan reports ESI’s own limit for market orders as well as ESI_RATE_L
 test('the plan is empty when no market orders and no history are collected', () => {
   expect(plan({ ordersEveryMs: undefined })).toEqual([]);
   expect(plan({ regions: [] })).toEqual([]);
+  expect(plan({ regions: [], history: true })).toEqual([]);
 });
 
 test('the plan for market history uses what market orders leave of the limit', () => {

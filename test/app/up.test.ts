@@ -59,6 +59,8 @@ test('up prints its addresses and writes endpoints.json', async () => {
   ])
     expect(banner).toContain(shown);
   expect(banner).not.toContain(new URL(endpoints.databaseUrl).password);
+  // The order books of a simulated ESI are not as large as EVE's.
+  expect(banner).not.toContain('Capacity');
   expect((await fetch(endpoints.temporalUi!)).status).toBe(200);
 });
 
@@ -73,6 +75,10 @@ test('up triggers the first runs: the universe, then the market', async () => {
     { collector: 'market-orders', target: REGION, state: 'ok', rows: 800 },
     { collector: 'market-prices', state: 'ok' },
   ]);
+  const findings = (await runner.json<{ check: string; detail: string }[]>('doctor')).value;
+  expect(findings.find(({ check }) => check === 'capacity')!.detail).toBe(
+    'market-orders: 1 page every 5 minutes needs 0.2 requests per minute; ESI_RATE_LIMIT is 300.',
+  );
 });
 
 test('/health and /metrics have the fields of the contract', async () => {

@@ -50,6 +50,7 @@ test('the banner shows every address, what is collected, and what is missing', (
       databaseUrl: 'postgresql://eve:secret@127.0.0.1/eve',
       metrics: null,
     },
+    isSimulated: false,
     esi: { ok: false, detail: 'connection refused' },
     schedules: [{ id: 'market-orders', description: 'Public market orders' }],
     capacity: [{ collector: 'market-orders', fits: false, text: 'Too many pages.' }],
@@ -72,6 +73,9 @@ test('the banner shows every address, what is collected, and what is missing', (
     '  No SSO application.',
     '',
   ]);
+  expect(formatBanner({ ...summary, isSimulated: true })).toContain(
+    "\n  Demo: ESI is simulated, and nothing here is EVE's data.\n\n  page ",
+  );
   const complete = formatBanner({ ...summary, missing: [], capacity: [] });
   expect(complete).not.toMatch(/Missing|Capacity/);
 });

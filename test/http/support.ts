@@ -65,6 +65,7 @@ export const testApp = (sources: Partial<HttpSources> = {}) =>
     login: { callbackUrl: 'http://localhost:8080/callback', isSet: true },
     access: ACCESS,
     temporalUi: 'http://127.0.0.1:8233',
+    isSimulated: false,
     clock: systemClock,
     log: silentLog,
     ...sources,

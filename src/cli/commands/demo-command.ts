@@ -11,8 +11,16 @@ export async function demoCommand(): Promise<void> {
   const demo = await startDemo(readProcessEnvironment());
   try {
     const { config, log } = loadSettings(demo.environment);
-    void runDemoOwners(config, demo.simulator, log, signal);
-    await runUp(config, log, signal);
+    const stop = new AbortController();
+    const owners = runDemoOwners(config, demo.simulator, log, AbortSignal.any([signal, stop.signal]));
+    try {
+      await runUp(config, log, signal);
+    } finally {
+      stop.abort();
+      await (
+        await owners
+      )();
+    }
   } finally {
     await demo.simulator.close();
   }

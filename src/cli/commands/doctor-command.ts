@@ -186,7 +186,10 @@ async function checkCapacity(config: Config): Promise<Result> {
   const lines = await withDatabase(config, silentLog, (context) => currentCapacity(config, context));
   const detail = lines.map((line) => `${line.collector}: ${line.text}`).join(' ');
   const fits = lines.every((line) => line.fits);
-  return { status: fits ? 'ok' : 'warn', detail: detail || 'nothing is collected regularly' };
+  return {
+    status: fits ? 'ok' : 'warn',
+    detail: detail || 'no market is collected, or its size is not known yet',
+  };
 }
 
 /** Compares ESI's own description with the limits of this release. */
