@@ -18,9 +18,9 @@ export function formatBanner({
     ['metrics', metrics],
     ['ESI', esi.ok ? esi.detail : `unreachable (${esi.detail})`],
   ].flatMap(([name, value]) => (value ? [`${name!.padEnd(12)}${value}`] : []));
-  const demo = isSimulated ? ["Demo: ESI is simulated, and nothing here is EVE's data.", ''] : [];
+  const demo = isSimulated ? "Demo: ESI is simulated, and nothing here is EVE's data.\n" : '';
   const sections: [string, readonly string[]][] = [
-    [`eve-data-collector ${VERSION} is running. Press Ctrl-C to stop it.\n`, [...demo, ...addresses]],
+    [`eve-data-collector ${VERSION} is running. Press Ctrl-C to stop it.\n${demo}`, addresses],
     ['Collecting', schedules.map(({ id, description }) => `${id.padEnd(21)}${description}`)],
     ['Capacity', capacity.map(({ fits, collector, text }) => `${fits ? ' ' : '!'} ${collector}: ${text}`)],
     ['Missing', missing],

@@ -74,7 +74,7 @@ test('the banner shows every address, what is collected, and what is missing', (
     '',
   ]);
   expect(formatBanner({ ...summary, isSimulated: true })).toContain(
-    "\n  Demo: ESI is simulated, and nothing here is EVE's data.\n\n  page ",
+    "\nDemo: ESI is simulated, and nothing here is EVE's data.\n\n  page ",
   );
   const complete = formatBanner({ ...summary, missing: [], capacity: [] });
   expect(complete).not.toMatch(/Missing|Capacity/);
