@@ -11,7 +11,7 @@ import { MINUTE } from '../lib/duration.ts';
 import { describeError } from '../lib/errors.ts';
 import { readDrifts } from '../store/esi-limits.ts';
 import { readPause } from '../store/pause.ts';
-import { readEnabledAssignments } from '../store/owners/due-assignments.ts';
+import { readAssignedTargets } from '../store/owners/due-assignments.ts';
 import { countOpenGaps, readOpenGaps } from '../store/sets/journal-gap-store.ts';
 import { readStatus, type WantedTarget } from '../store/target-status.ts';
 import { intervalOf, isScheduled, type ScheduleSettings } from '../temporal/schedules/plan-schedules.ts';
@@ -38,14 +38,14 @@ async function wantedTargets(app: StatusContext, settings: ScheduleSettings): Pr
   return wanted;
 }
 
-/** The enabled assignments, with the resources that each collector reads for its owner. */
+/** The assignments, disabled ones included, with the resources that each collector reads for its owner. */
 async function assignedTargets(app: StatusContext): Promise<WantedTarget[]> {
-  const rows = await readEnabledAssignments(app.db.pool);
-  return rows.flatMap(({ collector: name, target, minutes, note }) => {
+  const rows = await readAssignedTargets(app.db.pool);
+  return rows.flatMap(({ collector: name, target, minutes, isEnabled, note }) => {
     const collector = collectors.find((one) => one.name === name);
     if (!collector || !('resources' in collector)) return [];
     const resources = resourcesOf(collector.resources, target).map((resource) => resource.name);
-    return [{ collector: name, target, every: minutes * MINUTE, resources, note }];
+    return [{ collector: name, target, every: minutes * MINUTE, resources, isDisabled: !isEnabled, note }];
   });
 }
 
@@ -79,8 +79,9 @@ function checkProgress({ targets, paused }: Progress, gaps: number, workers: Run
   if (paused !== null) return { status: 'degraded', detail: `paused: ${paused}` };
   const bad = targets.filter((t) => t.state === 'late' || t.state === 'failing');
   if (bad.length === 0) {
-    const collected = targets.filter((t) => t.readAt !== null).length;
-    const detail = `${collected} of ${targets.length} targets have data`;
+    const enabled = targets.filter((t) => t.state !== 'disabled');
+    const collected = enabled.filter((t) => t.readAt !== null).length;
+    const detail = `${collected} of ${enabled.length} targets have data`;
     // A gap is lost data that nothing running can mend, so it is told and degrades nothing.
     if (gaps === 0) return { status: 'ok', detail };
     return { status: 'ok', detail: `${detail}; gaps in wallet journals: ${gaps} (see "eve-collector gaps")` };

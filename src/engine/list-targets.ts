@@ -1,7 +1,7 @@
 import type { AnyCollector } from '../collectors/define.ts';
 import { parseTarget } from '../collectors/targets.ts';
 import { AppError } from '../lib/errors.ts';
-import { readEnabledAssignments } from '../store/owners/due-assignments.ts';
+import { readAssignedTargets } from '../store/owners/due-assignments.ts';
 import { readStaticIds } from '../store/universe/static-rows.ts';
 import type { EngineContext } from './engine-context.ts';
 import { targetKinds } from './run/resources.ts';
@@ -12,8 +12,8 @@ export async function listTargets(
   collector: AnyCollector,
 ): Promise<string[]> {
   if ('resources' in collector) {
-    const assigned = await readEnabledAssignments(engine.db.pool, collector.name);
-    return assigned.map(({ target }) => target);
+    const assigned = await readAssignedTargets(engine.db.pool, collector.name);
+    return assigned.filter(({ isEnabled }) => isEnabled).map(({ target }) => target);
   }
   if (collector.for !== 'region') return [''];
   const { marketRegions } = engine.settings;

@@ -157,19 +157,21 @@ export const targetStatus = z
   .object({
     collector: z.string(),
     target: z.string(),
-    state: z.enum(['ok', 'late', 'failing', 'torn', 'refused', 'never', 'running', 'blocked']).openapi({
-      description:
-        '`ok`: fresh. `late`: no successful update for three intervals. `failing`: the last run failed. `torn`, ' +
-        '`refused`: as the last run. `never`: not collected yet. `running`: the first run is under way. `blocked`: no ' +
-        'login has access at the moment.',
-      example: 'ok',
-    }),
+    state: z
+      .enum(['ok', 'late', 'failing', 'torn', 'refused', 'never', 'running', 'blocked', 'disabled'])
+      .openapi({
+        description:
+          '`ok`: fresh. `late`: no successful update for three intervals. `failing`: the last run failed. `torn`, ' +
+          '`refused`: as the last run. `never`: not collected yet. `running`: the first run is under way. `blocked`: no ' +
+          'login has access at the moment. `disabled`: its assignment is disabled.',
+        example: 'ok',
+      }),
     detail: z.string().openapi({ description: 'What is wrong, or how far a run is; for people' }),
     running: z.boolean(),
     readAt: moment,
     lastModified: moment,
     expires: moment,
-    rows: count,
+    rows: count.openapi({ description: 'Rows of the newest snapshot that are kept' }),
     lastOutcome: z.string().nullable(),
     lastFinished: moment,
     lastError: z.string().nullable(),

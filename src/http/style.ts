@@ -7,6 +7,6 @@ td, th { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bo
 td.n { text-align: right; font-variant-numeric: tabular-nums; }
 button { font: inherit; padding: .3rem .9rem; }
 .ok { color: var(--ok); } .degraded, .late, .torn, .refused, .never, .running, .blocked { color: var(--warn); }
-.down, .failing { color: var(--bad); } .off { opacity: .6; }
+.down, .failing { color: var(--bad); } .off, .disabled { opacity: .6; }
 .note { border-left: 4px solid var(--warn); padding: .5rem 1rem; background: #8881; }
 `;

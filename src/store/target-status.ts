@@ -6,9 +6,10 @@ export interface TargetStatus {
   readonly target: string;
   /**
    * `ok`: fresh. `late`: no successful update for three intervals. `failing`: the last run failed. `torn`, `refused`: as
-   * the run. `blocked`: no login has access at the moment, `detail` says what is missing.
+   * the run. `blocked`: no login has access at the moment, `detail` says what is missing. `disabled`: the assignment is.
    */
-  readonly state: 'ok' | 'late' | 'failing' | 'torn' | 'refused' | 'never' | 'running' | 'blocked';
+  readonly state:
+    'ok' | 'late' | 'failing' | 'torn' | 'refused' | 'never' | 'running' | 'blocked' | 'disabled';
   readonly detail: string;
   readonly running: boolean;
   /** When the newest snapshot was read or confirmed. */
@@ -16,6 +17,7 @@ export interface TargetStatus {
   /** The moment of the newest snapshot (Last-Modified). */
   readonly lastModified: string | null;
   readonly expires: string | null;
+  /** Rows of the newest snapshot that are kept: without rejected and repeated ones. */
   readonly rows: number;
   readonly lastOutcome: string | null;
   readonly lastFinished: string | null;
@@ -30,6 +32,8 @@ export interface WantedTarget {
   readonly every: number | undefined;
   /** The resources of a collector that reads several routes for a target. */
   readonly resources?: readonly string[];
+  /** Whether it is not collected, because its assignment is disabled. What was collected stays. */
+  readonly isDisabled?: boolean;
   /** Why an assignment is blocked, or collected in part only. */
   readonly note?: string | undefined;
 }
@@ -66,7 +70,10 @@ export async function readStatus(
       const key = keyOf({ ...target, resource });
       return statusOf(target, sets.get(key), finished.get(key), running.get(key), now);
     });
-    return target.note === undefined ? worst(states) : blocked(worst(states), target.note);
+    const status = worst(states);
+    if (target.isDisabled === true)
+      return { ...status, state: 'disabled', detail: 'the assignment is disabled' };
+    return target.note === undefined ? status : blocked(status, target.note);
   });
 }
 

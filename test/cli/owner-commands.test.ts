@@ -10,6 +10,7 @@ import type { AssignmentView } from '../../src/engine/owners/assignment-service.
 import type { StartedLogin } from '../../src/engine/owners/login-flow.ts';
 import type { TokenView } from '../../src/engine/owners/token-service.ts';
 import type { HttpStatus } from '../../src/http/http-sources.ts';
+import type { ScheduleState } from '../../src/temporal/schedules/list-schedules.ts';
 import { type LoginChoice, type Simulator, startSimulator } from '../../simulator/index.ts';
 import { eventually } from '../support/test-temporal.ts';
 import { TEST_APPLICATION } from '../support/test-secrets.ts';
@@ -209,6 +210,11 @@ test('tokens list, disable, enable, rekey and remove', async () => {
   });
 }, 60_000);
 
+test('schedules lists that of the owners', async () => {
+  const { value } = await runner.json<ScheduleState[]>('schedules');
+  expect(value.find(({ id }) => id === 'owners')).toMatchObject({ paused: false, spec: 'every minute' });
+});
+
 test('assign list, add, remove, disable and enable', async () => {
   const orders = ['orders', `character/${ANNA}`];
   expect((await runner.run('assign', 'remove', ...orders)).code).toBe(0);
@@ -218,6 +224,14 @@ test('assign list, add, remove, disable and enable', async () => {
   const found = async () =>
     (await api<AssignmentView[]>('/api/assignments')).find((a) => a.id === created.value.id);
   expect(await found()).toMatchObject({ isEnabled: false });
+  const { targets } = await api<HttpStatus>('/api/status');
+  const isOrders = (t: { collector: string; target: string }) =>
+    t.collector === 'orders' && t.target === orders[1];
+  expect(targets.find(isOrders)).toMatchObject({ state: 'disabled', detail: 'the assignment is disabled' });
+  expect((await runner.run('status')).stdout).toMatch(new RegExp(`^orders +${orders[1]} +disabled `, 'm'));
+  expect((await runner.run('assign', 'list')).stdout).toMatch(
+    new RegExp(`^orders +${orders[1]} .*disabled`, 'm'),
+  );
   expect((await runner.run('assign', 'enable', ...orders)).code).toBe(0);
   expect(await found()).toMatchObject({ isEnabled: true });
   expect((await runner.run('assign', 'enable', ...orders, '--every', '60')).stdout).toBe(

@@ -30,7 +30,10 @@ test('invalid rows of the export are rejected one by one, and the others publish
     expect.stringMatching(/^types: portionSize/),
     expect.stringMatching(/^types: portionSize/),
   ]);
-  expect(await lastRun(engine, 'universe')).toMatchObject({ rows_rejected: 2 });
+  const run = await lastRun(engine, 'universe');
+  expect(run).toMatchObject({ rows_rejected: 2 });
+  const kept = await engine.db.rows("SELECT rows FROM published_sets WHERE collector = 'universe'");
+  expect(kept).toEqual([{ rows: Number(run['rows_read']) - 2 }]);
   expect(await collect()).toMatchObject({ outcome: 'unchanged' });
   expect(await lastRun(engine, 'universe')).toMatchObject({ rows_rejected: 0 });
 });

@@ -40,6 +40,9 @@ test('the history of each tradable type is requested once a day and stored to th
     progress_done: tradable().length,
     progress_total: tradable().length,
   });
+  expect(await engine.db.rows("SELECT rows FROM published_sets WHERE collector = 'market-history'")).toEqual([
+    { rows: n },
+  ]);
   const rejected = `SELECT type_id, rejections, rest_until::text FROM market_history_types WHERE rejections > 0 ORDER BY 1`;
   expect(await engine.db.rows(rejected)).toEqual(
     sorted(refused).map((type_id) => ({ type_id, rejections: 1, rest_until: '2026-11-21' })),

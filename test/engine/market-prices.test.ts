@@ -93,6 +93,8 @@ test('of a type that comes twice in the price list one row is stored', async () 
   expect(await collect()).toMatchObject({ outcome: 'published' });
   const rows = await engine.db.rows('SELECT type_id FROM market_prices');
   expect(rows).toHaveLength(served().length - 1);
+  const kept = await engine.db.rows("SELECT rows FROM published_sets WHERE collector = 'market-prices'");
+  expect(kept).toEqual([{ rows: rows.length }]);
 });
 
 test('an invalid price rejects one row', async () => {

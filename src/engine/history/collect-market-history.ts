@@ -2,6 +2,7 @@ import { parseTarget } from '../../collectors/targets.ts';
 import { LOW_PRIORITY } from '../../esi/facts/priorities.ts';
 import {
   addHistoryTypes,
+  countHistoryRows,
   countHistoryTypes,
   readDueTypes,
   wereTypesListed,
@@ -64,7 +65,8 @@ async function reportOrClose({ engine, run, regionId, today }: HistoryRun, start
     due > 0
       ? `The day ended before ${due} of ${done + due} types were requested. The next run begins with them.`
       : undefined;
-  const published = { runId: run.runId, pages: 0, rows: done, version: today };
+  const rows = await countHistoryRows(engine.db.pool, regionId);
+  const published = { runId: run.runId, pages: 0, rows, version: today };
   await writePublishedSnapshot(engine.db.pool, run, published, new Date(now));
   return closeProcedureRun(engine, run, { outcome: 'published', rows: 0, error });
 }

@@ -9,6 +9,7 @@ import { DAY } from '../../lib/duration.ts';
 import { stripUnstorable } from '../../lib/text.ts';
 import { clearDenial, recordDenial } from '../../store/owners/candidates.ts';
 import {
+  countKnownStructures,
   countPlaceholderStructures,
   readWantedStructures,
   touchStructure,
@@ -78,7 +79,8 @@ export async function collectStructures(
   }
   const lastModified = new Date(engine.clock.now());
   const rows = counts.found;
-  await writePublishedSnapshot(pool, run, { runId: run.runId, lastModified, pages: 1, rows }, lastModified);
+  const published = { runId: run.runId, lastModified, pages: 1, rows: await countKnownStructures(pool) };
+  await writePublishedSnapshot(pool, run, published, lastModified);
   const unnamed = await countPlaceholderStructures(pool);
   return closeProcedureRun(engine, run, {
     outcome: rows > 0 ? 'published' : 'unchanged',

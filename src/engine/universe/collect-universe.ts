@@ -90,7 +90,7 @@ async function collectFromSde(engine: EngineContext, run: RunRef, step: StepCont
       const published = {
         runId: run.runId,
         pages: 1,
-        rows: result.read,
+        rows: result.read - result.rejected,
         version: result.unread.length > 0 ? undefined : version,
         believed: result.losses.length > 0 ? (['rows-missing'] as const) : [],
       };

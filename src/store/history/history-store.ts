@@ -75,6 +75,15 @@ export async function countHistoryTypes(
   return rows[0] ?? { done: 0, due: 0 };
 }
 
+/** The stored days of all types of a region. A run ends with it: some millions are a second of work, once a day. */
+export async function countHistoryRows(db: Queryable, regionId: number): Promise<number> {
+  const { rows } = await db.query<{ n: number }>(
+    'SELECT count(*) AS n FROM market_history WHERE region_id = $1',
+    [regionId],
+  );
+  return rows[0]?.n ?? 0;
+}
+
 /** Whether a run since `since` listed the types of a target. The list counts for the whole day. */
 export async function wereTypesListed(db: Queryable, target: string, since: Date): Promise<boolean> {
   const { rowCount } = await db.query(

@@ -88,31 +88,24 @@ export async function recordCollection(db: Queryable, record: CollectionRecord, 
   );
 }
 
-/** An enabled assignment. */
-export interface EnabledAssignment {
+/** An assignment as the target of its collector. */
+export interface AssignedTarget {
   readonly collector: string;
   /** `character/90000001`. */
   readonly target: string;
   /** Between two runs. */
   readonly minutes: number;
+  readonly isEnabled: boolean;
   readonly note: string | undefined;
 }
 
-/** Enabled assignments by owner, optionally of one collector. */
-export async function readEnabledAssignments(
-  db: Queryable,
-  collector?: string,
-): Promise<EnabledAssignment[]> {
-  const { rows } = await db.query<{
-    collector: string;
-    target: string;
-    minutes: number;
-    note: string | null;
-  }>(
-    `SELECT ${COLLECTOR} AS collector, collection_interval_minutes AS minutes, note,
+/** All assignments by owner, optionally of one collector, disabled ones included. */
+export async function readAssignedTargets(db: Queryable, collector?: string): Promise<AssignedTarget[]> {
+  const { rows } = await db.query<Omit<AssignedTarget, 'note'> & { note: string | null }>(
+    `SELECT ${COLLECTOR} AS collector, collection_interval_minutes AS minutes, is_enabled AS "isEnabled", note,
             CASE WHEN character_id IS NULL THEN 'corporation/' || corporation_id
                  ELSE 'character/' || character_id END AS target
-       FROM collector_assignments WHERE is_enabled AND ($1::text IS NULL OR ${COLLECTOR} = $1) ORDER BY 4, 1`,
+       FROM collector_assignments WHERE $1::text IS NULL OR ${COLLECTOR} = $1 ORDER BY 5, 1`,
     [collector ?? null],
   );
   return rows.map((row) => ({ ...row, note: row.note ?? undefined }));

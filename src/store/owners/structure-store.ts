@@ -89,6 +89,14 @@ export async function touchStructure(db: Queryable, structureId: ExactInt, now: 
   await db.query('UPDATE structures SET updated_at = $2 WHERE structure_id = $1', [structureId, now]);
 }
 
+/** The number of structures that are known by their name. */
+export async function countKnownStructures(db: Queryable): Promise<number> {
+  const { rows } = await db.query<{ n: number }>(
+    'SELECT count(*) AS n FROM structures WHERE NOT is_placeholder',
+  );
+  return rows[0]?.n ?? 0;
+}
+
 /** The number of structures that are known by their id only. */
 export async function countPlaceholderStructures(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ n: number }>('SELECT count(*) AS n FROM structures WHERE is_placeholder');

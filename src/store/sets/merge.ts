@@ -25,15 +25,17 @@ const DUPLICATE_KEY = { state: 'duplicate-key' } as const;
 export async function mergeSnapshot(context: MergeContext): Promise<PublishResult> {
   const repeated = await removeRepeatedRows(context);
   if (repeated === undefined) return DUPLICATE_KEY;
-  const result = await mergeDistinctRows(context);
+  const result = await mergeDistinctRows(context, repeated);
   return isMerged(result) ? { ...result, repeated } : result;
 }
 
-async function mergeDistinctRows(context: MergeContext): Promise<PublishResult> {
-  const { spec, previous } = context;
+/** `repeated`: rows of the plan that are not staged any more. */
+async function mergeDistinctRows(context: MergeContext, repeated: number): Promise<PublishResult> {
+  const { spec, plan, previous } = context;
   const { change } = spec;
-  if (change.policy === 'append' || change.policy === 'upsert') return mergeRows(context);
-  if (change.policy !== 'snapshot') return mergeVersions(context);
+  const distinct = { ...context, plan: { ...plan, rows: plan.rows - repeated } };
+  if (change.policy === 'append' || change.policy === 'upsert') return mergeRows(distinct);
+  if (change.policy !== 'snapshot') return mergeVersions(distinct);
   if (change.openList !== undefined) return mergeOpenList(context, change.openList);
   const before = await countPublished(context);
   // Where each change is recorded, whatever follows a first snapshot is a change, even into an empty table.

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import {
-  readEnabledAssignments,
+  readAssignedTargets,
   type CollectionRecord,
   recordCollection,
   takeDue,
@@ -114,9 +114,10 @@ test('a collector name may have hyphens or underscores', async () => {
   expect(await due(0)).toEqual(['two-words character/1', 'two-words character/2']);
   for (const ownerId of [1, 2])
     await recordCollection(db.pool, record({ collector: 'two-words', ownerId, note: 'seen' }), at(0));
-  expect(await readEnabledAssignments(db.pool, 'two-words')).toEqual([
-    { collector: 'two-words', target: 'character/1', minutes: 60, note: 'seen' },
-    { collector: 'two-words', target: 'character/2', minutes: 60, note: 'seen' },
+  await db.pool.query('UPDATE collector_assignments SET is_enabled = false WHERE character_id = 2');
+  expect(await readAssignedTargets(db.pool, 'two-words')).toEqual([
+    { collector: 'two-words', target: 'character/1', minutes: 60, isEnabled: true, note: 'seen' },
+    { collector: 'two-words', target: 'character/2', minutes: 60, isEnabled: false, note: 'seen' },
   ]);
 });
 

@@ -71,6 +71,10 @@ test('a structure that grants access later gets its name', async () => {
     name: 'Jita - Closed Gates',
     is_placeholder: false,
   });
+  const kept = async () => engine.db.rows("SELECT rows FROM published_sets WHERE collector = 'structures'");
+  expect(await kept()).toEqual([{ rows: 3 }]);
+  await collect(); // nothing new: what is known stays
+  expect(await kept()).toEqual([{ rows: 3 }]);
   expect(
     await engine.db.rows('SELECT FROM esi_refusals WHERE subject = $1 AND character_id = $2', [
       `structure/${CLOSED}`,
