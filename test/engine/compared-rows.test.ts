@@ -45,6 +45,8 @@ test('stages the rows that are new or changed, and nothing else', async () => {
   const run = await driveUntil(by, 'publish');
   expect(await stagedIds(run.runId)).toEqual([changed.order_id, added.order_id].toSorted((a, b) => a - b));
   expect(await drive(by)).toMatchObject({ outcome: 'published', inserted: 1, changed: 1, removed: 1 });
+  const stage = await engine.db.rows(`SELECT to_regclass('stage.r${run.runId}') AS name`);
+  expect(stage).toEqual([{ name: null }]); // dropped with the publication
   expect(await lastRun(engine)).toMatchObject({ rows_read: world.orders(FORGE_ID).length, not_modified: 0 });
   await expectExactBook(engine);
   await expectExactPast(engine);
