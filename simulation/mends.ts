@@ -73,8 +73,8 @@ export const MENDS: Readonly<Record<string, readonly Edit[]>> = {
   'the Expires of a set outlives a crash of the database server': [
     {
       file: 'store/sets/stage.js',
-      find: 'await recordFirstPage(client, runId, first.expires);',
-      replace: 'await recordFirstPage(client, runId, undefined);',
+      find: 'await recordFirstPage(client, runId, first.expires)',
+      replace: 'await recordFirstPage(client, runId, undefined)',
     },
   ],
   "a wrong clock of ESI's is no bar for newer sets": [

@@ -81,6 +81,18 @@ describe('what the simulation has found stays mended', () => {
         round('market-orders'),
       ),
     ],
+    [
+      'what a run has read is known when it was closed meanwhile',
+      {
+        seed: 344,
+        marketTokens: undefined,
+        rounds: [
+          { collector: 'assets', delay: 6_217, mishaps: [{ kind: 'terminate', step: 1 }] },
+          { collector: 'assets', delay: -14, mishaps: [{ kind: 'kill', turn: 25, when: 'after' }] },
+          { collector: 'assets', delay: 32, mishaps: [] },
+        ],
+      },
+    ],
   ])('%s', async (_, plan) => {
     expect(await play(plan)).toEqual([]);
   });

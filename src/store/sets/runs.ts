@@ -146,16 +146,20 @@ export async function readRunAge(db: Queryable, runId: number): Promise<RunAge> 
   };
 }
 
-/** Records that page 1 has come: when the set expires. What it announced before is forgotten. */
+/**
+ * Records that page 1 has come: when the set expires. What it announced before is forgotten. False when the run was closed
+ * meanwhile.
+ */
 export async function recordFirstPage(
   db: Queryable,
   runId: number,
   expires: Date | undefined,
-): Promise<void> {
-  await db.query(
+): Promise<boolean> {
+  const { rowCount } = await db.query(
     `UPDATE collection_runs SET expires = $2, missing_page = NULL WHERE run_id = $1 AND finished_at IS NULL`,
     [runId, expires ?? null],
   );
+  return rowCount === 1;
 }
 
 /** Records that a page does not exist, so that none after it is requested. */

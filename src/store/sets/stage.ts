@@ -2,6 +2,7 @@ import type { Pool, PoolClient } from 'pg';
 import { copyInto, encodeRows } from '../copy.ts';
 import type { Database, Queryable } from '../database.ts';
 import { columnList } from '../sql-fragments.ts';
+import { storeExpires } from './published-snapshots.ts';
 import { recordFirstPage } from './runs.ts';
 import { dropEnrichments } from './enrichments.ts';
 import { storeRejectedRows, type RejectedRow } from './rejected-rows.ts';
@@ -119,7 +120,9 @@ export async function stagePages(
   await db.transaction(async (client) => {
     const fresh = await recordPages(client, runId, pages);
     const first = fresh.find(({ page }) => page === 1);
-    if (first) await recordFirstPage(client, runId, first.expires);
+    // Where the run was closed from outside, the next run has to know what this one has read.
+    if (first && !(await recordFirstPage(client, runId, first.expires)))
+      await storeExpires(client, spec, first.expires);
     const copies = fresh.map((page) => page.copy).filter((copy) => copy.length > 0);
     if (copies.length > 0) {
       if (!(await hasStage(client, runId))) await createStage(client, spec, runId);
