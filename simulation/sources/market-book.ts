@@ -48,7 +48,7 @@ export function marketBook(ids: WorldIds, random: Random, start: number, turmoil
     {
       path: `/markets/${ids.region}/orders`,
       cacheSeconds: 300,
-      pageSize: pick(random, [3, 12, 30, 1_000]),
+      pageSize: pick(random, [5, 12, 30, 1_000]),
       key: ['order_id'],
       random,
       faults: ['odd', 'bad', 'keyless', 'repeated', 'conflict', 'short', 'collapse', 'half'],
