@@ -53,7 +53,6 @@ export function checkSnapshot(records: readonly PageRecord[], now: number): Snap
     return torn(
       `${stale.length} of ${records.length} pages are of an older snapshot`,
       stale.map(({ page }) => page),
-      Math.max(...stale.map((record) => record.expires ?? 0)),
     );
   const counts = new Set(fresh.map((record) => record.pages));
   if (counts.size > 1)
