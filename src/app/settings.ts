@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { COMPATIBILITY_DATE } from '../esi/facts/routes.ts';
 import { AppError } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
-import { hidePasswordOf, hideSecret } from '../lib/redact.ts';
 import { escapeInvisible } from '../lib/text.ts';
+import { hideSecretsOf } from './hide-secrets.ts';
 import * as types from './setting-types.ts';
 import { describeUnknownSettings } from './unknown-settings.ts';
 
@@ -66,7 +66,9 @@ export const settings = {
   ESI_CLIENT_ID: types.anyText
     .optional()
     .describe('SSO application. Unset: data of characters and corporations is not collected.'),
-  ESI_CLIENT_SECRET: types.anyText.optional().describe('Secret of the SSO application.'),
+  ESI_CLIENT_SECRET: types.anyText
+    .optional()
+    .describe('Secret of the SSO application. Only with `ESI_CLIENT_ID`.'),
   ESI_CALLBACK_URL: types.callbackUrl
     .default('http://localhost:8080/callback')
     .describe('Callback URL, exactly as registered with the SSO application. Must lead to `HTTP_PORT`.'),
@@ -204,6 +206,11 @@ const schema = z
     path: ['MARKET_REGIONS'],
     message: 'a list of ids when COLLECT_UNIVERSE_DATA is false: "all" is read from the universe',
   })
+  .refine((s) => s.ESI_CLIENT_SECRET === undefined || s.ESI_CLIENT_ID !== undefined, {
+    path: ['ESI_CLIENT_ID'],
+    message: 'the client id that belongs to ESI_CLIENT_SECRET, or leave both out',
+    when,
+  })
   .refine((s) => s.API_TOKEN !== undefined || isLoopback(s.HTTP_HOST), {
     path: ['HTTP_HOST'],
     message: 'a loopback address (127.0.0.1, ::1, localhost), or set API_TOKEN',
@@ -266,15 +273,6 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   if (unknown.length + invalid.length > 0 || !parsed.success) throw badSettings([...unknown, ...invalid]);
   hideSecretsOf(parsed.data);
   return parsed.data;
-}
-
-/** From here on the process holds them, and its log and errors mask them. */
-function hideSecretsOf(config: Config): void {
-  const { API_TOKEN, METRICS_TOKEN, ESI_CLIENT_SECRET, TEMPORAL_API_KEY, TOKEN_ENCRYPTION_KEY = '' } = config;
-  for (const secret of [API_TOKEN, METRICS_TOKEN, ESI_CLIENT_SECRET, TEMPORAL_API_KEY])
-    if (secret !== undefined) hideSecret(secret);
-  for (const key of TOKEN_ENCRYPTION_KEY.split(',')) hideSecret(key.trim());
-  if (config.DATABASE_URL !== undefined) hidePasswordOf(config.DATABASE_URL);
 }
 
 function formatInvalid(issue: z.core.$ZodIssue, given: Record<string, string | undefined>): string {

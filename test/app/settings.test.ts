@@ -142,6 +142,15 @@ describe('a setting that is not valid', () => {
     expect(line).not.toContain('hunter22');
   });
 
+  test('a secret without its client id is told, and not shown', () => {
+    const secret = { ESI_CLIENT_SECRET: 'hunter22' };
+    expect(errorLines(secret)).toEqual([
+      'ESI_CLIENT_ID is not set. Use the client id that belongs to ESI_CLIENT_SECRET, or leave both out.',
+    ]);
+    expect(read({ ...secret, ESI_CLIENT_ID: 'abc' })).toMatchObject({ ESI_CLIENT_ID: 'abc' });
+    expect(read({ ESI_CLIENT_ID: 'abc' }).ESI_CLIENT_SECRET).toBeUndefined(); // an application without a secret
+  });
+
   test('several settings that are not valid give a line each', () => {
     expect(
       errorLines({ HTTP_PORT: 'x', LOG_LEVEL: 'loud', MARKET_REGION: '10000002', API_TOKEN: 'short' }),
@@ -151,47 +160,6 @@ describe('a setting that is not valid', () => {
       'API_TOKEN is too short: use at least 16 characters.',
       'LOG_LEVEL="loud" is not valid. Use one of debug, info, warn, error.',
     ]);
-  });
-});
-
-describe('unknown settings', () => {
-  test('an unknown setting with one of our prefixes is rejected, with a suggestion where a name is close', () => {
-    expect(errorLines({ ESI_USERAGENT: 'x' })).toEqual([
-      'Unknown setting ESI_USERAGENT. Did you mean ESI_USER_AGENT?',
-    ]);
-    expect(errorLines({ COLLECT_MOON_DUST: 'true' })[0]).toMatch(
-      /^Unknown setting COLLECT_MOON_DUST\. See docs\/settings\.md/,
-    );
-  });
-
-  test.each([
-    ['TOKEN_ENCRYPTION_KEYS', 'TOKEN_ENCRYPTION_KEY'],
-    ['TOKEN_ENCRYPTION_KY', 'TOKEN_ENCRYPTION_KEY'],
-    ['API_TOKN', 'API_TOKEN'],
-    ['HTTP_PRT', 'HTTP_PORT'],
-    ['LOG_LEVL', 'LOG_LEVEL'],
-    ['DATA_DIRR', 'DATA_DIR'],
-    ['TEMPORAL_ADRESS', 'TEMPORAL_ADDRESS'],
-    ['OTEL_EXPORTER_OTLP_ENDPONT', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
-  ])('%s is recognised as a misspelled %s, not as a name of another program', (name, meant) => {
-    expect(errorLines({ [name]: 'x' })).toEqual([`Unknown setting ${name}. Did you mean ${meant}?`]);
-  });
-
-  test('settings of other programs are ignored, and so are empty ones', () => {
-    const others = [
-      'PGHOST',
-      'HTTP_PROXY',
-      'API_KEY',
-      'LOG_FILE',
-      'LOGLEVEL',
-      'OTEL_SERVICE_NAME',
-      'TEMPORAL_CLI_ADDRESS',
-      'TEMPORAL_CLI_AUTH',
-      'TEMPORAL_ENV',
-      'TEMPORAL_TLS_CLIENT_KEY_DATA',
-    ];
-    const environment = Object.fromEntries(others.map((name) => [name, 'x']));
-    expect(read({ ...environment, ESI_FOO: '' })).toEqual(read({}));
   });
 });
 
