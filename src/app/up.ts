@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { collectors } from '../collectors/index.ts';
 import { protectDataDir } from '../embedded/data-dir.ts';
 import { lockDataDir } from '../embedded/lock.ts';
+import { checkRegions } from '../engine/list-targets.ts';
 import { listen } from '../http/listen.ts';
 import { createHttpApp } from '../http/server.ts';
 import { describeError } from '../lib/errors.ts';
@@ -171,6 +172,7 @@ async function startParts(
 ): Promise<Parts> {
   const app = await createApp(config, servers.databaseUrl, log);
   cleanup.push(() => app.close());
+  await checkRegions(app, config.MARKET_REGIONS);
   const options = temporalOptions(config, servers);
   const client = await connectClient(options);
   cleanup.push(() => client.connection.close());

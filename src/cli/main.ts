@@ -6,7 +6,13 @@ import { DONE, FAILED, printError, WRONG_USAGE } from './process-io.ts';
 import { createProgram } from './program.ts';
 
 /** Errors that the wording of the command or the settings caused. */
-const USAGE_ERRORS = new Set(['BAD_TARGET', 'BAD_INTERVAL', 'UNKNOWN_COLLECTOR', 'BAD_SETTINGS']);
+const USAGE_ERRORS = new Set([
+  'BAD_TARGET',
+  'BAD_INTERVAL',
+  'UNKNOWN_COLLECTOR',
+  'BAD_SETTINGS',
+  'UNKNOWN_REGION',
+]);
 
 /** Prints an error and gives the exit code. */
 function handleError(error: unknown): number {

@@ -69,7 +69,7 @@ test('run waits for the end of the run and reports its result', async () => {
   ]);
   expect(one).toMatchObject({ code: 0, value: [{ workflowId: `market-orders/${SMALL}` }] });
   expect(unknown.code).toBe(1);
-  expect(unknown.value[0]?.error).toMatch(/^ESI rejected .*\(404\)\.$/);
+  expect(unknown.value[0]?.error).toMatch(/^Region 10000099 does not exist\. The nearest are /);
   const again = await runner.run('run', 'market-orders', SMALL);
   expect(again).toMatchObject({
     code: 0,

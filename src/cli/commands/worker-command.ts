@@ -2,6 +2,7 @@ import { createApp } from '../../app/create-app.ts';
 import { temporalOptions } from '../../app/derived-settings.ts';
 import { findRunning } from '../../app/endpoints.ts';
 import { serveMetrics } from '../../app/serve-metrics.ts';
+import { checkRegions } from '../../engine/list-targets.ts';
 import { assertMigrated } from '../../store/migrate.ts';
 import { connectWorker } from '../../temporal/connect-worker.ts';
 import { installTemporalLog } from '../../temporal/temporal-log.ts';
@@ -17,6 +18,7 @@ export async function workerCommand(): Promise<void> {
   const running = await findRunning(config);
   await assertMigrated(running.databaseUrl);
   const app = await createApp(config, running.databaseUrl, log);
+  await checkRegions(app, config.MARKET_REGIONS);
   const options = temporalOptions(config, running);
   const connection = await connectWorker(options);
   const workers = await startWorkers(app, {

@@ -1,9 +1,11 @@
+import type { AnyCollector } from '../../collectors/define.ts';
 import { findCollector } from '../../collectors/index.ts';
+import { parseTarget } from '../../collectors/targets.ts';
 import { describeError } from '../../lib/errors.ts';
-import { readRunResult, type RunKey } from '../../store/sets/runs.ts';
+import { openRun, readRunResult, type RunKey } from '../../store/sets/runs.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
 import { collectMarketHistory } from '../history/collect-market-history.ts';
-import { checkTarget } from '../list-targets.ts';
+import { checkRegions, checkTarget } from '../list-targets.ts';
 import { collectStructures } from '../owners/collect-structures.ts';
 import { collectUniverse } from '../universe/collect-universe.ts';
 import { beginRun } from './begin-run.ts';
@@ -24,13 +26,32 @@ const PROCEDURES = {
   structures: collectStructures,
 } as const;
 
-/** First step of a run of any collector. Throws AppError UNKNOWN_COLLECTOR, BAD_TARGET, and what the source throws. */
-export function beginStep(engine: EngineContext, key: RunKey, step: StepContext): Promise<Step> {
+/**
+ * First step of a run of any collector. Throws AppError UNKNOWN_COLLECTOR, BAD_TARGET, UNKNOWN_REGION, and what the source
+ * throws.
+ */
+export async function beginStep(engine: EngineContext, key: RunKey, step: StepContext): Promise<Step> {
   const collector = findCollector(key.collector);
   checkTarget(collector, key.target);
+  await refuseUnknownRegion(engine, collector, key);
   if ('procedure' in collector) return PROCEDURES[collector.procedure](engine, key, step);
   if ('resources' in collector) return collectResources(engine, collector, key, step);
   return beginRun(engine, collector, key, step);
+}
+
+/** Sends no request for a region that does not exist. The run is recorded, so that the status says why there is nothing. */
+async function refuseUnknownRegion(
+  engine: EngineContext,
+  collector: AnyCollector,
+  key: RunKey,
+): Promise<void> {
+  if (!('for' in collector) || collector.for !== 'region') return;
+  try {
+    await checkRegions(engine, [parseTarget(key.target, 'region').id]);
+  } catch (error) {
+    await openRun(engine.db.pool, key, new Date(engine.clock.now())); // closed with the error by closeStep
+    throw error;
+  }
 }
 
 /** Reads one chunk. Nothing is read when another chunk has closed the run of the resource. */

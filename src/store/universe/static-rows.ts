@@ -165,6 +165,15 @@ export async function readStaticIds(db: Queryable, table: StaticTableName): Prom
   return rows.map((row) => row.id);
 }
 
+/** The names of all regions by id, in order; none before the universe is imported, when only some have a row. */
+export async function readImportedRegions(db: Queryable): Promise<Map<number, string>> {
+  const { rows } = await db.query<{ id: number; name: string }>(
+    `SELECT region_id AS id, name FROM regions
+      WHERE EXISTS (SELECT FROM published_sets WHERE collector = 'universe' AND run_id > 0) ORDER BY 1`,
+  );
+  return new Map(rows.map(({ id, name }) => [id, name]));
+}
+
 /** Whether an id has a row: with its data, as a placeholder, or not at all. */
 export async function readRowState(
   db: Queryable,

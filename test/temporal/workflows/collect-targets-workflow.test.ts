@@ -40,11 +40,11 @@ describe('all targets', () => {
     expect(await runsOf(`${ORDERS}/${NOWHERE}`)).toMatchObject([
       {
         outcome: 'failed',
-        error: expect.stringMatching(/^ESI rejected \/markets\/10000099\/orders.*\(404\)\.$/),
+        error: expect.stringMatching(/^Region 10000099 does not exist\. The nearest are /),
       },
     ]);
     const handle = await app.start({ collector: ORDERS, target: NOWHERE! }, 'nowhere');
-    expect(await failureOf(handle)).toMatch(/^ESI rejected .*\(404\)\.$/);
+    expect(await failureOf(handle)).toMatch(/^Region 10000099 does not exist\. The nearest are /);
   });
 
   test('a target that is still running is skipped by a second run over all targets', async () => {
