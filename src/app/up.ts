@@ -31,6 +31,8 @@ import { currentHealth, currentStatus, type EsiProbe, probeEsi } from './status.
 /** What runs, where, and what is collected. */
 export interface UpSummary {
   readonly endpoints: Endpoints;
+  /** ESI_CALLBACK_URL, where EVE redirects a login to; undefined without an SSO application. */
+  readonly callback: string | undefined;
   readonly esi: EsiProbe;
   /** Whether ESI is simulated, as in the demo. */
   readonly isSimulated: boolean;
@@ -137,6 +139,7 @@ async function startAll(
   triggerFirstRuns(config, log, parts, cleanup);
   const summary = {
     endpoints,
+    callback: config.ESI_CLIENT_ID === undefined ? undefined : config.ESI_CALLBACK_URL,
     esi: await probeEsi(parts.app),
     isSimulated: isSimulated(config),
     schedules: schedules.filter(({ id }) => owned.includes(id)),

@@ -4,6 +4,7 @@ import { VERSION } from '../app/version.ts';
 /** What `up` prints when everything is running: addresses, what is collected, and what is missing. */
 export function formatBanner({
   endpoints,
+  callback,
   esi,
   isSimulated,
   schedules,
@@ -13,6 +14,7 @@ export function formatBanner({
   const { http, temporalUi, temporalAddress, temporalNamespace, databaseUrl, metrics } = endpoints;
   const addresses = [
     ['page', http],
+    ['callback', callback && `${callback} (EVE redirects logins to it)`],
     ['Temporal', temporalUi ?? `${temporalAddress} (namespace ${temporalNamespace})`],
     ['database', hidePassword(databaseUrl)],
     ['metrics', metrics],

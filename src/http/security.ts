@@ -17,15 +17,17 @@ export interface AccessRules {
   readonly hostSettings: string;
   /** Other machines are served under any name, with the token; only the callback is limited to `hosts`. */
   readonly isPublic: boolean;
-  /** Origin of ESI_CALLBACK_URL: a proxy may serve the page under it. */
+  /** Origin of ESI_CALLBACK_URL: a proxy may serve the page under it, and EVE redirects the page's form to it. */
   readonly origin?: string;
   /** Where the page's form redirects to: browsers allow only targets that the Content-Security-Policy names. */
   readonly ssoOrigin?: string;
 }
 
 /** Sets headers against caching, content sniffing, framing and leaking referrers. */
-export function secureResponses({ ssoOrigin }: AccessRules): MiddlewareHandler {
-  const formTargets = ["'self'", ssoOrigin].filter(Boolean).join(' ');
+export function secureResponses({ ssoOrigin, origin }: AccessRules): MiddlewareHandler {
+  // Chromium checks each redirect that follows the form: to EVE, and from there to the callback, which may have another
+  // origin than the page (localhost and 127.0.0.1).
+  const formTargets = ["'self'", ssoOrigin, origin].filter(Boolean).join(' ');
   const policy = `default-src 'none'; style-src 'self'; form-action ${formTargets}; frame-ancestors 'none'; base-uri 'none'`;
   return async (c, next) => {
     await next();

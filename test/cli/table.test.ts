@@ -50,6 +50,7 @@ test('the banner shows every address, what is collected, and what is missing', (
       databaseUrl: 'postgresql://eve:secret@127.0.0.1/eve',
       metrics: null,
     },
+    callback: 'http://localhost:8080/callback',
     isSimulated: false,
     esi: { ok: false, detail: 'connection refused' },
     schedules: [{ id: 'market-orders', description: 'Public market orders' }],
@@ -59,6 +60,7 @@ test('the banner shows every address, what is collected, and what is missing', (
   expect(formatBanner(summary).split('\n').slice(2)).toEqual([
     '',
     '  page        http://127.0.0.1:8080',
+    '  callback    http://localhost:8080/callback (EVE redirects logins to it)',
     '  Temporal    127.0.0.1:7233 (namespace default)',
     '  database    postgresql://eve:***@127.0.0.1/eve',
     '  ESI         unreachable (connection refused)',
@@ -76,6 +78,7 @@ test('the banner shows every address, what is collected, and what is missing', (
   expect(formatBanner({ ...summary, isSimulated: true })).toContain(
     "\nDemo: ESI is simulated, and nothing here is EVE's data.\n\n  page ",
   );
+  expect(formatBanner({ ...summary, callback: undefined })).not.toContain('callback');
   const complete = formatBanner({ ...summary, missing: [], capacity: [] });
   expect(complete).not.toMatch(/Missing|Capacity/);
 });

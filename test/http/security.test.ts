@@ -161,8 +161,22 @@ test('the button of the page redirects to the login of EVE', async () => {
   });
   expect([answer.status, answer.headers.get('location')]).toEqual([303, started.url]);
   expect(answer.headers.get('content-security-policy')).toContain(
-    "form-action 'self' https://login.eveonline.com",
+    "form-action 'self' https://login.eveonline.com https://eve.example.com;",
   );
+});
+
+test('a character can be added at 127.0.0.1 while the callback is at localhost', async () => {
+  const config = readConfig({ ESI_USER_AGENT: 'me@example.com' });
+  const page = 'http://127.0.0.1:8080';
+  const login = { callbackUrl: config.ESI_CALLBACK_URL, isSet: true };
+  const app = testApp({ owners, login, access: accessRules(config) });
+  const policy = (await app.request(`${page}/`)).headers.get('content-security-policy') ?? '';
+  const sources = /form-action ([^;]*)/.exec(policy)?.[1]?.split(' ') ?? [];
+  const allowed = sources.map((source) => (source === "'self'" ? page : source));
+  const answer = await app.request(`${page}/login`, { method: 'POST', headers: { origin: page } });
+  expect(answer.status).toBe(303);
+  for (const hop of [`${page}/login`, answer.headers.get('location')!, config.ESI_CALLBACK_URL])
+    expect(allowed).toContain(new URL(hop).origin);
 });
 
 test('a login that cannot start gives a page that says why', async () => {
