@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { checkOwners } from '../engine/owners/assignment-service.ts';
 import { createOwnerService } from '../engine/owners/owner-service.ts';
 import type { HttpSources } from '../http/http-sources.ts';
 import type { AccessRules } from '../http/security.ts';
@@ -38,7 +39,9 @@ export function webSources(
     runs: {
       list: (query) => listRuns(app.db.pool, query),
       async start(collector, target) {
-        const [run] = await startRuns(client, collector, target === undefined ? [] : [target]);
+        const targets = target === undefined ? [] : [target];
+        await checkOwners(app, collector, targets);
+        const [run] = await startRuns(client, collector, targets);
         return { workflowId: run!.workflowId };
       },
     },

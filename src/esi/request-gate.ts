@@ -19,6 +19,10 @@ const PAUSE_RETRY = 10_000;
 /** ESI caches /status for 30 s. */
 const STATUS_CACHE = 30_000;
 
+/** What a paused request waits for. */
+export const describePause = (reason: string): string =>
+  `Paused: no requests are sent to ESI (reason: ${reason}). Run "eve-collector resume" to continue.`;
+
 /** Stops requests while the operator has paused them, and during EVE's daily downtime. */
 export class RequestGate {
   private readonly options: RequestGateOptions;
@@ -47,11 +51,7 @@ export class RequestGate {
   /** The same without asking ESI, for a request that is admitted: what it asked would wait for its connection. */
   async assertNotStopped(route: Route): Promise<void> {
     const reason = await this.options.paused?.();
-    if (reason !== undefined)
-      throw waiting(
-        `Paused: no requests are sent to ESI (reason: ${reason}). Run "eve-collector resume" to continue.`,
-        PAUSE_RETRY,
-      );
+    if (reason !== undefined) throw waiting(describePause(reason), PAUSE_RETRY);
     const now = this.options.clock.now();
     const { phase, until } = downtimePhase(now);
     if (this.options.downtime && route !== '/status' && phase === 'closed') throw duringDowntime(until - now);

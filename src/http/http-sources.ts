@@ -28,7 +28,7 @@ export interface RunService {
     target?: string | undefined;
     limit: number;
   }): Promise<RunRow[]>;
-  /** Throws AppError UNKNOWN_COLLECTOR and BAD_TARGET. */
+  /** Throws AppError UNKNOWN_COLLECTOR, BAD_TARGET and UNKNOWN_OWNER. */
   start(collector: string, target: string | undefined): Promise<{ workflowId: string }>;
 }
 

@@ -249,6 +249,7 @@ test('owner commands exit with 2 on wrong arguments and with 1 on errors, and sa
     [['assign', 'enable', 'wallet', `character/${ANNA}`, '--every', '99999'], 2, /from 1 to 44640/],
     [['assign', 'add', 'wallet', `character/${ANNA}`], 1, /already.+assign enable.+--every/],
     [['assign', 'remove', 'wallet', 'character/90000099'], 1, /There is no assignment/],
+    [['run', 'wallet', 'character/90000099'], 1, /character\/90000099 is unknown\. Log the character in/],
   ];
   const ends = await Promise.all(wrong.map(([args]) => runner.run(...args)));
   expect(ends.map(({ code, stdout }) => ({ code, stdout }))).toEqual(

@@ -38,9 +38,14 @@ test('pause stops all requests within two seconds, and resume continues', async 
     status: 'degraded',
     checks: { progress: { detail: 'paused: repairs' } },
   });
+  const run = runner.start(['run', 'market-orders', 'region/10000032']);
   await sleep(2_000);
+  expect(run.stderr()).toMatch(
+    /^Paused: .*\(reason: repairs\)\. Run "eve-collector resume" to continue\.\n$/,
+  );
   expect(count()).toBe(paused);
   expect((await runner.json('resume')).value).toEqual({ paused: false, reason: null });
   await waitForRequests(paused);
+  expect(await run.ended).toMatchObject({ code: 0 });
   expect(sim.offences()).toEqual([]);
 }, 90_000);

@@ -1,11 +1,17 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { WorkflowFailedError } from '@temporalio/client';
+import { checkOwners } from '../../engine/owners/assignment-service.ts';
 import type { RunSummary } from '../../engine/run/run-steps.ts';
+import { describePause } from '../../esi/request-gate.ts';
 import { describeError } from '../../lib/errors.ts';
+import { formatTime } from '../../lib/format.ts';
+import { readPause } from '../../store/pause.ts';
 import { readProgress } from '../../store/sets/run-progress.ts';
+import { readWaits } from '../../temporal/read-waits.ts';
 import { startRuns } from '../../temporal/start-runs.ts';
 import type { TargetsSummary } from '../../temporal/workflows/collect.ts';
 import { type PrintingCommand, withDatabase, withTemporal } from '../command.ts';
+import { printError } from '../process-io.ts';
 import { showProgress } from '../progress-bar.ts';
 
 /** What became of a run. Both are absent when nobody waited for its end. */
@@ -23,21 +29,36 @@ export const runCommand =
     options: { readonly wait: boolean; readonly showProgress: boolean },
   ): PrintingCommand =>
   (config, log) =>
-    withTemporal(config, async (client) => {
-      const runs = await startRuns(client, collector, targets);
-      const wait = () => Promise.all(runs.map(waitForRun));
-      let reports: RunReport[];
-      if (!options.wait) reports = runs.map(({ workflowId }) => ({ workflowId }));
-      else if (!options.showProgress) reports = await wait();
-      else {
-        reports = await withDatabase(config, log, async ({ db }) => {
-          const progress = showProgress(() => readProgress(db, collector, targets));
-          return wait().finally(() => progress.stop());
-        });
-      }
-      const lines = reports.map((report) => `${report.workflowId}: ${formatReport(report)}`);
-      return { text: lines.join('\n'), json: reports, ok: reports.every(isOk) };
+    withDatabase(config, log, async (context) => {
+      await checkOwners(context, collector, targets);
+      return withTemporal(config, async (client) => {
+        const pause = await readPause(context.db);
+        if (pause) printError(describePause(pause.reason));
+        const runs = await startRuns(client, collector, targets);
+        const reports = options.wait
+          ? await waitForRuns(runs, {
+              readProgress: () => readProgress(context.db, collector, targets),
+              readWaits: () => readWaits(client, runs),
+              said: pause ? [describePause(pause.reason)] : [],
+              showBars: options.showProgress,
+            })
+          : runs.map(({ workflowId }) => ({ workflowId }));
+        const lines = reports.map((report) => `${report.workflowId}: ${formatReport(report)}`);
+        return { text: lines.join('\n'), json: reports, ok: reports.every(isOk) };
+      });
     });
+
+async function waitForRuns(
+  runs: readonly WorkflowHandle[],
+  sources: Parameters<typeof showProgress>[0],
+): Promise<RunReport[]> {
+  const progress = showProgress(sources);
+  try {
+    return await Promise.all(runs.map(waitForRun));
+  } finally {
+    progress.stop();
+  }
+}
 
 async function waitForRun(run: WorkflowHandle): Promise<RunReport> {
   const { workflowId } = run;
@@ -81,7 +102,12 @@ function formatSummary(summary: RunSummary | TargetsSummary): string {
     const outcomes = Object.entries(summary.outcomes).map(
       ([outcome, n]) => `${n} ${OUTCOME_TEXTS[outcome] ?? outcome}`,
     );
-    return `${summary.targets} targets: ${outcomes.join(', ')}`;
+    const { nextUpdate } = summary;
+    const next =
+      nextUpdate === undefined
+        ? ''
+        : `. ESI's next update is at ${formatTime(new Date(nextUpdate), new Date())}.`;
+    return `${summary.targets} targets: ${outcomes.join(', ')}${next}`;
   }
   const { outcome, inserted, changed = 0, removed = 0, detail } = summary;
   if (outcome === 'not-due' && detail !== undefined) return detail;

@@ -1,4 +1,5 @@
 import type { OwnerCollector } from '../../collectors/define.ts';
+import { findCollector } from '../../collectors/index.ts';
 import { AppError } from '../../lib/errors.ts';
 import { type OwnerKind, parseTarget } from '../../collectors/targets.ts';
 import {
@@ -134,6 +135,23 @@ function ownerOf(target: string, collector: OwnerCollector): { kind: OwnerKind; 
   const { id } = parseTarget(target, kind);
   if (resourcesFor(collector, kind).length > 0) return { kind, id };
   throw fail('BAD_TARGET', `${collector.name} has nothing to collect for a ${kind}.`);
+}
+
+/**
+ * Throws AppError UNKNOWN_OWNER where a target is an owner of whom nothing is known: a run would only say that no login has
+ * access. Targets of other collectors are not looked at.
+ */
+export async function checkOwners(
+  engine: Pick<EngineContext, 'db'>,
+  collectorName: string,
+  targets: readonly string[],
+): Promise<void> {
+  const collector = findCollector(collectorName);
+  if (!('resources' in collector)) return;
+  for (const target of targets) {
+    const { kind, id } = ownerOf(target, collector);
+    if (!(await isOwnerKnown(engine.db.pool, kind, id))) throw unknownOwner(kind, id);
+  }
 }
 
 function checkInterval(minutes: number | undefined): number | undefined {

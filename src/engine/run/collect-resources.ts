@@ -10,6 +10,7 @@ import type { EngineContext, StepContext } from '../engine-context.ts';
 import { beginRun } from './begin-run.ts';
 import { closeFailedRun, closeFailedRuns } from './close-failed-run.ts';
 import { type NamedResource, resourcesOf } from './resources.ts';
+import { upToDate } from './run-driver.ts';
 import type { RunRef, RunSummary, Step } from './run-steps.ts';
 
 /** How the run of one resource ended. */
@@ -36,7 +37,7 @@ export async function collectResources(
     try {
       const next = await beginResource(engine, named, { ...key, resource: named.name }, step);
       if (next.state === 'read') return next;
-      const summary: RunSummary = next.state === 'done' ? next.summary : { outcome: 'not-due' };
+      const summary: RunSummary = summaryOf(next, engine.clock.now());
       ends.push({ name: named.name, summary });
     } catch (error) {
       if (!isOfRoute(error)) throw error;
@@ -59,6 +60,12 @@ export async function collectResources(
     ends.push({ name, summary: { outcome: 'failed', detail } });
   }
   return { state: 'done', summary: await conclude(engine, key, ends) };
+}
+
+/** What became of a resource that has nothing to be read now. */
+function summaryOf(step: Step, now: number): RunSummary {
+  if (step.state === 'done') return step.summary;
+  return step.state === 'wait' ? upToDate(step.until, now) : { outcome: 'not-due' };
 }
 
 /** Whether ESI failed for this request, which says nothing of other resources. */
@@ -183,7 +190,7 @@ async function conclude(
 ): Promise<RunSummary> {
   const note = await recordOutcome(engine, key, ends, []);
   const failed = ends.find(({ summary }) => summary.outcome === 'failed');
-  if (!failed) return sumUp(ends, note);
+  if (!failed) return sumUp(ends, note, engine.clock.now());
   const where = failed.name === '' ? '' : `${failed.name}: `;
   throw new AppError(`${where}${failed.summary.detail ?? 'failed'}`, {
     code: 'RESOURCE_FAILED',
@@ -201,7 +208,10 @@ const OUTCOME_ORDER: readonly RunSummary['outcome'][] = [
   'not-due',
 ];
 
-function sumUp(ends: readonly ResourceEnd[], note: string): RunSummary {
+function sumUp(ends: readonly ResourceEnd[], note: string, now: number): RunSummary {
+  const updates = ends.flatMap(({ summary }) => summary.nextUpdate ?? []);
+  if (note === '' && updates.length > 0 && ends.every(({ summary }) => summary.outcome === 'not-due'))
+    return upToDate(Math.min(...updates), now);
   const sum = (count: (summary: RunSummary) => number | undefined) =>
     ends.reduce((total, { summary }) => total + (count(summary) ?? 0), 0);
   return {

@@ -36,14 +36,20 @@ export async function driveRun(host: RunHost): Promise<RunSummary> {
   }
 }
 
+/** The end of a run for which ESI has nothing newer before `until`. Both are milliseconds since the epoch. */
+export function upToDate(until: number, now: number): RunSummary {
+  const time = formatTime(new Date(until), new Date(now));
+  const detail = `Already up to date. ESI's next update is at ${time}.`;
+  return { outcome: 'not-due', detail, nextUpdate: until };
+}
+
 async function driveSteps(host: RunHost): Promise<RunSummary> {
   const { steps } = host;
   let step = await steps.begin();
   for (let attempt = 0; step.state !== 'done';) {
     if (step.state === 'wait') {
+      if (step.until - host.now() > host.maxWait) return upToDate(step.until, host.now());
       const until = formatTime(new Date(step.until), new Date(host.now()));
-      if (step.until - host.now() > host.maxWait)
-        return { outcome: 'not-due', detail: `Already up to date. ESI's next update is at ${until}.` };
       host.show(`waiting until ${until}, when ESI has a newer snapshot`);
       await sleepUntil(host, step.until);
       step = await steps.begin();

@@ -25,6 +25,8 @@ export interface RunSummary {
   readonly changed?: number;
   readonly removed?: number;
   readonly detail?: string;
+  /** Milliseconds since the epoch: when ESI has something newer. Only of `not-due`. */
+  readonly nextUpdate?: number;
 }
 
 /** What comes next in a run. */

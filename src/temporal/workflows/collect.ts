@@ -26,6 +26,8 @@ export interface CollectInput {
 export interface TargetsSummary {
   readonly targets: number;
   readonly outcomes: Readonly<Record<string, number>>;
+  /** Milliseconds since the epoch: when ESI has something newer for the first target that is `not-due`. */
+  readonly nextUpdate?: number;
 }
 
 const SCHEDULED = defineSearchAttributeKey('TemporalScheduledStartTime', SearchAttributeType.DATETIME);
@@ -69,11 +71,14 @@ function isStale({ staleAfter }: CollectInput): boolean {
 
 async function collectTargets(input: CollectInput, targets: readonly string[]): Promise<TargetsSummary> {
   const outcomes: Record<string, number> = {};
+  const updates: number[] = [];
   let lastError = '';
   await mapConcurrent(targets, TARGET_CONCURRENCY, async (target) => {
     let outcome: string;
     try {
-      outcome = await startChild(input, target);
+      const summary = await startChild(input, target);
+      outcome = summary.outcome;
+      if (summary.nextUpdate !== undefined) updates.push(summary.nextUpdate);
     } catch (error) {
       lastError = rootCause(error) ?? String(error);
       outcome = 'failed';
@@ -84,10 +89,17 @@ async function collectTargets(input: CollectInput, targets: readonly string[]): 
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('The run was cancelled.');
   if (targets.length > 0 && outcomes['failed'] === targets.length)
     throw ApplicationFailure.nonRetryable(lastError, 'ALL_FAILED');
-  return { targets: targets.length, outcomes };
+  const nextUpdate = updates.length === 0 ? {} : { nextUpdate: Math.min(...updates) };
+  return { targets: targets.length, outcomes, ...nextUpdate };
 }
 
-async function startChild({ collector, waitUntilDue }: CollectInput, target: string): Promise<string> {
+/** How the run of one target ended. */
+interface TargetEnd {
+  readonly outcome: string;
+  readonly nextUpdate?: number;
+}
+
+async function startChild({ collector, waitUntilDue }: CollectInput, target: string): Promise<TargetEnd> {
   try {
     const args: [CollectInput] = [
       { collector, target, ...(waitUntilDue === undefined ? {} : { waitUntilDue }) },
@@ -99,9 +111,9 @@ async function startChild({ collector, waitUntilDue }: CollectInput, target: str
       staticSummary: workflowId,
       parentClosePolicy: 'REQUEST_CANCEL', // children that are cancelled still close their rows in collection_runs
     });
-    return 'outcome' in summary ? summary.outcome : 'published';
+    return 'outcome' in summary ? summary : { outcome: 'published' };
   } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already-running';
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return { outcome: 'already-running' };
     throw error;
   }
 }

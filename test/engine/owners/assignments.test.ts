@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import {
   assignmentOf,
+  checkOwners,
   createAssignment,
   deleteAssignment,
   listAssignments,
@@ -53,6 +54,18 @@ test('a new assignment is due now and has the interval of its collector', async 
     { collector_type: 'WALLET', character_id: ME, corporation_id: null },
     { collector_type: 'ASSETS', character_id: null, corporation_id: CORPORATION },
   ]);
+});
+
+test('an owner of whom nothing is known cannot be collected', async () => {
+  const check = (collector: string, ...targets: string[]) => checkOwners(owners.context, collector, targets);
+  await check('wallet', `character/${ME}`, `corporation/${CORPORATION}`);
+  await check('wallet');
+  await check('market-orders', 'region/10000002');
+  await expect(check('wallet', `character/${ME}`, 'character/90000099')).rejects.toMatchObject({
+    code: 'UNKNOWN_OWNER',
+    message: 'character/90000099 is unknown. Log the character in first ("eve-collector tokens add").',
+  });
+  await expect(check('wallet', 'Jita')).rejects.toMatchObject({ code: 'BAD_TARGET' });
 });
 
 test.each([

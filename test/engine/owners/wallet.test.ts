@@ -57,7 +57,10 @@ test('a wallet without movements adds no row and is not requested before it expi
   await begin();
   await collect();
   const requests = engine.sim.requests().length;
-  expect(await collect()).toMatchObject({ outcome: 'not-due' });
+  expect(await collect()).toMatchObject({
+    outcome: 'not-due',
+    detail: expect.stringMatching(/^Already up to date\. ESI's next update is at .*UTC\.$/) as unknown,
+  });
   expect(engine.sim.requests()).toHaveLength(requests);
   const before = [
     await count('wallet_journal'),
