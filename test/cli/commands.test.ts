@@ -68,6 +68,17 @@ test('run waits for the end of the run and reports its result', async () => {
     runner.json<RunReport[]>('run', 'market-orders', 'region/10000099'),
   ]);
   expect(one).toMatchObject({ code: 0, value: [{ workflowId: `market-orders/${SMALL}` }] });
+  await runner.run('run', 'market-orders', 'region/10000099');
+  const told = up.running
+    .stderr()
+    .split('\n')
+    .filter((line) => line.includes('10000099'));
+  expect(told).toHaveLength(1); // one cause is one line, whatever fails of it
+  expect(JSON.parse(told[0]!)).toMatchObject({
+    level: 'warn',
+    run: 'market-orders/region/10000099',
+    msg: expect.stringMatching(/^a run failed: Region 10000099 does not exist\. /) as unknown,
+  });
   expect(unknown.code).toBe(1);
   expect(unknown.value[0]?.error).toMatch(/^Region 10000099 does not exist\. The nearest are /);
   const again = await runner.run('run', 'market-orders', SMALL);
