@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import type { AssignmentView } from '../engine/owners/assignment-service.ts';
+import { causeOfAssignment, causeOfLogin } from '../engine/owners/causes.ts';
 import type { TokenView } from '../engine/owners/token-service.ts';
 import { formatAge } from '../lib/format.ts';
 import { htmlTable } from './html-table.ts';
@@ -53,23 +54,29 @@ function assignmentLine(assignment: AssignmentView, note: string | undefined, no
   return html`<div class="${state}">${collector}: ${age}${note === undefined ? '' : html` (${note})`}</div>`;
 }
 
-/** The assignments of an owner. A reason that blocks several of them, or is that of the login, is shown once. */
-function assignmentLines({ token, assignments }: Owner, now: Date) {
-  const shown = new Set(token?.isActive === false ? [token.reason] : []);
+/** The assignments of an owner. A cause is told once: in the row of its login, or else in the first row that it blocks. */
+function assignmentLines({ token, assignments }: Owner, { tokens, now }: OwnersData, told: Set<string>) {
+  const here = new Set<string>();
+  if (token?.isActive === false) {
+    here.add(causeOfLogin(token));
+    told.add(causeOfLogin(token));
+  }
   return assignments.map((assignment) => {
-    const { isEnabled, note } = assignment;
-    const isNew = isEnabled && note !== null && !shown.has(note);
-    shown.add(note);
-    return assignmentLine(assignment, isNew ? note : undefined, now);
+    const cause = causeOfAssignment(assignment, tokens);
+    if (cause === null || here.has(cause)) return assignmentLine(assignment, undefined, now);
+    const note = told.has(cause) ? 'see above' : (assignment.note ?? undefined);
+    here.add(cause);
+    told.add(cause);
+    return assignmentLine(assignment, note, now);
   });
 }
 
-function ownerRow(owner: Owner, now: Date) {
+function ownerRow(owner: Owner, data: OwnersData, told: Set<string>) {
   return html`<tr>
     <td>${owner.name}</td>
     <td>${owner.target}</td>
     ${loginCell(owner)}
-    <td>${assignmentLines(owner, now)}</td>
+    <td>${assignmentLines(owner, data, told)}</td>
   </tr>`;
 }
 
@@ -87,7 +94,8 @@ function addCharacter({ isSet, callbackUrl }: LoginSettings) {
 /** The section about characters and corporations: their logins, what is collected, how fresh it is, and what to do. */
 export function ownersSection(data: OwnersData) {
   const owners = ownersOf(data);
-  const rows = owners.slice(0, MAX_OWNERS).map((owner) => ownerRow(owner, data.now));
+  const told = new Set<string>();
+  const rows = owners.slice(0, MAX_OWNERS).map((owner) => ownerRow(owner, data, told));
   const left = owners.length - rows.length;
   return html`<h2>Characters and corporations</h2>
     ${owners.length === 0 ? '' : htmlTable(['name', '', 'login', 'collected'], rows)}

@@ -1,6 +1,7 @@
 import { scheduleSettings } from '../../app/derived-settings.ts';
 import { currentStatus } from '../../app/status.ts';
 import type { AssignmentView } from '../../engine/owners/assignment-service.ts';
+import { causeOfAssignment, causeOfLogin } from '../../engine/owners/causes.ts';
 import type { TokenView } from '../../engine/owners/token-service.ts';
 import type { HttpStatus } from '../../http/http-sources.ts';
 import { formatAge } from '../../lib/format.ts';
@@ -14,7 +15,8 @@ export const statusCommand: PrintingCommand = (config, log) =>
     return succeeded(formatStatus(status, new Date()), status);
   });
 
-function formatStatus(status: HttpStatus, now: Date): string {
+/** The status as `status` prints it. */
+export function formatStatus(status: HttpStatus, now: Date): string {
   const rows = status.targets.map((t) => [
     t.collector,
     t.target,
@@ -43,23 +45,22 @@ function formatStatus(status: HttpStatus, now: Date): string {
 /** Nobody reads more lines than these; the lists show all. */
 const MAX_PROBLEMS = 20;
 
-/** A line for each reason that an owner's login or assignments are not collected, with what it concerns. */
+/** A line for each cause that keeps owners' data from being collected, with what it concerns. */
 function formatOwnerProblems(
   tokens: readonly TokenView[],
   assignments: readonly AssignmentView[],
 ): readonly string[] {
-  const disabled = tokens.filter((token) => !token.isActive);
-  const noted = assignments.filter((assignment) => assignment.isEnabled && assignment.note !== null);
-  const problems = [
-    ...disabled.map((t) => [t.name || `character/${t.characterId}`, t.reason ?? 'disabled', 'login']),
-    ...noted.map((a) => [a.owner || a.target, a.note ?? '', a.collector]),
-  ] as const;
   const subjects = new Map<string, string[]>();
-  for (const [owner, reason, subject] of problems) {
-    const line = `${owner}: ${reason}`;
-    subjects.set(line, [...(subjects.get(line) ?? []), subject!]);
+  const add = (cause: string, subject: string) =>
+    subjects.set(cause, [...(subjects.get(cause) ?? []), subject]);
+  for (const token of tokens) if (!token.isActive) add(causeOfLogin(token), 'login');
+  for (const assignment of assignments) {
+    const cause = causeOfAssignment(assignment, tokens);
+    const owner = assignment.owner || assignment.target;
+    const { collector } = assignment;
+    if (cause !== null) add(cause, cause.startsWith(`${owner}: `) ? collector : `${collector} of ${owner}`);
   }
-  const lines = [...subjects].map(([line, list]) => `${line} (${list.join(', ')})`);
+  const lines = [...subjects].map(([cause, list]) => `${cause} (${list.join(', ')})`);
   const left = lines.length - MAX_PROBLEMS;
   if (left <= 0) return lines;
   return [...lines.slice(0, MAX_PROBLEMS), `… and ${left} more: run "tokens list" and "assign list".`];
