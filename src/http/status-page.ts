@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import type { TargetStatus } from '../store/target-status.ts';
+import { detailsForPeople, type TargetStatus } from '../store/target-status.ts';
 import type { Health } from './health.ts';
 import type { JournalGap } from '../store/sets/journal-gap-store.ts';
 import { gapsSection } from './gaps-section.ts';
@@ -28,15 +28,16 @@ function checkRows(health: Health) {
 }
 
 function targetRows(targets: readonly TargetStatus[], now: Date) {
+  const details = detailsForPeople(targets, 'see below');
   return targets.map(
-    (t) =>
+    (t, i) =>
       html`<tr>
         <td>${t.collector}</td>
         <td>${t.target}</td>
         <td class="${t.state}">${t.state}</td>
         <td class="n">${t.rows.toLocaleString('en')}</td>
         <td>${formatAge(t.readAt, now)}</td>
-        <td>${t.state === 'blocked' ? 'see below' : t.detail}</td>
+        <td>${details[i]}</td>
       </tr>`,
   );
 }

@@ -139,6 +139,21 @@ const TOLD = new Set<TargetStatus['state']>(['failing', 'torn', 'refused']);
 const blocked = (status: TargetStatus, note: string): TargetStatus =>
   TOLD.has(status.state) ? status : { ...status, state: 'blocked', detail: note };
 
+/**
+ * The details of targets, in their order, as a table for people shows them. A cause is told once: `elsewhere` says where
+ * those of blocked ones are told.
+ */
+export function detailsForPeople(targets: readonly TargetStatus[], elsewhere: string): string[] {
+  const told = new Set<string>();
+  return targets.map(({ state, detail }) => {
+    if (state === 'blocked') return elsewhere;
+    if (!TOLD.has(state)) return detail;
+    if (told.has(detail)) return 'as above';
+    told.add(detail);
+    return detail;
+  });
+}
+
 interface RunRow extends ResourceRow {
   outcome: string | null;
   finished_at: Date | null;

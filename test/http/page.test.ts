@@ -71,6 +71,24 @@ test('/health hides passwords of addresses in details and errors', async () => {
     expect(check.detail).toBe('cannot reach postgres://eve:[hidden]@db:5432/eve');
 });
 
+test('the page tells a cause that several targets fail of once', async () => {
+  const fail = (target: string, detail: string): TargetStatus => ({ ...FORGE, target, detail });
+  const targets = [
+    fail('region/1', 'ESI is away.'),
+    fail('region/2', 'ESI is away.'),
+    fail('region/3', 'Another cause.'),
+    fail('region/4', 'ESI is away.'),
+    { ...fail('region/5', 'not collected yet'), state: 'never' as const },
+    { ...fail('region/6', 'not collected yet'), state: 'never' as const },
+    { ...fail('region/7', 'Nobody is logged in.'), state: 'blocked' as const },
+  ];
+  const page = testApp({ status: async () => ({ ...EMPTY_STATUS, targets }) });
+  const text = await (await page.request('/')).text();
+  const times = (part: string) => text.split(part).length - 1;
+  expect([times('ESI is away.'), times('Another cause.'), times('as above')]).toEqual([1, 1, 2]);
+  expect([times('not collected yet'), times('see below'), times('Nobody is logged in.')]).toEqual([2, 1, 0]);
+});
+
 test('the page shows every target and what is wrong, and escapes all text', async () => {
   const answer = await app(HEALTHY, 'maintenance & <b>rest</b>').request('/');
   const text = await answer.text();

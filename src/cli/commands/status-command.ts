@@ -5,6 +5,7 @@ import { causeOfAssignment, causeOfLogin } from '../../engine/owners/causes.ts';
 import type { TokenView } from '../../engine/owners/token-service.ts';
 import type { HttpStatus } from '../../http/http-sources.ts';
 import { formatAge } from '../../lib/format.ts';
+import { detailsForPeople } from '../../store/target-status.ts';
 import { type PrintingCommand, succeeded, withDatabase } from '../command.ts';
 import { formatTable } from '../table.ts';
 
@@ -17,13 +18,14 @@ export const statusCommand: PrintingCommand = (config, log) =>
 
 /** The status as `status` prints it. */
 export function formatStatus(status: HttpStatus, now: Date): string {
-  const rows = status.targets.map((t) => [
+  const details = detailsForPeople(status.targets, 'see Owners');
+  const rows = status.targets.map((t, i) => [
     t.collector,
     t.target,
     t.state,
     t.rows,
     formatAge(t.readAt, now),
-    t.state === 'blocked' ? 'see Owners' : t.detail, // one reason may block many targets
+    details[i]!,
   ]);
   const sections = [formatTable(['collector', 'target', 'state', 'rows', 'updated', ''], rows)];
   if (status.paused !== null)
