@@ -33,3 +33,18 @@ test('a run that is paused says so, also among the runs of all targets, and says
   expect(again).toMatchObject({ outcomes: { 'not-due': 2 } });
   expect(again['nextUpdate']).toBeGreaterThan(Date.now());
 }, 60_000);
+
+test('a run that waits for the next snapshot says until when, and nothing once it has ended', async () => {
+  const target = 'region/10000032';
+  await app.nextSnapshot(10000032, new Date(Date.now() + 4_000));
+  const run = await app.start({ collector: 'market-orders', target, waitUntilDue: true });
+  const waits = await eventually('the moment', async () => {
+    const found = await readWaits(app.temporal.client, [run]);
+    return found.length > 0 && found;
+  });
+  expect(waits).toEqual([
+    expect.stringMatching(/^The run is waiting until .*\d\d:\d\d UTC, when ESI has a newer snapshot\.$/),
+  ]);
+  expect(await run.result()).toMatchObject({ outcome: 'published' });
+  expect(await readWaits(app.temporal.client, [run])).toEqual([]);
+}, 60_000);
