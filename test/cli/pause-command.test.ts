@@ -39,10 +39,9 @@ test('pause stops all requests within two seconds, and resume continues', async 
     checks: { progress: { detail: 'paused: repairs' } },
   });
   const run = runner.start(['run', 'market-orders', 'region/10000032']);
+  const said = await eventually('the reason', async () => run.stderr() || undefined);
+  expect(said).toMatch(/^Paused: .*\(reason: repairs\)\. Run "eve-collector resume" to continue\.\n$/);
   await sleep(2_000);
-  expect(run.stderr()).toMatch(
-    /^Paused: .*\(reason: repairs\)\. Run "eve-collector resume" to continue\.\n$/,
-  );
   expect(count()).toBe(paused);
   expect((await runner.json('resume')).value).toEqual({ paused: false, reason: null });
   await waitForRequests(paused);
