@@ -226,3 +226,22 @@ test('the successor of a run that was killed requests nothing before what was re
   await expectExactBook(engine);
   expect(engine.sim.offences()).toEqual([]);
 });
+
+test('a run that finds its snapshot published by another one leaves no open run', async () => {
+  const { pool } = engine.db;
+  const other = steps('other', { workflowId: 'other' });
+  // The other run does its work just after this one has opened its own.
+  const openThenOther = async (text: string, values?: unknown[]) => {
+    const result = await pool.query(text, values);
+    if (text.startsWith('INSERT INTO collection_runs')) await drive(other);
+    return result;
+  };
+  const delayed = new Proxy(pool, {
+    get: (target, name) =>
+      name === 'query' ? openThenOther : (Reflect.get(target, name) as (...args: unknown[]) => unknown),
+  });
+  const context = { ...engine.context, db: { ...engine.db, pool: delayed } };
+  expect(await steps('w1', { context }).begin()).toMatchObject({ state: 'wait' });
+  expect(await lastRun(engine)).toMatchObject({ outcome: 'published' });
+  expect(await engine.db.rows('SELECT FROM collection_runs WHERE finished_at IS NULL')).toEqual([]);
+});

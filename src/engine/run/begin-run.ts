@@ -1,6 +1,13 @@
 import type { AnyResource } from '../../collectors/define.ts';
 import { readPublishedSnapshot, storeExpires } from '../../store/sets/published-snapshots.ts';
-import { closeAbandoned, findRunResult, openRun, readRunAge, type RunKey } from '../../store/sets/runs.ts';
+import {
+  closeAbandoned,
+  deleteEmptyRun,
+  findRunResult,
+  openRun,
+  readRunAge,
+  type RunKey,
+} from '../../store/sets/runs.ts';
 import { createStage, dropOldStages, type PageRecord, readPageRecords } from '../../store/sets/stage.ts';
 import type { EngineContext, StepContext } from '../engine-context.ts';
 import { enrichRun } from './enrich-run.ts';
@@ -44,7 +51,9 @@ export async function beginRun(
   const expires = await findUnfinishedExpiry(context);
   if (expires > now) {
     const ended = await findRunResult(pool, key); // a concurrent step has published the set
-    return ended ? { state: 'done', summary: ended } : { state: 'wait', until: expires + EXPIRES_MARGIN };
+    if (ended) return { state: 'done', summary: ended };
+    await deleteEmptyRun(pool, key); // another run has published the set, and nothing was run
+    return { state: 'wait', until: expires + EXPIRES_MARGIN };
   }
   const pages = pagesBackwards(resource) ? await readList(context) : await readFirstPage(context);
   if (pages === 1) {

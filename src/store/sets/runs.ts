@@ -106,7 +106,7 @@ export async function findOpenRuns(
 export async function deleteEmptyRun(db: Queryable, key: RunKey): Promise<boolean> {
   const { rows } = await db.query(
     `DELETE FROM collection_runs r
-      WHERE workflow_run_id = $1 AND resource = $2 AND finished_at IS NULL
+      WHERE workflow_run_id = $1 AND resource = $2 AND finished_at IS NULL AND expires IS NULL
         AND NOT EXISTS (SELECT FROM stage.pages p WHERE p.run_id = r.run_id)
      RETURNING run_id`,
     [key.workflowRunId ?? null, key.resource ?? ''],
