@@ -21,8 +21,11 @@ const CONNECTIONS = 100;
 
 const { url, seeds, isShortened } = JSON.parse(process.argv[2] ?? '') as PlayerInput;
 const db = openDatabase({ url, maxConnections: CONNECTIONS, minConnections: 0, log: silentLog });
-await findFailures(db, seeds, isShortened, (seed, failure) =>
-  process.send?.({ seed, failure } satisfies Played),
-);
+const told: Promise<void>[] = [];
+await findFailures(db, seeds, isShortened, (seed, failure) => {
+  const played: Played = { seed, failure };
+  told.push(new Promise((resolve) => process.send?.(played, () => resolve())));
+});
+await Promise.all(told); // a message on its way is lost with the process
 await db.close();
 process.exit();
