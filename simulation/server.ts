@@ -2,27 +2,20 @@ import { createHash } from 'node:crypto';
 import { between, type Random } from '../simulator/random.ts';
 import type { Source, Version } from './source.ts';
 
-/** What may happen to one request. */
-export type RequestFault =
-  | 'reset'
-  | 'cut'
-  | 'status-500'
-  | 'status-502'
-  | 'status-503'
-  | 'status-420'
-  | 'status-429'
-  | 'web-page'
-  | 'no-content'
-  | 'no-pages'
-  | 'more-pages'
-  | 'thousand-pages'
-  | 'fewer-pages'
-  | 'no-last-modified'
-  | 'no-expires'
-  | 'old-page'
-  | 'slow';
+/** Faults of which the answer is a whole one with wrong headers. */
+const MISSTATEMENTS = [
+  'no-pages',
+  'more-pages',
+  'thousand-pages',
+  'fewer-pages',
+  'no-last-modified',
+  'no-expires',
+  'old-page',
+] as const;
+const MISSTATED: ReadonlySet<string> = new Set(MISSTATEMENTS);
 
-export const REQUEST_FAULTS: readonly RequestFault[] = [
+/** What may happen to one request. */
+export const REQUEST_FAULTS = [
   'reset',
   'cut',
   'status-500',
@@ -32,26 +25,10 @@ export const REQUEST_FAULTS: readonly RequestFault[] = [
   'status-429',
   'web-page',
   'no-content',
-  'no-pages',
-  'more-pages',
-  'thousand-pages',
-  'fewer-pages',
-  'no-last-modified',
-  'no-expires',
-  'old-page',
+  ...MISSTATEMENTS,
   'slow',
-];
-
-/** Faults of which the answer is a whole one with wrong headers. */
-const MISSTATED: ReadonlySet<string> = new Set([
-  'no-pages',
-  'more-pages',
-  'thousand-pages',
-  'fewer-pages',
-  'no-last-modified',
-  'no-expires',
-  'old-page',
-]);
+] as const;
+export type RequestFault = (typeof REQUEST_FAULTS)[number];
 
 /** By how much X-Pages is wrong. */
 const WRONG_PAGES: Readonly<Record<string, number>> = {

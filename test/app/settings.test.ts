@@ -4,20 +4,9 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Config, readConfig, readEnvironment, settings } from '../../src/app/settings.ts';
 import { isCron } from '../../src/lib/cron.ts';
+import { AGENT, errorLines } from './rejected-settings.ts';
 
-const AGENT = { ESI_USER_AGENT: 'my-tool (me@example.com)' };
 const read = (environment: NodeJS.ProcessEnv) => readConfig({ ...AGENT, ...environment });
-
-/** The lines of the error that rejects an environment. */
-function errorLines(environment: NodeJS.ProcessEnv): string[] {
-  try {
-    readConfig({ ...AGENT, ...environment });
-  } catch (error) {
-    expect(error).toMatchObject({ name: 'AppError', code: 'BAD_SETTINGS', verdict: 'fail' });
-    return (error as Error).message.split('\n');
-  }
-  throw new Error(`not rejected: ${JSON.stringify(environment)}`);
-}
 
 describe('defaults of settings', () => {
   test('ESI_USER_AGENT is the only required setting', () => {

@@ -1,19 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { readConfig } from '../../src/app/settings.ts';
+import { AGENT, errorLines } from './rejected-settings.ts';
 
-const AGENT = { ESI_USER_AGENT: 'my-tool (me@example.com)' };
 const read = (environment: NodeJS.ProcessEnv) => readConfig({ ...AGENT, ...environment });
-
-/** The lines of the error that rejects an environment. */
-function errorLines(environment: NodeJS.ProcessEnv): string[] {
-  try {
-    readConfig({ ...AGENT, ...environment });
-  } catch (error) {
-    expect(error).toMatchObject({ name: 'AppError', code: 'BAD_SETTINGS', verdict: 'fail' });
-    return (error as Error).message.split('\n');
-  }
-  throw new Error(`not rejected: ${JSON.stringify(environment)}`);
-}
 
 describe('unknown settings', () => {
   test('an unknown setting with one of our prefixes is rejected, with a suggestion where a name is close', () => {
